@@ -1,0 +1,69 @@
+// The messages of the login: Authentication requests, NegotiateProtocolVersion, PasswordMessage, BackendKeyData.
+// https://www.postgresql.org/docs/current/protocol-message-formats.html
+import { Buffer } from "node:buffer";
+import { encodeInt32, encodeMessage, encodeString } from "./message.ts";
+
+const OK = 0;
+const SASL = 10;
+const SASL_CONTINUE = 11;
+const SASL_FINAL = 12;
+
+const AUTHENTICATION_NAMES: ReadonlyMap<number, string> = new Map([
+  [OK, "AuthenticationOk"],
+  [2, "AuthenticationKerberosV5"],
+  [3, "AuthenticationCleartextPassword"],
+  [5, "AuthenticationMD5Password"],
+  [7, "AuthenticationGSS"],
+  [9, "AuthenticationSSPI"],
+  [SASL, "AuthenticationSASL"],
+  [SASL_CONTINUE, "AuthenticationSASLContinue"],
+  [SASL_FINAL, "AuthenticationSASLFinal"],
+]);
+
+/** The name of an Authentication request from the body of an `R` message; "unknown" for a code that no document names. */
+export function readAuthenticationName(body: Buffer): string {
+  return body.length < 4 ? "unknown" : (AUTHENTICATION_NAMES.get(body.readInt32BE(0)) ?? "unknown");
+}
+
+/** Encodes AuthenticationOk. */
+export function encodeAuthenticationOk(): Buffer {
+  return encodeMessage("R", encodeInt32(OK));
+}
+
+/** Encodes AuthenticationSASL with the mechanisms offered. */
+export function encodeAuthenticationSasl(mechanisms: readonly string[]): Buffer {
+  return encodeMessage("R", encodeInt32(SASL), ...mechanisms.map(encodeString), Buffer.of(0));
+}
+
+/** Encodes AuthenticationSASLContinue with the mechanism's data. */
+export function encodeAuthenticationSaslContinue(data: string): Buffer {
+  return encodeMessage("R", encodeInt32(SASL_CONTINUE), Buffer.from(data));
+}
+
+/** Encodes AuthenticationSASLFinal with the mechanism's data. */
+export function encodeAuthenticationSaslFinal(data: string): Buffer {
+  return encodeMessage("R", encodeInt32(SASL_FINAL), Buffer.from(data));
+}
+
+/** Encodes NegotiateProtocolVersion: version 3.MINOR and the `_pq_.` options that were not recognised. */
+export function encodeNegotiateProtocolVersion(minor: number, options: readonly Buffer[]): Buffer {
+  const names = options.flatMap((name) => [name, Buffer.of(0)]);
+  return encodeMessage("v", encodeInt32(0x3_0000 + minor), encodeInt32(options.length), ...names);
+}
+
+/** Encodes PasswordMessage with a cleartext password. */
+export function encodePasswordMessage(password: string): Buffer {
+  return encodeMessage("p", encodeString(password));
+}
+
+/** What a frontend must present to cancel: the process ID and secret key of BackendKeyData (4 to 256 bytes). */
+export interface CancelKey {
+  readonly processId: number;
+  readonly secretKey: Buffer;
+}
+
+/** Decodes the body of BackendKeyData; undefined when it is too short or too long to hold a key. */
+export function readBackendKeyData(body: Buffer): CancelKey | undefined {
+  if (body.length < 5 || body.length > 4 + 256) return undefined;
+  return { processId: body.readInt32BE(0), secretKey: Buffer.from(body.subarray(4)) };
+}

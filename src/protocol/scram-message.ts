@@ -1,0 +1,54 @@
+// The texts of SCRAM-SHA-256 without channel binding, as the server reads and writes them. No cryptography here.
+// https://www.rfc-editor.org/rfc/rfc5802#section-7, https://www.postgresql.org/docs/current/sasl-authentication.html
+import { Buffer } from "node:buffer";
+
+/** What a SASLInitialResponse holds. */
+export interface SaslInitialResponse {
+  readonly mechanism: string;
+  readonly data: string;
+}
+
+/** A client-first-message: the gs2 header comes back in client-final as `c=`. */
+export interface ClientFirst {
+  readonly gs2Header: string;
+  readonly bare: string;
+  readonly nonce: string;
+}
+
+/** A client-final-message. */
+export interface ClientFinal {
+  readonly channelBinding: string;
+  readonly nonce: string;
+  readonly proof: Buffer;
+  readonly withoutProof: string;
+}
+
+/** Decodes the body of SASLInitialResponse; undefined when it is malformed. */
+export function readSaslInitialResponse(body: Buffer): SaslInitialResponse | undefined {
+  const nameEnd = body.indexOf(0);
+  if (nameEnd < 0 || body.length < nameEnd + 5) return undefined;
+  const dataLength = body.readInt32BE(nameEnd + 1);
+  if (dataLength !== body.length - nameEnd - 5) return undefined;
+  return { mechanism: body.toString("latin1", 0, nameEnd), data: body.toString("latin1", nameEnd + 5) };
+}
+
+/** Decodes a client-first-message; undefined for channel binding (`p=`), an authzid, `m=` or anything malformed. */
+export function readClientFirst(text: string): ClientFirst | undefined {
+  const match = /^([ny],,)(n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/s.exec(text);
+  const [, gs2Header, bare, nonce] = match ?? [];
+  if (gs2Header === undefined || bare === undefined || nonce === undefined) return undefined;
+  return { gs2Header, bare, nonce };
+}
+
+/** Decodes a client-final-message; undefined when it is malformed. */
+export function readClientFinal(text: string): ClientFinal | undefined {
+  const match = /^(c=([A-Za-z0-9+/=]+),r=([^,]+)(?:,[^,]*)*),p=([A-Za-z0-9+/]{43}=)$/s.exec(text);
+  const [, withoutProof, binding, nonce, proof] = match ?? [];
+  if (withoutProof === undefined || binding === undefined || nonce === undefined || proof === undefined) return undefined;
+  return {
+    channelBinding: Buffer.from(binding, "base64").toString("latin1"),
+    nonce,
+    proof: Buffer.from(proof, "base64"),
+    withoutProof,
+  };
+}

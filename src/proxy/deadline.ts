@@ -1,0 +1,41 @@
+// A time limit that is let go of as soon as the work is done.
+import type { Socket } from "node:net";
+
+/** An AbortSignal that fires with `reason` after `ms`, when a parent aborts, or by abort(). */
+export interface Deadline extends Disposable {
+  readonly signal: AbortSignal;
+  readonly abort: (reason: Error) => void;
+}
+
+/** Starts a time limit of `ms` milliseconds. */
+export function deadline(ms: number, reason: () => Error, parent?: AbortSignal): Deadline {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(reason()), ms);
+  const onParent = (): void => controller.abort(parent?.reason);
+  if (parent?.aborted) onParent();
+  parent?.addEventListener("abort", onParent, { once: true });
+  return {
+    signal: controller.signal,
+    abort: (why) => controller.abort(why),
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      parent?.removeEventListener("abort", onParent);
+    },
+  };
+}
+
+/** Resolves true when the socket closes, false when `ms` have passed first. */
+export function closesWithin(socket: Socket, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (socket.closed) return resolve(true);
+    const timer = setTimeout(() => {
+      socket.off("close", onClose);
+      resolve(false);
+    }, ms);
+    const onClose = (): void => {
+      clearTimeout(timer);
+      resolve(true);
+    };
+    socket.once("close", onClose);
+  });
+}

@@ -1,0 +1,82 @@
+// Opens a TCP connection to the first address that answers: one attempt every 250 ms, IPv6 and IPv4 in turn.
+// Written out because the runtimes' own happy eyeballs differ; https://www.rfc-editor.org/rfc/rfc8305
+import { connect, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { RdsIamError } from "../errors.ts";
+
+const ATTEMPT_DELAY = 250; // ms, RFC 8305 section 5
+
+/** An address that a name resolved to. */
+export interface Address {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+/** Where to dial; `host` is for messages. */
+export interface DialTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly addresses: readonly Address[];
+}
+
+/** Resolves with a connected socket (NODELAY set); rejects with ERR_CONNECT, or the signal's reason. */
+export async function dial(target: DialTarget, signal: AbortSignal): Promise<Socket> {
+  const settled = new AbortController();
+  const stop = AbortSignal.any([signal, settled.signal]);
+  const failures: string[] = [];
+  let turn: Promise<unknown> = Promise.resolve();
+  const attempts = interleave(target.addresses).map(({ address }) => {
+    const mine = turn;
+    const attempt = mine.then(() => open(address, target.port, stop));
+    const failed = attempt.catch((error: NodeJS.ErrnoException) => failures.push(`${address}: ${error.code ?? error.message}`));
+    turn = Promise.race([failed, mine.then(() => delay(ATTEMPT_DELAY, undefined, { ref: false }))]);
+    return attempt;
+  });
+  try {
+    return await Promise.any(attempts);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw connectError(target, failures, error);
+  } finally {
+    settled.abort();
+  }
+}
+
+function open(address: string, port: number, stop: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    stop.throwIfAborted();
+    const socket = connect({ host: address, port, noDelay: true, allowHalfOpen: true });
+    const onStop = (): void => {
+      socket.destroy();
+      reject(stop.reason as Error);
+    };
+    stop.addEventListener("abort", onStop, { once: true });
+    socket.once("error", (error) => {
+      stop.removeEventListener("abort", onStop);
+      reject(error);
+    });
+    socket.once("connect", () => {
+      stop.removeEventListener("abort", onStop);
+      resolve(socket);
+    });
+  });
+}
+
+function interleave(addresses: readonly Address[]): Address[] {
+  const first = addresses[0]?.family;
+  const same = addresses.filter((address) => address.family === first);
+  const other = addresses.filter((address) => address.family !== first);
+  return same.flatMap((address, index) => [address, ...other.slice(index, index + 1)]).concat(other.slice(same.length));
+}
+
+function connectError(target: DialTarget, failures: readonly string[], cause: unknown): RdsIamError {
+  const refused = failures.some((failure) => failure.endsWith("ECONNREFUSED"));
+  return new RdsIamError(`could not connect to ${target.host} port ${target.port}`, {
+    code: "ERR_CONNECT",
+    detail: failures.length === 0 ? "The name has no address." : `Tried ${failures.join(", ")}.`,
+    hint: refused
+      ? "Check rds_port and that the database is running; nothing listens at that port."
+      : "Check the network: VPN, security group and route to the database.",
+    cause,
+  });
+}
