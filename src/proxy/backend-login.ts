@@ -8,7 +8,7 @@ import { RdsIamError } from "../errors.ts";
 import { type CancelKey, encodePasswordMessage, readAuthenticationName, readBackendKeyData } from "../protocol/authentication.ts";
 import { readErrorFields } from "../protocol/error-response.ts";
 import { type Message, MessageError, readMessage } from "../protocol/message.ts";
-import { encodeStartupMessage, type StartupMessage } from "../protocol/startup-packet.ts";
+import { encodeStartupMessage, type StartupMessage, startupParameter } from "../protocol/startup-packet.ts";
 import { startBackendTls } from "./backend-tls.ts";
 import { deadline } from "./deadline.ts";
 import { type Address, dial } from "./dial.ts";
@@ -85,7 +85,8 @@ export async function loginToBackend(
   try {
     connection.socket.write(encodeStartupMessage(message));
     const take = (): Promise<Message> => reader.take((bytes) => readMessage(bytes, loginLimit), limit.signal);
-    const notices = await authenticate({ take, authToken, backend, socket: connection.socket });
+    const user = startupParameter(message, "user")?.toString("utf8") ?? "";
+    const notices = await authenticate({ take, authToken, backend, user, socket: connection.socket });
     const greeting = await readGreeting(reader, limit.signal);
     const rest = reader.detach();
     return { ...connection, cancelKey: greeting.cancelKey, greeting: Buffer.concat([...notices, ...greeting.messages]), rest };
@@ -114,10 +115,11 @@ interface Authentication {
   readonly take: () => Promise<Message>;
   readonly authToken: () => Promise<string>;
   readonly backend: Backend;
+  readonly user: string;
   readonly socket: Socket;
 }
 
-async function authenticate({ take, authToken, backend, socket }: Authentication): Promise<Buffer[]> {
+async function authenticate({ take, authToken, backend, user, socket }: Authentication): Promise<Buffer[]> {
   const notices: Buffer[] = [];
   const seen = new Set<string>();
   for (;;) {
@@ -132,16 +134,16 @@ async function authenticate({ take, authToken, backend, socket }: Authentication
     if (seen.has(step)) throw new MessageError(`${step} came twice`);
     seen.add(step);
     if (step === "v") continue;
-    if (step !== "AuthenticationCleartextPassword") throw otherMethod(backend, step);
+    if (step !== "AuthenticationCleartextPassword") throw otherMethod(backend, user, step);
     socket.write(encodePasswordMessage(await authToken()));
   }
 }
 
-function otherMethod(backend: Backend, step: string): RdsIamError {
+function otherMethod(backend: Backend, user: string, step: string): RdsIamError {
   return new RdsIamError(`${backend.host} does not take an IAM auth token for this user`, {
     code: "ERR_LOGIN",
     detail: `It asked for ${step}, not AuthenticationCleartextPassword. The user has not been granted rds_iam, or does not exist. No auth token was sent.`,
-    hint: 'As an administrator of the database: GRANT rds_iam TO "USER";',
+    hint: `As an administrator of the database: GRANT rds_iam TO "${user.replaceAll('"', '""')}";`,
   });
 }
 

@@ -33,7 +33,7 @@ export interface ProxyOptions {
 
 /** A proxy that is listening; disposing it closes the port and every connection. */
 export interface Proxy extends AsyncDisposable {
-  readonly host: string;
+  readonly host: typeof LOOPBACK;
   readonly port: number;
   /** The run's secret, which the tool proves by SCRAM-SHA-256. */
   readonly secret: string;

@@ -1,0 +1,188 @@
+// The spine, and the only file that knows every room:
+// profile -> credentials -> endpoint -> auth token -> proxy -> child.
+import type { AuthToken, AuthTokenSource } from "./aws/auth-token.ts";
+import type { Credentials, CredentialSource } from "./aws/credentials.ts";
+import { childEnvironment } from "./child/environment.ts";
+import { runTool } from "./child/run.ts";
+import { type OptionValues, requireUser, resolveSettings, type Settings } from "./config/settings.ts";
+import { type LoadedTargets, loadTargets } from "./config/targets.ts";
+import { RdsIamError } from "./errors.ts";
+import type { Log } from "./log.ts";
+import { explainRefusal } from "./refusal.ts";
+import { eventText } from "./report.ts";
+
+/** What the process edge hands in. */
+export interface RunContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+  readonly log: Log;
+  /** Prints a line on stdout; for commands that run no tool. */
+  readonly print: (line: string) => void;
+}
+
+/** Which database, and what the command line says about it. */
+export interface AccessRequest {
+  readonly targetName: string | undefined;
+  readonly options: OptionValues;
+}
+
+/** Everything that a login needs, resolved; the two sources are called late and as often as needed. */
+export interface Access {
+  readonly settings: Settings;
+  readonly user: string;
+  readonly dbname: string;
+  /** The canonical host, as RDS itself calls it. */
+  readonly host: string;
+  readonly kind: string;
+  readonly region: string;
+  readonly addresses: () => Promise<readonly { readonly address: string; readonly family: 4 | 6 }[]>;
+  readonly credentials: CredentialSource;
+  readonly authToken: AuthTokenSource;
+}
+
+/** Loads the targets; warnings go to the log. */
+export async function loadConfiguration(context: RunContext): Promise<LoadedTargets> {
+  const loaded = await loadTargets(context);
+  for (const warning of loaded.warnings) context.log.always(`rdsiam: warning: ${warning}`);
+  return loaded;
+}
+
+/** Resolves a target as far as one can without connecting: settings, credentials, canonical host, Region. */
+export async function openAccess(context: RunContext, request: AccessRequest): Promise<Access> {
+  const loaded = await loadConfiguration(context);
+  const settings = resolveSettings({ ...request, loaded, env: context.env, home: context.home });
+  const user = requireUser(settings);
+  const endpoint = await locate(context, settings);
+  const { authTokenSource } = await import("./aws/auth-token.ts");
+  const credentials = await openCredentials(context, { settings, loaded, region: endpoint.region });
+  const authToken = authTokenSource({ host: endpoint.host, port: settings.port, region: endpoint.region, credentials });
+  return { settings, user, dbname: settings.dbname ?? user, ...endpoint, credentials, authToken };
+}
+
+type Located = Pick<Access, "host" | "kind" | "region" | "addresses">;
+
+async function locate({ log }: RunContext, settings: Settings): Promise<Located> {
+  const { nameResolver } = await import("./rds/resolver.ts");
+  const { resolveCanonicalHost } = await import("./rds/canonical-host.ts");
+  const resolver = nameResolver(settings.dnsServers);
+  const { canonical, hops } = await resolveCanonicalHost(settings.host, { resolver, region: settings.region });
+  log.verbose(`host: ${hops.join(" -> ")} (${canonical.kind}, ${canonical.region ?? "no Region in the name"})`);
+  const region = settings.region ?? canonical.region;
+  if (region === undefined) {
+    throw new RdsIamError(`no Region for ${canonical.host}`, {
+      code: "ERR_REGION",
+      detail: "The name does not say in which Region the database is.",
+      hint: "Add --region REGION, or set rds_region in the target's profile.",
+    });
+  }
+  if (settings.profileRegion !== undefined && settings.profileRegion !== region) {
+    log.verbose(`the profile's Region is ${settings.profileRegion}, the database's ${region}: tokens are signed for the latter`);
+  }
+  return { host: canonical.host, kind: canonical.kind, region, addresses: () => resolver.addresses(canonical.host) };
+}
+
+async function openCredentials(
+  context: RunContext,
+  { settings, loaded, region }: { settings: Settings; loaded: LoadedTargets; region: string },
+): Promise<CredentialSource> {
+  const { credentialSource } = await import("./aws/credentials.ts");
+  const { roleArn, externalId, roleSessionName: sessionName, durationSeconds } = settings;
+  const load = credentialSource({
+    profile: settings.profile,
+    files: loaded.aws,
+    env: context.env,
+    fallbackRegion: region,
+    role: roleArn === undefined ? undefined : { roleArn, externalId, sessionName, durationSeconds },
+  });
+  return async () => {
+    const credentials = await load();
+    for (const secret of [credentials.secretAccessKey, credentials.sessionToken]) if (secret) context.log.addSecret(secret);
+    return credentials;
+  };
+}
+
+/** Runs a tool on a target through the proxy; resolves with rdsiam's exit status. */
+export async function runOnTarget(
+  context: RunContext,
+  request: AccessRequest,
+  tool: { readonly file: string; readonly args: readonly string[]; readonly localPort: number },
+): Promise<number> {
+  const access = await openAccess(context, request);
+  const { settings, user, dbname, host } = access;
+  // Before the tool has the terminal, so that a failure is told here.
+  const identity = await access.credentials();
+  context.log.verbose(`credentials: ${identity.source}${untilText(identity)}`);
+  await using proxy = await openProxy(context, access, tool.localPort);
+  context.log.addSecret(proxy.secret);
+  context.log.notice(`${settings.target}: ${user} on ${host}:${settings.port}/${dbname}, ${identity.source}`);
+  const ended = new AbortController();
+  void proxy.failed.then((error) => ended.abort(error));
+  const env = childEnvironment({
+    env: context.env,
+    host: proxy.host,
+    port: proxy.port,
+    user,
+    dbname,
+    password: proxy.secret,
+    target: settings.target,
+    rdsHost: host,
+    applicationName: settings.applicationName,
+  });
+  const { exitStatus } = await runTool({ file: tool.file, args: tool.args, env, signal: ended.signal });
+  if (ended.signal.aborted) throw proxyFailed(ended.signal.reason);
+  return exitStatus;
+}
+
+function untilText(credentials: Credentials): string {
+  return credentials.expiration === undefined ? "" : `, good until ${credentials.expiration.toISOString()}`;
+}
+
+function proxyFailed(cause: unknown): RdsIamError {
+  return new RdsIamError("the proxy stopped, so the tool was ended", {
+    code: "ERR_INTERNAL",
+    detail: cause instanceof Error ? `${cause.message}.` : undefined,
+    cause,
+  });
+}
+
+async function openProxy(context: RunContext, access: Access, port: number) {
+  const { startProxy } = await import("./proxy/proxy.ts");
+  const { backendSecureContext } = await import("./proxy/backend-tls.ts");
+  const { trustedCertificates } = await import("./rds/certificates.ts");
+  const { settings, host, kind, region } = access;
+  const trust = await trustedCertificates({ sslrootcert: settings.sslrootcert, kind, region });
+  let secureContext: ReturnType<typeof backendSecureContext> | undefined;
+  const backend = {
+    host,
+    port: settings.port,
+    secureContext: () => (secureContext ??= backendSecureContext(trust.certificates)),
+    trust: trust.description,
+    addresses: access.addresses,
+    connectTimeout: settings.connectTimeout * 1_000,
+    loginTimeout: 30_000,
+  };
+  let signed: { readonly token: AuthToken; readonly identity: Credentials } | undefined;
+  return startProxy({
+    backend,
+    port,
+    authToken: async (user) => {
+      signed = { identity: await access.credentials(), token: await access.authToken(user) };
+      context.log.addSecret(signed.token.token);
+      return { token: signed.token.token, reused: false };
+    },
+    explain: (user, fields) => {
+      const left = (end: Date | undefined): number | undefined => (end === undefined ? undefined : (end.getTime() - Date.now()) / 1_000);
+      const login = {
+        host,
+        port: settings.port,
+        region,
+        user,
+        identity: signed?.identity.source,
+        tokenSeconds: left(signed?.token.expiresAt),
+        credentialSeconds: left(signed?.identity.expiration),
+      };
+      return explainRefusal(login, { sqlState: fields.get("C") ?? "", message: fields.get("M") ?? "" });
+    },
+    onEvent: (event) => context.log.verbose(eventText(event)),
+  });
+}
