@@ -60,7 +60,7 @@ function cutWithoutTool(args: readonly string[], command: CommandSpec): Rest {
   const [target, surplus] = operands;
   const unexpected = command.takesTarget ? surplus : target;
   if (unexpected !== undefined) {
-    throw usageError(`unexpected argument "${unexpected}"`, `rdsiam ${command.name} runs no tool; see rdsiam ${command.name} --help`);
+    throw usageError(`unexpected argument "${unexpected}"`, `see rdsiam ${command.name} --help; this command runs no tool`);
   }
   return { words, target, tail: [], dashes: false };
 }

@@ -8,6 +8,7 @@ import { type OptionValues, requireUser, resolveSettings, type Settings } from "
 import { type LoadedTargets, loadTargets } from "./config/targets.ts";
 import { RdsIamError } from "./errors.ts";
 import type { Log } from "./log.ts";
+import type { EndpointKind } from "./rds/endpoint.ts";
 import { explainRefusal } from "./refusal.ts";
 import { eventText } from "./report.ts";
 
@@ -33,7 +34,7 @@ export interface Access {
   readonly dbname: string;
   /** The canonical host, as RDS itself calls it. */
   readonly host: string;
-  readonly kind: string;
+  readonly kind: EndpointKind;
   readonly region: string;
   readonly addresses: () => Promise<readonly { readonly address: string; readonly family: 4 | 6 }[]>;
   readonly credentials: CredentialSource;
@@ -145,7 +146,8 @@ function proxyFailed(cause: unknown): RdsIamError {
   });
 }
 
-async function openProxy(context: RunContext, access: Access, port: number) {
+/** Starts the proxy of a target on a local port. */
+export async function openProxy(context: RunContext, access: Access, port: number) {
   const { startProxy } = await import("./proxy/proxy.ts");
   const { backendSecureContext } = await import("./proxy/backend-tls.ts");
   const { trustedCertificates } = await import("./rds/certificates.ts");

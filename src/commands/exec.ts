@@ -11,7 +11,7 @@ export async function runExec(context: RunContext, invocation: Invocation): Prom
   if (name === undefined) throw noCommand(invocation);
   const file = await findTool(name, context.env);
   const request = { targetName: invocation.target, options: invocation.options };
-  return runOnTarget(context, request, { file, args, localPort: localPort(invocation.options) });
+  return runOnTarget(context, request, { file, args, localPort: localPort(invocation.options, context.env) });
 }
 
 function noCommand({ target }: Invocation): RdsIamError {

@@ -10,5 +10,5 @@ export async function runPsql(context: RunContext, invocation: Invocation): Prom
   refuseOtherServer(invocation.tail);
   const file = await findTool("psql", context.env);
   const request = { targetName: invocation.target, options: invocation.options };
-  return runOnTarget(context, request, { file, args: invocation.tail, localPort: localPort(invocation.options) });
+  return runOnTarget(context, request, { file, args: invocation.tail, localPort: localPort(invocation.options, context.env) });
 }

@@ -1,0 +1,93 @@
+// `rdsiam demo`: the whole program on a local stand-in for RDS, STS and DNS; no AWS account, nothing left behind.
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { constants } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { findTool } from "../child/find-tool.ts";
+import { runTool } from "../child/run.ts";
+import type { Invocation } from "../cli.ts";
+import { RdsIamError } from "../errors.ts";
+import { openAccess, openProxy, type RunContext } from "../session.ts";
+import { selfCommand } from "./self-command.ts";
+
+const TARGET = "prod";
+const EXAMPLE_QUERY = "select current_user, count(*) as orders from orders";
+
+/** Runs the demo; resolves with the exit status of psql, or of the command behind `--`. */
+export async function runDemo(context: RunContext, invocation: Invocation): Promise<number> {
+  const { startStandIn } = await import("../demo/stand-in.ts");
+  context.log.notice("demo: starting a stand-in for RDS, STS and DNS on this machine");
+  using signals = holdSignals();
+  await using standIn = await startStandIn();
+  const held = signals.held();
+  if (held !== undefined) return 128 + constants.signals[held];
+  const env = demoEnvironment(context.env, standIn.env, await installSelf(standIn.directory));
+  const [command, ...args] = invocation.dashes ? invocation.tail : ["rdsiam", "psql", TARGET, ...invocation.tail];
+  if (command === undefined) {
+    throw new RdsIamError("no command to run", { code: "ERR_USAGE", hint: "Run: rdsiam demo -- COMMAND [arguments...]" });
+  }
+  if (!invocation.dashes && !(await hasPsql(context))) return queryWithoutPsql({ ...context, env }, invocation.tail);
+  const { exitStatus } = await runTool({ file: await findTool(command, env), args, env });
+  return exitStatus;
+}
+
+// While the stand-in starts, a signal waits until there is something to take down again.
+function holdSignals(): Disposable & { readonly held: () => NodeJS.Signals | undefined } {
+  let held: NodeJS.Signals | undefined;
+  const hold = (signal: NodeJS.Signals): void => void (held ??= signal);
+  const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const name of names) process.on(name, hold);
+  return {
+    held: () => held,
+    [Symbol.dispose]: () => {
+      for (const name of names) process.off(name, hold);
+    },
+  };
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+// The user's own AWS and rdsiam settings must not reach the stand-in, nor the other way round.
+function demoEnvironment(own: Environment, standIn: Environment, bin: string): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(own)) {
+    if (value !== undefined && !/^(?:AWS_|RDSIAM_)/.test(name) && !/^(?:https?|no|all)_proxy$/i.test(name)) env[name] = value;
+  }
+  for (const [name, value] of Object.entries(standIn)) if (value !== undefined) env[name] = value;
+  env["PATH"] = `${bin}:${own["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"}`;
+  return env;
+}
+
+async function installSelf(directory: string): Promise<string> {
+  const bin = join(directory, "bin");
+  const file = join(bin, "rdsiam");
+  const words = selfCommand().map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  await mkdir(bin, { recursive: true });
+  await writeFile(file, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`);
+  await chmod(file, 0o755);
+  return bin;
+}
+
+async function hasPsql(context: RunContext): Promise<boolean> {
+  try {
+    await findTool("psql", context.env);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// The same way through the program, with node-postgres as the tool, in this process.
+async function queryWithoutPsql(context: RunContext, args: readonly string[]): Promise<number> {
+  context.log.always("rdsiam: psql was not found, so the demo runs one query with node-postgres instead");
+  const { runQuery } = await import("../demo/query.ts");
+  const flag = args.findIndex((word) => /^-\w*c$/.test(word) || word === "--command");
+  const text = (flag < 0 ? undefined : args[flag + 1]) ?? EXAMPLE_QUERY;
+  const unaligned = args.some((word) => /^-\w*A/.test(word));
+  const access = await openAccess({ ...context, home: context.env["HOME"] ?? context.home }, { targetName: TARGET, options: {} });
+  await using proxy = await openProxy(context, access, 0);
+  const { host, port, secret: password } = proxy;
+  const login = { host, port, user: access.user, database: access.dbname, password };
+  context.print((await runQuery(text, { ...login, tuplesOnly: unaligned })).trimEnd());
+  return 0;
+}

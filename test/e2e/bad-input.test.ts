@@ -1,0 +1,60 @@
+// Bad input: one clear error with its remedy on stderr, nothing on stdout, status 125, nothing left running.
+import assert from "node:assert/strict";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { startStandIn, type StandIn } from "../../src/demo/stand-in.ts";
+import { rdsiam } from "./program.ts";
+
+let standIn: StandIn;
+let bin: string;
+before(async () => {
+  standIn = await startStandIn();
+  standIn.dns.add("loop-a.example.com", { cname: "loop-b.example.com" });
+  standIn.dns.add("loop-b.example.com", { cname: "loop-a.example.com" });
+  standIn.dns.add("plain.example.com", { addresses: ["127.0.0.1"] });
+  await standIn.addProfile("loop", { rds_host: "loop-a.example.com", rds_user: "app_ro", rds_dns_servers: `127.0.0.1:${standIn.dns.port}` });
+  await standIn.addProfile("plain", { rds_host: "plain.example.com", rds_user: "app_ro", rds_dns_servers: `127.0.0.1:${standIn.dns.port}` });
+  await standIn.addProfile("missing", { rds_host: "missing.example.com", rds_user: "app_ro", rds_dns_servers: `127.0.0.1:${standIn.dns.port}` });
+  await standIn.addProfile("nohost", { region: "eu-west-1" });
+  await standIn.addProfile("nokeys", { rds_host: standIn.canonicalHost, rds_user: "app_ro", rds_dns_servers: `127.0.0.1:${standIn.dns.port}` });
+  // A psql that must never be reached.
+  bin = await mkdtemp(join(tmpdir(), "rdsiam-bin-"));
+  await writeFile(join(bin, "psql"), "#!/bin/sh\necho reached\n");
+  await chmod(join(bin, "psql"), 0o755);
+});
+after(async () => {
+  await standIn[Symbol.asyncDispose]();
+  await rm(bin, { recursive: true, force: true });
+});
+
+const CASES: readonly (readonly [string, readonly string[], RegExp, RegExp])[] = [
+  ["unknown command", ["pqsl", "prod"], /error: unknown command "pqsl"/, /HINT: .*did you mean "rdsiam psql"\?/i],
+  ["unknown option", ["psql", "--rol-arn", "x", "prod"], /error: unknown option --rol-arn/, /HINT: .*did you mean --role-arn\?/i],
+  ["option of the tool before the target", ["psql", "-c", "select 1", "prod"], /error: unknown option -c/, /HINT: .*rdsiam psql TARGET -c/],
+  ["option without value", ["psql", "--region"], /error: option --region needs a value/, /HINT: /],
+  ["empty value", ["psql", "--user=", "prod"], /error: the value of option --user is empty/, /HINT: /],
+  ["unknown target", ["psql", "prd"], /error: .*"prd"/, /HINT: .*"?prod"?/],
+  ["target without host", ["psql", "nohost"], /error: .*"nohost" has no rds_host/, /HINT: .*aws configure set rds_host HOST --profile nohost/],
+  ["host that is no RDS name", ["psql", "plain"], /error: .*plain\.example\.com/, /HINT: /],
+  ["host that does not exist", ["psql", "missing"], /error: .*missing\.example\.com/, /HINT: /],
+  ["CNAME loop", ["psql", "loop"], /error: .*loop-a\.example\.com/, /loop/i],
+  ["no credentials", ["psql", "nokeys"], /error: .*"nokeys"/, /HINT: /],
+  ["no user", ["psql", "--host", "db1.abc.eu-west-1.rds.amazonaws.com"], /error: no database user/, /HINT: .*-U USER/],
+  ["-h after the target", ["psql", "prod", "-h", "elsewhere"], /error: -h elsewhere would make psql leave/, /HINT: .*--host/],
+  ["bad local port", ["psql", "--port", "5432x", "prod"], /error: "5432x" is no port/, /HINT: /],
+  ["no command", ["exec", "prod"], /error: no command to run/, /HINT: .*rdsiam exec prod COMMAND/],
+  ["surplus argument", ["token", "prod", "stage"], /error: unexpected argument "stage"/, /HINT: /],
+];
+
+for (const [name, args, what, remedy] of CASES) {
+  test(`bad input: ${name}`, async () => {
+    const ran = await rdsiam(args, { env: { ...standIn.env, PATH: `${bin}:/usr/bin:/bin` } });
+    assert.equal(ran.status, 125, ran.stderr);
+    assert.equal(ran.stdout, "");
+    assert.match(ran.stderr, what);
+    assert.match(ran.stderr, remedy);
+    assert.doesNotMatch(ran.stderr, /\n\s+at /);
+  });
+}
