@@ -1,7 +1,7 @@
 // Cuts rdsiam's own words from the wrapped tool's before cac sees any: cac would swallow and reorder the tool's options,
 // and turns `--mfa-code 012345` into 12345. Every value goes to cac behind a sentinel, which keeps it a string.
-import { distance } from "fastest-levenshtein";
 import { RdsIamError } from "./errors.ts";
+import { nearestName } from "./nearest-name.ts";
 import { type CommandName, COMMANDS, type CommandSpec, optionFlag, optionsOf, type OptionSpec } from "./options.ts";
 
 /** Precedes every value in the words for cac; cli.ts strips it. */
@@ -132,23 +132,18 @@ function valued(option: OptionSpec, value: string | undefined): string {
 }
 
 function unknownCommand(name: string): never {
-  const nearest = nearestOf(name, COMMANDS.map((command) => command.name));
+  const nearest = nearestName(name, COMMANDS.map((command) => command.name));
   const hint = nearest === undefined ? "see rdsiam --help" : `did you mean "rdsiam ${nearest}"?`;
   throw usageError(`unknown command "${name}"`, hint);
 }
 
 function unknownOption(flag: string, { known, command }: Known): undefined {
   if (command?.tail === "demo") return undefined;
-  const nearest = nearestOf(flag, known.map(optionFlag));
+  const nearest = nearestName(flag, known.map(optionFlag));
   const where = command === undefined ? "rdsiam" : `rdsiam ${command.name}`;
   const own = command?.tail === "after target" ? `; options of the tool come after the target: ${where} TARGET ${flag} ...` : "";
   const hint = nearest === undefined ? `see ${where} --help${own}` : `did you mean ${nearest}?${own.replace("; o", " O")}`;
   throw usageError(`unknown option ${flag} before the target`.replace(command?.takesTarget ? "" : " before the target", ""), hint);
-}
-
-function nearestOf(word: string, candidates: readonly string[]): string | undefined {
-  const near = candidates.map((name) => ({ name, steps: distance(word, name) })).sort((a, b) => a.steps - b.steps)[0];
-  return near !== undefined && near.steps <= Math.max(1, Math.floor(word.length / 3)) ? near.name : undefined;
 }
 
 function usageError(message: string, hint: string): RdsIamError {

@@ -1,7 +1,7 @@
 // `rdsiam demo`: the whole program on a local stand-in for RDS, STS and DNS; no AWS account, nothing left behind.
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { findTool } from "../child/find-tool.ts";
 import { runTool } from "../child/run.ts";
@@ -18,10 +18,14 @@ export async function runDemo(context: RunContext, invocation: Invocation): Prom
   const { startStandIn } = await import("../demo/stand-in.ts");
   context.log.notice("demo: starting a stand-in for RDS, STS and DNS on this machine");
   using signals = holdSignals();
-  await using standIn = await startStandIn();
+  const from = [process.cwd(), dirname(process.argv[1] ?? "")];
+  await using standIn = await startStandIn({ env: context.env, from });
   const held = signals.held();
   if (held !== undefined) return 128 + constants.signals[held];
-  const env = demoEnvironment(context.env, standIn.env, await installSelf(standIn.directory));
+  const env = demoEnvironment(context.env, standIn.env, {
+    bin: await installSelf(standIn.directory),
+    verbose: invocation.options.verbose ?? false,
+  });
   const [command, ...args] = invocation.dashes ? invocation.tail : ["rdsiam", "psql", TARGET, ...invocation.tail];
   if (command === undefined) {
     throw new RdsIamError("no command to run", { code: "ERR_USAGE", hint: "Run: rdsiam demo -- COMMAND [arguments...]" });
@@ -48,12 +52,13 @@ function holdSignals(): Disposable & { readonly held: () => NodeJS.Signals | und
 type Environment = Readonly<Record<string, string | undefined>>;
 
 // The user's own AWS and rdsiam settings must not reach the stand-in, nor the other way round.
-function demoEnvironment(own: Environment, standIn: Environment, bin: string): Record<string, string> {
+function demoEnvironment(own: Environment, standIn: Environment, { bin, verbose }: { bin: string; verbose: boolean }): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(own)) {
     if (value !== undefined && !/^(?:AWS_|RDSIAM_)/.test(name) && !/^(?:https?|no|all)_proxy$/i.test(name)) env[name] = value;
   }
   for (const [name, value] of Object.entries(standIn)) if (value !== undefined) env[name] = value;
+  env["RDSIAM_VERBOSE"] = verbose ? "1" : "0";
   env["PATH"] = `${bin}:${own["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"}`;
   return env;
 }

@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import * as tls from "node:tls";
 import { RdsIamError } from "../errors.ts";
 import { encodeSslRequest } from "../protocol/startup-packet.ts";
+import { carrierOf } from "./deno-gate.ts";
 import { SocketReader } from "./socket-reader.ts";
 
 const YES = 0x53; // 'S'
@@ -65,14 +66,16 @@ function refusedTls(host: string, answer: number, stuffed: number): RdsIamError 
 function secure(socket: Socket, identity: BackendIdentity, signal: AbortSignal): Promise<tls.TLSSocket> {
   return new Promise((resolve, reject) => {
     // tls.connect can throw at once inside a data handler's turn; the promise catches that too.
+    const carrier = carrierOf(socket);
     const secured = tls.connect({
-      socket,
+      socket: carrier.stream,
       servername: identity.host,
       secureContext: identity.secureContext,
       rejectUnauthorized: true,
       ALPNProtocols: ["postgresql"],
       checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(identity.host, certificate),
     });
+    carrier.attach(secured);
     // An error that arrives after the verdict, on either layer, is told by the close that follows it.
     secured.on("error", () => {});
     const onAbort = (): void => {

@@ -4,21 +4,22 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { startStandIn, type StandIn } from "../../src/demo/stand-in.ts";
+import type { StandIn } from "../../src/demo/stand-in.ts";
 import { rdsiam } from "./program.ts";
+import { startStage } from "./stage.ts";
 
 let standIn: StandIn;
 let bin: string;
 before(async () => {
-  standIn = await startStandIn();
-  standIn.dns.add("loop-a.example.com", { cname: "loop-b.example.com" });
-  standIn.dns.add("loop-b.example.com", { cname: "loop-a.example.com" });
-  standIn.dns.add("plain.example.com", { addresses: ["127.0.0.1"] });
-  await standIn.addProfile("loop", { rds_host: "loop-a.example.com", rds_user: "app_ro", rds_dns_servers: `127.0.0.1:${standIn.dns.port}` });
-  await standIn.addProfile("plain", { rds_host: "plain.example.com", rds_user: "app_ro", rds_dns_servers: `127.0.0.1:${standIn.dns.port}` });
-  await standIn.addProfile("missing", { rds_host: "missing.example.com", rds_user: "app_ro", rds_dns_servers: `127.0.0.1:${standIn.dns.port}` });
+  standIn = await startStage();
+  standIn.dns.set("loop-a.example.com", { cname: "loop-b.example.com" });
+  standIn.dns.set("loop-b.example.com", { cname: "loop-a.example.com" });
+  standIn.dns.set("plain.example.com", { a: ["127.0.0.1"] });
+  await standIn.addProfile("loop", { rds_host: "loop-a.example.com", rds_user: "app_ro", rds_dns_servers: standIn.dns.address });
+  await standIn.addProfile("plain", { rds_host: "plain.example.com", rds_user: "app_ro", rds_dns_servers: standIn.dns.address });
+  await standIn.addProfile("missing", { rds_host: "missing.example.com", rds_user: "app_ro", rds_dns_servers: standIn.dns.address });
   await standIn.addProfile("nohost", { region: "eu-west-1" });
-  await standIn.addProfile("nokeys", { rds_host: standIn.canonicalHost, rds_user: "app_ro", rds_dns_servers: `127.0.0.1:${standIn.dns.port}` });
+  await standIn.addProfile("nokeys", { rds_host: standIn.canonicalHost, rds_user: "app_ro", rds_dns_servers: standIn.dns.address });
   // A psql that must never be reached.
   bin = await mkdtemp(join(tmpdir(), "rdsiam-bin-"));
   await writeFile(join(bin, "psql"), "#!/bin/sh\necho reached\n");
@@ -40,7 +41,7 @@ const CASES: readonly (readonly [string, readonly string[], RegExp, RegExp])[] =
   ["host that is no RDS name", ["psql", "plain"], /error: .*plain\.example\.com/, /HINT: /],
   ["host that does not exist", ["psql", "missing"], /error: .*missing\.example\.com/, /HINT: /],
   ["CNAME loop", ["psql", "loop"], /error: .*loop-a\.example\.com/, /loop/i],
-  ["no credentials", ["psql", "nokeys"], /error: .*"nokeys"/, /HINT: /],
+  ["no credentials", ["psql", "nokeys"], /error: no AWS credentials/, /HINT: /],
   ["no user", ["psql", "--host", "db1.abc.eu-west-1.rds.amazonaws.com"], /error: no database user/, /HINT: .*-U USER/],
   ["-h after the target", ["psql", "prod", "-h", "elsewhere"], /error: -h elsewhere would make psql leave/, /HINT: .*--host/],
   ["bad local port", ["psql", "--port", "5432x", "prod"], /error: "5432x" is no port/, /HINT: /],

@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { verifyAuthToken } from "../../src/demo/auth-token.ts";
-import { startStandIn, type StandIn } from "../../src/demo/stand-in.ts";
+import type { StandIn } from "../../src/demo/stand-in.ts";
 import { rdsiam, run } from "./program.ts";
+import { startStage } from "./stage.ts";
 import process from "node:process";
 
 let standIn: StandIn;
 before(async () => {
-  standIn = await startStandIn();
+  standIn = await startStage();
 });
 after(() => standIn[Symbol.asyncDispose]());
 

@@ -4,13 +4,14 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { startStandIn, type StandIn } from "../../src/demo/stand-in.ts";
+import type { StandIn } from "../../src/demo/stand-in.ts";
 import { cleanEnvironment, rdsiam, without } from "./program.ts";
+import { startStage } from "./stage.ts";
 
 let standIn: StandIn;
 let directory: string;
 before(async () => {
-  standIn = await startStandIn();
+  standIn = await startStage();
   directory = await mkdtemp(join(tmpdir(), "rdsiam-exec-"));
 });
 after(async () => {

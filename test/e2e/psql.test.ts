@@ -1,12 +1,13 @@
 // `rdsiam psql prod` end to end: config file, credentials, two CNAMEs, token, verified TLS, proxy, real psql.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { startStandIn, type StandIn } from "../../src/demo/stand-in.ts";
+import { ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
 import { rdsiam, run, without, COMMAND } from "./program.ts";
+import { startStage } from "./stage.ts";
 
 let standIn: StandIn;
 before(async () => {
-  standIn = await startStandIn();
+  standIn = await startStage();
 });
 after(() => standIn[Symbol.asyncDispose]());
 
@@ -55,24 +56,24 @@ test("rdsiam psql: -f <(generator) is read", { skip }, async () => {
 });
 
 test("rdsiam psql: a role from rds_role_arn and from --role-arn is assumed", { skip }, async () => {
-  const calls = (): number => standIn.sts.calls("AssumeRole");
+  const calls = (): number => standIn.sts.count("AssumeRole");
   const start = calls();
   const configured = await rdsiam(["psql", "stage", "-Atc", "select current_user"], { env: standIn.env });
   assert.deepEqual([configured.status, configured.stdout], [0, "app_ro\n"], configured.stderr);
   assert.equal(calls(), start + 1);
-  const given = await rdsiam(["psql", "--role-arn", standIn.roleArn, "prod", "-Atc", "select current_user"], { env: standIn.env });
+  const given = await rdsiam(["psql", "--role-arn", ROLE_ARN, "prod", "-Atc", "select current_user"], { env: standIn.env });
   assert.deepEqual([given.status, given.stdout], [0, "app_ro\n"], given.stderr);
   assert.equal(calls(), start + 2);
 });
 
 test("rdsiam psql: environment keys count when no profile is meant", { skip }, async () => {
-  const key = standIn.keys.makeKey();
+  const key = standIn.key;
   const host = `${standIn.canonicalHost}:${standIn.gateway.port}`;
   const env = {
     ...standIn.env,
     AWS_ACCESS_KEY_ID: key.accessKeyId,
     AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
-    RDSIAM_DNS_SERVERS: `127.0.0.1:${standIn.dns.port}`,
+    RDSIAM_DNS_SERVERS: standIn.dns.address,
     RDSIAM_SSLROOTCERT: standIn.caFile,
   };
   const ran = await rdsiam(["psql", "--host", host, "-U", "app_ro", "-d", "orders", "--", "-Atc", "select current_user"], { env });

@@ -1,0 +1,120 @@
+// npm run check:runtimes [RUNTIME...]: the end-to-end suite once for each runtime: Node 20, current Node, Bun, Deno, the compiled binary.
+// The tests themselves always run under the Node that started this; RDSIAM_COMMAND is the command line that they start as rdsiam.
+// RDSIAM_TEST_LAUNCHER is how the tests of src/child start a TypeScript file under the same runtime.
+
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import process from "node:process";
+import { $, glob } from "zx";
+import { missingPostgresqlTools } from "./postgresql-tools.ts";
+import { runtimePath } from "./runtimes.ts";
+
+interface Subject {
+  readonly name: string;
+  /** The words that start rdsiam. */
+  readonly command: readonly string[];
+  /** The words that start a TypeScript file; undefined for the compiled binary. */
+  readonly launcher: readonly string[] | undefined;
+}
+
+interface Result {
+  readonly name: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly seconds: number;
+}
+
+const NAMES = ["node20", "node", "bun", "deno", "binary"];
+const BUNDLE = resolve("dist/rdsiam.js");
+
+async function main(): Promise<void> {
+  const wanted = process.argv.slice(2);
+  await $`npm run --silent build`;
+  await missingPostgresqlTools();
+  const files = await glob("test/e2e/*.test.ts");
+  const results: Result[] = [];
+  for (const name of wanted.length > 0 ? wanted : NAMES) {
+    const subject = await prepare(name);
+    results.push(
+      subject === undefined
+        ? { name, passed: 0, failed: 0, skipped: 1, seconds: 0 }
+        : await runSuite(subject, files),
+    );
+  }
+  report(results);
+}
+
+async function prepare(name: string): Promise<Subject | undefined> {
+  if (name === "binary") {
+    await $`npm run --silent build:binary`;
+    return { name, command: [resolve("build/rdsiam")], launcher: undefined };
+  }
+  if (name !== "node20" && name !== "node" && name !== "bun" && name !== "deno") {
+    throw new TypeError(`no such runtime: ${name} (there are ${NAMES.join(", ")})`);
+  }
+  const file = await runtimePath(name);
+  if (file === undefined) return undefined;
+  if (name === "deno") {
+    const launcher = [file, "run", "-A", "--no-lock", "--no-prompt"];
+    return { name, command: [...launcher, BUNDLE], launcher };
+  }
+  const launcher = name === "node20" ? [file, "--import", "tsx"] : [file];
+  return { name, command: [file, BUNDLE], launcher };
+}
+
+async function runSuite(subject: Subject, endToEnd: readonly string[]): Promise<Result> {
+  process.stdout.write(`\n== ${subject.name}: ${subject.command.join(" ")}\n`);
+  const files =
+    subject.launcher === undefined
+      ? endToEnd
+      : [...endToEnd, "test/child/run.test.ts", "test/child/terminal.test.ts"];
+  const environment: Record<string, string | undefined> = {
+    ...process.env,
+    RDSIAM_RUNTIME: subject.name,
+    RDSIAM_COMMAND: JSON.stringify(subject.command),
+  };
+  if (subject.launcher !== undefined) {
+    environment["RDSIAM_TEST_LAUNCHER"] = JSON.stringify(subject.launcher);
+  }
+  const start = performance.now();
+  const run = await $({
+    env: environment,
+    nothrow: true,
+    verbose: true,
+  })`node --import tsx --test --test-reporter=spec --test-concurrency=${availableParallelism()} --test-timeout=300000 ${files}`;
+  const failed = count(run.stdout, "fail") + count(run.stdout, "cancelled");
+  return {
+    name: subject.name,
+    passed: count(run.stdout, "pass"),
+    failed: failed === 0 && run.exitCode !== 0 ? 1 : failed,
+    skipped: count(run.stdout, "skipped"),
+    seconds: (performance.now() - start) / 1000,
+  };
+}
+
+// The last lines of node's own summary: "ℹ pass 12".
+function count(output: string, word: string): number {
+  const found = [...output.matchAll(new RegExp(`^\\S+ ${word} (\\d+)$`, "gm"))].at(-1);
+  return Number(found?.[1] ?? 0);
+}
+
+function report(results: readonly Result[]): void {
+  process.stdout.write("\nruntime   passed  failed  skipped  seconds\n");
+  for (const result of results) {
+    const cells = [
+      result.name.padEnd(8),
+      String(result.passed).padStart(7),
+      String(result.failed).padStart(7),
+      String(result.skipped).padStart(8),
+      result.seconds.toFixed(1).padStart(8),
+    ];
+    process.stdout.write(`${cells.join(" ")}\n`);
+  }
+  const passed = results.reduce((sum, result) => sum + result.passed, 0);
+  const failed = results.reduce((sum, result) => sum + result.failed, 0);
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+}
+
+void main();

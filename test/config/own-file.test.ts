@@ -1,0 +1,93 @@
+// Our own file: nothing that ini would lose or change passes in silence.
+import assert from "node:assert/strict";
+import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import { loadOwnFile, parseOwnFile } from "../../src/config/own-file.ts";
+import { RdsIamError } from "../../src/errors.ts";
+
+test("parseOwnFile() keeps dotted names flat and values as strings", () => {
+  const sections = parseOwnFile(
+    '\uFEFF; comment\n[a]\nhost = h1\nflag=true\nnone = null\nport = 5432\n\n[a.b]\nhost=h2\r\n[a.b.c]\ndbname = "x;y # z"\n[constructor]\nuser = u\nq = \'it is\'\nempty =\n',
+    "f",
+  );
+  assert.deepEqual(
+    [...sections],
+    [
+      ["a", { host: "h1", flag: "true", none: "null", port: "5432" }],
+      ["a.b", { host: "h2" }],
+      ["a.b.c", { dbname: "x;y # z" }],
+      ["constructor", { user: "u", q: "it is", empty: "" }],
+    ],
+  );
+});
+
+const REFUSED: readonly (readonly [string, string, number])[] = [
+  ["a header with a trailing comment", "[a] ; c\nhost = x", 1],
+  ["an indented header", "[a]\n  [b]\nhost = x", 2],
+  ["a header without its bracket", "[a\nhost = x", 1],
+  ["an empty section name", "[]\nhost = x", 1],
+  ["__proto__ as a section", "[__proto__]\nhost = x", 1],
+  ["a section given twice", "[a]\nx=1\n\n[a]\ny=2", 4],
+  ["a key given twice", "[a]\nhost=1\nhost=2", 3],
+  ["a key before any section", "host = x", 1],
+  ["a line without a value", "[a]\nhost", 2],
+  ["a value cut at ;", "[a]\nuser = a;b", 2],
+  ["a value cut at #", "[a]\n\nuser = a # b", 3],
+  ["a comment after a quoted value", '[a]\nuser = "a" # b', 2],
+  ["an array key", "[a]\nhost[] = x", 2],
+  ["a number in single quotes", "[a]\nuser = '12'", 2],
+  ["double quotes that are no JSON", '[a]\nuser = "a\\q"', 2],
+];
+
+for (const [what, text, line] of REFUSED) {
+  test(`parseOwnFile() refuses ${what}, with file and line`, () => {
+    assert.throws(
+      () => parseOwnFile(text, "/c/config"),
+      (error: unknown) =>
+        error instanceof RdsIamError &&
+        error.code === "ERR_CONFIG" &&
+        error.message.startsWith(`/c/config line ${line}: `) &&
+        error.hint !== undefined,
+    );
+  });
+}
+
+test("parseOwnFile() gives back what was written, or refuses", () => {
+  const word = fc.string({ minLength: 1, maxLength: 12, unit: fc.constantFrom(..."ab.;#\\'\"[]= \t1-_é") });
+  fc.assert(
+    fc.property(word, (value) => {
+      try {
+        const found = parseOwnFile(`[s]\nuser = ${value}\n`, "f").get("s")?.["user"];
+        const plain = value.trim();
+        const quoted = /^(["']).*\1$/.test(plain) && plain.length > 1;
+        assert.equal(found, quoted ? found : plain.replaceAll(/\\([\\;#])/g, "$1"));
+      } catch (error) {
+        assert.ok(error instanceof RdsIamError, String(error));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("loadOwnFile() takes XDG_CONFIG_HOME, then ~/.config; a missing file is empty", async () => {
+  const home = await mkdtemp(join(tmpdir(), "rdsiam-own-"));
+  try {
+    assert.equal((await loadOwnFile({}, home)).sections.size, 0);
+    await mkdir(join(home, "xdg", "rdsiam"), { recursive: true });
+    await writeFile(join(home, "xdg", "rdsiam", "config"), "[x]\nhost = h\n");
+    const own = await loadOwnFile({ XDG_CONFIG_HOME: join(home, "xdg") }, home);
+    assert.deepEqual([...own.sections.keys()], ["x"]);
+  } finally {
+    await rm(home, { recursive: true });
+  }
+});
+
+test("loadOwnFile() refuses a RDSIAM_CONFIG_FILE that does not exist", async () => {
+  await assert.rejects(loadOwnFile({ RDSIAM_CONFIG_FILE: "/nonexistent/c" }, "/h"), {
+    code: "ERR_CONFIG",
+    message: "cannot read the configuration file /nonexistent/c: ENOENT",
+  });
+});

@@ -1,0 +1,115 @@
+// Targets from ~/.aws/config and from our own file.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+import { test } from "node:test";
+import { loadTargets, findTarget } from "../../src/config/targets.ts";
+import { readHostPort } from "../../src/config/target-keys.ts";
+import { RdsIamError } from "../../src/errors.ts";
+import { loadFrom } from "./fixture.ts";
+
+const PROD = "[profile prod]\nregion = eu-west-1\nrds_host = db.example.com:6432\nrds_user = app_ro\n";
+
+test("loadTargets() reads rds_* keys with synonyms, port in the host and ~/", async () => {
+  const loaded = await loadFrom({
+    config: `${PROD}[profile my.prod]\nrds_hostname = h\nrds_username = jane.doe+x@corp\nrds_database = d # c\nrds_port=5433\nrds_sslrootcert = ~/ca.pem\nrds_dns_servers = 10.0.0.2, [fd00::1]:53\nrds_duration_seconds=900\n[profile plain]\nregion = x\n`,
+    credentials: "[prod]\naws_access_key_id = A\naws_secret_access_key = B\nrds_dbname = from_credentials\n",
+  });
+  const prod = findTarget("prod", loaded);
+  assert.deepEqual([prod.host, prod.port, prod.user, prod.dbname, prod.profile], ["db.example.com", 6432, "app_ro", "from_credentials", "prod"]);
+  const dotted = findTarget("my.prod", loaded);
+  assert.deepEqual([dotted.host, dotted.port, dotted.user, dotted.dbname, dotted.durationSeconds], ["h", 5433, "jane.doe+x@corp", "d", 900]);
+  assert.match(dotted.sslrootcert ?? "", /^\/.*\/ca\.pem$/);
+  assert.deepEqual(dotted.dnsServers, ["10.0.0.2", "[fd00::1]:53"]);
+  assert.deepEqual([...loaded.targets.keys()], ["prod", "my.prod"]);
+  assert.deepEqual(loaded.warnings, []);
+});
+
+test("loadTargets() puts our own file first, with a profile", async () => {
+  const loaded = await loadFrom({ config: PROD, own: "[prod]\nhost = own\n[a.b]\nprofile = prod\nhost = x\n" });
+  assert.equal(findTarget("prod", loaded).host, "own");
+  assert.equal(findTarget("prod", loaded).profile, undefined);
+  assert.equal(findTarget("a.b", loaded).profile, "prod");
+});
+
+test("loadTargets() warns about an unknown key and names the nearest", async () => {
+  const loaded = await loadFrom({ config: "[profile p]\nrds_host = h\nrds_usr = u\n", own: "[o]\nhots = h\nrds_host=x\n" });
+  assert.match(loaded.warnings[0] ?? "", /unknown key hots in \[o\] of .*did you mean host\?/);
+  assert.match(loaded.warnings[1] ?? "", /unknown key rds_host .*did you mean host\?/);
+  assert.match(loaded.warnings[2] ?? "", /unknown key rds_usr in profile "p"; did you mean rds_user\?/);
+});
+
+test("loadTargets() finds missing files empty and unreadable ones worth a warning", async () => {
+  const missing = await loadTargets({ env: { AWS_CONFIG_FILE: "/nonexistent" }, home: "/nonexistent/home" });
+  assert.deepEqual([missing.targets.size, missing.warnings], [0, []]);
+});
+
+test("loadTargets() is not confused by a profile named as a member of Object", async () => {
+  const loaded = await loadFrom({ config: "[profile constructor]\nrds_host = h\n", credentials: "[toString]\nrds_host = h\n" });
+  assert.equal(findTarget("constructor", loaded).host, "h");
+  assert.throws(() => findTarget("hasOwnProperty", loaded), { code: "ERR_TARGET" });
+});
+
+const BAD: readonly (readonly [string, RegExp])[] = [
+  ["rds_host = postgres://h/db", /rds_host must be a host name, not a URL/],
+  ["rds_host = h:0", /rds_host must be HOST or HOST:PORT/],
+  ['rds_host = "h"', /rds_host must be HOST/],
+  ["rds_port = 65536", /rds_port must be a whole number from 1 to 65535/],
+  ["rds_port = 5432.0", /rds_port must be a whole/],
+  ["rds_host = h:1\nrds_port = 2", /rds_host says port 1, rds_port says 2/],
+  ["rds_user = a\nrds_username = b", /rds_username and rds_user are one key and disagree/],
+  ['rds_user = "a"', /rds_user has quotes around it/],
+  ["rds_via = ssh://b", /rds_via is not supported by this version/],
+  ["rds_cache = off", /rds_cache is not supported/],
+  ["rds_mfa_serial = arn:x", /rds_mfa_serial is not supported/],
+  ["rds_role_arn = role", /rds_role_arn is no role's ARN/],
+  ["rds_dns_servers = dns.example.com", /rds_dns_servers must be IP or IP:PORT/],
+  ["rds_region = EU West", /rds_region is no AWS Region/],
+];
+
+for (const [keys, expected] of BAD) {
+  test(`findTarget() refuses ${JSON.stringify(keys)}, loadTargets() does not`, async () => {
+    const loaded = await loadFrom({ config: `[profile bad]\n${keys}\n${PROD}` });
+    assert.equal(findTarget("prod", loaded).name, "prod");
+    assert.throws(
+      () => findTarget("bad", loaded),
+      (error: unknown) => error instanceof RdsIamError && error.code === "ERR_CONFIG" && expected.test(error.detail ?? ""),
+    );
+  });
+}
+
+test("findTarget() names the nearest target, the files, and the command for a profile without host", async () => {
+  const loaded = await loadFrom({ config: `${PROD}[profile plain]\nregion = x\n` });
+  assert.throws(
+    () => findTarget("prdo", loaded),
+    (error: unknown) =>
+      error instanceof RdsIamError && error.code === "ERR_TARGET" && /Did you mean "prod"/.test(error.hint ?? "") && /\.aws\/config/.test(error.detail ?? ""),
+  );
+  assert.throws(() => findTarget("plain", loaded), {
+    message: 'profile "plain" has no rds_host',
+    hint: "Run: aws configure set rds_host HOST --profile plain",
+  });
+});
+
+test("readHostPort() takes HOST, HOST:PORT, IPv6 and [IPv6]:PORT only", () => {
+  assert.deepEqual(readHostPort("::1"), { host: "::1", port: undefined });
+  assert.deepEqual(readHostPort("[::1]:99"), { host: "::1", port: 99 });
+  assert.deepEqual(readHostPort("a_b.c."), { host: "a_b.c.", port: undefined });
+  for (const bad of ["", "a b", "h:", "h:x", "h:70000", "[h]:1", "h/x", "u@h", "[::1"]) {
+    assert.equal(readHostPort(bad), undefined, bad);
+  }
+});
+
+test("loadTargets() loads no module of the AWS SDK's clients", () => {
+  const script = `
+    const { loadTargets } = await import("./src/config/targets.ts");
+    await loadTargets({ env: {}, home: "/nonexistent" });
+    const { createRequire } = await import("node:module");
+    const files = Object.keys(createRequire(import.meta.url).cache).filter((file) => /@aws-sdk|node-http-handler/.test(file));
+    process.stdout.write(JSON.stringify(files));`;
+  const child = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+    encoding: "utf8",
+    env: { PATH: process.env["PATH"] },
+  });
+  assert.equal(child.stdout, "[]", child.stderr);
+});

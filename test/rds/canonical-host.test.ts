@@ -1,0 +1,121 @@
+// CNAME chains, against a real DNS server on loopback.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { RdsIamError } from "../../src/errors.ts";
+import { resolveCanonicalHost } from "../../src/rds/canonical-host.ts";
+import { type NameResolver, nameResolver } from "../../src/rds/resolver.ts";
+import { type Answers, startDns } from "./dns-server.ts";
+
+const RDS = "db.c9akciq32rgz.eu-west-1.rds.amazonaws.com";
+const CHAIN: Record<string, { cname: string }> = {};
+for (let hop = 1; hop <= 11; hop++) {
+  CHAIN[`h${hop}.test`] = { cname: hop === 1 ? RDS : `h${hop - 1}.test` };
+}
+const ANSWERS: Answers = {
+  ...CHAIN,
+  "a_b.test": { cname: `${RDS.toUpperCase()}.` },
+  [RDS]: { cname: "ec2-1-2-3-4.compute-1.amazonaws.com" },
+  "ec2-1-2-3-4.compute-1.amazonaws.com": { a: ["127.0.0.1"], aaaa: ["::1"] },
+  "loop1.test": { cname: "loop2.test" },
+  "loop2.test": { cname: "LOOP1.test." },
+  "alias.test": { a: ["127.0.0.1"] },
+  "broken.test": { cname: "gone.test" },
+  "empty.test": {},
+  "servfail.test": { fail: "SERVFAIL" },
+  "silent.test": { fail: "silence" },
+  "custom.test": { cname: "x.cluster-custom-abc.eu-west-1.rds.amazonaws.com" },
+  "global.test": { cname: "x.global-abc.global.rds.amazonaws.com" },
+  "dsql.test": { cname: "abc.dsql.us-east-1.on.aws" },
+};
+
+const dns = await startDns(ANSWERS);
+test.after(() => dns[Symbol.asyncDispose]());
+
+function resolve(alias: string, region?: string, resolver: NameResolver = nameResolver([dns.server])) {
+  return resolveCanonicalHost(alias, { resolver, region });
+}
+
+async function failure(promise: Promise<unknown>): Promise<RdsIamError> {
+  const error = await promise.then(() => undefined, (reason: unknown) => reason);
+  assert.ok(error instanceof RdsIamError, String(error));
+  return error;
+}
+
+test("resolveCanonicalHost() asks nothing for an RDS name, whatever its case and final dot", async () => {
+  const before = dns.asked.length;
+  assert.deepEqual((await resolve(`${RDS.toUpperCase()}.`)).hops, [RDS]);
+  assert.equal(dns.asked.length, before);
+});
+
+for (const hops of [1, 2, 10]) {
+  test(`resolveCanonicalHost() follows ${hops} CNAMEs and stops at the first RDS name`, async () => {
+    const found = await resolve(`H${hops}.test.`);
+    assert.deepEqual([found.alias, found.canonical.host, found.hops.length], [`h${hops}.test`, RDS, hops + 1]);
+    assert.ok(!dns.asked.includes(`CNAME ${RDS}`));
+  });
+}
+
+test("resolveCanonicalHost() follows names with _", async () => {
+  assert.equal((await resolve("a_b.test")).canonical.host, RDS);
+});
+
+const FAILURES: readonly (readonly [string, string, RegExp])[] = [
+  ["h11.test", "ERR_DNS", /After 10 CNAMEs/],
+  ["loop1.test", "ERR_DNS", /loop1\.test -> loop2\.test -> loop1\.test goes round in a circle/],
+  ["alias.test", "ERR_ENDPOINT", /alias\.test has an address but no CNAME/],
+  ["127.0.0.1", "ERR_ENDPOINT", /no CNAME/],
+  ["missing.test", "ERR_DNS", /host missing\.test does not exist/],
+  ["broken.test", "ERR_DNS", /host gone\.test does not exist/],
+  ["empty.test", "ERR_DNS", /host empty\.test has no address/],
+  ["servfail.test", "ERR_DNS", /the DNS server 127\.0\.0\.1:\d+, which failed \(ESERVFAIL\)/],
+  ["silent.test", "ERR_DNS", /gave no answer in time/],
+  ["custom.test", "ERR_ENDPOINT", /custom endpoint/],
+  ["global.test", "ERR_REGION", /global database/],
+  ["dsql.test", "ERR_ENDPOINT", /Aurora DSQL/],
+];
+
+for (const [host, code, text] of FAILURES) {
+  test(`resolveCanonicalHost() tells what is wrong with ${host}`, async () => {
+    const error = await failure(resolve(host));
+    assert.equal(error.code, code);
+    assert.match(`${error.message} ${error.detail}`, text);
+  });
+}
+
+test("resolveCanonicalHost() with a Region takes a global endpoint, and a name that it does not know", async () => {
+  assert.equal((await resolve("global.test", "eu-west-1")).canonical.kind, "global");
+  assert.deepEqual((await resolve("alias.test", "eu-west-1")).canonical.kind, "unknown");
+  assert.equal((await failure(resolve("missing.test", "eu-west-1"))).code, "ERR_DNS");
+});
+
+test("resolveCanonicalHost() gives up after five seconds in all", async () => {
+  let time = 0;
+  const slow: NameResolver = {
+    description: "slow",
+    cname: (name) => {
+      time += 1_900;
+      return Promise.resolve(`x${name}`);
+    },
+    addresses: () => Promise.resolve([]),
+  };
+  const promise = resolveCanonicalHost("a.test", { resolver: slow, region: undefined, now: () => time });
+  assert.match((await failure(promise)).detail ?? "", /longer than 5 seconds/);
+});
+
+test("nameResolver() asks A and AAAA at the servers it was given", async () => {
+  assert.deepEqual(await nameResolver([dns.server]).addresses(RDS), [
+    { address: "::1", family: 6 },
+    { address: "127.0.0.1", family: 4 },
+  ]);
+  assert.deepEqual(await nameResolver([dns.server]).addresses("10.1.2.3"), [{ address: "10.1.2.3", family: 4 }]);
+});
+
+test("nameResolver() names a server that does not listen", async () => {
+  const error = await failure(nameResolver(["127.0.0.1:1"]).cname("x.test"));
+  assert.match(error.detail ?? "", /the DNS server 127\.0\.0\.1:1, which (failed|gave no answer)/);
+});
+
+test("nameResolver() of the system looks localhost up", async () => {
+  const found = await nameResolver([]).addresses("localhost");
+  assert.ok(found.some(({ address }) => address === "127.0.0.1" || address === "::1"));
+});

@@ -1,0 +1,85 @@
+// Which CA certificates are trusted, by kind, Region and --sslrootcert.
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { rootCertificates } from "node:tls";
+import { trustedCertificates } from "../../src/rds/certificates.ts";
+
+function trust(kind: string, region: string | undefined, sslrootcert?: string) {
+  return trustedCertificates({ kind, region, sslrootcert });
+}
+
+function subjects(certificates: readonly string[]): string[] {
+  return certificates.map((pem) => new X509Certificate(pem).subject.split("\n").find((line) => line.startsWith("CN=")) ?? "");
+}
+
+test("trustedCertificates() gives an RDS kind the valid roots of its Region, and no others", async () => {
+  const { certificates, description } = await trust("instance", "eu-west-1");
+  assert.deepEqual(subjects(certificates).toSorted(), [
+    "CN=Amazon RDS eu-west-1 Root CA ECC384 G1",
+    "CN=Amazon RDS eu-west-1 Root CA RSA2048 G1",
+    "CN=Amazon RDS eu-west-1 Root CA RSA4096 G1",
+  ]);
+  assert.equal(description, "the built-in RDS roots of eu-west-1");
+});
+
+test("trustedCertificates() gives all valid RDS roots for a Region without its own", async () => {
+  const { certificates } = await trust("cluster", "il-central-1");
+  assert.ok(certificates.length > 70);
+  for (const pem of certificates) {
+    const certificate = new X509Certificate(pem);
+    assert.ok(Date.parse(certificate.validTo) > Date.now(), certificate.subject);
+    assert.match(certificate.subject, /CN=Amazon RDS [a-z]+-[a-z-]+-\d Root CA/);
+  }
+});
+
+test("trustedCertificates() leaves out roots that have expired by now", async () => {
+  const late = () => Date.parse("2090-01-01");
+  const { certificates } = await trustedCertificates({ kind: "instance", region: "eu-west-1", sslrootcert: undefined, now: late });
+  assert.ok(!subjects(certificates).some((name) => name.includes("RSA2048")));
+  assert.equal(certificates.length, 2);
+});
+
+test("trustedCertificates() gives RDS Proxy the Amazon roots, which are those of the runtime's own list", async () => {
+  const known = new Set(rootCertificates.map((pem) => new X509Certificate(pem).fingerprint256));
+  for (const kind of ["proxy", "proxy-endpoint"]) {
+    const { certificates } = await trust(kind, "eu-west-1");
+    assert.deepEqual(subjects(certificates), [
+      "CN=Amazon Root CA 1",
+      "CN=Amazon Root CA 2",
+      "CN=Amazon Root CA 3",
+      "CN=Amazon Root CA 4",
+      "CN=Starfield Services Root Certificate Authority - G2",
+    ]);
+    assert.ok(certificates.every((pem) => known.has(new X509Certificate(pem).fingerprint256)));
+  }
+});
+
+test("trustedCertificates() replaces everything by a file", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "rdsiam-ca-"));
+  try {
+    const file = join(directory, "ca.pem");
+    const [first = "", second = ""] = rootCertificates;
+    await writeFile(file, `# a comment\n${first}\r\n${second}`);
+    assert.deepEqual(subjects((await trust("instance", "eu-west-1", file)).certificates), subjects([first, second]));
+
+    await writeFile(file, "garbage");
+    await assert.rejects(trust("instance", "eu-west-1", file), { code: "ERR_CERTIFICATE", message: `there is no certificate in ${file}` });
+
+    await writeFile(file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    await assert.rejects(trust("instance", "eu-west-1", file), { code: "ERR_CERTIFICATE", message: `certificate 1 in ${file} cannot be read` });
+
+    await assert.rejects(trust("instance", "eu-west-1", join(directory, "none")), { code: "ERR_CERTIFICATE", message: /ENOENT$/ });
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test("trustedCertificates() adds the system's certificates to the built-in ones", async () => {
+  const { certificates } = await trust("instance", "eu-west-1", "system");
+  assert.ok(certificates.length > 3 + 20);
+  assert.match(subjects(certificates)[0] ?? "", /Amazon RDS eu-west-1/);
+});

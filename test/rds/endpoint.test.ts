@@ -1,0 +1,88 @@
+// The table of endpoint names is the test.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { parseEndpoint } from "../../src/rds/endpoint.ts";
+
+const H = "c9akciq32rgz";
+const TABLE: readonly (readonly [string, string, string | undefined])[] = [
+  [`db1.${H}.us-east-1.rds.amazonaws.com`, "instance", "us-east-1"],
+  [`DB1.${H}.US-EAST-1.RDS.amazonaws.com.`, "instance", "us-east-1"],
+  [`db1-green-abc123.${H}.eu-central-1.rds.amazonaws.com`, "instance", "eu-central-1"],
+  [`db1-old1.${H}.eu-central-1.rds.amazonaws.com`, "instance", "eu-central-1"],
+  [`c.cluster-${H}.ap-southeast-5.rds.amazonaws.com`, "cluster", "ap-southeast-5"],
+  [`c.cluster-ro-${H}.mx-central-1.rds.amazonaws.com`, "reader", "mx-central-1"],
+  [`a.cluster-custom-${H}.eu-west-1.rds.amazonaws.com`, "custom", "eu-west-1"],
+  [`sg.shardgrp-${H}.eu-west-1.rds.amazonaws.com`, "shardgroup", "eu-west-1"],
+  [`p.proxy-${H}.eu-west-1.rds.amazonaws.com`, "proxy", "eu-west-1"],
+  [`endpoint.proxy-${H}.eu-west-1.rds.amazonaws.com`, "proxy", "eu-west-1"],
+  [`n.endpoint.proxy-${H}.eu-west-1.rds.amazonaws.com`, "proxy-endpoint", "eu-west-1"],
+  [`g.global-${H}.global.rds.amazonaws.com`, "global", undefined],
+  [`db.${H}.us-gov-west-1.rds.amazonaws.com`, "instance", "us-gov-west-1"],
+  [`db.${H}.rds.us-gov-west-1.amazonaws.com`, "instance", "us-gov-west-1"],
+  [`db.${H}.rds-fips.us-gov-west-1.amazonaws.com`, "instance", "us-gov-west-1"],
+  [`db.${H}.rds.cn-north-1.amazonaws.com.cn`, "instance", "cn-north-1"],
+  [`db.${H}.cn-north-1.rds.amazonaws.com.cn`, "instance", "cn-north-1"],
+  [`c.cluster-ro-${H}.rds.cn-northwest-1.amazonaws.com.cn`, "reader", "cn-northwest-1"],
+  [`db.${H}.rds.us-iso-east-1.c2s.ic.gov`, "instance", "us-iso-east-1"],
+  [`db.${H}.us-iso-east-1.rds.c2s.ic.gov`, "instance", "us-iso-east-1"],
+  [`db.${H}.rds.us-isob-east-1.sc2s.sgov.gov`, "instance", "us-isob-east-1"],
+  [`db.${H}.eu-isoe-west-1.rds.cloud.adc-e.uk`, "instance", "eu-isoe-west-1"],
+  [`db.${H}.us-isof-south-1.rds.csp.hci.ic.gov`, "instance", "us-isof-south-1"],
+  [`db.${H}.eusc-de-east-1.rds.amazonaws.eu`, "instance", "eusc-de-east-1"],
+  ["abc123.dsql.us-east-1.on.aws", "dsql", "us-east-1"],
+  ["abc123.dsql-fnh4.us-east-1.on.aws", "dsql", "us-east-1"],
+];
+
+for (const [host, kind, region] of TABLE) {
+  test(`parseEndpoint() ${host} is ${kind} in ${region ?? "no Region"}`, () => {
+    const endpoint = parseEndpoint(host);
+    assert.deepEqual([endpoint?.kind, endpoint?.region], [kind, region]);
+    assert.equal(endpoint?.host, host.toLowerCase().replace(/\.$/, ""));
+  });
+}
+
+const LOOK_ALIKES = [
+  `db.${H}.us-east-1.rds.amazonaws.com.evil.com`,
+  `db.${H}.us-east-1.rds.evilamazonaws.com`,
+  `db.${H}.us-east-1.rds.amazonaws.com..`,
+  `db..us-east-1.rds.amazonaws.com`,
+  `.${H}.us-east-1.rds.amazonaws.com`,
+  `-db.${H}.us-east-1.rds.amazonaws.com`,
+  `d_b.${H}.us-east-1.rds.amazonaws.com`,
+  `db.${H}.us-east-1.xrds.amazonaws.com`,
+  `db.${H}.useast1.rds.amazonaws.com`,
+  `a.b.db.${H}.us-east-1.rds.amazonaws.com`,
+  `x.notendpoint.proxy-${H}.us-east-1.rds.amazonaws.com`,
+  `g.${H}.global.rds.amazonaws.com`,
+  `${H}.us-east-1.rds.amazonaws.com`,
+  "rds.us-east-1.amazonaws.com",
+  "us-east-1.rds.amazonaws.com",
+  "x.elb.us-east-1.amazonaws.com",
+  "ec2-1-2-3-4.compute-1.amazonaws.com",
+  "dsql.us-east-1.on.aws",
+  "10.0.0.1",
+  "::1",
+  "localhost",
+  "db.example.com",
+  "",
+  ".",
+  `${"a".repeat(64)}.${H}.us-east-1.rds.amazonaws.com`,
+];
+
+for (const host of LOOK_ALIKES) {
+  test(`parseEndpoint() does not take ${JSON.stringify(host)}`, () => {
+    assert.equal(parseEndpoint(host), undefined);
+  });
+}
+
+test("parseEndpoint() takes junk without throwing, and what it takes ends in a known suffix", () => {
+  const label = fc.constantFrom("rds", "us-east-1", "global", "db", `cluster-${H}`, "amazonaws", "com", "", "on", "aws", "dsql", "*", "ß");
+  const junk = fc.oneof(fc.string(), fc.array(label, { maxLength: 9 }).map((labels) => labels.join(".")));
+  fc.assert(
+    fc.property(junk, (host) => {
+      const endpoint = parseEndpoint(host);
+      assert.ok(endpoint === undefined || endpoint.host.endsWith(`.${endpoint.dnsSuffix}`));
+    }),
+  );
+});
