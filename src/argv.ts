@@ -2,7 +2,14 @@
 // and turns `--mfa-code 012345` into 12345. Every value goes to cac behind a sentinel, which keeps it a string.
 import { RdsIamError } from "./errors.ts";
 import { nearestName } from "./nearest-name.ts";
-import { type CommandName, COMMANDS, type CommandSpec, optionFlag, optionsOf, type OptionSpec } from "./options.ts";
+import {
+  type CommandName,
+  COMMANDS,
+  type CommandSpec,
+  optionFlag,
+  optionsOf,
+  type OptionSpec,
+} from "./options.ts";
 
 /** Precedes every value in the words for cac; cli.ts strips it. */
 export const SENTINEL = "\u0001";
@@ -28,9 +35,11 @@ interface OwnWords {
 export function cutArgv(args: readonly string[]): Cut {
   const before = takeOptions(args, undefined);
   const [name, ...after] = before.rest;
-  if (name === undefined) return { command: undefined, words: before.words, target: undefined, tail: [], dashes: false };
+  if (name === undefined)
+    return { command: undefined, words: before.words, target: undefined, tail: [], dashes: false };
   const command = COMMANDS.find((spec) => spec.name === name) ?? unknownCommand(name);
-  const cut = command.tail === "none" ? cutWithoutTool(after, command) : cutWithTool(after, command);
+  const cut =
+    command.tail === "none" ? cutWithoutTool(after, command) : cutWithTool(after, command);
   return { ...cut, command: command.name, words: [...before.words, ...cut.words] };
 }
 
@@ -60,7 +69,10 @@ function cutWithoutTool(args: readonly string[], command: CommandSpec): Rest {
   const [target, surplus] = operands;
   const unexpected = command.takesTarget ? surplus : target;
   if (unexpected !== undefined) {
-    throw usageError(`unexpected argument "${unexpected}"`, `see rdsiam ${command.name} --help; this command runs no tool`);
+    throw usageError(
+      `unexpected argument "${unexpected}"`,
+      `see rdsiam ${command.name} --help; this command runs no tool`,
+    );
   }
   return { words, target, tail: [], dashes: false };
 }
@@ -85,9 +97,15 @@ interface Taken {
   readonly count: number;
 }
 
-function takeOption(word: string, next: string | undefined, command: CommandSpec | undefined): Taken | undefined {
+function takeOption(
+  word: string,
+  next: string | undefined,
+  command: CommandSpec | undefined,
+): Taken | undefined {
   const known = optionsOf(command?.name);
-  return word.startsWith("--") ? takeLong(word, next, { known, command }) : takeShort(word, next, { known, command });
+  return word.startsWith("--")
+    ? takeLong(word, next, { known, command })
+    : takeShort(word, next, { known, command });
 }
 
 interface Known {
@@ -95,7 +113,11 @@ interface Known {
   readonly command: CommandSpec | undefined;
 }
 
-function takeLong(word: string, next: string | undefined, { known, command }: Known): Taken | undefined {
+function takeLong(
+  word: string,
+  next: string | undefined,
+  { known, command }: Known,
+): Taken | undefined {
   const equals = word.indexOf("=");
   const flag = equals < 0 ? word : word.slice(0, equals);
   const option = known.find((spec) => optionFlag(spec) === flag);
@@ -109,9 +131,13 @@ function takeLong(word: string, next: string | undefined, { known, command }: Kn
 }
 
 // `-qv` is two flags, `-Uapp` and `-U app` are a value.
-function takeShort(word: string, next: string | undefined, { known, command }: Known): Taken | undefined {
+function takeShort(
+  word: string,
+  next: string | undefined,
+  { known, command }: Known,
+): Taken | undefined {
   const words: string[] = [];
-  for (const [index, letter] of [...word.slice(1)].entries()) {
+  for (const [index, letter] of [...word].slice(1).entries()) {
     const option = known.find((spec) => spec.short === letter);
     if (option === undefined) return unknownOption(word, { known, command });
     if (option.value !== undefined) {
@@ -126,13 +152,21 @@ function takeShort(word: string, next: string | undefined, { known, command }: K
 
 function valued(option: OptionSpec, value: string | undefined): string {
   const flag = optionFlag(option);
-  if (value === undefined || value === "--") throw usageError(`option ${flag} needs a value`, `write ${flag} ${option.value}`);
-  if (value === "") throw usageError(`the value of option ${flag} is empty`, `write ${flag} ${option.value}, or leave the option out`);
+  if (value === undefined || value === "--")
+    throw usageError(`option ${flag} needs a value`, `write ${flag} ${option.value}`);
+  if (value === "")
+    throw usageError(
+      `the value of option ${flag} is empty`,
+      `write ${flag} ${option.value}, or leave the option out`,
+    );
   return `${flag}=${SENTINEL}${value}`;
 }
 
 function unknownCommand(name: string): never {
-  const nearest = nearestName(name, COMMANDS.map((command) => command.name));
+  const nearest = nearestName(
+    name,
+    COMMANDS.map((command) => command.name),
+  );
   const hint = nearest === undefined ? "see rdsiam --help" : `did you mean "rdsiam ${nearest}"?`;
   throw usageError(`unknown command "${name}"`, hint);
 }
@@ -141,12 +175,27 @@ function unknownOption(flag: string, { known, command }: Known): undefined {
   if (command?.tail === "demo") return undefined;
   const nearest = nearestName(flag, known.map(optionFlag));
   const where = command === undefined ? "rdsiam" : `rdsiam ${command.name}`;
-  const own = command?.tail === "after target" ? `; options of the tool come after the target: ${where} TARGET ${flag} ...` : "";
-  const hint = nearest === undefined ? `see ${where} --help${own}` : `did you mean ${nearest}?${own.replace("; o", " O")}`;
-  throw usageError(`unknown option ${flag} before the target`.replace(command?.takesTarget ? "" : " before the target", ""), hint);
+  const own =
+    command?.tail === "after target"
+      ? `; options of the tool come after the target: ${where} TARGET ${flag} ...`
+      : "";
+  const hint =
+    nearest === undefined
+      ? `see ${where} --help${own}`
+      : `did you mean ${nearest}?${own.replace("; o", " O")}`;
+  throw usageError(
+    `unknown option ${flag} before the target`.replace(
+      command?.takesTarget ? "" : " before the target",
+      "",
+    ),
+    hint,
+  );
 }
 
 function usageError(message: string, hint: string): RdsIamError {
   const sentence = `${hint.charAt(0).toUpperCase()}${hint.slice(1)}`;
-  return new RdsIamError(message, { code: "ERR_USAGE", hint: /[.?]$/.test(sentence) ? sentence : `${sentence}.` });
+  return new RdsIamError(message, {
+    code: "ERR_USAGE",
+    hint: /[.?]$/.test(sentence) ? sentence : `${sentence}.`,
+  });
 }

@@ -2,16 +2,15 @@
 // Values arrive behind a sentinel (see argv.ts) and leave as the strings that were typed.
 import cac from "cac";
 import { type Cut, SENTINEL } from "./argv.ts";
-import { type CommandName, COMMANDS, OPTIONS, optionFlag, optionsOf, type Options, type OptionSpec } from "./options.ts";
-
-/** A command line that was understood. */
-export interface Invocation {
-  readonly command: CommandName | "help" | "version";
-  readonly options: Options;
-  readonly target: string | undefined;
-  readonly tail: readonly string[];
-  readonly dashes: boolean;
-}
+import {
+  COMMANDS,
+  type Invocation,
+  OPTIONS,
+  optionFlag,
+  optionsOf,
+  type Options,
+  type OptionSpec,
+} from "./options.ts";
 
 type Program = ReturnType<typeof cac>;
 
@@ -30,7 +29,9 @@ export function readInvocation(cut: Cut): Invocation {
 /** Prints the help of a command, or of the program, on stdout. */
 export function printHelp(cut: Cut): void {
   const program = declare();
-  program.parse(["", "rdsiam", ...(cut.command === undefined ? [] : [cut.command])], { run: false });
+  program.parse(["", "rdsiam", ...(cut.command === undefined ? [] : [cut.command])], {
+    run: false,
+  });
   program.outputHelp();
 }
 
@@ -40,23 +41,30 @@ function declare(): Program {
   for (const option of optionsOf(undefined)) add(program.globalCommand, option);
   for (const spec of COMMANDS) {
     const command = program.command(spec.name, spec.summary).usage(spec.usage);
-    for (const option of optionsOf(spec.name)) if (option.commands !== undefined) add(command, option);
+    for (const option of optionsOf(spec.name))
+      if (option.commands !== undefined) add(command, option);
     for (const example of spec.examples) command.example(`  ${example}`);
   }
-  for (const spec of COMMANDS.slice(0, 3)) for (const example of spec.examples.slice(0, 1)) program.example(`  ${example}`);
+  for (const spec of COMMANDS.slice(0, 3))
+    for (const example of spec.examples.slice(0, 1)) program.example(`  ${example}`);
   program.globalCommand.helpCallback = (sections) =>
     sections.filter(({ title, body }) => !title?.startsWith("For more info") && body !== "rdsiam");
   for (const command of program.commands) command.helpCallback = program.globalCommand.helpCallback;
   return program;
 }
 
-function add(command: Program["globalCommand"] | Program["commands"][number], option: OptionSpec): void {
+function add(
+  command: Program["globalCommand"] | Program["commands"][number],
+  option: OptionSpec,
+): void {
   const short = option.short === undefined ? "    " : `-${option.short}, `;
   if (option.value === undefined) {
     command.option(`${short}${optionFlag(option)}`, option.summary);
     return;
   }
-  command.option(`${short}${optionFlag(option)} <${option.value}>`, option.summary, { type: [strip] });
+  command.option(`${short}${optionFlag(option)} <${option.value}>`, option.summary, {
+    type: [strip],
+  });
 }
 
 function strip(value: unknown): string {

@@ -47,6 +47,15 @@ export type FlagName = "names" | "json" | "quiet" | "verbose" | "help" | "versio
 /** What was given of each option. */
 export type Options = Partial<Record<OptionName, string>> & Partial<Record<FlagName, boolean>>;
 
+/** A command line that was understood. */
+export interface Invocation {
+  readonly command: CommandName | "help" | "version";
+  readonly options: Options;
+  readonly target: string | undefined;
+  readonly tail: readonly string[];
+  readonly dashes: boolean;
+}
+
 const DATABASE: readonly CommandName[] = ["psql", "exec", "token"];
 const TOOL: readonly CommandName[] = ["psql", "exec"];
 
@@ -66,7 +75,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "run any PostgreSQL tool on a target",
     tail: "after target",
     takesTarget: true,
-    examples: ["rdsiam exec prod pg_dump -Fc -f prod.dump", "AWS_PROFILE=prod rdsiam exec -- pg_dump -s"],
+    examples: [
+      "rdsiam exec prod pg_dump -Fc -f prod.dump",
+      "AWS_PROFILE=prod rdsiam exec -- pg_dump -s",
+    ],
   },
   {
     name: "token",
@@ -74,7 +86,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "print an auth token for tools that run a password command",
     tail: "none",
     takesTarget: true,
-    examples: ["rdsiam token prod", "rdsiam token --host db1.abc.eu-west-1.rds.amazonaws.com --user app_ro"],
+    examples: [
+      "rdsiam token prod",
+      "rdsiam token --host db1.abc.eu-west-1.rds.amazonaws.com --user app_ro",
+    ],
   },
   {
     name: "list",
@@ -90,23 +105,67 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "try it on a local stand-in for RDS, no AWS account needed",
     tail: "demo",
     takesTarget: false,
-    examples: ["rdsiam demo", "rdsiam demo -c 'select current_user'", "rdsiam demo -- rdsiam exec prod pg_dump -s"],
+    examples: [
+      "rdsiam demo",
+      "rdsiam demo -c 'select current_user'",
+      "rdsiam demo -- rdsiam exec prod pg_dump -s",
+    ],
   },
 ];
 
 /** Every option, in the order of the help text. */
 export const OPTIONS: readonly OptionSpec[] = [
-  { name: "profile", value: "NAME", summary: "AWS profile for the credentials (default: the target's own)", commands: DATABASE },
-  { name: "region", value: "REGION", summary: "Region of the database (default: the one in its name)", commands: DATABASE },
-  { name: "roleArn", value: "ARN", summary: "role to assume on top of the profile's credentials", commands: DATABASE },
-  { name: "roleSessionName", value: "NAME", summary: "session name for that role (default: rdsiam-<os user>)", commands: DATABASE },
+  {
+    name: "profile",
+    value: "NAME",
+    summary: "AWS profile for the credentials (default: the target's own)",
+    commands: DATABASE,
+  },
+  {
+    name: "region",
+    value: "REGION",
+    summary: "Region of the database (default: the one in its name)",
+    commands: DATABASE,
+  },
+  {
+    name: "roleArn",
+    value: "ARN",
+    summary: "role to assume on top of the profile's credentials",
+    commands: DATABASE,
+  },
+  {
+    name: "roleSessionName",
+    value: "NAME",
+    summary: "session name for that role (default: rdsiam-<os user>)",
+    commands: DATABASE,
+  },
   { name: "externalId", value: "ID", summary: "external id for that role", commands: DATABASE },
-  { name: "durationSeconds", value: "N", summary: "lifetime asked for that role", commands: DATABASE },
-  { name: "host", value: "HOST[:PORT]", summary: "the database, instead of the target's rds_host", commands: DATABASE },
+  {
+    name: "durationSeconds",
+    value: "N",
+    summary: "lifetime asked for that role",
+    commands: DATABASE,
+  },
+  {
+    name: "host",
+    value: "HOST[:PORT]",
+    summary: "the database, instead of the target's rds_host",
+    commands: DATABASE,
+  },
   { name: "user", short: "U", value: "USER", summary: "database user", commands: DATABASE },
   { name: "dbname", short: "d", value: "DB", summary: "database name", commands: DATABASE },
-  { name: "sslrootcert", value: "FILE|system", summary: "CA bundle to trust instead of the built-in one", commands: DATABASE },
-  { name: "port", value: "N", summary: "local port of the proxy (default: 0, any free one)", commands: TOOL },
+  {
+    name: "sslrootcert",
+    value: "FILE|system",
+    summary: "CA bundle to trust instead of the built-in one",
+    commands: DATABASE,
+  },
+  {
+    name: "port",
+    value: "N",
+    summary: "local port of the proxy (default: 0, any free one)",
+    commands: TOOL,
+  },
   { name: "names", summary: "print the names only", commands: ["list"] },
   { name: "json", summary: "print JSON", commands: ["list", "token"] },
   { name: "quiet", short: "q", summary: "no line on stderr when it connects" },
@@ -122,5 +181,8 @@ export function optionFlag(option: OptionSpec): string {
 
 /** The options that a command knows; those of every command when none is named. */
 export function optionsOf(command: CommandName | undefined): readonly OptionSpec[] {
-  return OPTIONS.filter(({ commands }) => commands === undefined || (command !== undefined && commands.includes(command)));
+  return OPTIONS.filter(
+    ({ commands }) =>
+      commands === undefined || (command !== undefined && commands.includes(command)),
+  );
 }

@@ -2,58 +2,95 @@
 // PostgreSQL's own text for every IAM failure is the same "PAM authentication failed", so the rest must come from here.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
 
-/** What is known of a login when it is refused. */
-export interface RefusedLogin {
+/** What auth tokens are signed for. */
+export interface SignedFor {
   readonly host: string;
   readonly port: number;
   readonly region: string;
-  readonly user: string;
-  /** Whose credentials signed: `profile "prod"`, a role's ARN; undefined when no auth token was asked for. */
-  readonly identity: string | undefined;
-  /** Seconds that the auth token and the credentials had left; undefined when they do not end or none was made. */
-  readonly tokenSeconds: number | undefined;
-  readonly credentialSeconds: number | undefined;
 }
 
-/** The parts of the server's ErrorResponse that decide. */
-export interface Refusal {
+/** Whose credentials signed which token; `source` is `profile "prod"`, a role's ARN. */
+export interface Signature {
+  readonly identity: { readonly source: string; readonly expiration?: Date | undefined };
+  readonly token: { readonly expiresAt: Date };
+}
+
+/** DETAIL and HINT of a refused login. */
+export interface RefusalTexts {
+  readonly detail?: string;
+  readonly hint?: string;
+}
+
+/** Remembers the last signature and explains refusals with it. */
+export interface Refusals {
+  readonly signed: (signature: Signature) => void;
+  /** For the fields of the server's ErrorResponse: C, M. */
+  readonly explain: (user: string, fields: ReadonlyMap<string, string>) => RefusalTexts;
+}
+
+/** Explains the refusals of one database. */
+export function explainRefusals(target: SignedFor, now: () => number = Date.now): Refusals {
+  let last: Signature | undefined;
+  return {
+    signed: (signature) => {
+      last = signature;
+    },
+    explain: (user, fields) => {
+      const refusal = { sqlState: fields.get("C") ?? "", message: fields.get("M") ?? "" };
+      return explain(refusal, { ...target, user, last, now: now() });
+    },
+  };
+}
+
+interface Refusal {
   readonly sqlState: string;
   readonly message: string;
 }
 
-/** DETAIL and HINT for a refused login. */
-export function explainRefusal(login: RefusedLogin, refusal: Refusal): { detail?: string; hint?: string } {
-  if (refusal.sqlState === "28000" && /PAM authentication failed/.test(refusal.message)) {
+interface RefusedLogin extends SignedFor {
+  readonly user: string;
+  readonly last: Signature | undefined;
+  readonly now: number;
+}
+
+function explain({ sqlState, message }: Refusal, login: RefusedLogin): RefusalTexts {
+  if (sqlState === "28000" && /PAM authentication failed/.test(message)) {
     return { detail: signedFor(login), hint: pamHint(login) };
   }
-  if (refusal.sqlState === "28P01" || refusal.sqlState === "28000") {
-    return { detail: signedFor(login), hint: `As an administrator of the database: GRANT rds_iam TO ${quoted(login.user)};` };
+  if (sqlState === "28P01" || sqlState === "28000") {
+    const grant = `GRANT rds_iam TO ${quoted(login.user)};`;
+    return { detail: signedFor(login), hint: `As an administrator of the database: ${grant}` };
   }
-  if (refusal.sqlState === "3D000") {
-    return { detail: "The login itself worked.", hint: "Name an existing database with -d DB or rds_dbname." };
+  if (sqlState === "3D000") {
+    return {
+      detail: "The login itself worked.",
+      hint: "Name an existing database with -d DB or rds_dbname.",
+    };
   }
-  if (refusal.sqlState === "53300") {
-    return { hint: "The server is at its connection limit: try again later, or let the tool open fewer connections." };
+  if (sqlState === "53300") {
+    return {
+      hint: "The server is at its connection limit: try again later, or let the tool open fewer connections.",
+    };
   }
   return {};
 }
 
-function signedFor(login: RefusedLogin): string {
-  if (login.identity === undefined) return "The server refused before it asked for an auth token.";
-  const lifetimes = [seconds("The auth token", login.tokenSeconds), seconds("the credentials", login.credentialSeconds)];
-  const left = lifetimes.filter((text) => text !== undefined).join(", ");
-  const where = `${login.host}:${login.port} in ${login.region}`;
-  return `The auth token was signed for user ${quoted(login.user)} on ${where} with the credentials of ${login.identity}.${left === "" ? "" : ` ${left}.`}`;
-}
-
-function seconds(what: string, left: number | undefined): string | undefined {
-  return left === undefined ? undefined : `${what} had ${Math.max(0, Math.round(left))} s left`;
+function signedFor({ host, port, region, user, last, now }: RefusedLogin): string {
+  if (last === undefined) return "The server refused before it asked for an auth token.";
+  const secondsLeft = (end: Date): number => Math.max(0, Math.round((end.getTime() - now) / 1_000));
+  const lives = [`the auth token had ${secondsLeft(last.token.expiresAt)} s left`];
+  const end = last.identity.expiration;
+  if (end !== undefined) lives.push(`the credentials ${secondsLeft(end)} s`);
+  return (
+    `The auth token was signed for user ${quoted(user)} on ${host}:${port} in ${region} with the credentials of ` +
+    `${last.identity.source}; ${lives.join(", ")}.`
+  );
 }
 
 function pamHint(login: RefusedLogin): string {
   return (
-    `Most often the identity lacks rds-db:connect on dbuser:RESOURCE-ID/${login.user} (RESOURCE-ID is db-..., cluster-... or prx-..., ` +
-    `not the name), IAM authentication is off, the user lacks rds_iam, or this machine's clock is wrong.`
+    `Most often the identity lacks rds-db:connect on dbuser:RESOURCE-ID/${login.user} (RESOURCE-ID is db-..., cluster-... or ` +
+    "prx-..., not the name), IAM authentication is off, the user lacks rds_iam, or this machine's clock is wrong."
   );
 }
 

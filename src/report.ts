@@ -21,13 +21,18 @@ export function errorLines(error: unknown, verbose: boolean): string[] {
 
 function unexpectedLines(error: unknown, verbose: boolean): string[] {
   const text = error instanceof Error ? error.message : String(error);
-  const lines = [`rdsiam: error: internal error: ${text}`, "HINT:  This is a defect of rdsiam; please report it."];
-  return verbose && error instanceof Error && error.stack !== undefined ? [...lines, error.stack] : lines;
+  const lines = [
+    `rdsiam: error: internal error: ${text}`,
+    "HINT:  This is a defect of rdsiam; please report it.",
+  ];
+  return verbose && error instanceof Error && error.stack !== undefined
+    ? [...lines, error.stack]
+    : lines;
 }
 
 function causeLines(cause: unknown): string[] {
   if (cause === undefined) return [];
-  return [`CAUSE:  ${cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)}`];
+  return [`CAUSE:  ${cause instanceof Error ? `${cause.name}: ${cause.message}` : typeof cause}`];
 }
 
 /** The exit status of rdsiam for an error of its own. */
@@ -42,13 +47,18 @@ export function eventText(event: ProxyEvent): string {
       return `login: ${event.user} to ${event.database} at ${event.address} in ${event.milliseconds} ms`;
     case "refused": {
       const { sqlState, message, detail } = event.error;
-      const cause = event.cause instanceof Error && event.cause.cause instanceof Error ? ` (${event.cause.cause.message})` : "";
+      const cause =
+        event.cause instanceof Error && event.cause.cause instanceof Error
+          ? ` (${event.cause.cause.message})`
+          : "";
       return `login refused: ${event.user}: ${sqlState} ${message}${detail === undefined ? "" : `: ${detail}`}${cause}`;
     }
     case "stranger":
       return `connection closed: ${event.reason}`;
     case "cancel":
-      return event.found ? "cancel request forwarded" : "cancel request with an unknown key dropped";
+      return event.found
+        ? "cancel request forwarded"
+        : "cancel request with an unknown key dropped";
     case "closed":
       return `session of ${event.user} closed`;
   }

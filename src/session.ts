@@ -1,16 +1,26 @@
 // The spine, and the only file that knows every room:
 // profile -> credentials -> endpoint -> auth token -> proxy -> child.
-import type { AuthToken, AuthTokenSource } from "./aws/auth-token.ts";
+import type { SecureContext } from "node:tls";
+import type { AuthTokenSource } from "./aws/auth-token.ts";
 import type { Credentials, CredentialSource } from "./aws/credentials.ts";
 import { childEnvironment } from "./child/environment.ts";
 import { runTool } from "./child/run.ts";
-import { type OptionValues, requireUser, resolveSettings, type Settings } from "./config/settings.ts";
+import {
+  type OptionValues,
+  requireUser,
+  resolveSettings,
+  type Settings,
+} from "./config/settings.ts";
 import { type LoadedTargets, loadTargets } from "./config/targets.ts";
 import { RdsIamError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { EndpointKind } from "./rds/endpoint.ts";
-import { explainRefusal } from "./refusal.ts";
+import type { Backend } from "./proxy/backend-login.ts";
+import type { Proxy } from "./proxy/proxy.ts";
+import { explainRefusals } from "./refusal.ts";
 import { eventText } from "./report.ts";
+
+const LOGIN_TIMEOUT = 30_000; // ms that the server gets for each login once TLS stands; a throttled IAM check takes seconds
 
 /** What the process edge hands in. */
 export interface RunContext {
@@ -36,7 +46,9 @@ export interface Access {
   readonly host: string;
   readonly kind: EndpointKind;
   readonly region: string;
-  readonly addresses: () => Promise<readonly { readonly address: string; readonly family: 4 | 6 }[]>;
+  readonly addresses: () => Promise<
+    readonly { readonly address: string; readonly family: 4 | 6 }[]
+  >;
   readonly credentials: CredentialSource;
   readonly authToken: AuthTokenSource;
 }
@@ -56,7 +68,12 @@ export async function openAccess(context: RunContext, request: AccessRequest): P
   const endpoint = await locate(context, settings);
   const { authTokenSource } = await import("./aws/auth-token.ts");
   const credentials = await openCredentials(context, { settings, loaded, region: endpoint.region });
-  const authToken = authTokenSource({ host: endpoint.host, port: settings.port, region: endpoint.region, credentials });
+  const authToken = authTokenSource({
+    host: endpoint.host,
+    port: settings.port,
+    region: endpoint.region,
+    credentials,
+  });
   return { settings, user, dbname: settings.dbname ?? user, ...endpoint, credentials, authToken };
 }
 
@@ -66,8 +83,13 @@ async function locate({ log }: RunContext, settings: Settings): Promise<Located>
   const { nameResolver } = await import("./rds/resolver.ts");
   const { resolveCanonicalHost } = await import("./rds/canonical-host.ts");
   const resolver = nameResolver(settings.dnsServers);
-  const { canonical, hops } = await resolveCanonicalHost(settings.host, { resolver, region: settings.region });
-  log.verbose(`host: ${hops.join(" -> ")} (${canonical.kind}, ${canonical.region ?? "no Region in the name"})`);
+  const { canonical, hops } = await resolveCanonicalHost(settings.host, {
+    resolver,
+    region: settings.region,
+  });
+  log.verbose(
+    `host: ${hops.join(" -> ")} (${canonical.kind}, ${canonical.region ?? "no Region in the name"})`,
+  );
   const region = settings.region ?? canonical.region;
   if (region === undefined) {
     throw new RdsIamError(`no Region for ${canonical.host}`, {
@@ -77,9 +99,16 @@ async function locate({ log }: RunContext, settings: Settings): Promise<Located>
     });
   }
   if (settings.profileRegion !== undefined && settings.profileRegion !== region) {
-    log.verbose(`the profile's Region is ${settings.profileRegion}, the database's ${region}: tokens are signed for the latter`);
+    log.verbose(
+      `the profile's Region is ${settings.profileRegion}, the database's ${region}: tokens are signed for the latter`,
+    );
   }
-  return { host: canonical.host, kind: canonical.kind, region, addresses: () => resolver.addresses(canonical.host) };
+  return {
+    host: canonical.host,
+    kind: canonical.kind,
+    region,
+    addresses: () => resolver.addresses(canonical.host),
+  };
 }
 
 async function openCredentials(
@@ -97,7 +126,8 @@ async function openCredentials(
   });
   return async () => {
     const credentials = await load();
-    for (const secret of [credentials.secretAccessKey, credentials.sessionToken]) if (secret) context.log.addSecret(secret);
+    for (const secret of [credentials.secretAccessKey, credentials.sessionToken])
+      if (secret) context.log.addSecret(secret);
     return credentials;
   };
 }
@@ -115,7 +145,9 @@ export async function runOnTarget(
   context.log.verbose(`credentials: ${identity.source}${untilText(identity)}`);
   await using proxy = await openProxy(context, access, tool.localPort);
   context.log.addSecret(proxy.secret);
-  context.log.notice(`${settings.target}: ${user} on ${host}:${settings.port}/${dbname}, ${identity.source}`);
+  context.log.notice(
+    `${settings.target}: ${user} on ${host}:${settings.port}/${dbname}, ${identity.source}`,
+  );
   const ended = new AbortController();
   void proxy.failed.then((error) => ended.abort(error));
   const env = childEnvironment({
@@ -126,16 +158,24 @@ export async function runOnTarget(
     dbname,
     password: proxy.secret,
     target: settings.target,
-    rdsHost: host,
+    // With the port where it is not the usual one: a nested rdsiam takes RDSIAM_HOST for its --host.
+    rdsHost: settings.port === 5432 ? host : `${host}:${settings.port}`,
     applicationName: settings.applicationName,
   });
-  const { exitStatus } = await runTool({ file: tool.file, args: tool.args, env, signal: ended.signal });
+  const { exitStatus } = await runTool({
+    file: tool.file,
+    args: tool.args,
+    env,
+    signal: ended.signal,
+  });
   if (ended.signal.aborted) throw proxyFailed(ended.signal.reason);
   return exitStatus;
 }
 
 function untilText(credentials: Credentials): string {
-  return credentials.expiration === undefined ? "" : `, good until ${credentials.expiration.toISOString()}`;
+  return credentials.expiration === undefined
+    ? ""
+    : `, good until ${credentials.expiration.toISOString()}`;
 }
 
 function proxyFailed(cause: unknown): RdsIamError {
@@ -147,44 +187,37 @@ function proxyFailed(cause: unknown): RdsIamError {
 }
 
 /** Starts the proxy of a target on a local port. */
-export async function openProxy(context: RunContext, access: Access, port: number) {
+export async function openProxy(context: RunContext, access: Access, port: number): Promise<Proxy> {
   const { startProxy } = await import("./proxy/proxy.ts");
+  const { settings, host, region } = access;
+  const refusals = explainRefusals({ host, port: settings.port, region });
+  return startProxy({
+    backend: await openBackend(access),
+    port,
+    authToken: async (user) => {
+      const identity = await access.credentials();
+      const made = await access.authToken(user);
+      context.log.addSecret(made.token);
+      refusals.signed({ identity, token: made });
+      return { token: made.token, reused: false };
+    },
+    explain: (user, fields) => refusals.explain(user, fields),
+    onEvent: (event) => context.log.verbose(eventText(event)),
+  });
+}
+
+async function openBackend({ settings, host, kind, region, addresses }: Access): Promise<Backend> {
   const { backendSecureContext } = await import("./proxy/backend-tls.ts");
   const { trustedCertificates } = await import("./rds/certificates.ts");
-  const { settings, host, kind, region } = access;
   const trust = await trustedCertificates({ sslrootcert: settings.sslrootcert, kind, region });
-  let secureContext: ReturnType<typeof backendSecureContext> | undefined;
-  const backend = {
+  let secureContext: SecureContext | undefined;
+  return {
     host,
     port: settings.port,
     secureContext: () => (secureContext ??= backendSecureContext(trust.certificates)),
     trust: trust.description,
-    addresses: access.addresses,
+    addresses,
     connectTimeout: settings.connectTimeout * 1_000,
-    loginTimeout: 30_000,
+    loginTimeout: LOGIN_TIMEOUT,
   };
-  let signed: { readonly token: AuthToken; readonly identity: Credentials } | undefined;
-  return startProxy({
-    backend,
-    port,
-    authToken: async (user) => {
-      signed = { identity: await access.credentials(), token: await access.authToken(user) };
-      context.log.addSecret(signed.token.token);
-      return { token: signed.token.token, reused: false };
-    },
-    explain: (user, fields) => {
-      const left = (end: Date | undefined): number | undefined => (end === undefined ? undefined : (end.getTime() - Date.now()) / 1_000);
-      const login = {
-        host,
-        port: settings.port,
-        region,
-        user,
-        identity: signed?.identity.source,
-        tokenSeconds: left(signed?.token.expiresAt),
-        credentialSeconds: left(signed?.identity.expiration),
-      };
-      return explainRefusal(login, { sqlState: fields.get("C") ?? "", message: fields.get("M") ?? "" });
-    },
-    onEvent: (event) => context.log.verbose(eventText(event)),
-  });
 }

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { cutArgv } from "../src/argv.ts";
-import { type Invocation, readInvocation } from "../src/cli.ts";
+import { readInvocation } from "../src/cli.ts";
+import type { Invocation } from "../src/options.ts";
 import { RdsIamError } from "../src/errors.ts";
 
 function read(...args: readonly string[]): Invocation {
@@ -14,7 +15,10 @@ const CASES: readonly (readonly [readonly string[], Partial<Invocation>])[] = [
   [["psql", "prod"], { command: "psql", target: "prod", tail: [] }],
   [["psql", "prod", "-c", "select 1"], { target: "prod", tail: ["-c", "select 1"] }],
   [["psql", "prod", "--", "-c", "select 1"], { target: "prod", tail: ["-c", "select 1"] }],
-  [["psql", "prod", "-v", "x=1", "--help"], { command: "psql", options: {}, tail: ["-v", "x=1", "--help"] }],
+  [
+    ["psql", "prod", "-v", "x=1", "--help"],
+    { command: "psql", options: {}, tail: ["-v", "x=1", "--help"] },
+  ],
   [["psql", "--", "-c", "x"], { target: undefined, tail: ["-c", "x"] }],
   [["psql", "-v", "prod"], { options: { verbose: true }, target: "prod" }],
   [["psql", "-qv", "prod"], { options: { quiet: true, verbose: true } }],
@@ -26,10 +30,19 @@ const CASES: readonly (readonly [readonly string[], Partial<Invocation>])[] = [
   [["psql", "--user", "a", "--user", "b", "prod"], { options: { user: "b" } }],
   [["psql", "--user=a=b", "prod"], { options: { user: "a=b" } }],
   [["psql", "--dbname", "true", "prod"], { options: { dbname: "true" } }],
-  [["psql", "--role-arn", "arn:aws:iam::012345678901:role/x", "prod"], { options: { roleArn: "arn:aws:iam::012345678901:role/x" } }],
+  [
+    ["psql", "--role-arn", "arn:aws:iam::012345678901:role/x", "prod"],
+    { options: { roleArn: "arn:aws:iam::012345678901:role/x" } },
+  ],
   [["--verbose", "psql", "prod"], { command: "psql", options: { verbose: true }, target: "prod" }],
-  [["exec", "--", "pg_dump", "-h"], { command: "exec", target: undefined, tail: ["pg_dump", "-h"], dashes: true }],
-  [["exec", "prod", "pg_dump", "--", "-x"], { target: "prod", tail: ["pg_dump", "--", "-x"], dashes: false }],
+  [
+    ["exec", "--", "pg_dump", "-h"],
+    { command: "exec", target: undefined, tail: ["pg_dump", "-h"], dashes: true },
+  ],
+  [
+    ["exec", "prod", "pg_dump", "--", "-x"],
+    { target: "prod", tail: ["pg_dump", "--", "-x"], dashes: false },
+  ],
   [["exec", "prod", "--", "--", "x"], { target: "prod", tail: ["--", "x"] }],
   [["token", "prod", "--json"], { command: "token", options: { json: true }, target: "prod" }],
   [["token", "--json", "prod"], { options: { json: true }, target: "prod" }],
@@ -67,12 +80,19 @@ const REFUSED: readonly (readonly [readonly string[], RegExp])[] = [
 
 for (const [args, message] of REFUSED) {
   test(`cutArgv() refuses rdsiam ${args.join(" ")}`, () => {
-    assert.throws(() => read(...args), (error) => error instanceof RdsIamError && error.code === "ERR_USAGE" && message.test(error.message));
+    assert.throws(
+      () => read(...args),
+      (error) =>
+        error instanceof RdsIamError && error.code === "ERR_USAGE" && message.test(error.message),
+    );
   });
 }
 
 test("cutArgv() passes any tail on verbatim", () => {
-  const word = fc.oneof(fc.string(), fc.constantFrom("--", "-", "-h", "--help", "--user", "--user=x", "-v", "\u0001", "007", "true"));
+  const word = fc.oneof(
+    fc.string(),
+    fc.constantFrom("--", "-", "-h", "--help", "--user", "--user=x", "-v", "\u0001", "007", "true"),
+  );
   fc.assert(
     fc.property(fc.constantFrom("psql", "exec"), fc.array(word), (command, tail) => {
       assert.deepEqual(read(command, "-v", "prod", "--", ...tail).tail, tail);
@@ -84,12 +104,18 @@ test("cutArgv() passes any tail on verbatim", () => {
 });
 
 test("readInvocation() keeps any value as the string it was", () => {
-  const value = fc.oneof(fc.string({ minLength: 1 }), fc.integer().map(String), fc.constantFrom("true", "false", "1e3", "--x", "a.b=c"));
+  const value = fc.oneof(
+    fc.string({ minLength: 1 }),
+    fc.integer().map(String),
+    fc.constantFrom("true", "false", "1e3", "--x", "a.b=c"),
+  );
   fc.assert(
     fc.property(value, (given) => {
       fc.pre(given !== "--");
       assert.deepEqual(read("psql", "--external-id", given, "prod").options, { externalId: given });
-      assert.deepEqual(read("psql", `--external-id=${given}`, "prod").options, { externalId: given });
+      assert.deepEqual(read("psql", `--external-id=${given}`, "prod").options, {
+        externalId: given,
+      });
     }),
   );
 });

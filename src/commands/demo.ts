@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { findTool } from "../child/find-tool.ts";
 import { runTool } from "../child/run.ts";
-import type { Invocation } from "../cli.ts";
+import type { Invocation } from "../options.ts";
 import { RdsIamError } from "../errors.ts";
 import { openAccess, openProxy, type RunContext } from "../session.ts";
 import { selfCommand } from "./self-command.ts";
@@ -26,11 +26,17 @@ export async function runDemo(context: RunContext, invocation: Invocation): Prom
     bin: await installSelf(standIn.directory),
     verbose: invocation.options.verbose ?? false,
   });
-  const [command, ...args] = invocation.dashes ? invocation.tail : ["rdsiam", "psql", TARGET, ...invocation.tail];
+  const [command, ...args] = invocation.dashes
+    ? invocation.tail
+    : ["rdsiam", "psql", TARGET, ...invocation.tail];
   if (command === undefined) {
-    throw new RdsIamError("no command to run", { code: "ERR_USAGE", hint: "Run: rdsiam demo -- COMMAND [arguments...]" });
+    throw new RdsIamError("no command to run", {
+      code: "ERR_USAGE",
+      hint: "Run: rdsiam demo -- COMMAND [arguments...]",
+    });
   }
-  if (!invocation.dashes && !(await hasPsql(context))) return queryWithoutPsql({ ...context, env }, invocation.tail);
+  if (!invocation.dashes && !(await hasPsql(context)))
+    return await queryWithoutPsql({ ...context, env }, invocation.tail);
   const { exitStatus } = await runTool({ file: await findTool(command, env), args, env });
   return exitStatus;
 }
@@ -52,10 +58,19 @@ function holdSignals(): Disposable & { readonly held: () => NodeJS.Signals | und
 type Environment = Readonly<Record<string, string | undefined>>;
 
 // The user's own AWS and rdsiam settings must not reach the stand-in, nor the other way round.
-function demoEnvironment(own: Environment, standIn: Environment, { bin, verbose }: { bin: string; verbose: boolean }): Record<string, string> {
+function demoEnvironment(
+  own: Environment,
+  standIn: Environment,
+  { bin, verbose }: { bin: string; verbose: boolean },
+): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(own)) {
-    if (value !== undefined && !/^(?:AWS_|RDSIAM_)/.test(name) && !/^(?:https?|no|all)_proxy$/i.test(name)) env[name] = value;
+    if (
+      value !== undefined &&
+      !/^(?:AWS_|RDSIAM_)/.test(name) &&
+      !/^(?:https?|no|all)_proxy$/i.test(name)
+    )
+      env[name] = value;
   }
   for (const [name, value] of Object.entries(standIn)) if (value !== undefined) env[name] = value;
   env["RDSIAM_VERBOSE"] = verbose ? "1" : "0";
@@ -84,12 +99,17 @@ async function hasPsql(context: RunContext): Promise<boolean> {
 
 // The same way through the program, with node-postgres as the tool, in this process.
 async function queryWithoutPsql(context: RunContext, args: readonly string[]): Promise<number> {
-  context.log.always("rdsiam: psql was not found, so the demo runs one query with node-postgres instead");
+  context.log.always(
+    "rdsiam: psql was not found, so the demo runs one query with node-postgres instead",
+  );
   const { runQuery } = await import("../demo/query.ts");
   const flag = args.findIndex((word) => /^-\w*c$/.test(word) || word === "--command");
   const text = (flag < 0 ? undefined : args[flag + 1]) ?? EXAMPLE_QUERY;
   const unaligned = args.some((word) => /^-\w*A/.test(word));
-  const access = await openAccess({ ...context, home: context.env["HOME"] ?? context.home }, { targetName: TARGET, options: {} });
+  const access = await openAccess(
+    { ...context, home: context.env["HOME"] ?? context.home },
+    { targetName: TARGET, options: {} },
+  );
   await using proxy = await openProxy(context, access, 0);
   const { host, port, secret: password } = proxy;
   const login = { host, port, user: access.user, database: access.dbname, password };

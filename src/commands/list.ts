@@ -1,5 +1,5 @@
 // `rdsiam list`: the targets in the configuration. Loads no AWS SDK client.
-import type { Invocation } from "../cli.ts";
+import type { Invocation } from "../options.ts";
 import { loadConfiguration, type RunContext } from "../session.ts";
 
 /** Prints the targets that have a host: a table, with --names the names alone, with --json an array. */
@@ -7,7 +7,15 @@ export async function runList(context: RunContext, { options }: Invocation): Pro
   const loaded = await loadConfiguration(context);
   const targets = [...loaded.targets.values()].filter(({ host }) => host !== undefined);
   if (options.json) {
-    const rows = targets.map(({ name, host, port, user, dbname, profile, file }) => ({ name, host, port, user, dbname, profile, file }));
+    const rows = targets.map(({ name, host, port, user, dbname, profile, file }) => ({
+      name,
+      host,
+      port,
+      user,
+      dbname,
+      profile,
+      file,
+    }));
     context.print(JSON.stringify(rows, undefined, 2));
     return 0;
   }
@@ -16,15 +24,29 @@ export async function runList(context: RunContext, { options }: Invocation): Pro
     return 0;
   }
   if (targets.length === 0) {
-    context.log.always(`rdsiam: no targets in ${loaded.aws.paths.configFilepath} or ${loaded.ownFile}`);
+    context.log.always(
+      `rdsiam: no targets in ${loaded.aws.paths.configFilepath} or ${loaded.ownFile}`,
+    );
     return 0;
   }
-  const rows = targets.map(({ name, host, port, user, dbname }) => [name, `${host}:${port ?? 5432}`, user ?? "", dbname ?? user ?? ""]);
+  const rows = targets.map(({ name, host, port, user, dbname }) => [
+    name,
+    `${host}:${port ?? 5432}`,
+    user ?? "",
+    dbname ?? user ?? "",
+  ]);
   for (const row of table([["TARGET", "HOST", "USER", "DATABASE"], ...rows])) context.print(row);
   return 0;
 }
 
 function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
 }

@@ -3,7 +3,10 @@ import { RdsIamError } from "../errors.ts";
 import type { Options } from "../options.ts";
 
 /** The local port of --port or RDSIAM_PORT; 0 when any will do. */
-export function localPort(options: Options, env: Readonly<Record<string, string | undefined>>): number {
+export function localPort(
+  options: Options,
+  env: Readonly<Record<string, string | undefined>>,
+): number {
   const given = options.port ?? (env["RDSIAM_PORT"] || "0");
   const port = Number(given);
   if (/^\d+$/.test(given) && port <= 65_535) return port;

@@ -63,6 +63,12 @@ export function refuseOtherServer(args: readonly string[]): void {
   }
 }
 
+/** The user that psql's own arguments name with -U; undefined when they name none. */
+export function psqlUser(args: readonly string[]): string | undefined {
+  return [...psqlArguments(args)].findLast(({ option }) => option === "U" || option === "username")
+    ?.value;
+}
+
 // getopt_long permutes: options are found behind operands too, until "--".
 function* psqlArguments(args: readonly string[]): Generator<Argument> {
   for (let index = 0; index < args.length; index += 1) {
@@ -73,7 +79,7 @@ function* psqlArguments(args: readonly string[]): Generator<Argument> {
       return;
     }
     if (word.startsWith("--")) {
-      const [name = "", attached] = splitOnce(word.slice(2));
+      const [name, attached] = splitOnce(word.slice(2));
       const option = longOption(name);
       const takesNext = attached === undefined && LONG_WITH_VALUE.has(option);
       yield { option, value: attached ?? (takesNext ? next : "") };
@@ -84,7 +90,9 @@ function* psqlArguments(args: readonly string[]): Generator<Argument> {
       yield { option: "", value: word };
       continue;
     }
-    const at = [...word].findIndex((letter, position) => position > 0 && SHORT_WITH_VALUE.has(letter));
+    const at = [...word].findIndex(
+      (letter, position) => position > 0 && SHORT_WITH_VALUE.has(letter),
+    );
     if (at < 0) continue;
     const attached = word.slice(at + 1);
     yield { option: word.charAt(at), value: attached === "" ? next : attached };
@@ -100,7 +108,9 @@ function splitOnce(word: string): [string, string | undefined] {
 // getopt_long takes any unambiguous beginning of a long option: --hos is --host.
 function longOption(name: string): string {
   if (LONG_WITH_VALUE.has(name) || LONG_WITHOUT_VALUE.includes(name)) return name;
-  const fits = [...LONG_WITH_VALUE, ...LONG_WITHOUT_VALUE].filter((option) => name !== "" && option.startsWith(name));
+  const fits = [...LONG_WITH_VALUE, ...LONG_WITHOUT_VALUE].filter(
+    (option) => name !== "" && option.startsWith(name),
+  );
   return fits.length === 1 ? (fits[0] ?? name) : name;
 }
 

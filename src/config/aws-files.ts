@@ -35,7 +35,10 @@ export async function loadAwsFiles(env: Environment, home: string): Promise<AwsF
   const paths = awsFilePaths(env, home);
   const warnings = await unreadable([paths.configFilepath, paths.filepath]);
   const { loadSharedConfigFiles } = await import("@smithy/shared-ini-file-loader");
-  const { configFile, credentialsFile } = await loadSharedConfigFiles({ ...paths, ignoreCache: true });
+  const { configFile, credentialsFile } = await loadSharedConfigFiles({
+    ...paths,
+    ignoreCache: true,
+  });
   const profiles = new Map<string, AwsProfile>();
   const ssoSessions = new Set<string>();
   for (const [name, keys] of Object.entries(configFile)) {
@@ -57,7 +60,10 @@ export async function loadAwsFiles(env: Environment, home: string): Promise<AwsF
 export function awsFilePaths(env: Environment, home: string): AwsFilePaths {
   return {
     configFilepath: expandHome(env["AWS_CONFIG_FILE"] || join(home, ".aws", "config"), home),
-    filepath: expandHome(env["AWS_SHARED_CREDENTIALS_FILE"] || join(home, ".aws", "credentials"), home),
+    filepath: expandHome(
+      env["AWS_SHARED_CREDENTIALS_FILE"] || join(home, ".aws", "credentials"),
+      home,
+    ),
   };
 }
 

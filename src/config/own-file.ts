@@ -32,16 +32,25 @@ export async function loadOwnFile(env: Environment, home: string): Promise<OwnFi
     if (named === undefined && (code === "ENOENT" || code === "ENOTDIR")) {
       return { path, sections: new Map() };
     }
-    throw new RdsIamError(`cannot read the configuration file ${path}: ${code ?? "unknown error"}`, {
-      code: "ERR_CONFIG",
-      hint: named === undefined ? `Check its permissions: ls -l ${path}` : "Check RDSIAM_CONFIG_FILE, or unset it.",
-      cause: error,
-    });
+    throw new RdsIamError(
+      `cannot read the configuration file ${path}: ${code ?? "unknown error"}`,
+      {
+        code: "ERR_CONFIG",
+        hint:
+          named === undefined
+            ? `Check its permissions: ls -l ${path}`
+            : "Check RDSIAM_CONFIG_FILE, or unset it.",
+        cause: error,
+      },
+    );
   }
 }
 
 /** Parses the text of our own file; what ini would lose or change is an error that names the line. */
-export function parseOwnFile(text: string, path: string): Map<string, Readonly<Record<string, string>>> {
+export function parseOwnFile(
+  text: string,
+  path: string,
+): Map<string, Readonly<Record<string, string>>> {
   const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\r|\n/);
   const checked = checkLines(lines, path);
   const parsed: Record<string, Record<string, unknown>> = parse(checked.text);
@@ -53,7 +62,11 @@ export function parseOwnFile(text: string, path: string): Map<string, Readonly<R
       const written = (lines[line - 1] ?? "").replace(/^[^=]*=/, "").trim();
       if (!isFaithful(written, value)) {
         const hint = `Write it bare or as "..." with JSON's escapes.`;
-        throw lost(path, line, `the value of ${key} would be read as something else`, hint);
+        throw lost(
+          `${path} line ${line}`,
+          `the value of ${key} would be read as something else`,
+          hint,
+        );
       }
       values[key] = String(value);
     }
@@ -74,15 +87,15 @@ function checkLines(lines: readonly string[], path: string): CheckedLines {
   const kept: string[] = [];
   let keys: Map<string, number> | undefined;
   for (const [index, line] of lines.entries()) {
-    const number = index + 1;
+    const place = `${path} line ${index + 1}`;
     if (/^\s*([;#]|$)/.test(line)) {
       kept.push("");
       continue;
     }
     if (line.trimStart().startsWith("[")) {
-      const name = sectionName(line, path, number);
+      const name = sectionName(line, place);
       if (sections.has(name)) {
-        throw lost(path, number, `section [${name}] is there twice`, "Merge the two sections.");
+        throw lost(place, `section [${name}] is there twice`, "Merge the two sections.");
       }
       keys = new Map();
       sections.set(name, keys);
@@ -90,41 +103,50 @@ function checkLines(lines: readonly string[], path: string): CheckedLines {
       continue;
     }
     if (keys === undefined) {
-      throw lost(path, number, "a key stands before the first [section]", "Put it under a [NAME] line.");
+      throw lost(place, "a key stands before the first [section]", "Put it under a [NAME].");
     }
-    const key = keyName(line, path, number);
+    const key = keyName(line, place);
     if (keys.has(key)) {
-      throw lost(path, number, `key ${key} is there twice in its section`, "Delete one of the two lines.");
+      throw lost(place, `key ${key} is there twice in its section`, "Delete one of the lines.");
     }
-    keys.set(key, number);
+    keys.set(key, index + 1);
     kept.push(line);
   }
   return { text: kept.join("\n"), sections };
 }
 
-function sectionName(line: string, path: string, number: number): string {
+function sectionName(line: string, place: string): string {
   const name = /^\[([^\]]*)\]\s*$/.exec(line)?.[1]?.trim();
   if (name === undefined) {
     const hint = "Write [NAME] alone on its line: no indent, no comment after it.";
-    throw lost(path, number, "this section header would be lost", hint);
+    throw lost(place, "this section header would be lost", hint);
   }
   if (name === "" || name === "__proto__" || /["'\\;#]/.test(name)) {
-    throw lost(path, number, `[${name}] cannot be the name of a section`, "Use letters, digits, dots and dashes.");
+    throw lost(
+      place,
+      `[${name}] cannot be the name of a section`,
+      "Use letters, digits, dots and dashes.",
+    );
   }
   return name;
 }
 
-function keyName(line: string, path: string, number: number): string {
+function keyName(line: string, place: string): string {
   const [, key, value] = /^\s*([^=]*?)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
   if (key === undefined || value === undefined) {
-    throw lost(path, number, "this line has no value", "Write KEY = VALUE.");
+    throw lost(place, "this line has no value", "Write KEY = VALUE.");
   }
   if (!/^[A-Za-z][\w-]*$/.test(key)) {
-    throw lost(path, number, `${JSON.stringify(key)} cannot be a key`, "Write KEY = VALUE, as in: host = NAME");
+    throw lost(
+      place,
+      `${JSON.stringify(key)} cannot be a key`,
+      "Write KEY = VALUE, as in: host = NAME",
+    );
   }
   if (!isQuoted(value) && /^(\\.|[^\\;#])*[;#]/.test(value)) {
-    const hint = "Put a comment on a line of its own, and a value that has ; or # in double quotes.";
-    throw lost(path, number, `the value of ${key} would be cut at its ; or #`, hint);
+    const hint =
+      "Put a comment on a line of its own, and a value that has ; or # in double quotes.";
+    throw lost(place, `the value of ${key} would be cut at its ; or #`, hint);
   }
   return key;
 }
@@ -145,6 +167,6 @@ function isFaithful(written: string, value: unknown): boolean {
   return typeof value === "string" || written === String(value);
 }
 
-function lost(path: string, line: number, reason: string, hint: string): RdsIamError {
-  return new RdsIamError(`${path} line ${line}: ${reason}`, { code: "ERR_CONFIG", hint });
+function lost(place: string, reason: string, hint: string): RdsIamError {
+  return new RdsIamError(`${place}: ${reason}`, { code: "ERR_CONFIG", hint });
 }

@@ -36,10 +36,14 @@ const CHECKS: Readonly<Record<string, ValueCheck>> = {
   dbname: unquotedCheck,
   region: (value) => (/^[a-z]+(-[a-z0-9]+)+$/.test(value) ? undefined : "is no AWS Region"),
   role_arn: (value) =>
-    /^arn:[\w-]+:iam::\d{12}:role\/\S+$/.test(value) ? undefined : "is no role's ARN (arn:aws:iam::ACCOUNT:role/NAME)",
+    /^arn:[\w-]+:iam::\d{12}:role\/\S+$/.test(value)
+      ? undefined
+      : "is no role's ARN (arn:aws:iam::ACCOUNT:role/NAME)",
   // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html gives these three limits.
   external_id: (value) =>
-    /^[\w+=,.@:/-]{2,1224}$/.test(value) ? undefined : "must be 2 to 1224 letters, digits or +=,.@:/-_",
+    /^[\w+=,.@:/-]{2,1224}$/.test(value)
+      ? undefined
+      : "must be 2 to 1224 letters, digits or +=,.@:/-_",
   role_session_name: (value) =>
     /^[\w+=,.@-]{2,64}$/.test(value) ? undefined : "must be 2 to 64 letters, digits or +=,.@-_",
   duration_seconds: integerCheck(900, 43_200),
@@ -108,13 +112,17 @@ function hostProblem(value: string): string | undefined {
   if (value.includes("://")) {
     return "must be a host name, not a URL";
   }
-  return readHostPort(value) === undefined ? "must be HOST or HOST:PORT (port 1 to 65535)" : undefined;
+  return readHostPort(value) === undefined
+    ? "must be HOST or HOST:PORT (port 1 to 65535)"
+    : undefined;
 }
 
 function integerCheck(least: number, most: number): ValueCheck {
   return (value) => {
     const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-    return number >= least && number <= most ? undefined : `must be a whole number from ${least} to ${most}`;
+    return number >= least && number <= most
+      ? undefined
+      : `must be a whole number from ${least} to ${most}`;
   };
 }
 
@@ -132,5 +140,7 @@ function dnsServersProblem(value: string): string | undefined {
     const parts = readHostPort(server);
     return parts === undefined || isIP(parts.host) === 0;
   });
-  return servers.length === 0 || bad !== undefined ? "must be IP or IP:PORT, several with commas" : undefined;
+  return servers.length === 0 || bad !== undefined
+    ? "must be IP or IP:PORT, several with commas"
+    : undefined;
 }

@@ -89,13 +89,16 @@ export function findTarget(name: string, loaded: LoadedTargets): Target {
 /** The error for a target without a host, with the command that gives it one. */
 export function targetWithoutHost(name: string, loaded: LoadedTargets): RdsIamError {
   const own = loaded.targets.get(name)?.file === loaded.ownFile;
-  return new RdsIamError(`${own ? "target" : "profile"} "${name}" has no ${own ? "host" : "rds_host"}`, {
-    code: "ERR_TARGET",
-    detail: "rdsiam does not know which database to connect to.",
-    hint: own
-      ? `Add a line to [${name}] in ${loaded.ownFile}: host = HOST`
-      : `Run: aws configure set rds_host HOST --profile ${name}`,
-  });
+  return new RdsIamError(
+    `${own ? "target" : "profile"} "${name}" has no ${own ? "host" : "rds_host"}`,
+    {
+      code: "ERR_TARGET",
+      detail: "rdsiam does not know which database to connect to.",
+      hint: own
+        ? `Add a line to [${name}] in ${loaded.ownFile}: host = HOST`
+        : `Run: aws configure set rds_host HOST --profile ${name}`,
+    },
+  );
 }
 
 interface Draft {
@@ -120,7 +123,13 @@ function ownDrafts(own: OwnFile, warnings: string[]): Draft[] {
         warnings.push(unknownKey(key, `[${name}] of ${own.path}`, nearest));
       }
     }
-    drafts.push({ name, file: own.path, profile: section["profile"] || undefined, keys, prefix: "" });
+    drafts.push({
+      name,
+      file: own.path,
+      profile: section["profile"] || undefined,
+      keys,
+      prefix: "",
+    });
   }
   return drafts;
 }
@@ -158,7 +167,9 @@ function targetFrom(draft: Draft, home: string): Target {
   const address = readHostPort(values.get("host") ?? "");
   const port = integer(values.get("port"));
   if (address?.port !== undefined && port !== undefined && address.port !== port) {
-    problems.push(`${draft.prefix}host says port ${address.port}, ${draft.prefix}port says ${port}.`);
+    problems.push(
+      `${draft.prefix}host says port ${address.port}, ${draft.prefix}port says ${port}.`,
+    );
   }
   const dnsServers = values.get("dns_servers");
   const sslrootcert = values.get("sslrootcert");
@@ -192,7 +203,9 @@ function checkedValues(draft: Draft, problems: string[]): Map<string, string> {
     if (problem !== undefined) {
       problems.push(`${draft.prefix}${written} ${problem}.`);
     } else if (other !== undefined && other !== value) {
-      problems.push(`${draft.prefix}${written} and ${draft.prefix}${key} are one key and disagree.`);
+      problems.push(
+        `${draft.prefix}${written} and ${draft.prefix}${key} are one key and disagree.`,
+      );
     } else {
       values.set(key, value);
     }
@@ -208,14 +221,16 @@ function unknownTarget(name: string, loaded: LoadedTargets): RdsIamError {
   if (loaded.aws.profiles.has(name)) {
     return targetWithoutHost(name, loaded);
   }
-  const nearest = nearestName(name, loaded.targets.keys()) ?? nearestName(name, loaded.aws.profiles.keys());
+  const nearest =
+    nearestName(name, loaded.targets.keys()) ?? nearestName(name, loaded.aws.profiles.keys());
   const { configFilepath, filepath } = loaded.aws.paths;
   return new RdsIamError(`unknown target "${name}"`, {
     code: "ERR_TARGET",
     detail: `Neither ${loaded.ownFile} nor ${configFilepath} nor ${filepath} has it.`,
     hint:
       nearest === undefined
-        ? "See the targets with: rdsiam list. Make one with: aws configure set rds_host HOST --profile " + name
+        ? "See the targets with: rdsiam list. Make one with: aws configure set rds_host HOST --profile " +
+          name
         : `Did you mean "${nearest}"? See the targets with: rdsiam list`,
   });
 }

@@ -1,6 +1,8 @@
 // Runs one query and prints it as psql would, for machines that have no psql.
 // Values stay as the server wrote them: nothing is parsed into JavaScript types.
 // https://www.postgresql.org/docs/current/app-psql.html#APP-PSQL-META-COMMAND-PSET-FORMAT
+import type { EventEmitter } from "node:events";
+
 import type { QueryArrayResult } from "pg";
 
 import { makePgClient } from "./pg-client.ts";
@@ -24,13 +26,18 @@ export interface Column {
 /** Runs the query and returns the text that psql would print, with its last newline. */
 export async function runQuery(sql: string, options: QueryOptions): Promise<string> {
   const client = makePgClient(options);
+  // pg keeps only the first word of a command tag such as CREATE TABLE.
+  const tags: string[] = [];
+  const { connection } = client as unknown as { connection: EventEmitter };
+  connection.on("commandComplete", ({ text }: { readonly text: string }) => tags.push(text));
   await client.connect();
   try {
     const types = { getTypeParser: () => (value: string) => value };
     const answer: unknown = await client.query({ text: sql, rowMode: "array", types });
     // Several statements in one text give an array of results.
     const results = (Array.isArray(answer) ? answer : [answer]) as QueryArrayResult<Row>[];
-    return results.map((result) => formatResult(result, options.tuplesOnly ?? false)).join("");
+    const tuplesOnly = options.tuplesOnly ?? false;
+    return results.map((result, at) => formatResult(result, { tag: tags[at], tuplesOnly })).join("");
   } finally {
     await client.end();
   }
@@ -38,21 +45,19 @@ export async function runQuery(sql: string, options: QueryOptions): Promise<stri
 
 type Row = (string | null)[];
 
-function formatResult(result: QueryArrayResult<Row>, tuplesOnly: boolean): string {
-  if (result.fields.length === 0) return tuplesOnly ? "" : `${formatTag(result)}\n`;
+function formatResult(
+  result: QueryArrayResult<Row>,
+  as: { readonly tag: string | undefined; readonly tuplesOnly: boolean },
+): string {
+  // psql prints no line for an empty query, and the tag even with -At.
+  if (result.fields.length === 0) return as.tag === undefined ? "" : `${as.tag}\n`;
   const rows = result.rows.map((row) => row.map((value) => value ?? ""));
-  if (tuplesOnly) return rows.map((row) => `${row.join("|")}\n`).join("");
+  if (as.tuplesOnly) return rows.map((row) => `${row.join("|")}\n`).join("");
   const columns = result.fields.map((field) => ({
     name: field.name,
     numeric: NUMERIC_TYPES.has(field.dataTypeID),
   }));
   return formatAligned(columns, rows);
-}
-
-function formatTag(result: QueryArrayResult<Row>): string {
-  if (result.rowCount === null) return result.command;
-  const oid = result.command === "INSERT" ? " 0" : "";
-  return `${result.command}${oid} ${result.rowCount}`;
 }
 
 /** Formats rows in psql's aligned style, footer and blank line included. */

@@ -30,7 +30,9 @@ export function encodeFatalError(error: FatalError): Buffer {
 }
 
 function encodeErrorFields(fields: ErrorFields): Buffer {
-  const parts = [...fields].map(([type, text]) => Buffer.concat([Buffer.from(type, "latin1"), encodeString(clip(text))]));
+  const parts = [...fields].map(([type, text]) =>
+    Buffer.concat([Buffer.from(type, "latin1"), encodeString(clip(text))]),
+  );
   return encodeMessage("E", ...parts, Buffer.of(0));
 }
 
@@ -53,11 +55,16 @@ export function readErrorFields(body: Buffer): ErrorFields {
 }
 
 /** Adds DETAIL and HINT to the body of a server's ErrorResponse where it had none; every byte of its own stays. */
-export function addDetailAndHint(body: Buffer, added: { readonly detail?: string | undefined; readonly hint?: string | undefined }): Buffer {
+export function addDetailAndHint(
+  body: Buffer,
+  added: { readonly detail?: string | undefined; readonly hint?: string | undefined },
+): Buffer {
   const fields = readErrorFields(body);
   const extra: Buffer[] = [];
-  if (added.detail !== undefined && !fields.has("D")) extra.push(Buffer.from("D"), encodeString(clip(added.detail)));
-  if (added.hint !== undefined && !fields.has("H")) extra.push(Buffer.from("H"), encodeString(clip(added.hint)));
+  if (added.detail !== undefined && !fields.has("D"))
+    extra.push(Buffer.from("D"), encodeString(clip(added.detail)));
+  if (added.hint !== undefined && !fields.has("H"))
+    extra.push(Buffer.from("H"), encodeString(clip(added.hint)));
   const own = body.at(-1) === 0 ? body.subarray(0, -1) : Buffer.concat([body, Buffer.of(0)]);
   return encodeMessage("E", own, ...extra, Buffer.of(0));
 }

@@ -16,7 +16,10 @@ export class MessageError extends Error {
 }
 
 /** Decodes the message at the start of `bytes`; undefined while incomplete; MessageError when its length is below 4 or over the limit for its type. */
-export function readMessage(bytes: Buffer, limit: (type: string) => number): Decoded<Message> | undefined {
+export function readMessage(
+  bytes: Buffer,
+  limit: (type: string) => number,
+): Decoded<Message> | undefined {
   if (bytes.length < 1) return undefined;
   const type = String.fromCharCode(bytes[0] ?? 0);
   const most = limit(type);

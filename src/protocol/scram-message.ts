@@ -29,7 +29,10 @@ export function readSaslInitialResponse(body: Buffer): SaslInitialResponse | und
   if (nameEnd < 0 || body.length < nameEnd + 5) return undefined;
   const dataLength = body.readInt32BE(nameEnd + 1);
   if (dataLength !== body.length - nameEnd - 5) return undefined;
-  return { mechanism: body.toString("latin1", 0, nameEnd), data: body.toString("latin1", nameEnd + 5) };
+  return {
+    mechanism: body.toString("latin1", 0, nameEnd),
+    data: body.toString("latin1", nameEnd + 5),
+  };
 }
 
 /** Decodes a client-first-message; undefined for channel binding (`p=`), an authzid, `m=` or anything malformed. */
@@ -44,7 +47,13 @@ export function readClientFirst(text: string): ClientFirst | undefined {
 export function readClientFinal(text: string): ClientFinal | undefined {
   const match = /^(c=([A-Za-z0-9+/=]+),r=([^,]+)(?:,[^,]*)*),p=([A-Za-z0-9+/]{43}=)$/s.exec(text);
   const [, withoutProof, binding, nonce, proof] = match ?? [];
-  if (withoutProof === undefined || binding === undefined || nonce === undefined || proof === undefined) return undefined;
+  if (
+    withoutProof === undefined ||
+    binding === undefined ||
+    nonce === undefined ||
+    proof === undefined
+  )
+    return undefined;
   return {
     channelBinding: Buffer.from(binding, "base64").toString("latin1"),
     nonce,

@@ -45,7 +45,8 @@ export function readStartupPacket(bytes: Buffer): Decoded<StartupPacket> | undef
   if (bytes[0] === TLS_HANDSHAKE_RECORD) return { value: { kind: "ClientHello" }, length: 0 };
   if (bytes.length < 4) return undefined;
   const length = bytes.readInt32BE(0);
-  if (length < 8 || length > MAX_STARTUP_PACKET_LENGTH + 4) return { value: { kind: "junk" }, length: bytes.length };
+  if (length < 8 || length > MAX_STARTUP_PACKET_LENGTH + 4)
+    return { value: { kind: "junk" }, length: bytes.length };
   if (bytes.length < length) return undefined;
   return { value: readPacket(bytes.subarray(4, length)), length };
 }
@@ -64,7 +65,11 @@ function readPacket(body: Buffer): StartupPacket {
 function readCancelRequest(body: Buffer): StartupPacket {
   const keyLength = body.length - 8;
   if (keyLength < 1 || keyLength > MAX_CANCEL_KEY_LENGTH) return { kind: "junk" };
-  return { kind: "CancelRequest", processId: body.readInt32BE(4), secretKey: Buffer.from(body.subarray(8)) };
+  return {
+    kind: "CancelRequest",
+    processId: body.readInt32BE(4),
+    secretKey: Buffer.from(body.subarray(8)),
+  };
 }
 
 function readStartupMessage(minor: number, body: Buffer): StartupPacket {
@@ -112,7 +117,8 @@ function refused(sqlState: string, message: string): StartupPacket {
 
 /** The last value given for a parameter, as PostgreSQL takes it; undefined when absent. */
 export function startupParameter(message: StartupMessage, name: string): Buffer | undefined {
-  return message.parameters.findLast((parameter) => parameter.name.toString("latin1") === name)?.value;
+  return message.parameters.findLast((parameter) => parameter.name.toString("latin1") === name)
+    ?.value;
 }
 
 /** Encodes a StartupMessage; throws RangeError for a byte sequence that the receiver would read otherwise. */
@@ -129,7 +135,8 @@ export function encodeStartupMessage(message: StartupMessage): Buffer {
   }
   parts.push(Buffer.of(0));
   const packet = Buffer.concat(parts);
-  if (packet.length > MAX_STARTUP_PACKET_LENGTH + 4) throw new RangeError("the StartupMessage is too long");
+  if (packet.length > MAX_STARTUP_PACKET_LENGTH + 4)
+    throw new RangeError("the StartupMessage is too long");
   packet.writeInt32BE(packet.length, 0);
   return packet;
 }

@@ -5,10 +5,19 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { RdsIamError } from "../errors.ts";
-import { type CancelKey, encodePasswordMessage, readAuthenticationName, readBackendKeyData } from "../protocol/authentication.ts";
+import {
+  type CancelKey,
+  encodePasswordMessage,
+  readAuthenticationName,
+  readBackendKeyData,
+} from "../protocol/authentication.ts";
 import { readErrorFields } from "../protocol/error-response.ts";
 import { type Message, MessageError, readMessage } from "../protocol/message.ts";
-import { encodeStartupMessage, type StartupMessage, startupParameter } from "../protocol/startup-packet.ts";
+import {
+  encodeStartupMessage,
+  type StartupMessage,
+  startupParameter,
+} from "../protocol/startup-packet.ts";
 import { startBackendTls } from "./backend-tls.ts";
 import { deadline } from "./deadline.ts";
 import { type Address, dial } from "./dial.ts";
@@ -51,13 +60,24 @@ export interface BackendSession {
 }
 
 /** Dials the given addresses, or the backend's own, and brings TLS up. */
-export async function connectBackend(backend: Backend, signal: AbortSignal, only?: Address): Promise<BackendConnection> {
+export async function connectBackend(
+  backend: Backend,
+  signal: AbortSignal,
+  only?: Address,
+): Promise<BackendConnection> {
   using limit = deadline(backend.connectTimeout, () => connectTimedOut(backend), signal);
   const addresses = only === undefined ? await backend.addresses(limit.signal) : [only];
   const tcp = await dial({ host: backend.host, port: backend.port, addresses }, limit.signal);
   try {
-    const address = { address: tcp.remoteAddress ?? "", family: tcp.remoteFamily === "IPv6" ? 6 : 4 } as const;
-    const identity = { host: backend.host, trust: backend.trust, secureContext: backend.secureContext() };
+    const address = {
+      address: tcp.remoteAddress ?? "",
+      family: tcp.remoteFamily === "IPv6" ? 6 : 4,
+    } as const;
+    const identity = {
+      host: backend.host,
+      trust: backend.trust,
+      secureContext: backend.secureContext(),
+    };
     return { socket: await startBackendTls(tcp, identity, limit.signal), address };
   } catch (error) {
     tcp.destroy();
@@ -66,17 +86,24 @@ export async function connectBackend(backend: Backend, signal: AbortSignal, only
 }
 
 function connectTimedOut(backend: Backend): RdsIamError {
-  return new RdsIamError(`could not connect to ${backend.host} port ${backend.port} in ${backend.connectTimeout / 1000} s`, {
-    code: "ERR_CONNECT",
-    detail: "The connection was not refused; nothing answered in time.",
-    hint: "Check the VPN, the security group and the route to the database, or raise rds_connect_timeout.",
-  });
+  return new RdsIamError(
+    `could not connect to ${backend.host} port ${backend.port} in ${backend.connectTimeout / 1000} s`,
+    {
+      code: "ERR_CONNECT",
+      detail: "The connection was not refused; nothing answered in time.",
+      hint: "Check the VPN, the security group and the route to the database, or raise rds_connect_timeout.",
+    },
+  );
 }
 
 /** Logs in with `message` and the token that `authToken` makes once the server asks for it. */
 export async function loginToBackend(
   connection: BackendConnection,
-  login: { readonly backend: Backend; readonly message: StartupMessage; readonly authToken: () => Promise<string> },
+  login: {
+    readonly backend: Backend;
+    readonly message: StartupMessage;
+    readonly authToken: () => Promise<string>;
+  },
   parent: AbortSignal,
 ): Promise<BackendSession> {
   const { backend, message, authToken } = login;
@@ -84,12 +111,24 @@ export async function loginToBackend(
   const reader = new SocketReader(connection.socket, MAX_LOGIN_BYTES);
   try {
     connection.socket.write(encodeStartupMessage(message));
-    const take = (): Promise<Message> => reader.take((bytes) => readMessage(bytes, loginLimit), limit.signal);
+    const take = (): Promise<Message> =>
+      reader.take((bytes) => readMessage(bytes, loginLimit), limit.signal);
     const user = startupParameter(message, "user")?.toString("utf8") ?? "";
-    const notices = await authenticate({ take, authToken, backend, user, socket: connection.socket });
+    const notices = await authenticate({
+      take,
+      authToken,
+      backend,
+      user,
+      socket: connection.socket,
+    });
     const greeting = await readGreeting(reader, limit.signal);
     const rest = reader.detach();
-    return { ...connection, cancelKey: greeting.cancelKey, greeting: Buffer.concat([...notices, ...greeting.messages]), rest };
+    return {
+      ...connection,
+      cancelKey: greeting.cancelKey,
+      greeting: Buffer.concat([...notices, ...greeting.messages]),
+      rest,
+    };
   } catch (error) {
     reader.detach();
     connection.socket.destroy();
@@ -98,11 +137,14 @@ export async function loginToBackend(
 }
 
 function loginTimedOut(backend: Backend): RdsIamError {
-  return new RdsIamError(`${backend.host} did not answer the login in ${backend.loginTimeout / 1000} s`, {
-    code: "ERR_CONNECT",
-    detail: "The connection and TLS stood, then the server went silent.",
-    hint: "Try again; if it stays so, look at the database's load and its log.",
-  });
+  return new RdsIamError(
+    `${backend.host} did not answer the login in ${backend.loginTimeout / 1000} s`,
+    {
+      code: "ERR_CONNECT",
+      detail: "The connection and TLS stood, then the server went silent.",
+      hint: "Try again; if it stays so, look at the database's load and its log.",
+    },
+  );
 }
 
 // Message types that may come before AuthenticationOk, with the most bytes that each may have.
@@ -119,7 +161,13 @@ interface Authentication {
   readonly socket: Socket;
 }
 
-async function authenticate({ take, authToken, backend, user, socket }: Authentication): Promise<Buffer[]> {
+async function authenticate({
+  take,
+  authToken,
+  backend,
+  user,
+  socket,
+}: Authentication): Promise<Buffer[]> {
   const notices: Buffer[] = [];
   const seen = new Set<string>();
   for (;;) {
@@ -147,7 +195,10 @@ function otherMethod(backend: Backend, user: string, step: string): RdsIamError 
   });
 }
 
-async function readGreeting(reader: SocketReader, signal: AbortSignal): Promise<{ messages: Buffer[]; cancelKey: CancelKey | undefined }> {
+async function readGreeting(
+  reader: SocketReader,
+  signal: AbortSignal,
+): Promise<{ messages: Buffer[]; cancelKey: CancelKey | undefined }> {
   const messages: Buffer[] = [];
   let cancelKey: CancelKey | undefined;
   for (;;) {
@@ -168,7 +219,11 @@ function brokenOff(error: unknown, backend: Backend): unknown {
       cause: error,
     });
   }
-  if (!(error instanceof ConnectionClosed) && (error as NodeJS.ErrnoException).syscall === undefined) return error;
+  if (
+    !(error instanceof ConnectionClosed) &&
+    (error as NodeJS.ErrnoException).syscall === undefined
+  )
+    return error;
   return new RdsIamError(`the connection to ${backend.host} broke during the login`, {
     code: "ERR_CONNECT",
     detail: `The server or something on the way closed it (${(error as NodeJS.ErrnoException).code ?? "end of stream"}).`,

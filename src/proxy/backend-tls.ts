@@ -8,8 +8,11 @@ import { RdsIamError } from "../errors.ts";
 import { encodeSslRequest } from "../protocol/startup-packet.ts";
 import { carrierOf } from "./deno-gate.ts";
 import { SocketReader } from "./socket-reader.ts";
+import { rememberCertificate, tlsError } from "./tls-error.ts";
 
 const YES = 0x53; // 'S'
+const NO = 0x4e; // 'N'
+const ERROR_RESPONSE = 0x45; // 'E'
 
 /** Who the backend must prove to be. */
 export interface BackendIdentity {
@@ -26,14 +29,24 @@ export function backendSecureContext(ca: readonly string[]): tls.SecureContext {
 }
 
 /** Asks for TLS and verifies the answer; rejects with ERR_TLS or ERR_CERTIFICATE. */
-export async function startBackendTls(socket: Socket, identity: BackendIdentity, signal: AbortSignal): Promise<tls.TLSSocket> {
+export async function startBackendTls(
+  socket: Socket,
+  identity: BackendIdentity,
+  signal: AbortSignal,
+): Promise<tls.TLSSocket> {
   await requestTls(socket, identity.host, signal);
   const secured = await secure(socket, identity, signal);
   if (!secured.authorized) {
     secured.destroy();
-    throw certificateError(identity, secured.authorizationError, undefined);
+    throw tlsError(identity, unauthorized(secured.authorizationError));
   }
   return secured;
+}
+
+// The types say Error; the runtimes answer the code.
+function unauthorized(reason: unknown): NodeJS.ErrnoException {
+  const code = typeof reason === "string" ? reason : "CERT_UNTRUSTED";
+  return Object.assign(new Error("not authorized"), { code });
 }
 
 // Exactly one byte may follow an SSLRequest: more were stuffed in by somebody else (CVE-2021-23222).
@@ -54,77 +67,65 @@ function readByte(bytes: Buffer): { value: number; length: number } | undefined 
 }
 
 function refusedTls(host: string, answer: number, stuffed: number): RdsIamError {
-  const answered =
-    stuffed > 0 && answer === YES ? "It sent data before TLS had started." : "It answered the SSLRequest with a refusal.";
   return new RdsIamError(`${host} does not offer TLS as PostgreSQL on RDS does`, {
     code: "ERR_TLS",
-    detail: `${answered} No auth token was sent.`,
+    detail: `${refusal(answer, stuffed)} No auth token was sent.`,
     hint: "Check that the host and the port are those of the database; RDS always offers TLS.",
   });
 }
 
-function secure(socket: Socket, identity: BackendIdentity, signal: AbortSignal): Promise<tls.TLSSocket> {
+// What the answer says is never repeated: nobody vouches for it yet (CVE-2024-10977).
+function refusal(answer: number, stuffed: number): string {
+  if (answer === YES && stuffed > 0) return "It sent data before TLS had started.";
+  if (answer === NO) return "It answered the SSLRequest with N: there is no TLS at this port.";
+  if (answer === ERROR_RESPONSE) return "It answered the SSLRequest with an error.";
+  return "It answered the SSLRequest with something else than S or N.";
+}
+
+function secure(
+  socket: Socket,
+  identity: BackendIdentity,
+  signal: AbortSignal,
+): Promise<tls.TLSSocket> {
   return new Promise((resolve, reject) => {
     // tls.connect can throw at once inside a data handler's turn; the promise catches that too.
-    const carrier = carrierOf(socket);
-    const secured = tls.connect({
-      socket: carrier.stream,
-      servername: identity.host,
-      secureContext: identity.secureContext,
-      rejectUnauthorized: true,
-      ALPNProtocols: ["postgresql"],
-      checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(identity.host, certificate),
-    });
-    carrier.attach(secured);
+    const secured = connectTls(socket, identity);
+    const presented = rememberCertificate(secured);
     // An error that arrives after the verdict, on either layer, is told by the close that follows it.
     secured.on("error", () => {});
-    const onAbort = (): void => {
-      secured.destroy();
-      socket.destroy();
-      reject(signal.reason as Error);
-    };
-    const onClose = (): void => reject(tlsError(identity, new Error("the connection was closed during the TLS handshake")));
-    signal.addEventListener("abort", onAbort, { once: true });
-    secured.once("close", onClose);
-    secured.once("error", (error) => {
-      signal.removeEventListener("abort", onAbort);
-      socket.destroy();
-      reject(tlsError(identity, error));
-    });
-    secured.once("secureConnect", () => {
+    const settle = (): void => {
       signal.removeEventListener("abort", onAbort);
       secured.off("close", onClose);
+    };
+    const fail = (error: Error): void => {
+      settle();
+      secured.destroy();
+      socket.destroy();
+      reject(error);
+    };
+    const onAbort = (): void => fail(signal.reason as Error);
+    const onClose = (): void => fail(tlsError(identity, new Error("closed")));
+    signal.addEventListener("abort", onAbort, { once: true });
+    secured.once("close", onClose);
+    secured.once("error", (error) => fail(tlsError(identity, error, presented())));
+    secured.once("secureConnect", () => {
+      settle();
       resolve(secured);
     });
   });
 }
 
-function tlsError(identity: BackendIdentity, error: NodeJS.ErrnoException): RdsIamError {
-  const code = error.code ?? "";
-  if (/CERT|ISSUER|SIGNATURE|SELF_SIGNED|ALTNAME/.test(code)) return certificateError(identity, error, code);
-  return new RdsIamError(`TLS with ${identity.host} failed`, {
-    code: "ERR_TLS",
-    detail: `${sentence(error.message)} No auth token was sent.`,
-    hint: "TLS 1.2 or newer is needed; check that nothing on the way intercepts or cuts the connection.",
-    cause: error,
+function connectTls(socket: Socket, identity: BackendIdentity): tls.TLSSocket {
+  const carrier = carrierOf(socket);
+  const secured = tls.connect({
+    socket: carrier.stream,
+    servername: identity.host,
+    secureContext: identity.secureContext,
+    rejectUnauthorized: true,
+    ALPNProtocols: ["postgresql"],
+    checkServerIdentity: (_name, certificate) =>
+      tls.checkServerIdentity(identity.host, certificate),
   });
-}
-
-function certificateError(identity: BackendIdentity, error: Error | string | undefined, code: string | undefined): RdsIamError {
-  const text = error instanceof Error ? error.message : (error ?? "unknown reason");
-  const wrongName = code === "ERR_TLS_CERT_ALTNAME_INVALID";
-  return new RdsIamError(`the certificate of ${identity.host} is not trusted`, {
-    code: "ERR_CERTIFICATE",
-    detail: `${sentence(text)} Trusted were: ${identity.trust}. No auth token was sent.`,
-    hint: wrongName
-      ? "The server is not the one that the canonical name belongs to; check the DNS answer or the tunnel."
-      : "Name the right CA bundle with --sslrootcert FILE or rds_sslrootcert.",
-    cause: error,
-  });
-}
-
-// The text can hold names from a certificate that nobody vouches for yet: printable characters only.
-function sentence(text: string): string {
-  const clean = text.replaceAll(/[^\x20-\x7e]/g, "?").trim().replace(/\.*$/, "");
-  return `${clean.charAt(0).toUpperCase()}${clean.slice(1)}.`;
+  carrier.attach(secured);
+  return secured;
 }

@@ -2,12 +2,32 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { type CancelKey, encodeAuthenticationOk } from "../protocol/authentication.ts";
-import { addDetailAndHint, encodeFatalError, type ErrorFields, type FatalError } from "../protocol/error-response.ts";
-import { encodeCancelRequest, type StartupMessage, startupParameter } from "../protocol/startup-packet.ts";
-import { type Backend, type BackendSession, connectBackend, loginToBackend } from "./backend-login.ts";
+import {
+  addDetailAndHint,
+  encodeFatalError,
+  type ErrorFields,
+  type FatalError,
+} from "../protocol/error-response.ts";
+import {
+  encodeCancelRequest,
+  type StartupMessage,
+  startupParameter,
+} from "../protocol/startup-packet.ts";
+import {
+  type Backend,
+  type BackendSession,
+  connectBackend,
+  loginToBackend,
+} from "./backend-login.ts";
 import { closesWithin, deadline } from "./deadline.ts";
 import { BackendRefusal, fatalError } from "./failure.ts";
-import { type Frontend, FrontendRefused, negotiateVersion, proveSecret, receiveStartup } from "./frontend-login.ts";
+import {
+  type Frontend,
+  FrontendRefused,
+  negotiateVersion,
+  proveSecret,
+  receiveStartup,
+} from "./frontend-login.ts";
 import { relay } from "./relay.ts";
 import type { ScramVerifier } from "./scram.ts";
 import type { Sessions } from "./sessions.ts";
@@ -32,8 +52,19 @@ export interface Explanation {
 
 /** What happened on a connection; never holds a secret. */
 export type ProxyEvent =
-  | { readonly kind: "login"; readonly user: string; readonly database: string; readonly address: string; readonly milliseconds: number }
-  | { readonly kind: "refused"; readonly user: string; readonly error: FatalError; readonly cause: unknown }
+  | {
+      readonly kind: "login";
+      readonly user: string;
+      readonly database: string;
+      readonly address: string;
+      readonly milliseconds: number;
+    }
+  | {
+      readonly kind: "refused";
+      readonly user: string;
+      readonly error: FatalError;
+      readonly cause: unknown;
+    }
   | { readonly kind: "stranger"; readonly reason: string }
   | { readonly kind: "cancel"; readonly found: boolean }
   | { readonly kind: "closed"; readonly user: string };
@@ -59,11 +90,15 @@ export async function serveConnection(socket: Socket, context: ConnectionContext
   context.sessions.arrive(socket);
   let user = "";
   try {
-    using limit = deadline(context.loginTimeout, () => new ConnectionClosed("the login took too long"));
+    using limit = deadline(
+      context.loginTimeout,
+      () => new ConnectionClosed("the login took too long"),
+    );
     const frontend = { socket, reader, signal: limit.signal };
     const request = await receiveStartup(frontend);
     if (request?.kind === "cancel") return await forwardCancel(frontend, request.key, context);
-    if (request === undefined) return context.onEvent({ kind: "stranger", reason: "no PostgreSQL frontend" });
+    if (request === undefined)
+      return context.onEvent({ kind: "stranger", reason: "no PostgreSQL frontend" });
     user = startupParameter(request.message, "user")?.toString("utf8") ?? "";
     const message = negotiateVersion(request.message, socket);
     const proof = await proveSecret(frontend, context.verifier, user);
@@ -86,7 +121,10 @@ interface Authenticated {
   readonly user: string;
 }
 
-async function serveSession(authenticated: Authenticated, context: ConnectionContext): Promise<void> {
+async function serveSession(
+  authenticated: Authenticated,
+  context: ConnectionContext,
+): Promise<void> {
   const { socket, reader, user } = authenticated;
   const started = Date.now();
   const session = await openSession(authenticated, context);
@@ -94,7 +132,13 @@ async function serveSession(authenticated: Authenticated, context: ConnectionCon
   const unregister = key === undefined ? () => {} : context.sessions.register({ key, address });
   try {
     const database = startupParameter(authenticated.message, "database")?.toString("utf8") ?? user;
-    context.onEvent({ kind: "login", user, database, address: address.address, milliseconds: Date.now() - started });
+    context.onEvent({
+      kind: "login",
+      user,
+      database,
+      address: address.address,
+      milliseconds: Date.now() - started,
+    });
     const fromFrontend = reader.detach();
     const fromBackend = Buffer.concat([encodeAuthenticationOk(), session.greeting, session.rest]);
     await relay({ frontend: socket, backend: session.socket, fromFrontend, fromBackend });
@@ -107,11 +151,16 @@ async function serveSession(authenticated: Authenticated, context: ConnectionCon
 
 // Ends the login towards the backend as soon as the tool is gone. A token that an earlier login had may have been
 // refused for its age: then one more try with a new one.
-async function openSession(authenticated: Authenticated, context: ConnectionContext): Promise<BackendSession> {
+async function openSession(
+  authenticated: Authenticated,
+  context: ConnectionContext,
+): Promise<BackendSession> {
   const { reader, message, user } = authenticated;
   const gone = new AbortController();
   const watch = new AbortController();
-  void reader.ended(watch.signal).then(() => gone.abort(new ConnectionClosed("the tool closed the connection")));
+  void reader
+    .ended(watch.signal)
+    .then(() => gone.abort(new ConnectionClosed("the tool closed the connection")));
   let reused = false;
   const login = async (renew: boolean): Promise<BackendSession> => {
     const connection = await connectBackend(context.backend, gone.signal);
@@ -120,7 +169,11 @@ async function openSession(authenticated: Authenticated, context: ConnectionCont
       reused = made.reused;
       return made.token;
     };
-    return loginToBackend(connection, { backend: context.backend, message, authToken }, gone.signal);
+    return loginToBackend(
+      connection,
+      { backend: context.backend, message, authToken },
+      gone.signal,
+    );
   };
   try {
     return await login(false);
@@ -132,7 +185,11 @@ async function openSession(authenticated: Authenticated, context: ConnectionCont
   }
 }
 
-async function answerFailure(socket: Socket, failed: { error: unknown; user: string }, context: ConnectionContext): Promise<void> {
+async function answerFailure(
+  socket: Socket,
+  failed: { error: unknown; user: string },
+  context: ConnectionContext,
+): Promise<void> {
   const { error, user } = failed;
   if (error instanceof ConnectionClosed || socket.destroyed) return;
   if (error instanceof FrontendRefused) {
@@ -159,7 +216,11 @@ async function flush(socket: Socket, answer: Buffer): Promise<void> {
 
 // To the very address that the session is on: a reader endpoint's name has several. A key that no session has never
 // leaves this machine. The frontend's connection stays until the server has acted, which is what libpq waits for.
-async function forwardCancel(frontend: Frontend, key: CancelKey, context: ConnectionContext): Promise<void> {
+async function forwardCancel(
+  frontend: Frontend,
+  key: CancelKey,
+  context: ConnectionContext,
+): Promise<void> {
   const session = context.sessions.find(key);
   context.onEvent({ kind: "cancel", found: session !== undefined });
   if (session === undefined) {

@@ -35,16 +35,17 @@ class Gate extends Duplex {
   }
 
   follow(secured: TLSSocket): void {
-    const { pause, resume } = secured;
+    const pause = secured.pause.bind(secured);
+    const resume = secured.resume.bind(secured);
     secured.pause = () => {
       this.#closed = true;
       this.#socket.pause();
-      return pause.call(secured);
+      return pause();
     };
     secured.resume = () => {
       this.#closed = false;
       this.#socket.resume();
-      return resume.call(secured);
+      return resume();
     };
   }
 
@@ -52,7 +53,11 @@ class Gate extends Duplex {
     if (!this.#closed) this.#socket.resume();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+  override _write(
+    chunk: Buffer,
+    _encoding: BufferEncoding,
+    done: (error?: Error | null) => void,
+  ): void {
     this.#socket.write(chunk, done);
   }
 

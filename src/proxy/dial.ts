@@ -28,7 +28,9 @@ export async function dial(target: DialTarget, signal: AbortSignal): Promise<Soc
   const attempts = interleave(target.addresses).map(({ address }) => {
     const mine = turn;
     const attempt = mine.then(() => open(address, target.port, stop));
-    const failed = attempt.catch((error: NodeJS.ErrnoException) => failures.push(`${address}: ${error.code ?? error.message}`));
+    const failed = attempt.catch((error: NodeJS.ErrnoException) =>
+      failures.push(`${address}: ${error.code ?? error.message}`),
+    );
     turn = Promise.race([failed, mine.then(() => delay(ATTEMPT_DELAY, undefined, { ref: false }))]);
     return attempt;
   });
@@ -66,10 +68,16 @@ function interleave(addresses: readonly Address[]): Address[] {
   const first = addresses[0]?.family;
   const same = addresses.filter((address) => address.family === first);
   const other = addresses.filter((address) => address.family !== first);
-  return same.flatMap((address, index) => [address, ...other.slice(index, index + 1)]).concat(other.slice(same.length));
+  return same
+    .flatMap((address, index) => [address, ...other.slice(index, index + 1)])
+    .concat(other.slice(same.length));
 }
 
-function connectError(target: DialTarget, failures: readonly string[], cause: unknown): RdsIamError {
+function connectError(
+  target: DialTarget,
+  failures: readonly string[],
+  cause: unknown,
+): RdsIamError {
   const refused = failures.some((failure) => failure.endsWith("ECONNREFUSED"));
   return new RdsIamError(`could not connect to ${target.host} port ${target.port}`, {
     code: "ERR_CONNECT",

@@ -32,7 +32,11 @@ export class BackendRefusal extends Error {
 /** A failure as the ErrorResponse that the tool gets; a programmer's mistake shows no more than that it was one. */
 export function fatalError(error: unknown): FatalError {
   if (!(error instanceof RdsIamError)) {
-    return { sqlState: "XX000", message: "internal error in rdsiam", hint: "Run again with --verbose and report it." };
+    return {
+      sqlState: "XX000",
+      message: "internal error in rdsiam",
+      hint: "Run again with --verbose and report it.",
+    };
   }
   return {
     sqlState: SQLSTATES[error.code] ?? UNABLE_TO_CONNECT,

@@ -1,7 +1,7 @@
 // The tool's side of a login, up to the proof that it knows the run's secret. We are the backend here, and answer
 // what PostgreSQL would answer; nothing leaves this machine before the proof.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import {
   type CancelKey,
@@ -10,7 +10,11 @@ import {
   encodeAuthenticationSaslFinal,
   encodeNegotiateProtocolVersion,
 } from "../protocol/authentication.ts";
-import { encodeFatalError, encodeProtocol2Error, type FatalError } from "../protocol/error-response.ts";
+import {
+  encodeFatalError,
+  encodeProtocol2Error,
+  type FatalError,
+} from "../protocol/error-response.ts";
 import { MessageError, readMessage } from "../protocol/message.ts";
 import { readSaslInitialResponse } from "../protocol/scram-message.ts";
 import { readStartupPacket, type StartupMessage } from "../protocol/startup-packet.ts";
@@ -52,7 +56,8 @@ export async function receiveStartup(frontend: Frontend): Promise<FrontendReques
     switch (packet.kind) {
       case "SSLRequest":
       case "GSSENCRequest":
-        if (answered.has(packet.kind)) throw refuse(unsupported(packet.kind === "SSLRequest" ? [1234, 5679] : [1234, 5680]));
+        if (answered.has(packet.kind))
+          throw refuse(unsupported(packet.kind === "SSLRequest" ? [1234, 5679] : [1234, 5680]));
         if (frontend.reader.buffered > 0) throw refuse(pipelined(packet.kind));
         answered.add(packet.kind);
         frontend.socket.write("N");
@@ -92,7 +97,8 @@ function pipelined(kind: string): FatalError {
   return {
     sqlState: "08P01",
     message: `received unencrypted data after ${kind === "SSLRequest" ? "SSL" : "GSSAPI encryption"} request`,
-    detail: "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.",
+    detail:
+      "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.",
   };
 }
 
@@ -108,12 +114,19 @@ export function negotiateVersion(message: StartupMessage, socket: Socket): Start
 }
 
 /** Demands the run's secret by SCRAM-SHA-256; resolves with AuthenticationSASLFinal to send, and throws FrontendRefused otherwise. */
-export async function proveSecret(frontend: Frontend, verifier: ScramVerifier, user: string): Promise<Buffer> {
+export async function proveSecret(
+  frontend: Frontend,
+  verifier: ScramVerifier,
+  user: string,
+): Promise<Buffer> {
   frontend.socket.write(encodeAuthenticationSasl([MECHANISM]));
   const initial = readSaslInitialResponse(await takeSaslMessage(frontend));
   if (initial === undefined) throw refuse(malformed());
   if (initial.mechanism !== MECHANISM) {
-    throw refuse({ sqlState: "08P01", message: "client selected an invalid SASL authentication mechanism" });
+    throw refuse({
+      sqlState: "08P01",
+      message: "client selected an invalid SASL authentication mechanism",
+    });
   }
   const exchange = startScram(verifier, initial.data);
   if (exchange === undefined) throw refuse(malformed());
@@ -129,7 +142,11 @@ async function takeSaslMessage(frontend: Frontend): Promise<Buffer> {
     return (await frontend.reader.take((bytes) => readMessage(bytes, limit), frontend.signal)).body;
   } catch (error) {
     if (!(error instanceof MessageError)) throw error;
-    throw refuse({ sqlState: "08P01", message: "expected SASL response", detail: `A login message was wrong: ${error.message}.` });
+    throw refuse({
+      sqlState: "08P01",
+      message: "expected SASL response",
+      detail: `A login message was wrong: ${error.message}.`,
+    });
   }
 }
 
@@ -141,7 +158,8 @@ function wrongSecret(user: string): FatalError {
   return {
     sqlState: "28P01",
     message: `password authentication failed for user "${user}"`,
-    detail: "This is rdsiam's local proxy; it knows one password, which the tool that rdsiam started has in PGPASSWORD.",
+    detail:
+      "This is rdsiam's local proxy; it knows one password, which the tool that rdsiam started has in PGPASSWORD.",
     hint: "Start the tool through rdsiam; the database was not asked.",
   };
 }

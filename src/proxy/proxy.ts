@@ -5,7 +5,13 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { RdsIamError } from "../errors.ts";
 import type { ErrorFields } from "../protocol/error-response.ts";
 import type { Backend } from "./backend-login.ts";
-import { type ConnectionContext, type Explanation, type ProxyEvent, serveConnection, type Token } from "./connection.ts";
+import {
+  type ConnectionContext,
+  type Explanation,
+  type ProxyEvent,
+  serveConnection,
+  type Token,
+} from "./connection.ts";
 import { scramVerifier } from "./scram.ts";
 import { Sessions } from "./sessions.ts";
 
@@ -44,7 +50,10 @@ export interface Proxy extends AsyncDisposable {
 /** Starts a proxy; rejects with ERR_CONNECT when the port cannot be had. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const secret = randomBytes(SECRET_LENGTH).toString("base64url");
-  const sessions = new Sessions({ unauthenticated: MAX_UNAUTHENTICATED, sessions: options.maxSessions ?? MAX_SESSIONS });
+  const sessions = new Sessions({
+    unauthenticated: MAX_UNAUTHENTICATED,
+    sessions: options.maxSessions ?? MAX_SESSIONS,
+  });
   const context: ConnectionContext = {
     backend: options.backend,
     verifier: scramVerifier(secret),
@@ -79,7 +88,14 @@ function listen(server: Server, port: number): Promise<number> {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const detail = `${error.code ?? error.message}: ${error.code === "EADDRINUSE" ? "another program listens there." : "the system refused it."}`;
       const hint = "Choose another --port, or leave it out for any free one.";
-      reject(new RdsIamError(`could not listen on ${LOOPBACK} port ${port}`, { code: "ERR_CONNECT", detail, hint, cause: error }));
+      reject(
+        new RdsIamError(`could not listen on ${LOOPBACK} port ${port}`, {
+          code: "ERR_CONNECT",
+          detail,
+          hint,
+          cause: error,
+        }),
+      );
     });
     server.listen({ host: LOOPBACK, port, backlog: BACKLOG }, () => {
       server.removeAllListeners("error");

@@ -33,13 +33,19 @@ export function scramVerifier(secret: string): ScramVerifier {
 }
 
 /** Answers a client-first-message; undefined when it is malformed or asks for what is not served. */
-export function startScram(verifier: ScramVerifier, clientFirst: string): ScramExchange | undefined {
+export function startScram(
+  verifier: ScramVerifier,
+  clientFirst: string,
+): ScramExchange | undefined {
   const first = readClientFirst(clientFirst);
   if (first === undefined) return undefined;
   const nonce = first.nonce + randomBytes(NONCE_LENGTH).toString("base64");
   const serverFirst = `r=${nonce},s=${verifier.salt},i=${ITERATIONS}`;
   const expected = { first, nonce, serverFirst };
-  return { serverFirst, verify: (clientFinal) => verifyClientFinal(verifier, expected, clientFinal) };
+  return {
+    serverFirst,
+    verify: (clientFinal) => verifyClientFinal(verifier, expected, clientFinal),
+  };
 }
 
 interface Expected {
@@ -48,17 +54,23 @@ interface Expected {
   readonly serverFirst: string;
 }
 
-function verifyClientFinal(verifier: ScramVerifier, expected: Expected, clientFinal: string): string | undefined {
+function verifyClientFinal(
+  verifier: ScramVerifier,
+  expected: Expected,
+  clientFinal: string,
+): string | undefined {
   const final = readClientFinal(clientFinal);
   if (final === undefined) return undefined;
   const authMessage = `${expected.first.bare},${expected.serverFirst},${final.withoutProof}`;
   const signature = hmac(verifier.storedKey, authMessage);
   const clientKey = Buffer.alloc(signature.length);
-  for (const [index, byte] of signature.entries()) clientKey[index] = byte ^ (final.proof[index] ?? 0);
+  for (const [index, byte] of signature.entries())
+    clientKey[index] = byte ^ (final.proof[index] ?? 0);
   const storedKey = createHash("sha256").update(clientKey).digest();
   const proven = timingSafeEqual(storedKey, verifier.storedKey);
   const serverFinal = `v=${hmac(verifier.serverKey, authMessage).toString("base64")}`;
-  const sameExchange = final.nonce === expected.nonce && final.channelBinding === expected.first.gs2Header;
+  const sameExchange =
+    final.nonce === expected.nonce && final.channelBinding === expected.first.gs2Header;
   return proven && sameExchange ? serverFinal : undefined;
 }
 

@@ -67,7 +67,8 @@ export class Sessions {
     let found: Cancellable | undefined;
     for (const session of this.#cancellable) {
       const { processId, secretKey } = session.key;
-      const same = secretKey.length === key.secretKey.length && timingSafeEqual(secretKey, key.secretKey);
+      const same =
+        secretKey.length === key.secretKey.length && timingSafeEqual(secretKey, key.secretKey);
       if (same && processId === key.processId) found = session;
     }
     return found;

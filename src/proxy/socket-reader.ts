@@ -32,7 +32,10 @@ export class SocketReader {
   }
 
   /** Waits until `decode` finds a packet at the start of the bytes and takes it; rejects when the connection ends first or `signal` aborts. */
-  async take<T>(decode: (bytes: Buffer) => Decoded<T> | undefined, signal: AbortSignal): Promise<T> {
+  async take<T>(
+    decode: (bytes: Buffer) => Decoded<T> | undefined,
+    signal: AbortSignal,
+  ): Promise<T> {
     for (;;) {
       signal.throwIfAborted();
       const decoded = decode(this.#buffered);

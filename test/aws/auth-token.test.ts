@@ -10,19 +10,50 @@ cleanProcessEnvironment();
 const KEYS = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "SECRETKEY-0001", source: "a test" };
 
 function make(over: Partial<Parameters<typeof authTokenSource>[0]> = {}) {
-  return authTokenSource({ host: "db.example.com", port: 5432, region: "eu-west-1", credentials: () => Promise.resolve(KEYS), ...over });
+  return authTokenSource({
+    host: "db.example.com",
+    port: 5432,
+    region: "eu-west-1",
+    credentials: () => Promise.resolve(KEYS),
+    ...over,
+  });
 }
 
 // Signature Version 4 by the book, for a presigned GET. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 function signature(token: string, secret: string): string {
   const url = new URL(`https://${token}`);
   const parameters = [...url.searchParams].filter(([name]) => name !== "X-Amz-Signature");
-  const encode = (text: string) => encodeURIComponent(text).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-  const query = parameters.map(([name, value]) => `${encode(name)}=${encode(value)}`).toSorted().join("&");
-  const canonical = ["GET", "/", query, `host:${token.split("/")[0]}`, "", "host", createHash("sha256").digest("hex")].join("\n");
-  const [, date = "", region = "", service = "", end = ""] = (url.searchParams.get("X-Amz-Credential") ?? "").split("/");
-  const toSign = ["AWS4-HMAC-SHA256", url.searchParams.get("X-Amz-Date"), `${date}/${region}/${service}/${end}`, createHash("sha256").update(canonical).digest("hex")].join("\n");
-  const key = [date, region, service, end].reduce<string | Uint8Array>((last, part) => createHmac("sha256", last).update(part).digest(), `AWS4${secret}`);
+  const encode = (text: string) =>
+    encodeURIComponent(text).replaceAll(
+      /[!'()*]/g,
+      (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
+  const query = parameters
+    .map(([name, value]) => `${encode(name)}=${encode(value)}`)
+    .toSorted()
+    .join("&");
+  const canonical = [
+    "GET",
+    "/",
+    query,
+    `host:${token.split("/")[0]}`,
+    "",
+    "host",
+    createHash("sha256").digest("hex"),
+  ].join("\n");
+  const [, date = "", region = "", service = "", end = ""] = (
+    url.searchParams.get("X-Amz-Credential") ?? ""
+  ).split("/");
+  const toSign = [
+    "AWS4-HMAC-SHA256",
+    url.searchParams.get("X-Amz-Date"),
+    `${date}/${region}/${service}/${end}`,
+    createHash("sha256").update(canonical).digest("hex"),
+  ].join("\n");
+  const key = [date, region, service, end].reduce<string | Uint8Array>(
+    (last, part) => createHmac("sha256", last).update(part).digest(),
+    `AWS4${secret}`,
+  );
   return createHmac("sha256", key).update(toSign).digest("hex");
 }
 
@@ -33,10 +64,16 @@ for (const user of ["app_ro", "jane.doe+x@corp", "Ünï cödé", "a/b&c=d'(*)!~"
     assert.ok(token.startsWith("db.example.com:6432/?"));
     assert.equal(url.searchParams.get("DBUser"), user);
     assert.equal(url.searchParams.get("X-Amz-Expires"), "900");
-    assert.match(url.searchParams.get("X-Amz-Credential") ?? "", /^AKIDEXAMPLE\/\d{8}\/eu-west-1\/rds-db\/aws4_request$/);
+    assert.match(
+      url.searchParams.get("X-Amz-Credential") ?? "",
+      /^AKIDEXAMPLE\/\d{8}\/eu-west-1\/rds-db\/aws4_request$/,
+    );
     assert.equal(url.searchParams.get("X-Amz-Signature"), signature(token, KEYS.secretAccessKey));
     assert.equal(url.searchParams.has("X-Amz-Security-Token"), false);
-    assert.deepEqual({ ...rest, expiresAt: undefined }, { expiresAt: undefined, host: "db.example.com", port: 6432, region: "eu-west-1", user });
+    assert.deepEqual(
+      { ...rest, expiresAt: undefined },
+      { expiresAt: undefined, host: "db.example.com", port: 6432, region: "eu-west-1", user },
+    );
   });
 }
 
@@ -44,18 +81,30 @@ test("authTokenSource() puts the session token into the token, and signs it", as
   const credentials = () => Promise.resolve({ ...KEYS, sessionToken: "to/ken+==" });
   const { token } = await make({ credentials })("u");
   assert.equal(new URL(`https://${token}`).searchParams.get("X-Amz-Security-Token"), "to/ken+==");
-  assert.equal(new URL(`https://${token}`).searchParams.get("X-Amz-Signature"), signature(token, KEYS.secretAccessKey));
+  assert.equal(
+    new URL(`https://${token}`).searchParams.get("X-Amz-Signature"),
+    signature(token, KEYS.secretAccessKey),
+  );
 });
 
 test("authTokenSource() lets a token end with its credentials, and refuses dead ones", async () => {
   const now = Date.parse("2030-01-01T00:00:00Z");
   const ends = async (seconds: number | undefined) => {
     const expiration = seconds === undefined ? undefined : new Date(now + seconds * 1_000);
-    const { expiresAt } = await make({ now: () => now, credentials: () => Promise.resolve({ ...KEYS, expiration }) })("u");
+    const { expiresAt } = await make({
+      now: () => now,
+      credentials: () => Promise.resolve({ ...KEYS, expiration }),
+    })("u");
     return (expiresAt.getTime() - now) / 1_000;
   };
-  assert.deepEqual([await ends(undefined), await ends(901), await ends(900), await ends(1)], [900, 900, 900, 1]);
-  await assert.rejects(ends(0), { code: "ERR_CREDENTIALS", message: "the credentials of a test have expired" });
+  assert.deepEqual(
+    [await ends(undefined), await ends(901), await ends(900), await ends(1)],
+    [900, 900, 900, 1],
+  );
+  await assert.rejects(ends(0), {
+    code: "ERR_CREDENTIALS",
+    message: "the credentials of a test have expired",
+  });
   await assert.rejects(ends(-5), { code: "ERR_CREDENTIALS" });
 });
 

@@ -3,13 +3,21 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { loadAwsFiles } from "../../src/config/aws-files.ts";
 import { type CredentialOptions, credentialSource } from "../../src/aws/credentials.ts";
 import { roleSessionName, stsRegion } from "../../src/aws/assume-role.ts";
 import { RdsIamError } from "../../src/errors.ts";
-import { cleanProcessEnvironment, granted, refused, SECRETS, startSts, type StsAnswer } from "./fake-sts.ts";
+import {
+  cleanProcessEnvironment,
+  granted,
+  refused,
+  SECRETS,
+  startSts,
+  type StsAnswer,
+} from "./fake-sts.ts";
 
 cleanProcessEnvironment();
 
@@ -63,7 +71,10 @@ credential_process = echo '{"Version":1,"AccessKeyId":"AKIAPROC","SecretAccessKe
 /** Runs a check with the config file above and a stand-in for STS. */
 async function withSts(
   answer: (parameters: URLSearchParams) => StsAnswer | undefined,
-  check: (make: (over: Partial<CredentialOptions>) => ReturnType<typeof credentialSource>, sts: Awaited<ReturnType<typeof startSts>>) => Promise<void>,
+  check: (
+    make: (over: Partial<CredentialOptions>) => ReturnType<typeof credentialSource>,
+    sts: Awaited<ReturnType<typeof startSts>>,
+  ) => Promise<void>,
 ): Promise<void> {
   await using sts = await startSts(answer);
   const home = await mkdtemp(join(tmpdir(), "rdsiam-aws-"));
@@ -71,15 +82,23 @@ async function withSts(
     const path = join(home, "config");
     await writeFile(path, CONFIG);
     const env = { AWS_CONFIG_FILE: path, AWS_ENDPOINT_URL_STS: sts.url };
+    // fromIni does not hand the paths on to its SSO part, which looks at the process's own environment.
+    process.env["AWS_CONFIG_FILE"] = path;
     const files = await loadAwsFiles(env, home);
-    await check((over) => credentialSource({ profile: undefined, files, env, osUser: "jane doe", ...over }), sts);
+    await check(
+      (over) => credentialSource({ profile: undefined, files, env, osUser: "jane doe", ...over }),
+      sts,
+    );
   } finally {
     await rm(home, { recursive: true });
   }
 }
 
 async function failure(promise: Promise<unknown>): Promise<RdsIamError> {
-  const error = await promise.then(() => undefined, (reason: unknown) => reason);
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   assert.ok(error instanceof RdsIamError, inspect(error));
   const printed = `${error.message} ${error.detail} ${error.hint} ${inspect(error.cause)}`;
   for (const secret of SECRETS) {
@@ -94,7 +113,10 @@ const never = () => assert.fail("STS was called");
 test("credentialSource() takes static keys of a profile, and says where from", async () => {
   await withSts(never, async (make) => {
     const found = await make({ profile: "corp" })();
-    assert.deepEqual([found.accessKeyId, found.secretAccessKey, found.expiration], ["AKIACORP", SECRETS[0], undefined]);
+    assert.deepEqual(
+      [found.accessKeyId, found.secretAccessKey, found.expiration],
+      ["AKIACORP", SECRETS[0], undefined],
+    );
     assert.match(found.source, /^profile "corp" in .*config$/);
     assert.equal((await make({ profile: "processok" })()).accessKeyId, "AKIAPROC");
   });
@@ -103,10 +125,15 @@ test("credentialSource() takes static keys of a profile, and says where from", a
 test("credentialSource() assumes a profile's role with its external id, duration and our session name", async () => {
   await withSts(yes, async (make, sts) => {
     const found = await make({ profile: "prod" })();
-    assert.deepEqual([found.accessKeyId, found.sessionToken, found.expiration], ["ASIAISSUED", SECRETS[2], new Date(LATER)]);
+    assert.deepEqual(
+      [found.accessKeyId, found.sessionToken, found.expiration],
+      ["ASIAISSUED", SECRETS[2], new Date(LATER)],
+    );
     const { parameters, authorization } = sts.requests[0] ?? assert.fail();
     assert.deepEqual(
-      ["Action", "RoleArn", "ExternalId", "DurationSeconds", "RoleSessionName"].map((name) => parameters.get(name)),
+      ["Action", "RoleArn", "ExternalId", "DurationSeconds", "RoleSessionName"].map((name) =>
+        parameters.get(name),
+      ),
       ["AssumeRole", ROLE, "ext-1", "900", "rdsiam-jane-doe"],
     );
     assert.match(authorization, /Credential=AKIACORP\/\d+\/eu-west-1\/sts\//);
@@ -116,7 +143,10 @@ test("credentialSource() assumes a profile's role with its external id, duration
 test("credentialSource() follows a chain of roles", async () => {
   await withSts(yes, async (make, sts) => {
     await make({ profile: "chained", fallbackRegion: "eu-north-1" })();
-    assert.deepEqual(sts.requests.map(({ parameters }) => parameters.get("RoleSessionName")), ["rdsiam-jane-doe", "mine"]);
+    assert.deepEqual(
+      sts.requests.map(({ parameters }) => parameters.get("RoleSessionName")),
+      ["rdsiam-jane-doe", "mine"],
+    );
     assert.match(sts.requests[1]?.authorization ?? "", /Credential=ASIAISSUED\/\d+\/eu-north-1\//);
   });
 });
@@ -127,8 +157,16 @@ test("credentialSource() assumes rds_role_arn on top of a profile and of the env
     const found = await make({ profile: "corp", role })();
     assert.match(found.source, /^arn:.*db-reader assumed with profile "corp"/);
     const { parameters } = sts.requests[0] ?? assert.fail();
-    assert.deepEqual(["ExternalId", "RoleSessionName", "DurationSeconds"].map((name) => parameters.get(name)), ["e", "s1", "1200"]);
-    const env = { AWS_ACCESS_KEY_ID: "AKIAENV", AWS_SECRET_ACCESS_KEY: "x", AWS_ENDPOINT_URL: sts.url, AWS_DEFAULT_REGION: "sa-east-1" };
+    assert.deepEqual(
+      ["ExternalId", "RoleSessionName", "DurationSeconds"].map((name) => parameters.get(name)),
+      ["e", "s1", "1200"],
+    );
+    const env = {
+      AWS_ACCESS_KEY_ID: "AKIAENV",
+      AWS_SECRET_ACCESS_KEY: "x",
+      AWS_ENDPOINT_URL: sts.url,
+      AWS_DEFAULT_REGION: "sa-east-1",
+    };
     await make({ env, role: { roleArn: ROLE } })();
     assert.match(sts.requests[1]?.authorization ?? "", /Credential=AKIAENV\/\d+\/sa-east-1\//);
     assert.equal(sts.requests[1]?.parameters.get("ExternalId"), null);
@@ -167,12 +205,15 @@ test("credentialSource() fetches once for concurrent calls, and again two minute
 
 test("credentialSource() asks again after a failure", async () => {
   let refuse = true;
-  await withSts(() => (refuse ? refused("AccessDenied", "no") : yes()), async (make) => {
-    const load = make({ profile: "prod" });
-    await failure(load());
-    refuse = false;
-    assert.equal((await load()).accessKeyId, "ASIAISSUED");
-  });
+  await withSts(
+    () => (refuse ? refused("AccessDenied", "no") : yes()),
+    async (make) => {
+      const load = make({ profile: "prod" });
+      await failure(load());
+      refuse = false;
+      assert.equal((await load()).accessKeyId, "ASIAISSUED");
+    },
+  );
 });
 
 test("credentialSource() asks for an MFA code, or says that it cannot", async () => {
@@ -190,7 +231,10 @@ const FILES: readonly (readonly [string, RegExp])[] = [
   ["lost", /^unknown AWS profile "crop" \(the source_profile of "lost"\).*Did you mean "corp"\?/],
   ["round", /^profile "round" goes round in a circle.*round -> about -> round/],
   ["nosession", /names an sso_session "gone" that is not there.*no section \[sso-session gone\]/],
-  ["sso", /^the AWS login of profile "sso" is missing or has expired.*Run: aws sso login --profile sso/],
+  [
+    "sso",
+    /^the AWS login of profile "sso" is missing or has expired.*Run: aws sso login --profile sso/,
+  ],
   ["region-only", /^profile "region-only" has no credentials/],
   ["process", /^the credential_process of profile "process" failed/],
 ];
@@ -207,24 +251,72 @@ for (const [profile, expected] of FILES) {
 
 const CALLER = "arn:aws:iam::123456789012:user/jane";
 const ANSWERS: readonly (readonly [string, StsAnswer | undefined, RegExp])[] = [
-  ["AccessDenied", refused("AccessDenied", `User: ${CALLER} is not authorized to perform: sts:AssumeRole on resource: ${ROLE}`), /user\/jane.*resource: arn:aws:iam::123456789012:role\/db-reader\..*trust policy/],
-  ["ExpiredToken", refused("ExpiredToken", "The security token included in the request is expired"), /the credentials have expired/],
-  ["InvalidClientTokenId", refused("InvalidClientTokenId", "The security token included in the request is invalid."), /does not know the access key/],
-  ["a wrong secret", refused("SignatureDoesNotMatch", `The request signature we calculated does not match.\n\nThe Canonical String was x-amz-security-token:${SECRETS[2]} ${SECRETS[0]}`), /the secret access key is wrong/],
-  ["a wrong clock", refused("SignatureDoesNotMatch", "Signature expired: 20200101T000000Z is now earlier than 20200101T001500Z"), /clock and AWS's disagree/],
-  ["a duration too long", refused("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining", 400), /3600/],
-  ["a captive portal", { status: 200, body: "<html><head><title>Log in</title></head><body>Hi<br></body></html>", type: "text/html" }, /not AWS's.*captive portal/],
+  [
+    "AccessDenied",
+    refused(
+      "AccessDenied",
+      `User: ${CALLER} is not authorized to perform: sts:AssumeRole on resource: ${ROLE}`,
+    ),
+    /user\/jane.*resource: arn:aws:iam::123456789012:role\/db-reader\..*trust policy/,
+  ],
+  [
+    "ExpiredToken",
+    refused("ExpiredToken", "The security token included in the request is expired"),
+    /the credentials have expired/,
+  ],
+  [
+    "InvalidClientTokenId",
+    refused("InvalidClientTokenId", "The security token included in the request is invalid."),
+    /does not know the access key/,
+  ],
+  [
+    "a wrong secret",
+    refused(
+      "SignatureDoesNotMatch",
+      `The request signature we calculated does not match.\n\nThe Canonical String was x-amz-security-token:${SECRETS[2]} ${SECRETS[0]}`,
+    ),
+    /the secret access key is wrong/,
+  ],
+  [
+    "a wrong clock",
+    refused(
+      "SignatureDoesNotMatch",
+      "Signature expired: 20200101T000000Z is now earlier than 20200101T001500Z",
+    ),
+    /clock and AWS's disagree/,
+  ],
+  [
+    "a duration too long",
+    refused(
+      "ValidationError",
+      "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+      400,
+    ),
+    /3600/,
+  ],
+  [
+    "a captive portal",
+    {
+      status: 200,
+      body: "<html><head><title>Log in</title></head><body>Hi<br></body></html>",
+      type: "text/html",
+    },
+    /not AWS's.*captive portal/,
+  ],
   ["an empty answer", { status: 200, body: "" }, /not AWS's/],
   ["a cut connection", undefined, /the connection was cut/],
 ];
 
 for (const [what, answer, expected] of ANSWERS) {
   test(`credentialSource() explains ${what} from STS`, async () => {
-    await withSts(() => answer, async (make) => {
-      const error = await failure(make({ profile: "prod" })());
-      assert.equal(error.code, "ERR_ASSUME_ROLE");
-      assert.match(`${error.message} ${error.detail} ${error.hint}`, expected);
-    });
+    await withSts(
+      () => answer,
+      async (make) => {
+        const error = await failure(make({ profile: "prod" })());
+        assert.equal(error.code, "ERR_ASSUME_ROLE");
+        assert.match(`${error.message} ${error.detail} ${error.hint}`, expected);
+      },
+    );
   });
 }
 
@@ -232,7 +324,10 @@ test("credentialSource() explains an STS that nobody listens at", async () => {
   await withSts(never, async (make) => {
     const env = { AWS_ENDPOINT_URL_STS: "http://127.0.0.1:1" };
     const error = await failure(make({ profile: "prod", env })());
-    assert.match(`${error.message} ${error.detail}`, /http:\/\/127\.0\.0\.1:1 cannot be reached.*refused/);
+    assert.match(
+      `${error.message} ${error.detail}`,
+      /http:\/\/127\.0\.0\.1:1 cannot be reached.*refused/,
+    );
   });
 });
 
@@ -244,10 +339,18 @@ test("credentialSource() says that there are no credentials at all", async () =>
 });
 
 test("stsRegion() takes profile, environment, the database's, and stays in the ARN's partition", () => {
-  const place = { env: {}, profileRegion: undefined, fallbackRegion: undefined, profile: undefined };
+  const place = {
+    env: {},
+    profileRegion: undefined,
+    fallbackRegion: undefined,
+    profile: undefined,
+  };
   const env = { AWS_DEFAULT_REGION: "r3" };
   assert.equal(stsRegion(ROLE, { ...place, profileRegion: "r1", env: { AWS_REGION: "r2" } }), "r1");
-  assert.equal(stsRegion(ROLE, { ...place, env: { AWS_REGION: "r2", ...env }, fallbackRegion: "r4" }), "r2");
+  assert.equal(
+    stsRegion(ROLE, { ...place, env: { AWS_REGION: "r2", ...env }, fallbackRegion: "r4" }),
+    "r2",
+  );
   assert.equal(stsRegion(ROLE, { ...place, env, fallbackRegion: "r4" }), "r3");
   assert.equal(stsRegion(ROLE, { ...place, fallbackRegion: "r4" }), "r4");
   assert.equal(stsRegion(ROLE, place), "us-east-1");

@@ -12,12 +12,17 @@ export interface StsAnswer {
 }
 
 /** Marked secrets: no text may ever have one of them. */
-export const SECRETS = ["SECRETKEY-source-0001", "SECRETKEY-issued-0002", "SESSIONTOKEN-issued-0003", "SECRETPROC-0004"] as const;
+export const SECRETS = [
+  "SECRETKEY-source-0001",
+  "SECRETKEY-issued-0002",
+  "SESSIONTOKEN-issued-0003",
+  "SECRETPROC-0004",
+] as const;
 
 /** Frees this process of the machine's own AWS settings; the SDK looks at process.env by itself. */
 export function cleanProcessEnvironment(): void {
   for (const name of Object.keys(process.env)) {
-    if (/^AWS_/.test(name)) {
+    if (name.startsWith("AWS_")) {
       delete process.env[name];
     }
   }
@@ -48,14 +53,18 @@ export async function startSts(answer: (parameters: URLSearchParams) => StsAnswe
     const chunks: Uint8Array[] = [];
     request.on("data", (chunk: Uint8Array) => chunks.push(chunk));
     request.on("end", () => {
-      const parameters = new URLSearchParams(chunks.map((chunk) => new TextDecoder().decode(chunk)).join(""));
+      const parameters = new URLSearchParams(
+        chunks.map((chunk) => new TextDecoder().decode(chunk)).join(""),
+      );
       requests.push({ parameters, authorization: request.headers.authorization ?? "" });
       const found = answer(parameters);
       if (found === undefined) {
         request.socket.destroy();
         return;
       }
-      response.writeHead(found.status, { "content-type": found.type ?? "text/xml" }).end(found.body);
+      response
+        .writeHead(found.status, { "content-type": found.type ?? "text/xml" })
+        .end(found.body);
     });
   });
   server.listen(0, "127.0.0.1");

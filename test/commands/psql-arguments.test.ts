@@ -1,7 +1,7 @@
 // psql's own option grammar: what would leave the proxy is found in every spelling, and nothing else is touched.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { refuseOtherServer } from "../../src/commands/psql-arguments.ts";
+import { psqlUser, refuseOtherServer } from "../../src/commands/psql-arguments.ts";
 import { RdsIamError } from "../../src/errors.ts";
 
 const REFUSED: readonly (readonly string[])[] = [
@@ -31,7 +31,10 @@ const REFUSED: readonly (readonly string[])[] = [
 
 for (const args of REFUSED) {
   test(`refuseOtherServer() refuses psql ${args.join(" ")}`, () => {
-    assert.throws(() => refuseOtherServer(args), (error) => error instanceof RdsIamError && error.code === "ERR_USAGE");
+    assert.throws(
+      () => refuseOtherServer(args),
+      (error) => error instanceof RdsIamError && error.code === "ERR_USAGE",
+    );
   });
 }
 
@@ -58,3 +61,17 @@ const TAKEN: readonly (readonly string[])[] = [
 for (const args of TAKEN) {
   test(`refuseOtherServer() takes psql ${args.join(" ")}`, () => refuseOtherServer(args));
 }
+
+test("psqlUser() finds -U in every spelling, the last one first", () => {
+  assert.equal(psqlUser(["-At", "-c", "-U x"]), undefined);
+  for (const args of [
+    ["-U", "bob"],
+    ["-Ubob"],
+    ["-AtUbob"],
+    ["--username=bob"],
+    ["--user", "bob"],
+    ["-Uann", "-U", "bob"],
+  ]) {
+    assert.equal(psqlUser(args), "bob", args.join(" "));
+  }
+});

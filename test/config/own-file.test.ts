@@ -10,7 +10,7 @@ import { RdsIamError } from "../../src/errors.ts";
 
 test("parseOwnFile() keeps dotted names flat and values as strings", () => {
   const sections = parseOwnFile(
-    '\uFEFF; comment\n[a]\nhost = h1\nflag=true\nnone = null\nport = 5432\n\n[a.b]\nhost=h2\r\n[a.b.c]\ndbname = "x;y # z"\n[constructor]\nuser = u\nq = \'it is\'\nempty =\n',
+    "\uFEFF; comment\n[a]\nhost = h1\nflag=true\nnone = null\nport = 5432\n\n[a.b]\nhost=h2\r\n[a.b.c]\ndbname = \"x;y # z\"\n[constructor]\nuser = u\nq = 'it is'\nempty =\n",
     "f",
   );
   assert.deepEqual(
@@ -56,7 +56,11 @@ for (const [what, text, line] of REFUSED) {
 }
 
 test("parseOwnFile() gives back what was written, or refuses", () => {
-  const word = fc.string({ minLength: 1, maxLength: 12, unit: fc.constantFrom(..."ab.;#\\'\"[]= \t1-_é") });
+  const word = fc.string({
+    minLength: 1,
+    maxLength: 12,
+    unit: fc.constantFrom(..."ab.;#\\'\"[]= \t1-_é"),
+  });
   fc.assert(
     fc.property(word, (value) => {
       try {

@@ -30,7 +30,11 @@ rds_user = u
   own: "[orders]\nprofile = prod\nhost = orders.example.com\nuser = ou\n",
 });
 
-function settle(targetName: string | undefined, options: OptionValues = {}, env: Record<string, string> = {}) {
+function settle(
+  targetName: string | undefined,
+  options: OptionValues = {},
+  env: Record<string, string> = {},
+) {
   return resolveSettings({ targetName, options, loaded, env, home: "/home/u" });
 }
 
@@ -39,7 +43,17 @@ const PSQL = { PGUSER: "shell", PGDATABASE: "shell", PGHOST: "shell", PGPORT: "1
 test("resolveSettings() takes the target's keys and never the shell's PG variables", () => {
   const settings = settle("prod", {}, PSQL);
   assert.deepEqual(
-    [settings.target, settings.profile, settings.host, settings.port, settings.user, settings.dbname, settings.connectTimeout, settings.profileRegion, settings.region],
+    [
+      settings.target,
+      settings.profile,
+      settings.host,
+      settings.port,
+      settings.user,
+      settings.dbname,
+      settings.connectTimeout,
+      settings.profileRegion,
+      settings.region,
+    ],
     ["prod", "prod", "prod.example.com", 6432, "pu", "pd", 3, "eu-west-1", undefined],
   );
   assert.equal(settle("orders").profile, "prod");
@@ -49,10 +63,24 @@ test("resolveSettings() takes the target's keys and never the shell's PG variabl
 });
 
 test("resolveSettings() puts option over environment over target", () => {
-  const env = { RDSIAM_USER: "eu", RDSIAM_DBNAME: "ed", RDSIAM_REGION: "ap-south-1", RDSIAM_DNS_SERVERS: "127.0.0.1:5353", RDSIAM_SSLROOTCERT: "~/e.pem", RDSIAM_CONNECT_TIMEOUT: "7" };
+  const env = {
+    RDSIAM_USER: "eu",
+    RDSIAM_DBNAME: "ed",
+    RDSIAM_REGION: "ap-south-1",
+    RDSIAM_DNS_SERVERS: "127.0.0.1:5353",
+    RDSIAM_SSLROOTCERT: "~/e.pem",
+    RDSIAM_CONNECT_TIMEOUT: "7",
+  };
   const settings = settle("prod", { user: "ou", sslrootcert: "system" }, env);
   assert.deepEqual(
-    [settings.user, settings.dbname, settings.region, settings.dnsServers, settings.sslrootcert, settings.connectTimeout],
+    [
+      settings.user,
+      settings.dbname,
+      settings.region,
+      settings.dnsServers,
+      settings.sslrootcert,
+      settings.connectTimeout,
+    ],
     ["ou", "ed", "ap-south-1", ["127.0.0.1:5353"], "system", 7],
   );
   assert.equal(settle("prod", {}, env).sslrootcert, "/home/u/e.pem");
@@ -64,24 +92,48 @@ test("resolveSettings() keeps strings exactly as typed", () => {
 });
 
 test("resolveSettings() chooses RDSIAM_TARGET, then AWS_PROFILE, then default when it has a host", () => {
-  assert.equal(settle(undefined, {}, { RDSIAM_TARGET: "orders", AWS_PROFILE: "prod" }).target, "orders");
+  assert.equal(
+    settle(undefined, {}, { RDSIAM_TARGET: "orders", AWS_PROFILE: "prod" }).target,
+    "orders",
+  );
   assert.equal(settle(undefined, {}, { AWS_PROFILE: "prod" }).target, "prod");
   assert.equal(settle(undefined).target, "default");
-  assert.throws(() => settle(undefined, {}, { AWS_PROFILE: "nohost" }), { code: "ERR_TARGET", message: /AWS_PROFILE "nohost" has no rds_host/ });
-  assert.throws(() => settle("nohost"), { code: "ERR_TARGET", message: 'profile "nohost" has no rds_host' });
-  assert.throws(() => settle(undefined, {}, { RDSIAM_TARGET: "typo" }), { code: "ERR_TARGET", message: 'unknown target "typo"' });
+  assert.throws(() => settle(undefined, {}, { AWS_PROFILE: "nohost" }), {
+    code: "ERR_TARGET",
+    message: /AWS_PROFILE "nohost" has no rds_host/,
+  });
+  assert.throws(() => settle("nohost"), {
+    code: "ERR_TARGET",
+    message: 'profile "nohost" has no rds_host',
+  });
+  assert.throws(() => settle(undefined, {}, { RDSIAM_TARGET: "typo" }), {
+    code: "ERR_TARGET",
+    message: 'unknown target "typo"',
+  });
 });
 
 test("resolveSettings() with --host alone needs no target", async () => {
   const empty = await loadFrom({});
   const options = { host: "db.example.com:6000", user: "u", dbname: "d" };
-  const settings = resolveSettings({ targetName: undefined, options, loaded: empty, env: {}, home: "/" });
-  assert.deepEqual([settings.target, settings.host, settings.port, settings.user, settings.profile], ["db.example.com", "db.example.com", 6000, "u", undefined]);
+  const settings = resolveSettings({
+    targetName: undefined,
+    options,
+    loaded: empty,
+    env: {},
+    home: "/",
+  });
+  assert.deepEqual(
+    [settings.target, settings.host, settings.port, settings.user, settings.profile],
+    ["db.example.com", "db.example.com", 6000, "u", undefined],
+  );
 });
 
 test("resolveSettings() replaces the target's host by --host and keeps the rest", () => {
   const settings = settle("prod", { host: "other.example.com" });
-  assert.deepEqual([settings.target, settings.host, settings.user], ["prod", "other.example.com", "pu"]);
+  assert.deepEqual(
+    [settings.target, settings.host, settings.user],
+    ["prod", "other.example.com", "pu"],
+  );
   assert.equal(settle("corp", { host: "h", user: "u" }).profile, "corp");
 });
 
@@ -127,14 +179,20 @@ test("resolveSettings() refuses an empty or wrong option by its name", () => {
   for (const [options, message] of wrong) {
     assert.throws(
       () => settle("prod", options),
-      (error: unknown) => error instanceof RdsIamError && error.code === "ERR_USAGE" && message.test(error.message),
+      (error: unknown) =>
+        error instanceof RdsIamError && error.code === "ERR_USAGE" && message.test(error.message),
       JSON.stringify(options),
     );
   }
-  assert.throws(() => settle("prod", {}, { RDSIAM_DURATION_SECONDS: "x" }), { message: /^RDSIAM_DURATION_SECONDS must be/ });
+  assert.throws(() => settle("prod", {}, { RDSIAM_DURATION_SECONDS: "x" }), {
+    message: /^RDSIAM_DURATION_SECONDS must be/,
+  });
 });
 
 test("requireUser() names the ways to give a user", () => {
   assert.equal(requireUser(settle("prod")), "pu");
-  assert.throws(() => requireUser(settle("bare", {}, PSQL)), { code: "ERR_TARGET", hint: /-U USER/ });
+  assert.throws(() => requireUser(settle("bare", {}, PSQL)), {
+    code: "ERR_TARGET",
+    hint: /-U USER/,
+  });
 });

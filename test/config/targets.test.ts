@@ -8,17 +8,25 @@ import { readHostPort } from "../../src/config/target-keys.ts";
 import { RdsIamError } from "../../src/errors.ts";
 import { loadFrom } from "./fixture.ts";
 
-const PROD = "[profile prod]\nregion = eu-west-1\nrds_host = db.example.com:6432\nrds_user = app_ro\n";
+const PROD =
+  "[profile prod]\nregion = eu-west-1\nrds_host = db.example.com:6432\nrds_user = app_ro\n";
 
 test("loadTargets() reads rds_* keys with synonyms, port in the host and ~/", async () => {
   const loaded = await loadFrom({
     config: `${PROD}[profile my.prod]\nrds_hostname = h\nrds_username = jane.doe+x@corp\nrds_database = d # c\nrds_port=5433\nrds_sslrootcert = ~/ca.pem\nrds_dns_servers = 10.0.0.2, [fd00::1]:53\nrds_duration_seconds=900\n[profile plain]\nregion = x\n`,
-    credentials: "[prod]\naws_access_key_id = A\naws_secret_access_key = B\nrds_dbname = from_credentials\n",
+    credentials:
+      "[prod]\naws_access_key_id = A\naws_secret_access_key = B\nrds_dbname = from_credentials\n",
   });
   const prod = findTarget("prod", loaded);
-  assert.deepEqual([prod.host, prod.port, prod.user, prod.dbname, prod.profile], ["db.example.com", 6432, "app_ro", "from_credentials", "prod"]);
+  assert.deepEqual(
+    [prod.host, prod.port, prod.user, prod.dbname, prod.profile],
+    ["db.example.com", 6432, "app_ro", "from_credentials", "prod"],
+  );
   const dotted = findTarget("my.prod", loaded);
-  assert.deepEqual([dotted.host, dotted.port, dotted.user, dotted.dbname, dotted.durationSeconds], ["h", 5433, "jane.doe+x@corp", "d", 900]);
+  assert.deepEqual(
+    [dotted.host, dotted.port, dotted.user, dotted.dbname, dotted.durationSeconds],
+    ["h", 5433, "jane.doe+x@corp", "d", 900],
+  );
   assert.match(dotted.sslrootcert ?? "", /^\/.*\/ca\.pem$/);
   assert.deepEqual(dotted.dnsServers, ["10.0.0.2", "[fd00::1]:53"]);
   assert.deepEqual([...loaded.targets.keys()], ["prod", "my.prod"]);
@@ -26,26 +34,41 @@ test("loadTargets() reads rds_* keys with synonyms, port in the host and ~/", as
 });
 
 test("loadTargets() puts our own file first, with a profile", async () => {
-  const loaded = await loadFrom({ config: PROD, own: "[prod]\nhost = own\n[a.b]\nprofile = prod\nhost = x\n" });
+  const loaded = await loadFrom({
+    config: PROD,
+    own: "[prod]\nhost = own\n[a.b]\nprofile = prod\nhost = x\n",
+  });
   assert.equal(findTarget("prod", loaded).host, "own");
   assert.equal(findTarget("prod", loaded).profile, undefined);
   assert.equal(findTarget("a.b", loaded).profile, "prod");
 });
 
 test("loadTargets() warns about an unknown key and names the nearest", async () => {
-  const loaded = await loadFrom({ config: "[profile p]\nrds_host = h\nrds_usr = u\n", own: "[o]\nhots = h\nrds_host=x\n" });
+  const loaded = await loadFrom({
+    config: "[profile p]\nrds_host = h\nrds_usr = u\n",
+    own: "[o]\nhots = h\nrds_host=x\n",
+  });
   assert.match(loaded.warnings[0] ?? "", /unknown key hots in \[o\] of .*did you mean host\?/);
   assert.match(loaded.warnings[1] ?? "", /unknown key rds_host .*did you mean host\?/);
-  assert.match(loaded.warnings[2] ?? "", /unknown key rds_usr in profile "p"; did you mean rds_user\?/);
+  assert.match(
+    loaded.warnings[2] ?? "",
+    /unknown key rds_usr in profile "p"; did you mean rds_user\?/,
+  );
 });
 
 test("loadTargets() finds missing files empty and unreadable ones worth a warning", async () => {
-  const missing = await loadTargets({ env: { AWS_CONFIG_FILE: "/nonexistent" }, home: "/nonexistent/home" });
+  const missing = await loadTargets({
+    env: { AWS_CONFIG_FILE: "/nonexistent" },
+    home: "/nonexistent/home",
+  });
   assert.deepEqual([missing.targets.size, missing.warnings], [0, []]);
 });
 
 test("loadTargets() is not confused by a profile named as a member of Object", async () => {
-  const loaded = await loadFrom({ config: "[profile constructor]\nrds_host = h\n", credentials: "[toString]\nrds_host = h\n" });
+  const loaded = await loadFrom({
+    config: "[profile constructor]\nrds_host = h\n",
+    credentials: "[toString]\nrds_host = h\n",
+  });
   assert.equal(findTarget("constructor", loaded).host, "h");
   assert.throws(() => findTarget("hasOwnProperty", loaded), { code: "ERR_TARGET" });
 });
@@ -73,7 +96,10 @@ for (const [keys, expected] of BAD) {
     assert.equal(findTarget("prod", loaded).name, "prod");
     assert.throws(
       () => findTarget("bad", loaded),
-      (error: unknown) => error instanceof RdsIamError && error.code === "ERR_CONFIG" && expected.test(error.detail ?? ""),
+      (error: unknown) =>
+        error instanceof RdsIamError &&
+        error.code === "ERR_CONFIG" &&
+        expected.test(error.detail ?? ""),
     );
   });
 }
@@ -83,7 +109,10 @@ test("findTarget() names the nearest target, the files, and the command for a pr
   assert.throws(
     () => findTarget("prdo", loaded),
     (error: unknown) =>
-      error instanceof RdsIamError && error.code === "ERR_TARGET" && /Did you mean "prod"/.test(error.hint ?? "") && /\.aws\/config/.test(error.detail ?? ""),
+      error instanceof RdsIamError &&
+      error.code === "ERR_TARGET" &&
+      /Did you mean "prod"/.test(error.hint ?? "") &&
+      /\.aws\/config/.test(error.detail ?? ""),
   );
   assert.throws(() => findTarget("plain", loaded), {
     message: 'profile "plain" has no rds_host',
@@ -107,9 +136,13 @@ test("loadTargets() loads no module of the AWS SDK's clients", () => {
     const { createRequire } = await import("node:module");
     const files = Object.keys(createRequire(import.meta.url).cache).filter((file) => /@aws-sdk|node-http-handler/.test(file));
     process.stdout.write(JSON.stringify(files));`;
-  const child = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
-    encoding: "utf8",
-    env: { PATH: process.env["PATH"] },
-  });
+  const child = spawnSync(
+    process.execPath,
+    ["--import", "tsx", "--input-type=module", "-e", script],
+    {
+      encoding: "utf8",
+      env: { PATH: process.env["PATH"] },
+    },
+  );
   assert.equal(child.stdout, "[]", child.stderr);
 });

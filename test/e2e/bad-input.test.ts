@@ -15,11 +15,27 @@ before(async () => {
   standIn.dns.set("loop-a.example.com", { cname: "loop-b.example.com" });
   standIn.dns.set("loop-b.example.com", { cname: "loop-a.example.com" });
   standIn.dns.set("plain.example.com", { a: ["127.0.0.1"] });
-  await standIn.addProfile("loop", { rds_host: "loop-a.example.com", rds_user: "app_ro", rds_dns_servers: standIn.dns.address });
-  await standIn.addProfile("plain", { rds_host: "plain.example.com", rds_user: "app_ro", rds_dns_servers: standIn.dns.address });
-  await standIn.addProfile("missing", { rds_host: "missing.example.com", rds_user: "app_ro", rds_dns_servers: standIn.dns.address });
+  await standIn.addProfile("loop", {
+    rds_host: "loop-a.example.com",
+    rds_user: "app_ro",
+    rds_dns_servers: standIn.dns.address,
+  });
+  await standIn.addProfile("plain", {
+    rds_host: "plain.example.com",
+    rds_user: "app_ro",
+    rds_dns_servers: standIn.dns.address,
+  });
+  await standIn.addProfile("missing", {
+    rds_host: "missing.example.com",
+    rds_user: "app_ro",
+    rds_dns_servers: standIn.dns.address,
+  });
   await standIn.addProfile("nohost", { region: "eu-west-1" });
-  await standIn.addProfile("nokeys", { rds_host: standIn.canonicalHost, rds_user: "app_ro", rds_dns_servers: standIn.dns.address });
+  await standIn.addProfile("nokeys", {
+    rds_host: standIn.canonicalHost,
+    rds_user: "app_ro",
+    rds_dns_servers: standIn.dns.address,
+  });
   // A psql that must never be reached.
   bin = await mkdtemp(join(tmpdir(), "rdsiam-bin-"));
   await writeFile(join(bin, "psql"), "#!/bin/sh\necho reached\n");
@@ -31,19 +47,54 @@ after(async () => {
 });
 
 const CASES: readonly (readonly [string, readonly string[], RegExp, RegExp])[] = [
-  ["unknown command", ["pqsl", "prod"], /error: unknown command "pqsl"/, /HINT: .*did you mean "rdsiam psql"\?/i],
-  ["unknown option", ["psql", "--rol-arn", "x", "prod"], /error: unknown option --rol-arn/, /HINT: .*did you mean --role-arn\?/i],
-  ["option of the tool before the target", ["psql", "-c", "select 1", "prod"], /error: unknown option -c/, /HINT: .*rdsiam psql TARGET -c/],
+  [
+    "unknown command",
+    ["pqsl", "prod"],
+    /error: unknown command "pqsl"/,
+    /HINT: .*did you mean "rdsiam psql"\?/i,
+  ],
+  [
+    "unknown option",
+    ["psql", "--rol-arn", "x", "prod"],
+    /error: unknown option --rol-arn/,
+    /HINT: .*did you mean --role-arn\?/i,
+  ],
+  [
+    "option of the tool before the target",
+    ["psql", "-c", "select 1", "prod"],
+    /error: unknown option -c/,
+    /HINT: .*rdsiam psql TARGET -c/,
+  ],
   ["option without value", ["psql", "--region"], /error: option --region needs a value/, /HINT: /],
-  ["empty value", ["psql", "--user=", "prod"], /error: the value of option --user is empty/, /HINT: /],
+  [
+    "empty value",
+    ["psql", "--user=", "prod"],
+    /error: the value of option --user is empty/,
+    /HINT: /,
+  ],
   ["unknown target", ["psql", "prd"], /error: .*"prd"/, /HINT: .*"?prod"?/],
-  ["target without host", ["psql", "nohost"], /error: .*"nohost" has no rds_host/, /HINT: .*aws configure set rds_host HOST --profile nohost/],
+  [
+    "target without host",
+    ["psql", "nohost"],
+    /error: .*"nohost" has no rds_host/,
+    /HINT: .*aws configure set rds_host HOST --profile nohost/,
+  ],
   ["host that is no RDS name", ["psql", "plain"], /error: .*plain\.example\.com/, /HINT: /],
   ["host that does not exist", ["psql", "missing"], /error: .*missing\.example\.com/, /HINT: /],
   ["CNAME loop", ["psql", "loop"], /error: .*loop-a\.example\.com/, /loop/i],
   ["no credentials", ["psql", "nokeys"], /error: no AWS credentials/, /HINT: /],
-  ["no user", ["psql", "--host", "db1.abc.eu-west-1.rds.amazonaws.com"], /error: no database user/, /HINT: .*-U USER/],
-  ["-h after the target", ["psql", "prod", "-h", "elsewhere"], /error: -h elsewhere would make psql leave/, /HINT: .*--host/],
+  [
+    "no user",
+    ["psql", "--host", "db1.abc.eu-west-1.rds.amazonaws.com"],
+    /error: no database user/,
+    /HINT: .*-U USER/,
+  ],
+  [
+    "-h after the target",
+    ["psql", "prod", "-h", "elsewhere"],
+    /error: -h elsewhere would make psql leave/,
+    /HINT: .*--host/,
+  ],
   ["bad local port", ["psql", "--port", "5432x", "prod"], /error: "5432x" is no port/, /HINT: /],
   ["no command", ["exec", "prod"], /error: no command to run/, /HINT: .*rdsiam exec prod COMMAND/],
   ["surplus argument", ["token", "prod", "stage"], /error: unexpected argument "stage"/, /HINT: /],

@@ -25,7 +25,10 @@ test("rdsiam token prints a token that the stand-in takes", async () => {
 test("rdsiam token --json says what it was signed for and until when", async () => {
   const ran = await rdsiam(["token", "prod", "--json"], { env: standIn.env });
   const answer = JSON.parse(ran.stdout) as Record<string, string>;
-  assert.deepEqual([answer["host"], answer["user"], answer["region"]], [standIn.canonicalHost, "app_ro", "eu-west-1"]);
+  assert.deepEqual(
+    [answer["host"], answer["user"], answer["region"]],
+    [standIn.canonicalHost, "app_ro", "eu-west-1"],
+  );
   const minutes = (Date.parse(answer["expiresAt"] ?? "") - Date.now()) / 60_000;
   assert.ok(minutes > 13 && minutes <= 15, String(minutes));
 });
@@ -43,30 +46,61 @@ test("rdsiam list shows the targets as a table, as names and as JSON", async () 
 test("rdsiam --version prints the version of package.json", async () => {
   const { version } = JSON.parse(await readFile("package.json", "utf8")) as { version: string };
   for (const flag of ["--version", "-V"]) {
-    assert.deepEqual(await rdsiam([flag]), { status: 0, signal: null, stdout: `${version}\n`, stderr: "" });
+    assert.deepEqual(await rdsiam([flag]), {
+      status: 0,
+      signal: null,
+      stdout: `${version}\n`,
+      stderr: "",
+    });
   }
 });
 
 test("rdsiam --help and COMMAND --help fit a screen and exit 0", async () => {
-  for (const args of [["--help"], ["psql", "--help"], ["exec", "-h"], ["token", "--help"], ["list", "--help"], ["demo", "--help"]]) {
+  for (const args of [
+    ["--help"],
+    ["psql", "--help"],
+    ["exec", "-h"],
+    ["token", "--help"],
+    ["list", "--help"],
+    ["demo", "--help"],
+  ]) {
     const ran = await rdsiam(args);
     assert.equal(ran.status, 0, ran.stderr);
     const lines = ran.stdout.split("\n");
     assert.ok(lines.length <= 40, `${args.join(" ")}: ${lines.length} lines`);
-    assert.ok(lines.every((line) => line.length <= 100), args.join(" "));
+    assert.ok(
+      lines.every((line) => line.length <= 100),
+      args.join(" "),
+    );
     assert.match(ran.stdout, /Usage:/);
   }
 });
 
 test("rdsiam --version, --help and list load no AWS SDK module", async () => {
   for (const args of [["--version"], ["--help"], ["list"]]) {
-    const words = [process.execPath, "--import", "tsx", "--import", "./test/e2e/trace-imports.mjs", "src/main.ts", ...args];
+    const words = [
+      process.execPath,
+      "--import",
+      "tsx",
+      "--import",
+      "./test/e2e/trace-imports.mjs",
+      "src/main.ts",
+      ...args,
+    ];
     const ran = await run(words, { env: standIn.env });
     assert.equal(ran.status, 0, ran.stderr);
     const loaded = ran.stderr.split("\n").filter((line) => line.startsWith("loaded: "));
-    assert.ok(loaded.some((line) => line.endsWith("/src/cli.ts")), "the trace works");
-    assert.deepEqual(loaded.filter((line) => /node_modules\/@aws-sdk\//.test(line)), []);
-    const smithy = loaded.filter((line) => /node_modules\/@smithy\/(?!shared-ini-file-loader|types|core)/.test(line));
+    assert.ok(
+      loaded.some((line) => line.endsWith("/src/cli.ts")),
+      "the trace works",
+    );
+    assert.deepEqual(
+      loaded.filter((line) => /node_modules\/@aws-sdk\//.test(line)),
+      [],
+    );
+    const smithy = loaded.filter((line) =>
+      /node_modules\/@smithy\/(?!shared-ini-file-loader|types|core)/.test(line),
+    );
     assert.deepEqual(smithy, []);
   }
 });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
+import { ROWS } from "./hostile-environment.ts";
 import { cleanEnvironment, rdsiam, without } from "./program.ts";
 import { startStage } from "./stage.ts";
 
@@ -19,34 +20,53 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-test("rdsiam exec -- pg_dump writes a dump that restores to the same content", { skip: without("pg_dump", "pg_restore", "psql") }, async () => {
-  const file = join(directory, "x.dump");
-  const env = { ...standIn.env, AWS_PROFILE: "admin" };
-  const dump = await rdsiam(["exec", "--", "pg_dump", "-Fc", "-f", file], { env });
-  assert.deepEqual([dump.status, dump.stderr], [0, ""]);
-  const created = await rdsiam(["psql", "admin", "-qc", "create database restored"], { env });
-  assert.deepEqual([created.status, created.stderr], [0, ""]);
-  const restore = await rdsiam(["exec", "-d", "restored", "admin", "pg_restore", "--no-owner", "-d", "restored", file], { env });
-  assert.deepEqual([restore.status, restore.stderr], [0, ""]);
-  const script = async (database: string): Promise<string> => {
-    const plain = await rdsiam(["exec", "-d", database, "admin", "pg_dump", "--no-owner"], { env });
-    assert.equal(plain.status, 0, plain.stderr);
-    // Newer pg_dump writes a random key between the lines.
-    return plain.stdout.replaceAll(/^\\(un)?restrict .*$/gm, "");
-  };
-  const original = await script("orders");
-  assert.match(original, /COPY public\./);
-  assert.equal(await script("restored"), original);
-});
+test(
+  "rdsiam exec -- pg_dump writes a dump that restores to the same content",
+  { skip: without("pg_dump", "pg_restore", "psql") },
+  async () => {
+    const file = join(directory, "x.dump");
+    const env = { ...standIn.env, AWS_PROFILE: "admin" };
+    const dump = await rdsiam(["exec", "--", "pg_dump", "-Fc", "-f", file], { env });
+    assert.deepEqual([dump.status, dump.stderr], [0, ""]);
+    const created = await rdsiam(["psql", "admin", "-qc", "create database restored"], { env });
+    assert.deepEqual([created.status, created.stderr], [0, ""]);
+    const restore = await rdsiam(
+      ["exec", "-d", "restored", "admin", "pg_restore", "--no-owner", "-d", "restored", file],
+      { env },
+    );
+    assert.deepEqual([restore.status, restore.stderr], [0, ""]);
+    const script = async (database: string): Promise<string> => {
+      const plain = await rdsiam(["exec", "-d", database, "admin", "pg_dump", "--no-owner"], {
+        env,
+      });
+      assert.equal(plain.status, 0, plain.stderr);
+      // Newer pg_dump writes a random key between the lines.
+      return plain.stdout.replaceAll(/^\\(un)?restrict .*$/gm, "");
+    };
+    const original = await script("orders");
+    assert.match(original, /COPY public\./);
+    assert.equal(await script("restored"), original);
+  },
+);
 
 test("rdsiam exec: the exit status is the tool's", async () => {
   const statuses = [0, 1, 2, 3, 7, 125, 255];
-  const ran = await Promise.all(statuses.map((status) => rdsiam(["exec", "prod", "sh", "-c", `exit ${status}`], { env: standIn.env })));
-  assert.deepEqual(ran.map(({ status }) => status), statuses);
+  const ran = await Promise.all(
+    statuses.map((status) =>
+      rdsiam(["exec", "prod", "sh", "-c", `exit ${status}`], { env: standIn.env }),
+    ),
+  );
+  assert.deepEqual(
+    ran.map(({ status }) => status),
+    statuses,
+  );
 });
 
 test("rdsiam psql: the exit status is psql's", { skip: without("psql") }, async () => {
-  const ran = await rdsiam(["psql", "prod", "-v", "ON_ERROR_STOP=1", "-f", "-"], { env: standIn.env, input: "select 1/0;\n" });
+  const ran = await rdsiam(["psql", "prod", "-v", "ON_ERROR_STOP=1", "-f", "-"], {
+    env: standIn.env,
+    input: "select 1/0;\n",
+  });
   assert.equal(ran.status, 3, ran.stderr);
 });
 
@@ -80,50 +100,36 @@ test("rdsiam psql: without psql the status is 127 and the package is named, befo
 });
 
 test("rdsiam exec: the tool's environment leads to the proxy and holds no token", async () => {
-  const ran = await rdsiam(["exec", "prod", "env"], { env: { ...standIn.env, PGOPTIONS: "-c geqo=off" } });
-  const env = Object.fromEntries(ran.stdout.trim().split("\n").map((line) => [line.split("=")[0], line.slice(line.indexOf("=") + 1)]));
+  const ran = await rdsiam(["exec", "prod", "env"], {
+    env: { ...standIn.env, PGOPTIONS: "-c geqo=off" },
+  });
+  const env = Object.fromEntries(
+    ran.stdout
+      .trim()
+      .split("\n")
+      .map((line) => [line.split("=")[0], line.slice(line.indexOf("=") + 1)]),
+  );
   assert.equal(env["PGHOST"], "127.0.0.1");
-  assert.deepEqual([env["PGUSER"], env["PGDATABASE"], env["PGOPTIONS"]], ["app_ro", "orders", "-c geqo=off"]);
-  assert.deepEqual([env["RDSIAM_TARGET"], env["RDSIAM_HOST"]], ["prod", standIn.canonicalHost]);
+  assert.deepEqual(
+    [env["PGUSER"], env["PGDATABASE"], env["PGOPTIONS"]],
+    ["app_ro", "orders", "-c geqo=off"],
+  );
+  assert.deepEqual(
+    [env["RDSIAM_TARGET"], env["RDSIAM_HOST"]],
+    ["prod", `${standIn.canonicalHost}:${standIn.gateway.port}`],
+  );
   assert.match(env["PGPASSWORD"] ?? "", /^[\w-]{43}$/);
   assert.doesNotMatch(ran.stdout, /X-Amz-|NODE_VERSION_SUPPORT_WARNING/);
 });
 
-// Every variable that could send a tool elsewhere, or make it refuse the proxy.
-const HOSTILE: Readonly<Record<string, string>> = {
-  PGHOST: "203.0.113.1",
-  PGHOSTADDR: "203.0.113.1",
-  PGPORT: "1",
-  PGUSER: "nobody",
-  PGDATABASE: "nowhere",
-  PGPASSWORD: "wrong",
-  PGPASSFILE: "/nonexistent",
-  PGSERVICE: "elsewhere",
-  PGSERVICEFILE: "/nonexistent",
-  PGSYSCONFDIR: "/nonexistent",
-  PGSSLMODE: "verify-full",
-  PGREQUIRESSL: "1",
-  PGSSLROOTCERT: "/nonexistent",
-  PGSSLCERT: "/nonexistent",
-  PGSSLKEY: "/nonexistent",
-  PGSSLCRL: "/nonexistent",
-  PGSSLNEGOTIATION: "direct",
-  PGSSLMINPROTOCOLVERSION: "TLSv1.3",
-  PGSSLMAXPROTOCOLVERSION: "TLSv1",
-  PGCHANNELBINDING: "require",
-  PGGSSENCMODE: "require",
-  PGKRBSRVNAME: "x",
-  PGREQUIREAUTH: "md5",
-  PGREQUIREPEER: "nobody",
-  PGTARGETSESSIONATTRS: "standby",
-  PGLOADBALANCEHOSTS: "random",
-};
-
-test("rdsiam psql: no hostile variable of the shell changes anything", { skip: without("psql") }, async () => {
-  const ask = ["psql", "prod", "-Atc", "select current_user, current_database()"];
-  for (const [name, value] of [...Object.entries(HOSTILE), ["all", ""] as const]) {
-    const hostile = name === "all" ? HOSTILE : { [name]: value };
-    const ran = await rdsiam(ask, { env: cleanEnvironment({ ...standIn.env, ...hostile }) });
-    assert.deepEqual([ran.status, ran.stdout], [0, "app_ro|orders\n"], `${name}: ${ran.stderr}`);
-  }
-});
+test(
+  "rdsiam psql: no hostile variable of the shell changes anything",
+  { skip: without("psql") },
+  async () => {
+    const ask = ["psql", "prod", "-Atc", "select current_user, current_database()"];
+    for (const [name, hostile] of ROWS) {
+      const ran = await rdsiam(ask, { env: cleanEnvironment({ ...standIn.env, ...hostile }) });
+      assert.deepEqual([ran.status, ran.stdout], [0, "app_ro|orders\n"], `${name}: ${ran.stderr}`);
+    }
+  },
+);

@@ -31,7 +31,9 @@ export interface RunOptions {
 }
 
 /** A clean environment: PATH, and what is given. */
-export function cleanEnvironment(extra: Readonly<Record<string, string | undefined>> = {}): Record<string, string> {
+export function cleanEnvironment(
+  extra: Readonly<Record<string, string | undefined>> = {},
+): Record<string, string> {
   const env: Record<string, string> = { PATH: process.env["PATH"] ?? "", LC_ALL: "C.UTF-8" };
   for (const [name, value] of Object.entries(extra)) if (value !== undefined) env[name] = value;
   return env;
@@ -46,7 +48,11 @@ export function rdsiam(args: readonly string[], options: RunOptions = {}): Promi
 export function run(words: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const [file = "", ...args] = words;
   return new Promise((resolved, rejected) => {
-    const child = spawn(file, args, { env: cleanEnvironment(options.env), cwd: options.cwd, stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(file, args, {
+      env: cleanEnvironment(options.env),
+      cwd: options.cwd,
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
@@ -55,7 +61,12 @@ export function run(words: readonly string[], options: RunOptions = {}): Promise
     child.stdin.end(options.input ?? "");
     child.once("error", rejected);
     child.once("close", (status, signal) =>
-      resolved({ status, signal, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }),
+      resolved({
+        status,
+        signal,
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString(),
+      }),
     );
     options.started?.(child);
   });

@@ -10,9 +10,23 @@ import {
   readAuthenticationName,
   readBackendKeyData,
 } from "../../src/protocol/authentication.ts";
-import { addDetailAndHint, encodeFatalError, encodeProtocol2Error, readErrorFields } from "../../src/protocol/error-response.ts";
-import { encodeInt32, encodeMessage, MessageError, readMessage } from "../../src/protocol/message.ts";
-import { readClientFinal, readClientFirst, readSaslInitialResponse } from "../../src/protocol/scram-message.ts";
+import {
+  addDetailAndHint,
+  encodeFatalError,
+  encodeProtocol2Error,
+  readErrorFields,
+} from "../../src/protocol/error-response.ts";
+import {
+  encodeInt32,
+  encodeMessage,
+  MessageError,
+  readMessage,
+} from "../../src/protocol/message.ts";
+import {
+  readClientFinal,
+  readClientFirst,
+  readSaslInitialResponse,
+} from "../../src/protocol/scram-message.ts";
 
 const anyLength = (): number => 1_000_000;
 
@@ -26,14 +40,24 @@ test("readMessage() reads one message and leaves the next", () => {
 
 test("readMessage() waits at every truncation", () => {
   const bytes = encodeMessage("R", encodeInt32(3));
-  for (let end = 0; end < bytes.length; end += 1) assert.equal(readMessage(bytes.subarray(0, end), anyLength), undefined);
+  for (let end = 0; end < bytes.length; end += 1)
+    assert.equal(readMessage(bytes.subarray(0, end), anyLength), undefined);
 });
 
 test("readMessage() refuses bad lengths and types without waiting for the body", () => {
   assert.throws(() => readMessage(Buffer.from("R\0\0\0\x03"), anyLength), MessageError);
-  assert.throws(() => readMessage(Buffer.from("R\xff\xff\xff\xff", "latin1"), anyLength), MessageError);
-  assert.throws(() => readMessage(Buffer.from("R\0\0\x07\xd1", "latin1"), () => 2000), MessageError);
-  assert.throws(() => readMessage(Buffer.from("Q"), (type) => (type === "p" ? 1028 : 0)), MessageError);
+  assert.throws(
+    () => readMessage(Buffer.from("R\xff\xff\xff\xff", "latin1"), anyLength),
+    MessageError,
+  );
+  assert.throws(
+    () => readMessage(Buffer.from("R\0\0\x07\xd1", "latin1"), () => 2000),
+    MessageError,
+  );
+  assert.throws(
+    () => readMessage(Buffer.from("Q"), (type) => (type === "p" ? 1028 : 0)),
+    MessageError,
+  );
 });
 
 test("readMessage() throws MessageError or nothing on junk", () => {
@@ -49,10 +73,18 @@ test("readMessage() throws MessageError or nothing on junk", () => {
 });
 
 test("encodeFatalError() has S, V, C and M always and stays under 30,000 bytes", () => {
-  const bytes = encodeFatalError({ sqlState: "08001", message: "m\0n", detail: "d".repeat(40_000), hint: "h".repeat(40_000) });
+  const bytes = encodeFatalError({
+    sqlState: "08001",
+    message: "m\0n",
+    detail: "d".repeat(40_000),
+    hint: "h".repeat(40_000),
+  });
   assert.ok(bytes.length < 30_000);
   const fields = readErrorFields(bytes.subarray(5));
-  assert.deepEqual([fields.get("S"), fields.get("V"), fields.get("C"), fields.get("M")], ["FATAL", "FATAL", "08001", "mn"]);
+  assert.deepEqual(
+    [fields.get("S"), fields.get("V"), fields.get("C"), fields.get("M")],
+    ["FATAL", "FATAL", "08001", "mn"],
+  );
 });
 
 test("addDetailAndHint() adds only what is missing and changes no byte of the server's", () => {
@@ -65,7 +97,12 @@ test("addDetailAndHint() adds only what is missing and changes no byte of the se
 });
 
 test("readErrorFields() reads any body without throwing", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (junk) => void readErrorFields(Buffer.from(junk))));
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 200 }),
+      (junk) => void readErrorFields(Buffer.from(junk)),
+    ),
+  );
 });
 
 test("encodeProtocol2Error() 6: answers in the old format", () => {
@@ -82,7 +119,10 @@ test("readAuthenticationName() names what a server may ask", () => {
   assert.equal(readAuthenticationName(encodeInt32(3)), "AuthenticationCleartextPassword");
   assert.equal(readAuthenticationName(encodeInt32(77)), "unknown");
   assert.equal(readAuthenticationName(Buffer.alloc(3)), "unknown");
-  assert.equal(readAuthenticationName(encodeAuthenticationSasl(["SCRAM-SHA-256"]).subarray(5)), "AuthenticationSASL");
+  assert.equal(
+    readAuthenticationName(encodeAuthenticationSasl(["SCRAM-SHA-256"]).subarray(5)),
+    "AuthenticationSASL",
+  );
 });
 
 test("encodePasswordMessage() refuses a NUL byte", () => {
@@ -105,9 +145,20 @@ test("readSaslInitialResponse() reads mechanism and data, and refuses a wrong le
 });
 
 test("readClientFirst() 12: takes n,, and y,, and refuses p=, an authzid and m=", () => {
-  assert.deepEqual(readClientFirst("n,,n=,r=abc"), { gs2Header: "n,,", bare: "n=,r=abc", nonce: "abc" });
+  assert.deepEqual(readClientFirst("n,,n=,r=abc"), {
+    gs2Header: "n,,",
+    bare: "n=,r=abc",
+    nonce: "abc",
+  });
   assert.equal(readClientFirst("y,,n=user,r=abc")?.gs2Header, "y,,");
-  for (const text of ["p=tls-server-end-point,,n=,r=abc", "n,a=admin,n=,r=abc", "n,,m=x,n=,r=abc", "n,,n=,r=", "", "n,,r=abc,n="]) {
+  for (const text of [
+    "p=tls-server-end-point,,n=,r=abc",
+    "n,a=admin,n=,r=abc",
+    "n,,m=x,n=,r=abc",
+    "n,,n=,r=",
+    "",
+    "n,,r=abc,n=",
+  ]) {
     assert.equal(readClientFirst(text), undefined, text);
   }
 });
@@ -119,7 +170,12 @@ test("readClientFinal() 12: reads the proof and what it covers", () => {
   assert.equal(final?.nonce, "abcdef");
   assert.equal(final?.withoutProof, "c=biws,r=abcdef");
   assert.deepEqual(final?.proof, Buffer.alloc(32, 5));
-  for (const text of [`r=abcdef,p=${proof}`, "c=biws,r=abcdef", "c=biws,r=abcdef,p=AAAA", `c=biws,r=,p=${proof}`]) {
+  for (const text of [
+    `r=abcdef,p=${proof}`,
+    "c=biws,r=abcdef",
+    "c=biws,r=abcdef,p=AAAA",
+    `c=biws,r=,p=${proof}`,
+  ]) {
     assert.equal(readClientFinal(text), undefined, text);
   }
 });

@@ -83,12 +83,23 @@ test("readStartupPacket() 4: a wrong terminator is 08P01", () => {
 });
 
 test("readStartupPacket() 5: a ClientHello is told by its first byte", () => {
-  assert.deepEqual(readStartupPacket(Buffer.of(0x16)), { value: { kind: "ClientHello" }, length: 0 });
+  assert.deepEqual(readStartupPacket(Buffer.of(0x16)), {
+    value: { kind: "ClientHello" },
+    length: 0,
+  });
 });
 
 test("readStartupPacket() 6: protocols 2.0 and 4.0 are unsupported versions", () => {
-  assert.deepEqual(verdict(packet(2 << 16, Buffer.alloc(288))), { kind: "unsupported version", major: 2, minor: 0 });
-  assert.deepEqual(verdict(packet(4 << 16, "\0")), { kind: "unsupported version", major: 4, minor: 0 });
+  assert.deepEqual(verdict(packet(2 << 16, Buffer.alloc(288))), {
+    kind: "unsupported version",
+    major: 2,
+    minor: 0,
+  });
+  assert.deepEqual(verdict(packet(4 << 16, "\0")), {
+    kind: "unsupported version",
+    major: 4,
+    minor: 0,
+  });
 });
 
 test("readStartupPacket() 8: no user, an empty user and no parameters are 28000", () => {
@@ -100,7 +111,11 @@ test("readStartupPacket() 8: no user, an empty user and no parameters are 28000"
 
 test("readStartupPacket() 8: replication must be a boolean or 'database'", () => {
   for (const value of ["true", "tr", "ON", "0", "database", "of", "no"]) {
-    assert.equal(verdict(packet(V3, `user\0u\0replication\0${value}\0\0`))?.kind, "StartupMessage", value);
+    assert.equal(
+      verdict(packet(V3, `user\0u\0replication\0${value}\0\0`))?.kind,
+      "StartupMessage",
+      value,
+    );
   }
   for (const value of ["maybe", "", "o", "databas", "2"]) {
     const read = verdict(packet(V3, `user\0u\0replication\0${value}\0\0`));
@@ -110,8 +125,12 @@ test("readStartupPacket() 8: replication must be a boolean or 'database'", () =>
 
 test("readStartupPacket() 9: waits for the whole packet and takes no more", () => {
   const bytes = packet(V3, "user\0u\0\0");
-  for (let end = 0; end < bytes.length; end += 1) assert.equal(readStartupPacket(bytes.subarray(0, end)), undefined);
-  assert.equal(readStartupPacket(Buffer.concat([bytes, Buffer.from("Q....")]))?.length, bytes.length);
+  for (let end = 0; end < bytes.length; end += 1)
+    assert.equal(readStartupPacket(bytes.subarray(0, end)), undefined);
+  assert.equal(
+    readStartupPacket(Buffer.concat([bytes, Buffer.from("Q....")]))?.length,
+    bytes.length,
+  );
 });
 
 test("readStartupPacket() 11: HTTP is junk", () => {
@@ -130,19 +149,38 @@ test("readStartupPacket() never throws on junk and never takes more than there i
 });
 
 test("encodeStartupMessage() is undone by readStartupPacket()", () => {
-  const text = fc.uint8Array({ minLength: 1, maxLength: 40 }).map((bytes) => Buffer.from(bytes).map((byte) => byte || 1));
-  const parameter = fc.record({ name: text, value: text }).map(({ name, value }) => ({ name: Buffer.from(name), value: Buffer.from(value) }));
+  const text = fc
+    .uint8Array({ minLength: 1, maxLength: 40 })
+    .map((bytes) => Buffer.from(bytes).map((byte) => byte || 1));
+  const parameter = fc
+    .record({ name: text, value: text })
+    .map(({ name, value }) => ({ name: Buffer.from(name), value: Buffer.from(value) }));
   fc.assert(
-    fc.property(fc.array(parameter, { maxLength: 20 }), fc.integer({ min: 0, max: 65_535 }), (others, minor) => {
-      const named = others.filter(({ name }) => name.toString() !== "replication" && name.toString() !== "user");
-      const message = { minor, parameters: [{ name: Buffer.from("user"), value: Buffer.from("u") }, ...named] };
-      assert.deepEqual(verdict(encodeStartupMessage(message)), { kind: "StartupMessage", message });
-    }),
+    fc.property(
+      fc.array(parameter, { maxLength: 20 }),
+      fc.integer({ min: 0, max: 65_535 }),
+      (others, minor) => {
+        const named = others.filter(
+          ({ name }) => name.toString() !== "replication" && name.toString() !== "user",
+        );
+        const message = {
+          minor,
+          parameters: [{ name: Buffer.from("user"), value: Buffer.from("u") }, ...named],
+        };
+        assert.deepEqual(verdict(encodeStartupMessage(message)), {
+          kind: "StartupMessage",
+          message,
+        });
+      },
+    ),
   );
 });
 
 test("encodeStartupMessage() refuses what would be read as something else", () => {
-  const bad = (name: string, value: string) => ({ minor: 0, parameters: [{ name: Buffer.from(name), value: Buffer.from(value) }] });
+  const bad = (name: string, value: string) => ({
+    minor: 0,
+    parameters: [{ name: Buffer.from(name), value: Buffer.from(value) }],
+  });
   assert.throws(() => encodeStartupMessage(bad("user", "a\0b")), RangeError);
   assert.throws(() => encodeStartupMessage(bad("us\0er", "a")), RangeError);
   assert.throws(() => encodeStartupMessage(bad("", "a")), RangeError);

@@ -37,7 +37,10 @@ async function refusedLogin(stage: Scene): Promise<Record<string, string>> {
 
 test("proxy 1, 2: SSLRequest and GSSENCRequest are answered N, in either order", async () => {
   await using stage = await scene(echo);
-  for (const [first, second] of [[encodeSslRequest(), GSSENC] as const, [GSSENC, encodeSslRequest()] as const]) {
+  for (const [first, second] of [
+    [encodeSslRequest(), GSSENC] as const,
+    [GSSENC, encodeSslRequest()] as const,
+  ]) {
     const frontend = new RawFrontend(stage.proxy.port);
     frontend.send(first);
     assert.equal((await frontend.bytes(1)).toString(), "N");
@@ -45,7 +48,10 @@ test("proxy 1, 2: SSLRequest and GSSENCRequest are answered N, in either order",
     assert.equal((await frontend.bytes(1)).toString(), "N");
     frontend.send(startup(USER));
     await frontend.prove(stage.proxy.secret);
-    assert.deepEqual((await frontend.messages("EZ")).map(({ type }) => type), ["R", "K", "Z"]);
+    assert.deepEqual(
+      (await frontend.messages("EZ")).map(({ type }) => type),
+      ["R", "K", "Z"],
+    );
     frontend.socket.destroy();
     await frontend.closed;
   }
@@ -63,8 +69,15 @@ test("proxy 2: a second GSSENCRequest is 08P01", async () => {
 
 test("proxy 5, 11: a ClientHello, HTTP, junk and bad lengths are closed in silence", async () => {
   await using stage = await scene(echo);
-  const lengths = [0, 4, 7, -1, 10_005].map((length) => Buffer.concat([int32(length), Buffer.alloc(16)]));
-  for (const junk of [Buffer.from("16030100", "hex"), Buffer.from("GET / HTTP/1.1\r\n\r\n"), Buffer.from("POST / HTTP/1.1\r\n\r\n"), ...lengths]) {
+  const lengths = [0, 4, 7, -1, 10_005].map((length) =>
+    Buffer.concat([int32(length), Buffer.alloc(16)]),
+  );
+  for (const junk of [
+    Buffer.from("16030100", "hex"),
+    Buffer.from("GET / HTTP/1.1\r\n\r\n"),
+    Buffer.from("POST / HTTP/1.1\r\n\r\n"),
+    ...lengths,
+  ]) {
     const frontend = new RawFrontend(stage.proxy.port);
     frontend.send(junk);
     assert.equal((await frontend.rest()).length, 0, junk.toString("latin1"));
@@ -79,7 +92,10 @@ test("proxy 6: protocol 4.0 is 0A000, 2.0 gets the old format", async () => {
   assert.equal(errorFields(await new4.message())["C"], "0A000");
   const old = new RawFrontend(stage.proxy.port);
   old.send(packet(int32(2 << 16), Buffer.alloc(288)));
-  assert.match((await old.rest()).toString(), /^EFATAL: {2}unsupported frontend protocol 2\.0: .*\n\0$/);
+  assert.match(
+    (await old.rest()).toString(),
+    /^EFATAL: {2}unsupported frontend protocol 2\.0: .*\n\0$/,
+  );
 });
 
 test("proxy 7: a newer minor version and _pq_ options get NegotiateProtocolVersion once, before R; plain 3.0 and 3.2 none", async () => {
@@ -93,8 +109,16 @@ test("proxy 7: a newer minor version and _pq_ options get NegotiateProtocolVersi
   for (const { version, parameters, expected } of [
     { version: 196_608, parameters: USER, expected: undefined },
     { version: 196_610, parameters: USER, expected: undefined },
-    { version: 196_608 + 9_999, parameters: { ...USER, "_pq_.made_up": "1" }, expected: "\0\x03\0\x02\0\0\0\x01_pq_.made_up\0" },
-    { version: 196_608, parameters: { ...USER, "_pq_.a": "1" }, expected: "\0\x03\0\0\0\0\0\x01_pq_.a\0" },
+    {
+      version: 196_608 + 9_999,
+      parameters: { ...USER, "_pq_.made_up": "1" },
+      expected: "\0\x03\0\x02\0\0\0\x01_pq_.made_up\0",
+    },
+    {
+      version: 196_608,
+      parameters: { ...USER, "_pq_.a": "1" },
+      expected: "\0\x03\0\0\0\0\0\x01_pq_.a\0",
+    },
   ]) {
     const frontend = new RawFrontend(stage.proxy.port);
     frontend.send(startup(parameters, version));
@@ -104,7 +128,10 @@ test("proxy 7: a newer minor version and _pq_ options get NegotiateProtocolVersi
       assert.equal(negotiate.body.toString("latin1"), expected);
     }
     assert.equal((await frontend.prove(stage.proxy.secret))?.type, "R");
-    assert.deepEqual((await frontend.messages("EZ")).map(({ type }) => type), ["R", "K", "Z"]);
+    assert.deepEqual(
+      (await frontend.messages("EZ")).map(({ type }) => type),
+      ["R", "K", "Z"],
+    );
     frontend.socket.destroy();
     await frontend.closed;
   }
@@ -128,7 +155,11 @@ test("proxy 8: parameters reach the backend byte for byte, without the _pq_ opti
 
 test("proxy 8: no user is 28000 and replication=maybe 22023, before anything leaves", async () => {
   await using stage = await scene(echo);
-  for (const [parameters, code] of [[{}, "28000"], [{ user: "" }, "28000"], [{ user: "a", replication: "maybe" }, "22023"]] as const) {
+  for (const [parameters, code] of [
+    [{}, "28000"],
+    [{ user: "" }, "28000"],
+    [{ user: "a", replication: "maybe" }, "22023"],
+  ] as const) {
     const frontend = new RawFrontend(stage.proxy.port);
     frontend.send(startup(parameters));
     assert.equal(errorFields(await frontend.message())["C"], code);
@@ -224,11 +255,15 @@ test("proxy 13, 14: AuthenticationOk is held back until RDS agrees, and a notice
   const first = await next;
   assert.equal(first.early, false);
   assert.equal(first.received?.body.readInt32BE(0), 0);
-  assert.deepEqual((await frontend.messages("Z")).map(({ type }) => type), ["N", "S", "K", "Z"]);
+  assert.deepEqual(
+    (await frontend.messages("Z")).map(({ type }) => type),
+    ["N", "S", "K", "Z"],
+  );
 });
 
 test("proxy 15: the server's ErrorResponse passes byte for byte, with DETAIL and HINT where it had none", async () => {
-  const own = "SFATAL\0VFATAL\0C28000\0MPAM authentication failed for user \"app\"\0Fauth.c\0L1\0Rauth_failed\0\0";
+  const own =
+    'SFATAL\0VFATAL\0C28000\0MPAM authentication failed for user "app"\0Fauth.c\0L1\0Rauth_failed\0\0';
   await using stage = await scene(
     async (peer) => {
       await peer.packet();
@@ -241,7 +276,10 @@ test("proxy 15: the server's ErrorResponse passes byte for byte, with DETAIL and
   );
   const fields = await refusedLogin(stage);
   assert.equal(fields["M"], 'PAM authentication failed for user "app"');
-  assert.deepEqual([fields["C"], fields["D"], fields["H"], fields["L"]], ["28000", "detail for app", "hint", "1"]);
+  assert.deepEqual(
+    [fields["C"], fields["D"], fields["H"], fields["L"]],
+    ["28000", "detail for app", "hint", "1"],
+  );
 });
 
 test("proxy 15: a refused login with a reused token is tried once more with a new one", async () => {
@@ -266,7 +304,10 @@ test("proxy 15: a refused login with a reused token is tried once more with a ne
   const frontend = new RawFrontend(stage.proxy.port);
   frontend.send(startup(USER));
   await frontend.prove(stage.proxy.secret);
-  assert.deepEqual((await frontend.messages("EZ")).map(({ type }) => type), ["R", "Z"]);
+  assert.deepEqual(
+    (await frontend.messages("EZ")).map(({ type }) => type),
+    ["R", "Z"],
+  );
   assert.deepEqual(asked, [false, true]);
 });
 
@@ -290,7 +331,12 @@ test("proxy 19: MD5, SASL and GSS get no token and the tool is told to GRANT rds
 });
 
 test("proxy 19: a second request for the token, oversized and unexpected messages end the login", async () => {
-  for (const bad of [ASK_CLEARTEXT, message("R", Buffer.alloc(2_001)), message("E", Buffer.alloc(30_001)), READY]) {
+  for (const bad of [
+    ASK_CLEARTEXT,
+    message("R", Buffer.alloc(2_001)),
+    message("E", Buffer.alloc(30_001)),
+    READY,
+  ]) {
     await using stage = await scene(async (peer) => {
       await peer.packet();
       peer.send(ASK_CLEARTEXT);
@@ -315,7 +361,10 @@ test("proxy 15, 19: an ErrorResponse after AuthenticationOk reaches the tool too
     await peer.packet();
     peer.send(ASK_CLEARTEXT);
     await peer.message();
-    peer.send(AUTHENTICATION_OK, message("E", "SFATAL\0C3D000\0Mdatabase \"orders\" does not exist\0\0"));
+    peer.send(
+      AUTHENTICATION_OK,
+      message("E", 'SFATAL\0C3D000\0Mdatabase "orders" does not exist\0\0'),
+    );
   });
   assert.equal((await refusedLogin(stage))["C"], "3D000");
 });
@@ -327,7 +376,10 @@ test("proxy 20: BackendKeyData may be missing and may be 256 bytes long", async 
     frontend.send(startup(USER, 196_610));
     await frontend.prove(stage.proxy.secret);
     const all = await frontend.messages("Z");
-    assert.deepEqual(all.find(({ type }) => type === "K")?.body, greeting.length === 0 ? undefined : greeting.subarray(5));
+    assert.deepEqual(
+      all.find(({ type }) => type === "K")?.body,
+      greeting.length === 0 ? undefined : greeting.subarray(5),
+    );
   }
 });
 
@@ -359,7 +411,11 @@ test("proxy 21: a cancel goes over TLS to the session's address; a forged one ne
   frontend.send(startup(USER));
   await frontend.prove(stage.proxy.secret);
   await frontend.messages("Z");
-  for (const [pid, key] of [[4242, "\x01\x02\x03\x05"], [4243, "\x01\x02\x03\x04"], [4242, "\x01\x02\x03\x04\x05"]] as const) {
+  for (const [pid, key] of [
+    [4242, "\x01\x02\x03\x05"],
+    [4243, "\x01\x02\x03\x04"],
+    [4242, "\x01\x02\x03\x04\x05"],
+  ] as const) {
     const forged = new RawFrontend(stage.proxy.port);
     forged.send(encodeCancelRequest(pid, Buffer.from(key, "latin1")));
     assert.equal((await forged.rest()).length, 0);

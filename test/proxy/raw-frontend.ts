@@ -34,12 +34,17 @@ export class RawFrontend {
   }
 
   send(...parts: readonly (Buffer | string)[]): void {
-    this.socket.write(Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part, "latin1") : part))));
+    this.socket.write(
+      Buffer.concat(
+        parts.map((part) => (typeof part === "string" ? Buffer.from(part, "latin1") : part)),
+      ),
+    );
   }
 
   /** The next `count` bytes, or what came before the end. */
   async bytes(count: number): Promise<Buffer> {
-    while (this.#bytes.length < count && !this.#ended) await new Promise<void>((resolve) => (this.#wake = resolve));
+    while (this.#bytes.length < count && !this.#ended)
+      await new Promise<void>((resolve) => (this.#wake = resolve));
     const taken = this.#bytes.subarray(0, count);
     this.#bytes = this.#bytes.subarray(taken.length);
     return taken;
@@ -73,22 +78,35 @@ export class RawFrontend {
     const offer = await this.message();
     if (offer?.type !== "R" || offer.body.readInt32BE(0) !== 10) return offer;
     const first = "n=,r=rOprNGfwEbeRWgbNEkqO";
-    this.send(password(Buffer.concat([Buffer.from("SCRAM-SHA-256\0"), int32(first.length + 3), Buffer.from(`n,,${first}`)])));
+    this.send(
+      password(
+        Buffer.concat([
+          Buffer.from("SCRAM-SHA-256\0"),
+          int32(first.length + 3),
+          Buffer.from(`n,,${first}`),
+        ]),
+      ),
+    );
     const challenge = await this.message();
     if (challenge?.type !== "R" || challenge.body.readInt32BE(0) !== 11) return challenge;
-    this.send(password(Buffer.from(clientFinal(secret, first, challenge.body.toString("latin1", 4)))));
+    this.send(
+      password(Buffer.from(clientFinal(secret, first, challenge.body.toString("latin1", 4)))),
+    );
     return this.message();
   }
 }
 
 /** A client-final-message for a server-first-message. */
 export function clientFinal(secret: string, first: string, serverFirst: string): string {
-  const [, nonce = "", salt = "", iterations = ""] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(serverFirst) ?? [];
+  const [, nonce = "", salt = "", iterations = ""] =
+    /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(serverFirst) ?? [];
   const salted = pbkdf2Sync(secret, Buffer.from(salt, "base64"), Number(iterations), 32, "sha256");
   const clientKey = createHmac("sha256", salted).update("Client Key").digest();
   const storedKey = createHash("sha256").update(clientKey).digest();
   const bare = `c=biws,r=${nonce}`;
-  const signature = createHmac("sha256", storedKey).update(`${first},${serverFirst},${bare}`).digest();
+  const signature = createHmac("sha256", storedKey)
+    .update(`${first},${serverFirst},${bare}`)
+    .digest();
   return `${bare},p=${Buffer.from(clientKey.map((byte, index) => byte ^ (signature[index] ?? 0))).toString("base64")}`;
 }
 
@@ -119,6 +137,9 @@ export function startup(parameters: Readonly<Record<string, string>>, version = 
 /** The fields of an ErrorResponse. */
 export function errorFields(message: Received | undefined): Record<string, string> {
   if (message?.type !== "E") return { type: message?.type ?? "none" };
-  const fields = message.body.toString("utf8").split("\0").filter((field) => field !== "");
+  const fields = message.body
+    .toString("utf8")
+    .split("\0")
+    .filter((field) => field !== "");
   return Object.fromEntries(fields.map((field) => [field.charAt(0), field.slice(1)]));
 }

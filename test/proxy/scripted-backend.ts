@@ -38,7 +38,9 @@ export interface Scene extends AsyncDisposable {
 
 /** A typed message. */
 export function message(type: string, ...parts: readonly (Buffer | string)[]): Buffer {
-  const body = Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part, "latin1") : part)));
+  const body = Buffer.concat(
+    parts.map((part) => (typeof part === "string" ? Buffer.from(part, "latin1") : part)),
+  );
   return Buffer.concat([Buffer.from(type, "latin1"), int32(body.length + 4), body]);
 }
 
@@ -58,7 +60,9 @@ export async function logIn(peer: BackendPeer, greeting: Buffer = KEY): Promise<
 let authority: ReturnType<typeof makeAuthority> | undefined;
 
 /** What a test changes of the proxy. */
-export type SceneOptions = Partial<Omit<ProxyOptions, "backend">> & { readonly backend?: Partial<Backend> };
+export type SceneOptions = Partial<Omit<ProxyOptions, "backend">> & {
+  readonly backend?: Partial<Backend>;
+};
 
 /** Starts a scripted backend with a proxy in front. */
 export async function scene(script: Script, options: SceneOptions = {}): Promise<Scene> {
@@ -71,7 +75,8 @@ export async function scene(script: Script, options: SceneOptions = {}): Promise
     connections += 1;
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket)).on("error", () => {});
-    void serve(socket, { cert: leaf.cert, key: leaf.key }, script, (text) => (received += text));
+    const record = (text: string): void => void (received += text);
+    void serve(socket, { cert: leaf.cert, key: leaf.key, record }, script);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -86,22 +91,39 @@ export async function scene(script: Script, options: SceneOptions = {}): Promise
     loginTimeout: 5_000,
     ...options.backend,
   };
-  const proxy = await startProxy({ authToken: () => Promise.resolve({ token: TOKEN, reused: false }), ...options, backend });
+  const proxy = await startProxy({
+    authToken: () => Promise.resolve({ token: TOKEN, reused: false }),
+    ...options,
+    backend,
+  });
   const dispose = async (): Promise<void> => {
     await proxy[Symbol.asyncDispose]();
     for (const socket of sockets) socket.destroy();
     server.close();
     await once(server, "close");
   };
-  return { proxy, connections: () => connections, received: () => received, [Symbol.asyncDispose]: dispose };
+  return {
+    proxy,
+    connections: () => connections,
+    received: () => received,
+    [Symbol.asyncDispose]: dispose,
+  };
 }
 
-async function serve(socket: Socket, own: tls.SecureContextOptions, script: Script, record: (text: string) => void): Promise<void> {
+async function serve(
+  socket: Socket,
+  { cert, key, record }: { cert: string; key: string; record: (text: string) => void },
+  script: Script,
+): Promise<void> {
   const [first] = (await once(socket, "data").catch(() => [])) as [Buffer?];
   if (first === undefined) return;
   socket.pause();
   socket.write("S");
-  const secured = new tls.TLSSocket(socket, { isServer: true, secureContext: tls.createSecureContext(own), ALPNProtocols: ["postgresql"] });
+  const secured = new tls.TLSSocket(socket, {
+    isServer: true,
+    secureContext: tls.createSecureContext({ cert, key }),
+    ALPNProtocols: ["postgresql"],
+  });
   secured.on("error", () => {});
   let bytes = Buffer.alloc(0);
   let wake: () => void = () => {};
@@ -130,6 +152,12 @@ async function serve(socket: Socket, own: tls.SecureContextOptions, script: Scri
   };
   const readPacket = async (): Promise<Buffer> => read((await read(4)).readInt32BE(0) - 4);
   const send = (...parts: readonly (Buffer | string)[]): void =>
-    void secured.write(Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part, "latin1") : part))));
-  await script({ socket: secured, read, message: readMessage, packet: readPacket, send }).catch(() => secured.destroy());
+    void secured.write(
+      Buffer.concat(
+        parts.map((part) => (typeof part === "string" ? Buffer.from(part, "latin1") : part)),
+      ),
+    );
+  await script({ socket: secured, read, message: readMessage, packet: readPacket, send }).catch(
+    () => secured.destroy(),
+  );
 }

@@ -31,12 +31,19 @@ const ANSWERS: Answers = {
 const dns = await startDns(ANSWERS);
 test.after(() => dns[Symbol.asyncDispose]());
 
-function resolve(alias: string, region?: string, resolver: NameResolver = nameResolver([dns.server])) {
+function resolve(
+  alias: string,
+  region?: string,
+  resolver: NameResolver = nameResolver([dns.server]),
+) {
   return resolveCanonicalHost(alias, { resolver, region });
 }
 
 async function failure(promise: Promise<unknown>): Promise<RdsIamError> {
-  const error = await promise.then(() => undefined, (reason: unknown) => reason);
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   assert.ok(error instanceof RdsIamError, String(error));
   return error;
 }
@@ -50,7 +57,10 @@ test("resolveCanonicalHost() asks nothing for an RDS name, whatever its case and
 for (const hops of [1, 2, 10]) {
   test(`resolveCanonicalHost() follows ${hops} CNAMEs and stops at the first RDS name`, async () => {
     const found = await resolve(`H${hops}.test.`);
-    assert.deepEqual([found.alias, found.canonical.host, found.hops.length], [`h${hops}.test`, RDS, hops + 1]);
+    assert.deepEqual(
+      [found.alias, found.canonical.host, found.hops.length],
+      [`h${hops}.test`, RDS, hops + 1],
+    );
     assert.ok(!dns.asked.includes(`CNAME ${RDS}`));
   });
 }
@@ -98,7 +108,11 @@ test("resolveCanonicalHost() gives up after five seconds in all", async () => {
     },
     addresses: () => Promise.resolve([]),
   };
-  const promise = resolveCanonicalHost("a.test", { resolver: slow, region: undefined, now: () => time });
+  const promise = resolveCanonicalHost("a.test", {
+    resolver: slow,
+    region: undefined,
+    now: () => time,
+  });
   assert.match((await failure(promise)).detail ?? "", /longer than 5 seconds/);
 });
 
@@ -107,7 +121,9 @@ test("nameResolver() asks A and AAAA at the servers it was given", async () => {
     { address: "::1", family: 6 },
     { address: "127.0.0.1", family: 4 },
   ]);
-  assert.deepEqual(await nameResolver([dns.server]).addresses("10.1.2.3"), [{ address: "10.1.2.3", family: 4 }]);
+  assert.deepEqual(await nameResolver([dns.server]).addresses("10.1.2.3"), [
+    { address: "10.1.2.3", family: 4 },
+  ]);
 });
 
 test("nameResolver() names a server that does not listen", async () => {

@@ -13,7 +13,10 @@ function trust(kind: string, region: string | undefined, sslrootcert?: string) {
 }
 
 function subjects(certificates: readonly string[]): string[] {
-  return certificates.map((pem) => new X509Certificate(pem).subject.split("\n").find((line) => line.startsWith("CN=")) ?? "");
+  return certificates.map(
+    (pem) =>
+      new X509Certificate(pem).subject.split("\n").find((line) => line.startsWith("CN=")) ?? "",
+  );
 }
 
 test("trustedCertificates() gives an RDS kind the valid roots of its Region, and no others", async () => {
@@ -38,7 +41,12 @@ test("trustedCertificates() gives all valid RDS roots for a Region without its o
 
 test("trustedCertificates() leaves out roots that have expired by now", async () => {
   const late = () => Date.parse("2090-01-01");
-  const { certificates } = await trustedCertificates({ kind: "instance", region: "eu-west-1", sslrootcert: undefined, now: late });
+  const { certificates } = await trustedCertificates({
+    kind: "instance",
+    region: "eu-west-1",
+    sslrootcert: undefined,
+    now: late,
+  });
   assert.ok(!subjects(certificates).some((name) => name.includes("RSA2048")));
   assert.equal(certificates.length, 2);
 });
@@ -64,15 +72,27 @@ test("trustedCertificates() replaces everything by a file", async () => {
     const file = join(directory, "ca.pem");
     const [first = "", second = ""] = rootCertificates;
     await writeFile(file, `# a comment\n${first}\r\n${second}`);
-    assert.deepEqual(subjects((await trust("instance", "eu-west-1", file)).certificates), subjects([first, second]));
+    assert.deepEqual(
+      subjects((await trust("instance", "eu-west-1", file)).certificates),
+      subjects([first, second]),
+    );
 
     await writeFile(file, "garbage");
-    await assert.rejects(trust("instance", "eu-west-1", file), { code: "ERR_CERTIFICATE", message: `there is no certificate in ${file}` });
+    await assert.rejects(trust("instance", "eu-west-1", file), {
+      code: "ERR_CERTIFICATE",
+      message: `there is no certificate in ${file}`,
+    });
 
     await writeFile(file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
-    await assert.rejects(trust("instance", "eu-west-1", file), { code: "ERR_CERTIFICATE", message: `certificate 1 in ${file} cannot be read` });
+    await assert.rejects(trust("instance", "eu-west-1", file), {
+      code: "ERR_CERTIFICATE",
+      message: `certificate 1 in ${file} cannot be read`,
+    });
 
-    await assert.rejects(trust("instance", "eu-west-1", join(directory, "none")), { code: "ERR_CERTIFICATE", message: /ENOENT$/ });
+    await assert.rejects(trust("instance", "eu-west-1", join(directory, "none")), {
+      code: "ERR_CERTIFICATE",
+      message: /ENOENT$/,
+    });
   } finally {
     await rm(directory, { recursive: true });
   }

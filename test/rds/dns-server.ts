@@ -4,7 +4,9 @@ import { once } from "node:events";
 import packet from "dns-packet";
 
 /** What a name answers: a CNAME, addresses, a failure; a name that is not there is NXDOMAIN. */
-export type Answers = Readonly<Record<string, { cname?: string; a?: string[]; aaaa?: string[]; fail?: "SERVFAIL" | "silence" }>>;
+export type Answers = Readonly<
+  Record<string, { cname?: string; a?: string[]; aaaa?: string[]; fail?: "SERVFAIL" | "silence" }>
+>;
 
 const NXDOMAIN = 3;
 const SERVFAIL = 2;
@@ -38,8 +40,16 @@ export async function startDns(answers: Answers) {
         }
         continue;
       }
-      const data = question.type === "A" ? entry.a : question.type === "AAAA" ? entry.aaaa : undefined;
-      found.push(...(data ?? []).map((each) => ({ type: question.type as "A", name: at, ttl: 1, data: each })));
+      const data =
+        question.type === "A" ? entry.a : question.type === "AAAA" ? entry.aaaa : undefined;
+      found.push(
+        ...(data ?? []).map((each) => ({
+          type: question.type as "A",
+          name: at,
+          ttl: 1,
+          data: each,
+        })),
+      );
       break;
     }
     socket.send(

@@ -77,8 +77,25 @@ for (const host of LOOK_ALIKES) {
 }
 
 test("parseEndpoint() takes junk without throwing, and what it takes ends in a known suffix", () => {
-  const label = fc.constantFrom("rds", "us-east-1", "global", "db", `cluster-${H}`, "amazonaws", "com", "", "on", "aws", "dsql", "*", "ß");
-  const junk = fc.oneof(fc.string(), fc.array(label, { maxLength: 9 }).map((labels) => labels.join(".")));
+  const label = fc.constantFrom(
+    "rds",
+    "us-east-1",
+    "global",
+    "db",
+    `cluster-${H}`,
+    "amazonaws",
+    "com",
+    "",
+    "on",
+    "aws",
+    "dsql",
+    "*",
+    "ß",
+  );
+  const junk = fc.oneof(
+    fc.string(),
+    fc.array(label, { maxLength: 9 }).map((labels) => labels.join(".")),
+  );
   fc.assert(
     fc.property(junk, (host) => {
       const endpoint = parseEndpoint(host);

@@ -1,0 +1,97 @@
+// Makes auth tokens: what a database user logs in with instead of a password.
+// A token is made here, without asking AWS, so a wrong host, Region or user is only noticed by the database. The SDK's
+// signer signs whatever it gets (no user, no port, dead credentials); everything it does not check is checked here.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html
+
+import { RdsIamError } from "../errors.ts";
+
+// Fixed in @aws-sdk/rds-signer, and the most that RDS takes.
+const TOKEN_SECONDS = 900;
+
+/** An auth token and what it was signed for; only `token` is secret. */
+export interface AuthToken {
+  readonly token: string;
+  /** The earlier of 15 minutes from now and the end of the credentials. */
+  readonly expiresAt: Date;
+  readonly host: string;
+  readonly port: number;
+  readonly region: string;
+  readonly user: string;
+}
+
+/** Makes an auth token for a database user. */
+export type AuthTokenSource = (user: string) => Promise<AuthToken>;
+
+/** What auth tokens are signed for, and with. */
+export interface AuthTokenOptions {
+  /** The canonical host, as RDS itself names it. */
+  readonly host: string;
+  /** The database's own port, not a tunnel's. */
+  readonly port: number;
+  readonly region: string;
+  readonly credentials: () => Promise<{
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string | undefined;
+    readonly expiration?: Date | undefined;
+    readonly source: string;
+  }>;
+  readonly now?: (() => number) | undefined;
+}
+
+/** Makes the function that signs auth tokens for one database; what it cannot sign for is an error at once. */
+export function authTokenSource(options: AuthTokenOptions): AuthTokenSource {
+  const host = options.host.toLowerCase().replace(/\.$/, "");
+  const { port, region } = options;
+  if (!/^[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?$/.test(host)) {
+    throw new RdsIamError(`cannot sign for the host ${JSON.stringify(options.host)}`, {
+      code: "ERR_ENDPOINT",
+    });
+  }
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new RdsIamError(`cannot sign for port ${port} of ${host}`, { code: "ERR_ENDPOINT" });
+  }
+  if (region === "") {
+    throw new RdsIamError(`no Region to sign for ${host}`, {
+      code: "ERR_REGION",
+      hint: "Add --region REGION.",
+    });
+  }
+  return (user) => signToken({ ...options, host }, user);
+}
+
+async function signToken(options: AuthTokenOptions, user: string): Promise<AuthToken> {
+  const { host, port, region } = options;
+  if (typeof user !== "string" || user === "" || user.includes("\0")) {
+    throw new RdsIamError(`no database user to sign an auth token for on ${host}`, {
+      code: "ERR_CREDENTIALS",
+      hint: "Add -U USER, or set rds_user in the target's profile.",
+    });
+  }
+  const now = (options.now ?? Date.now)();
+  const { source, expiration, ...keys } = await options.credentials();
+  if (expiration !== undefined && expiration.getTime() <= now) {
+    throw new RdsIamError(`the credentials of ${source} have expired`, {
+      code: "ERR_CREDENTIALS",
+      detail: `They ended at ${expiration.toISOString()}; a token signed with them would be refused.`,
+      hint: "Get new credentials (aws sso login, or whatever made them), then try again.",
+    });
+  }
+  const { Signer } = await import("@aws-sdk/rds-signer");
+  const credentials = { accessKeyId: keys.accessKeyId, secretAccessKey: keys.secretAccessKey };
+  const signer = new Signer({
+    hostname: host,
+    port,
+    region,
+    username: user,
+    credentials: keys.sessionToken
+      ? { ...credentials, sessionToken: keys.sessionToken }
+      : credentials,
+  });
+  const token = await signer.getAuthToken();
+  const end = Math.min(
+    now + TOKEN_SECONDS * 1_000,
+    expiration?.getTime() ?? Number.POSITIVE_INFINITY,
+  );
+  return { token, expiresAt: new Date(end), host, port, region, user };
+}

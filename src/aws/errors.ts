@@ -1,0 +1,208 @@
+// Turns what the AWS SDK throws about identity into an RdsIamError: the cause, and the command to type.
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
+
+import { RdsIamError } from "../errors.ts";
+import {
+  checkHint,
+  failure,
+  type IdentityContext,
+  innermost,
+  readError,
+  type Said,
+  sentence,
+} from "./sdk-error.ts";
+
+type Row = (said: Said, context: IdentityContext) => RdsIamError | undefined;
+
+const ROWS: readonly Row[] = [
+  mfaRow,
+  loginRow,
+  stsRow,
+  clockRow,
+  networkRow,
+  certificateRow,
+  portalRow,
+  processRow,
+];
+
+/** The RdsIamError for an SDK error; one that is an RdsIamError already is returned as it is. */
+export function identityError(error: unknown, context: IdentityContext): RdsIamError {
+  const known = innermost(error);
+  if (known !== undefined) {
+    return known;
+  }
+  const said = readError(error, context.secrets ?? []);
+  for (const row of ROWS) {
+    const found = row(said, context);
+    if (found !== undefined) {
+      return found;
+    }
+  }
+  if (/Could not load credentials from any providers/.test(said.text)) {
+    return new RdsIamError("no AWS credentials", {
+      code: "ERR_CREDENTIALS",
+      detail: "Neither the environment nor a default profile nor a metadata service gave any.",
+      hint: "Name a profile with --profile NAME, or log in: aws sso login",
+    });
+  }
+  return failure(context, said, { hint: checkHint(context) });
+}
+
+function mfaRow(said: Said, context: IdentityContext): RdsIamError | undefined {
+  if (/MultiFactorAuthentication|MFA/.test(said.text) && said.name.startsWith("AccessDenied")) {
+    return failure(context, said, {
+      code: "ERR_MFA",
+      hint: "Try again with a fresh code, and check mfa_serial.",
+    });
+  }
+  if (/requires multi-factor authentication/.test(said.text)) {
+    return mfaNeeded(context.profile);
+  }
+  return undefined;
+}
+
+/** The error for a profile that needs an MFA code where none can be asked for. */
+export function mfaNeeded(profile: string | undefined): RdsIamError {
+  const whose = profile === undefined ? "the role" : `profile "${profile}"`;
+  return new RdsIamError(`${whose} needs an MFA code`, {
+    code: "ERR_MFA",
+    detail: "There is no way to ask for the code here.",
+    hint: "Get credentials with the AWS CLI first, and put them into the environment.",
+  });
+}
+
+function loginRow(said: Said, context: IdentityContext): RdsIamError | undefined {
+  const isSession =
+    /SSO session|sso login|aws login|Token is expired|reauthenticate|re-authenticate/i.test(
+      said.text,
+    );
+  if (
+    !isSession &&
+    !(context.loginProfile !== undefined && /UnauthorizedException/.test(said.name + said.text))
+  ) {
+    return undefined;
+  }
+  const profile = context.loginProfile ?? context.profile;
+  const suffix = profile === undefined ? "" : ` --profile ${profile}`;
+  const whose = profile === undefined ? "" : ` of profile "${profile}"`;
+  return new RdsIamError(`the AWS login${whose} is missing or has expired`, {
+    code: "ERR_CREDENTIALS",
+    detail: sentence(said.text),
+    hint: `Run: ${context.loginCommand ?? "aws sso login"}${suffix}`,
+  });
+}
+
+function stsRow(said: Said, context: IdentityContext): RdsIamError | undefined {
+  switch (said.name.replace(/Exception$/, "")) {
+    case "AccessDenied": {
+      const hint =
+        "The role's trust policy must allow this caller (and its external id or MFA), and the caller's own policy " +
+        "sts:AssumeRole on the role. See who you are: aws sts get-caller-identity" +
+        (context.profile === undefined ? "" : ` --profile ${context.profile}`);
+      return failure(context, said, { hint });
+    }
+    case "ExpiredToken":
+    case "RequestExpired":
+      return failure(context, said, {
+        why: "the credentials have expired",
+        hint: "Get new ones, then try again.",
+      });
+    case "InvalidClientTokenId":
+    case "UnrecognizedClient":
+      return failure(context, said, {
+        why: "AWS does not know the access key",
+        hint: "The key was deleted, or belongs to another partition (China, GovCloud) than the Region.",
+      });
+    case "ValidationError":
+      return /DurationSeconds/.test(said.text)
+        ? failure(context, said, {
+            hint: "Set the duration to 3600 seconds or less for a role that a role assumes.",
+          })
+        : failure(context, said, {});
+    default:
+      return undefined;
+  }
+}
+
+function clockRow(said: Said, context: IdentityContext): RdsIamError | undefined {
+  if (!/^SignatureDoesNotMatch|^RequestTimeTooSkewed/.test(said.name)) {
+    return undefined;
+  }
+  if (/expired|not yet current|Skew/i.test(said.name + said.text)) {
+    const why = "this machine's clock and AWS's disagree";
+    return failure(context, said, { why, hint: "Set the clock: timedatectl set-ntp true" });
+  }
+  return failure(context, said, {
+    why: "the secret access key is wrong",
+    hint: checkHint(context),
+  });
+}
+
+const NETWORK: Readonly<Record<string, string>> = {
+  ENOTFOUND: "its name does not exist",
+  EAI_AGAIN: "its name cannot be looked up now",
+  ECONNREFUSED: "the connection was refused",
+  ECONNRESET: "the connection was cut",
+  EPIPE: "the connection was cut",
+  ETIMEDOUT: "it does not answer in time",
+  EHOSTUNREACH: "there is no way to it",
+  ENETUNREACH: "there is no network",
+};
+
+function networkRow(said: Said, context: IdentityContext): RdsIamError | undefined {
+  const isTimeout = /^(TimeoutError|AbortError)$/.test(said.name);
+  const known = said.codes.find((code) => Object.hasOwn(NETWORK, code));
+  if (known === undefined && !isTimeout) {
+    return undefined;
+  }
+  const why = `${context.endpoint ?? "AWS"} cannot be reached`;
+  return failure(context, said, {
+    why,
+    detail: `AWS was called, and ${known === undefined ? "it does not answer in time" : NETWORK[known]}.`,
+    hint: "Check the network, the VPN and AWS_ENDPOINT_URL.",
+  });
+}
+
+function certificateRow(said: Said, context: IdentityContext): RdsIamError | undefined {
+  const code = said.codes.find((each) =>
+    /^(UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|CERT_|ERR_TLS|ERR_SSL|UNKNOWN_ISSUER)/.test(each),
+  );
+  if (code === undefined) {
+    return undefined;
+  }
+  return failure(context, said, {
+    why: `the certificate of ${context.endpoint ?? "AWS"} cannot be verified`,
+    detail: `TLS ended with ${code}.`,
+    hint: "If a proxy inspects TLS here, name its CA file in NODE_EXTRA_CA_CERTS.",
+  });
+}
+
+function portalRow(said: Said, context: IdentityContext): RdsIamError | undefined {
+  if (
+    !/Deserialization error|Invalid response from STS|Unexpected token|not valid JSON|XML|Unclosed tag/i.test(
+      said.text,
+    )
+  ) {
+    return undefined;
+  }
+  return failure(context, said, {
+    why: `${context.endpoint ?? "AWS"} gave an answer that is not AWS's`,
+    detail:
+      "Something between here and AWS, such as a captive portal or a proxy, answered in its place.",
+    hint: "Open a web page in a browser, log in to the network, then try again.",
+  });
+}
+
+// The SDK's text has the whole command and its stderr in it; both may hold secrets, so neither is repeated.
+function processRow(said: Said, context: IdentityContext): RdsIamError | undefined {
+  if (!/^Command failed|credential_process/.test(said.text)) {
+    return undefined;
+  }
+  const returned = /credential_process (returned .*|did not return .*)/.exec(said.text)?.[1];
+  const profile = context.profile ?? "default";
+  return new RdsIamError(`the credential_process of profile "${profile}" failed`, {
+    code: "ERR_CREDENTIALS",
+    detail: returned === undefined ? "It ended with an error." : `It ${returned}`,
+    hint: `Run it by hand; see it with: aws configure get credential_process --profile ${profile}`,
+  });
+}

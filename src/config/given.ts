@@ -1,0 +1,66 @@
+// Reads what was given for a run: an option, or its environment twin RDSIAM_<OPTION>.
+
+import { RdsIamError } from "../errors.ts";
+import type { Environment } from "./aws-files.ts";
+import { canonicalKey, valueProblem } from "./target-keys.ts";
+import type { LoadedTargets } from "./targets.ts";
+
+/** The command line's options that say where and who, as the exact strings that were typed. */
+export interface OptionValues {
+  readonly profile?: string | undefined;
+  readonly region?: string | undefined;
+  readonly roleArn?: string | undefined;
+  readonly roleSessionName?: string | undefined;
+  readonly externalId?: string | undefined;
+  readonly durationSeconds?: string | undefined;
+  /** HOST or HOST:PORT. */
+  readonly host?: string | undefined;
+  readonly user?: string | undefined;
+  readonly dbname?: string | undefined;
+  readonly sslrootcert?: string | undefined;
+}
+
+/** What settings are made of. */
+export interface SettingsInput {
+  /** The target on the command line, if there is one. */
+  readonly targetName: string | undefined;
+  readonly options: OptionValues;
+  readonly loaded: LoadedTargets;
+  readonly env: Environment;
+  readonly home: string;
+}
+
+/** An option's value, or its environment twin's; an empty or wrong one is an error by its name. */
+export function givenValue(
+  input: SettingsInput,
+  option: keyof OptionValues,
+  key: string,
+): string | undefined {
+  const value = input.options[option];
+  return value === undefined
+    ? environmentValue(input.env, key)
+    : checked(value, key, optionName(option));
+}
+
+/** The value of RDSIAM_<KEY>; set to nothing counts as not set, as AWS's and PostgreSQL's own do. */
+export function environmentValue(env: Environment, key: string): string | undefined {
+  const name = `RDSIAM_${key.toUpperCase()}`;
+  const value = env[name] || undefined;
+  return value === undefined ? undefined : checked(value, key, name);
+}
+
+/** Checks a value under the name that the user gave it by. */
+export function checked(value: string, key: string, name: string): string {
+  const problem = value === "" ? "is empty" : valueProblem(canonicalKey(key), value);
+  if (problem !== undefined) {
+    throw new RdsIamError(`${name} ${problem}`, {
+      code: "ERR_USAGE",
+      detail: value === "" ? undefined : `It is ${JSON.stringify(value)}.`,
+    });
+  }
+  return value;
+}
+
+function optionName(option: keyof OptionValues): string {
+  return `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}

@@ -1,0 +1,116 @@
+// Reads what a host name says by itself: whether RDS made it, what kind of endpoint it is and in which Region.
+// There is no list of Regions here on purpose: Regions appear. What is known is the DNS suffix of each partition and that
+// `rds` stands right before or right after the Region (China and the older drivers' patterns have it the other way round).
+// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Endpoints.Types.html
+
+/** What kind of endpoint a name is; `unknown` is for names that are used on the user's word alone. */
+export type EndpointKind =
+  | "instance"
+  | "cluster"
+  | "reader"
+  | "custom"
+  | "shardgroup"
+  | "proxy"
+  | "proxy-endpoint"
+  | "global"
+  | "dsql"
+  | "unknown";
+
+/** A host name that RDS (or DSQL) made, taken apart. */
+export interface Endpoint {
+  /** Lower-case, without a final dot. */
+  readonly host: string;
+  readonly kind: EndpointKind;
+  /** Undefined where the name has none: a global endpoint. */
+  readonly region: string | undefined;
+  /** `amazonaws.com`, `amazonaws.com.cn`, ... */
+  readonly dnsSuffix: string;
+}
+
+const DNS_SUFFIXES = [
+  "amazonaws.com",
+  "amazonaws.com.cn",
+  "amazonaws.eu",
+  "c2s.ic.gov",
+  "sc2s.sgov.gov",
+  "cloud.adc-e.uk",
+  "csp.hci.ic.gov",
+];
+
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+// us-east-1, us-gov-west-1, us-isob-east-1, eusc-de-east-1
+const REGION = /^[a-z]{2,8}(-[a-z]+)+-\d{1,2}$/;
+const RDS = new Set(["rds", "rds-fips"]);
+
+// Longest first: cluster-ro- begins with cluster- too.
+const KIND_PREFIXES: readonly (readonly [string, EndpointKind])[] = [
+  ["cluster-custom-", "custom"],
+  ["cluster-ro-", "reader"],
+  ["cluster-", "cluster"],
+  ["shardgrp-", "shardgroup"],
+  ["proxy-", "proxy"],
+];
+
+/** A host name as DNS compares it: lower-case, without the final dot. */
+export function normalizeHost(host: string): string {
+  return host.toLowerCase().replace(/\.$/, "");
+}
+
+/** Takes an RDS or DSQL endpoint's name apart; undefined for every other name. */
+export function parseEndpoint(name: string): Endpoint | undefined {
+  const host = normalizeHost(name);
+  const labels = host.split(".");
+  if (host.length > 253 || !labels.every((label) => LABEL.test(label))) {
+    return undefined;
+  }
+  return parseDsql(host, labels) ?? parseRds(host, labels);
+}
+
+// ID.dsql.REGION.on.aws, and ID.dsql-SUFFIX.REGION.on.aws through PrivateLink.
+function parseDsql(host: string, labels: readonly string[]): Endpoint | undefined {
+  const [, service, region, on, aws] = labels;
+  if (
+    labels.length !== 5 ||
+    on !== "on" ||
+    aws !== "aws" ||
+    service === undefined ||
+    region === undefined
+  ) {
+    return undefined;
+  }
+  return /^dsql(-[a-z0-9]+)?$/.test(service) && REGION.test(region)
+    ? { host, kind: "dsql", region, dnsSuffix: "on.aws" }
+    : undefined;
+}
+
+function parseRds(host: string, labels: readonly string[]): Endpoint | undefined {
+  const dnsSuffix = DNS_SUFFIXES.find((suffix) => host.endsWith(`.${suffix}`));
+  if (dnsSuffix === undefined) {
+    return undefined;
+  }
+  const own = labels.slice(0, -dnsSuffix.split(".").length);
+  const [first = "", second = ""] = own.slice(-2);
+  const region = RDS.has(second) ? first : RDS.has(first) ? second : undefined;
+  if (region === undefined) {
+    return undefined;
+  }
+  const names = own.slice(0, -2);
+  if (region === "global") {
+    return names.length === 2 && names[1]?.startsWith("global-")
+      ? { host, kind: "global", region: undefined, dnsSuffix }
+      : undefined;
+  }
+  const kind = kindOf(names);
+  return kind !== undefined && REGION.test(region) ? { host, kind, region, dnsSuffix } : undefined;
+}
+
+function kindOf(names: readonly string[]): EndpointKind | undefined {
+  if (names.length === 3) {
+    return names[1] === "endpoint" && names[2]?.startsWith("proxy-") ? "proxy-endpoint" : undefined;
+  }
+  const hash = names[1];
+  if (names.length !== 2 || hash === undefined) {
+    return undefined;
+  }
+  return KIND_PREFIXES.find(([prefix]) => hash.startsWith(prefix))?.[1] ?? "instance";
+}

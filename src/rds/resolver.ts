@@ -1,0 +1,177 @@
+// Asks DNS: one CNAME at a time, and addresses. Either of the system's resolvers, or of the servers in dns_servers; with
+// those, addresses are asked there too, because a VPN's split-horizon DNS is the reason to name them.
+// Node says ENODATA for "no CNAME here", Bun and Deno ENOTFOUND, and Deno UNKNOWN for a name with "_"; Bun waits 20 s on
+// a closed port unless it is given a limit. So each question has a limit of our own, and all three codes mean "none".
+// https://nodejs.org/api/dns.html
+
+import { lookup, Resolver } from "node:dns/promises";
+import { isIP } from "node:net";
+import { RdsIamError } from "../errors.ts";
+import { normalizeHost } from "./endpoint.ts";
+
+/** An IP address and its family. */
+export interface Address {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+/** What rdsiam asks of DNS; a failure that is no answer is an ERR_DNS that names host and resolver. */
+export interface NameResolver {
+  /** For messages: `the system's resolver`, `the DNS server 10.0.0.2`. */
+  readonly description: string;
+  /** The CNAME of a name, one hop; undefined when it has none, or does not exist. */
+  cname(name: string): Promise<string | undefined>;
+  /** All addresses of a name, at least one; that there is none, or no such name, is an error. */
+  addresses(name: string): Promise<readonly Address[]>;
+}
+
+const QUERY_TIMEOUT_MS = 2_000;
+const NO_CNAME = new Set(["ENODATA", "ENOTFOUND", "UNKNOWN"]);
+const NO_ANSWER = new Set(["ENODATA", "ENOTFOUND"]);
+
+/** The resolver for a list of DNS servers (IP or IP:PORT), or the system's for an empty one. */
+export function nameResolver(servers: readonly string[]): NameResolver {
+  const list = servers.join(", ");
+  const description = servers.length === 0 ? "the system's resolver" : `the DNS server ${list}`;
+  const failed = (name: string, error: unknown) =>
+    dnsError({ name, description, error, isOwn: servers.length > 0 });
+  return {
+    description,
+    async cname(name) {
+      try {
+        const names = await query(servers, (resolver) => resolver.resolveCname(name));
+        return names[0] === undefined ? undefined : normalizeHost(names[0]);
+      } catch (error) {
+        if (NO_CNAME.has(codeOf(error))) {
+          return undefined;
+        }
+        throw failed(name, error);
+      }
+    },
+    async addresses(name) {
+      const family = isIP(name);
+      if (family === 4 || family === 6) {
+        return [{ address: name, family }];
+      }
+      try {
+        return servers.length === 0
+          ? await systemAddresses(name)
+          : await serverAddresses(servers, name);
+      } catch (error) {
+        throw failed(name, error);
+      }
+    },
+  };
+}
+
+async function systemAddresses(name: string): Promise<readonly Address[]> {
+  const found = await limited(lookup(name, { all: true }), QUERY_TIMEOUT_MS * 2);
+  return found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
+}
+
+async function serverAddresses(
+  servers: readonly string[],
+  name: string,
+): Promise<readonly Address[]> {
+  const [v4, v6] = await Promise.allSettled([
+    query(servers, (resolver) => resolver.resolve4(name)),
+    query(servers, (resolver) => resolver.resolve6(name)),
+  ]);
+  const found: Address[] = [
+    ...(v6.status === "fulfilled" ? v6.value : []).map((address) => ({
+      address,
+      family: 6 as const,
+    })),
+    ...(v4.status === "fulfilled" ? v4.value : []).map((address) => ({
+      address,
+      family: 4 as const,
+    })),
+  ];
+  if (found.length > 0) {
+    return found;
+  }
+  // One family's silence is more of a cause than the other's "there is none".
+  const reasons: Error[] = [v4, v6].flatMap((each) =>
+    each.status === "rejected" ? [each.reason as Error] : [],
+  );
+  throw (
+    reasons.find((reason) => !NO_ANSWER.has(codeOf(reason))) ?? reasons[0] ?? withCode("ENODATA")
+  );
+}
+
+async function query<T>(
+  servers: readonly string[],
+  ask: (resolver: Resolver) => Promise<T>,
+): Promise<T> {
+  const resolver = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: 1 });
+  if (servers.length > 0) {
+    resolver.setServers(servers);
+  }
+  try {
+    return await limited(ask(resolver), QUERY_TIMEOUT_MS + 500);
+  } catch (error) {
+    resolver.cancel();
+    throw error;
+  }
+}
+
+async function limited<T>(promise: Promise<T>, milliseconds: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(withCode("ETIMEOUT")), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function withCode(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+function codeOf(error: unknown): string {
+  // Bun and Deno prefix some codes as c-ares does ("DNS_ENOTFOUND").
+  return String((error as NodeJS.ErrnoException | undefined)?.code ?? "").replace(/^DNS_/, "");
+}
+
+interface Failure {
+  readonly name: string;
+  readonly description: string;
+  readonly error: unknown;
+  readonly isOwn: boolean;
+}
+
+function dnsError({ name, description, error, isOwn }: Failure): RdsIamError {
+  const code = codeOf(error);
+  if (code === "ENOTFOUND") {
+    const hint = isOwn
+      ? "Check the name, and dns_servers."
+      : "Check the name, and the VPN: the name may be in a private zone.";
+    return new RdsIamError(`host ${name} does not exist`, {
+      code: "ERR_DNS",
+      detail: `Asked was ${description}.`,
+      hint,
+      cause: error,
+    });
+  }
+  if (code === "ENODATA") {
+    return new RdsIamError(`host ${name} has no address`, {
+      code: "ERR_DNS",
+      detail: `The name exists for ${description}, but without an A or AAAA record.`,
+      cause: error,
+    });
+  }
+  const why = /^(ETIMEOUT|ETIMEDOUT|ECANCELLED|EAI_AGAIN)$/.test(code)
+    ? "gave no answer in time"
+    : `failed (${code || "no code"})`;
+  return new RdsIamError(`cannot look up host ${name}`, {
+    code: "ERR_DNS",
+    detail: `Asked was ${description}, which ${why}.`,
+    hint: isOwn
+      ? "Check dns_servers and the VPN."
+      : "Check the network and the VPN, or set rds_dns_servers.",
+    cause: error,
+  });
+}
