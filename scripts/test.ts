@@ -40,7 +40,7 @@ async function main(): Promise<void> {
 }
 
 async function quickSuite(): Promise<string[]> {
-  const files = await glob("test/**/*.test.ts", { ignore: "**/node_modules/**" });
+  const files = await glob("test/**/*.test.ts", { ignore: ["**/node_modules/**"] });
   return files.filter((file) => !file.endsWith(".slow.test.ts")).toSorted();
 }
 

@@ -18,7 +18,7 @@ export interface FakeRdsOptions {
   /** Bytes that follow them in a segment of their own, where TLS is awaited. */
   readonly afterwards?: Buffer | string | undefined;
   /** TLS after the answer. */
-  readonly tls?: tls.SecureContextOptions | undefined;
+  readonly tls?: tls.TlsOptions | undefined;
 }
 
 /** The server while it runs. */
@@ -33,10 +33,16 @@ export interface FakeRds extends AsyncDisposable {
 
 /** Starts the server on a free loopback port. */
 export async function startFakeRds(options: FakeRdsOptions): Promise<FakeRds> {
-  const secureContext = options.tls && tls.createSecureContext(options.tls);
-  const sockets = new Set<Socket>();
   const received: Buffer[] = [];
   let [connections, secured] = [0, 0];
+  const tlsServer =
+    options.tls &&
+    tls.createServer(options.tls, (stream) => {
+      secured += 1;
+      stream.on("error", () => {});
+      askForToken(stream, received);
+    });
+  const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     connections += 1;
     sockets.add(socket);
@@ -44,15 +50,8 @@ export async function startFakeRds(options: FakeRdsOptions): Promise<FakeRds> {
     void awaitSslRequest(socket, received).then(() => {
       socket.write(options.answer);
       if (options.afterwards !== undefined) socket.write(options.afterwards);
-      if (secureContext === undefined) {
-        socket.on("data", (chunk) => received.push(chunk));
-        return;
-      }
-      const stream = new tls.TLSSocket(socket, { isServer: true, secureContext });
-      // The alert that says why goes out first; the client then ends the connection.
-      stream.on("error", () => {});
-      stream.once("secure", () => (secured += 1));
-      askForToken(stream, received);
+      if (tlsServer === undefined) socket.on("data", (chunk) => received.push(chunk));
+      tlsServer?.emit("connection", socket);
     });
   });
   server.listen(0, "127.0.0.1");
