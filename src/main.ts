@@ -2,12 +2,14 @@
 import { homedir } from "node:os";
 import process from "node:process";
 import { cutArgv } from "./argv.ts";
-import { guardInspectorSignal } from "./child/run.ts";
+import { guardInspectorSignal, toolEnded } from "./child/run.ts";
 import { printHelp, readInvocation } from "./cli.ts";
+import { refuseDebuggers } from "./debuggers.ts";
 import { createLog } from "./log.ts";
 import type { Invocation } from "./options.ts";
 import { errorLines, exitStatusOf } from "./report.ts";
 import type { RunContext } from "./session.ts";
+import { unlessFailed, watchUncaught } from "./uncaught.ts";
 import { VERSION } from "./version.ts";
 
 async function main(): Promise<number> {
@@ -17,6 +19,7 @@ async function main(): Promise<number> {
   delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
   let log = createLog({ write: writeError, verbose: false, notices: false });
   let verbose = false;
+  const failed = watchUncaught();
   try {
     const cut = cutArgv(process.argv.slice(2));
     const invocation = readInvocation(cut);
@@ -26,7 +29,10 @@ async function main(): Promise<number> {
     log = createLog({ write: writeError, verbose, notices });
     if (invocation.command === "version") print(VERSION);
     else if (invocation.command === "help") printHelp(cut);
-    else return await run({ env, home: env["HOME"] || homedir(), log, print }, invocation);
+    else {
+      const context = { env, home: env["HOME"] || homedir(), log, print, failed };
+      return await unlessFailed(run(context, invocation), failed, toolEnded);
+    }
     // `rdsiam` alone is a question about how to use it; an asked-for help is an answer.
     return invocation.command === "help" && !options.help ? 125 : 0;
   } catch (error) {
@@ -36,6 +42,8 @@ async function main(): Promise<number> {
 }
 
 async function run(context: RunContext, invocation: Invocation): Promise<number> {
+  const isDeno = "deno" in process.versions;
+  refuseDebuggers({ env: context.env, execArgv: process.execArgv, isDeno });
   guardInspectorSignal();
   switch (invocation.command) {
     case "psql":
@@ -62,8 +70,9 @@ function writeError(text: string): void {
   process.stderr.write(text);
 }
 
-// A reader that has gone (`rdsiam list | head -1`) is no failure.
+// A reader that has gone (`rdsiam list | head -1`), or a terminal that was closed, is no failure.
 process.stdout.on("error", () => {});
+process.stderr.on("error", () => {});
 
 void main().then((status) => {
   // A library's open keep-alive connection must not hold the process; what was printed is out first.

@@ -63,3 +63,30 @@ export function eventText(event: ProxyEvent): string {
       return `session of ${event.user} closed`;
   }
 }
+
+/** Notes how the logins of a run went, for a tool that says nothing of why it failed. */
+export interface LoginRecord {
+  readonly note: (event: ProxyEvent) => void;
+  /** The last refusal as error lines; none when any login worked. */
+  readonly refusalLines: () => string[];
+}
+
+/** Starts a record of logins. */
+export function recordLogins(): LoginRecord {
+  let worked = false;
+  let last: (ProxyEvent & { kind: "refused" }) | undefined;
+  return {
+    note: (event) => {
+      if (event.kind === "login") worked = true;
+      if (event.kind === "refused") last = event;
+    },
+    refusalLines: () => {
+      if (worked || last === undefined) return [];
+      const { message, detail, hint } = last.error;
+      const lines = [`rdsiam: error: the login of ${last.user} failed: ${message}`];
+      if (detail !== undefined) lines.push(`DETAIL:  ${detail}`);
+      if (hint !== undefined) lines.push(`HINT:  ${hint}`);
+      return lines;
+    },
+  };
+}

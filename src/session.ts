@@ -4,6 +4,7 @@ import type { SecureContext } from "node:tls";
 import type { AuthTokenSource } from "./aws/auth-token.ts";
 import type { Credentials, CredentialSource } from "./aws/credentials.ts";
 import { childEnvironment } from "./child/environment.ts";
+import { isPostgresqlTool } from "./child/find-tool.ts";
 import { runTool } from "./child/run.ts";
 import {
   type OptionValues,
@@ -16,9 +17,10 @@ import { RdsIamError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { EndpointKind } from "./rds/endpoint.ts";
 import type { Backend } from "./proxy/backend-login.ts";
+import type { ProxyEvent } from "./proxy/connection.ts";
 import type { Proxy } from "./proxy/proxy.ts";
 import { explainRefusals } from "./refusal.ts";
-import { eventText } from "./report.ts";
+import { eventText, recordLogins } from "./report.ts";
 
 const LOGIN_TIMEOUT = 30_000; // ms that the server gets for each login once TLS stands; a throttled IAM check takes seconds
 
@@ -29,6 +31,8 @@ export interface RunContext {
   readonly log: Log;
   /** Prints a line on stdout; for commands that run no tool. */
   readonly print: (line: string) => void;
+  /** Aborts when something in this process failed that nobody caught: the tool is ended. */
+  readonly failed: AbortSignal;
 }
 
 /** Which database, and what the command line says about it. */
@@ -143,7 +147,11 @@ export async function runOnTarget(
   // Before the tool has the terminal, so that a failure is told here.
   const identity = await access.credentials();
   context.log.verbose(`credentials: ${identity.source}${untilText(identity)}`);
-  await using proxy = await openProxy(context, access, tool.localPort);
+  const logins = recordLogins();
+  await using proxy = await openProxy(context, access, {
+    port: tool.localPort,
+    onEvent: logins.note,
+  });
   context.log.addSecret(proxy.secret);
   context.log.notice(
     `${settings.target}: ${user} on ${host}:${settings.port}/${dbname}, ${identity.source}`,
@@ -166,9 +174,11 @@ export async function runOnTarget(
     file: tool.file,
     args: tool.args,
     env,
-    signal: ended.signal,
+    signal: AbortSignal.any([ended.signal, context.failed]),
   });
   if (ended.signal.aborted) throw proxyFailed(ended.signal.reason);
+  const swallowed = exitStatus !== 0 && !isPostgresqlTool(tool.file) ? logins.refusalLines() : [];
+  for (const line of swallowed) context.log.always(line);
   return exitStatus;
 }
 
@@ -187,13 +197,17 @@ function proxyFailed(cause: unknown): RdsIamError {
 }
 
 /** Starts the proxy of a target on a local port. */
-export async function openProxy(context: RunContext, access: Access, port: number): Promise<Proxy> {
+export async function openProxy(
+  context: RunContext,
+  access: Access,
+  local: { readonly port: number; readonly onEvent?: (event: ProxyEvent) => void },
+): Promise<Proxy> {
   const { startProxy } = await import("./proxy/proxy.ts");
   const { settings, host, region } = access;
   const refusals = explainRefusals({ host, port: settings.port, region });
   return startProxy({
     backend: await openBackend(access),
-    port,
+    port: local.port,
     authToken: async (user) => {
       const identity = await access.credentials();
       const made = await access.authToken(user);
@@ -202,7 +216,10 @@ export async function openProxy(context: RunContext, access: Access, port: numbe
       return { token: made.token, reused: false };
     },
     explain: (user, fields) => refusals.explain(user, fields),
-    onEvent: (event) => context.log.verbose(eventText(event)),
+    onEvent: (event) => {
+      context.log.verbose(eventText(event));
+      local.onEvent?.(event);
+    },
   });
 }
 

@@ -4,7 +4,7 @@
 
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { RdsIamError } from "../errors.ts";
 
 // What execvp takes when PATH is not set (_CS_PATH).
@@ -29,6 +29,11 @@ const POSTGRESQL_TOOLS: ReadonlySet<string> = new Set([
   "reindexdb",
   "vacuumdb",
 ]);
+
+/** Whether a program is one of PostgreSQL's own, which print why a login failed. */
+export function isPostgresqlTool(file: string): boolean {
+  return POSTGRESQL_TOOLS.has(basename(file));
+}
 
 type Found = "executable" | "directory" | "not executable" | "missing";
 

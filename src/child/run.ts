@@ -32,6 +32,8 @@ export interface ToolExit {
 
 const KILL_AFTER_MS = 5_000;
 
+let running: Promise<unknown> = Promise.resolve();
+
 const FD_PATH = /\/(?:dev|proc\/self)\/fd\/(\d+)/g;
 
 /** Runs the tool to its end; throws ERR_TOOL_NOT_FOUND or ERR_TOOL_NOT_EXECUTABLE when it cannot be started. */
@@ -45,13 +47,24 @@ export async function runTool(options: RunToolOptions): Promise<ToolExit> {
   process.on("SIGTERM", forward).on("SIGHUP", forward);
   try {
     child = startTool(options);
-    const ended = await waitFor(child, options);
+    const ending = waitFor(child, options);
+    running = ending;
+    const ended = await ending;
     if (ended.signal !== undefined) restoreTerminal(terminal);
     return ended;
   } finally {
-    process.off("SIGINT", ignore).off("SIGQUIT", ignore);
-    process.off("SIGTERM", forward).off("SIGHUP", forward);
+    // Deno may see the tool's end before the Ctrl-C that caused it, and with the listener gone that would end rdsiam
+    // with 130 in place of the tool's own status. There they stay until the end, which is near.
+    if (!("deno" in process.versions)) {
+      process.off("SIGINT", ignore).off("SIGQUIT", ignore);
+      process.off("SIGTERM", forward).off("SIGHUP", forward);
+    }
   }
+}
+
+/** Resolves when no tool runs; never rejects. */
+export async function toolEnded(): Promise<void> {
+  await running.catch(() => {});
 }
 
 /** Keeps SIGUSR1 from opening Node's inspector, through which any process of the user could read secrets. */

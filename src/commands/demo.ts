@@ -37,7 +37,8 @@ export async function runDemo(context: RunContext, invocation: Invocation): Prom
   }
   if (!invocation.dashes && !(await hasPsql(context)))
     return await queryWithoutPsql({ ...context, env }, invocation.tail);
-  const { exitStatus } = await runTool({ file: await findTool(command, env), args, env });
+  const file = await findTool(command, env);
+  const { exitStatus } = await runTool({ file, args, env, signal: context.failed });
   return exitStatus;
 }
 
@@ -110,7 +111,7 @@ async function queryWithoutPsql(context: RunContext, args: readonly string[]): P
     { ...context, home: context.env["HOME"] ?? context.home },
     { targetName: TARGET, options: {} },
   );
-  await using proxy = await openProxy(context, access, 0);
+  await using proxy = await openProxy(context, access, { port: 0 });
   const { host, port, secret: password } = proxy;
   const login = { host, port, user: access.user, database: access.dbname, password };
   context.print((await runQuery(text, { ...login, tuplesOnly: unaligned })).trimEnd());

@@ -10,8 +10,8 @@ import process from "node:process";
 // dash, busybox and bash read this alike. `wait` keeps the pid ours, so no stranger is ever signalled.
 const SCRIPT = `
 trap '' HUP INT QUIT TERM TSTP
-signal=$1 first=$2 second=$3
-shift 3
+signal=$1 finish=$2 first=$3 second=$4
+shift 4
 if command -v setsid >/dev/null 2>&1; then set -- setsid "$@"; fi
 "$@" </dev/null &
 pid=$!
@@ -20,7 +20,9 @@ exec >/dev/null 2>&1
 if read -r how; then
   kill -s "$how" "$pid"
   wait "$pid"
-  exit
+  status=$?
+  if [ "$finish" = remove ]; then rm -rf -- "$first" "$second"; fi
+  exit "$status"
 fi
 kill -s "$signal" "$pid"
 wait "$pid"
@@ -39,6 +41,8 @@ export interface GuardOptions {
   readonly lastSignal: "QUIT" | "KILL";
   /** Removed when we are gone. */
   readonly directories: readonly [string, string];
+  /** Whether the shell removes them after finish() too: we may be killed before we could. */
+  readonly removeOnFinish: boolean;
   /** For spawn itself, where no program can step down from root. */
   readonly account?: { readonly uid: number; readonly gid: number } | undefined;
 }
@@ -56,7 +60,8 @@ export interface Guarded {
 /** Starts a program under guard. */
 export async function startGuarded(options: GuardOptions): Promise<Guarded> {
   const log = openSync(options.log, "a", 0o600);
-  const words = ["-c", SCRIPT, "sh", options.lastSignal, ...options.directories];
+  const finishing = options.removeOnFinish ? "remove" : "keep";
+  const words = ["-c", SCRIPT, "sh", options.lastSignal, finishing, ...options.directories];
   const shell = spawn("/bin/sh", [...words, ...options.command], {
     cwd: options.directory,
     env: { ...options.env },

@@ -54,7 +54,7 @@ const SETTINGS = {
 /** Where the server comes from and where its directory goes. */
 export interface PostgresOptions extends FindServerOptions {
   readonly temporaryDirectory: string;
-  /** Another directory to remove when we are killed. */
+  /** Another directory to remove with the server's own. */
   readonly alsoRemove?: string | undefined;
 }
 
@@ -111,6 +111,7 @@ async function guard(parts: StartParts, command: readonly string[]): Promise<Gua
     log: join(directory, "log"),
     lastSignal: program === "initdb" ? "KILL" : "QUIT",
     directories: [directory, options.alsoRemove ?? directory],
+    removeOnFinish: program === "postgres",
     account: stepDown ? { uid: account.uid, gid: account.gid } : undefined,
   });
 }

@@ -3,6 +3,7 @@
 // TLS hands out 16 KiB records and a write for each would cost a third of a bulk copy.
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import { countPassed } from "./garbage.ts";
 
 const MAX_UNSENT = 1024 * 1024; // bytes buffered towards a slow reader before its source is paused
 const KEEPALIVE_DELAY = 30_000; // ms
@@ -37,6 +38,7 @@ function copy(source: Socket, target: Socket, first: Buffer): void {
   };
   const write = (chunk: Buffer): void => {
     target.write(chunk);
+    countPassed(chunk.length);
     if (!corked) {
       corked = true;
       target.cork();
