@@ -19,7 +19,7 @@ import {
   startupParameter,
 } from "../protocol/startup-packet.ts";
 import { startBackendTls } from "./backend-tls.ts";
-import { deadline } from "./deadline.ts";
+import { deadline, unlessAborted } from "./deadline.ts";
 import { type Address, dial } from "./dial.ts";
 import { BackendRefusal } from "./failure.ts";
 import { ConnectionClosed, SocketReader } from "./socket-reader.ts";
@@ -66,7 +66,7 @@ export async function connectBackend(
   only?: Address,
 ): Promise<BackendConnection> {
   using limit = deadline(backend.connectTimeout, () => connectTimedOut(backend), signal);
-  const addresses = only === undefined ? await backend.addresses(limit.signal) : [only];
+  const addresses = only === undefined ? await unlessAborted(backend.addresses(limit.signal), limit.signal) : [only];
   const tcp = await dial({ host: backend.host, port: backend.port, addresses }, limit.signal);
   try {
     const address = {
@@ -107,20 +107,23 @@ export async function loginToBackend(
   parent: AbortSignal,
 ): Promise<BackendSession> {
   const { backend, message, authToken } = login;
-  using limit = deadline(backend.loginTimeout, () => loginTimedOut(backend), parent);
+  let signing = false;
+  const timedOut = (): RdsIamError => (signing ? tokenTimedOut(backend) : loginTimedOut(backend));
+  using limit = deadline(backend.loginTimeout, timedOut, parent);
   const reader = new SocketReader(connection.socket, MAX_LOGIN_BYTES);
   try {
     connection.socket.write(encodeStartupMessage(message));
     const take = (): Promise<Message> =>
       reader.take((bytes) => readMessage(bytes, loginLimit), limit.signal);
+    const token = async (): Promise<string> => {
+      signing = true;
+      const made = await unlessAborted(authToken(), limit.signal);
+      signing = false;
+      return made;
+    };
     const user = startupParameter(message, "user")?.toString("utf8") ?? "";
-    const notices = await authenticate({
-      take,
-      authToken,
-      backend,
-      user,
-      socket: connection.socket,
-    });
+    const { socket } = connection;
+    const notices = await authenticate({ take, authToken: token, backend, user, socket });
     const greeting = await readGreeting(reader, limit.signal);
     const rest = reader.detach();
     return {
@@ -143,6 +146,17 @@ function loginTimedOut(backend: Backend): RdsIamError {
       code: "ERR_CONNECT",
       detail: "The connection and TLS stood, then the server went silent.",
       hint: "Try again; if it stays so, look at the database's load and its log.",
+    },
+  );
+}
+
+function tokenTimedOut(backend: Backend): RdsIamError {
+  return new RdsIamError(
+    `no auth token for ${backend.host} in ${backend.loginTimeout / 1000} s`,
+    {
+      code: "ERR_CREDENTIALS",
+      detail: "The server asked for it; the credentials that sign it did not come in time.",
+      hint: "Check that AWS STS, or whatever gives the credentials, can be reached.",
     },
   );
 }

@@ -105,6 +105,7 @@ function secure(
     };
     const onAbort = (): void => fail(signal.reason as Error);
     const onClose = (): void => fail(tlsError(identity, new Error("closed")));
+    if (signal.aborted) return onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     secured.once("close", onClose);
     secured.once("error", (error) => fail(tlsError(identity, error, presented())));

@@ -66,7 +66,12 @@ export type ProxyEvent =
       readonly cause: unknown;
     }
   | { readonly kind: "stranger"; readonly reason: string }
-  | { readonly kind: "cancel"; readonly found: boolean }
+  | {
+      readonly kind: "cancel";
+      readonly found: boolean;
+      /** Why the server was not told. */
+      readonly failed?: FatalError;
+    }
   | { readonly kind: "closed"; readonly user: string };
 
 /** What every connection of a proxy shares. */
@@ -222,15 +227,22 @@ async function forwardCancel(
   context: ConnectionContext,
 ): Promise<void> {
   const session = context.sessions.find(key);
-  context.onEvent({ kind: "cancel", found: session !== undefined });
   if (session === undefined) {
+    context.onEvent({ kind: "cancel", found: false });
     await closesWithin(frontend.socket, WRONG_CANCEL_DELAY);
     return;
   }
   using limit = deadline(CANCEL_TIMEOUT, () => new ConnectionClosed("the cancel took too long"));
-  const { socket } = await connectBackend(context.backend, limit.signal, session.address);
-  socket.resume();
-  socket.end(encodeCancelRequest(key.processId, key.secretKey));
-  await closesWithin(socket, CANCEL_TIMEOUT);
-  socket.destroy();
+  try {
+    const { socket } = await connectBackend(context.backend, limit.signal, session.address);
+    limit.signal.addEventListener("abort", () => socket.destroy(), { once: true });
+    socket.resume();
+    socket.end(encodeCancelRequest(key.processId, key.secretKey));
+    await closesWithin(socket, CANCEL_TIMEOUT);
+    socket.destroy();
+    context.onEvent({ kind: "cancel", found: true });
+  } catch (error) {
+    // A CancelRequest has no answer, not even this one.
+    context.onEvent({ kind: "cancel", found: true, failed: fatalError(error) });
+  }
 }

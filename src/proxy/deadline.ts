@@ -24,6 +24,16 @@ export function deadline(ms: number, reason: () => Error, parent?: AbortSignal):
   };
 }
 
+/** The outcome of `work`, or the signal's reason as soon as that aborts; the work itself goes on unheeded. */
+export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
 /** Resolves true when the socket closes, false when `ms` have passed first. */
 export function closesWithin(socket: Socket, ms: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -59,6 +59,8 @@ function open(address: string, port: number, stop: AbortSignal): Promise<Socket>
     });
     socket.once("connect", () => {
       stop.removeEventListener("abort", onStop);
+      // Another attempt may have won in the same turn; then nobody takes this one.
+      if (stop.aborted) return onStop();
       resolve(socket);
     });
   });

@@ -1,13 +1,16 @@
 // Copies bytes both ways between an authenticated frontend and its backend, and never looks at them.
 // The first chunk of an event-loop turn leaves at once; what follows in the same turn leaves as one write, because
 // TLS hands out 16 KiB records and a write for each would cost a third of a bulk copy.
+// How a session ends is ending.ts.
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import { endBackendAfter, endFrontendAfter } from "./ending.ts";
 import { countPassed } from "./garbage.ts";
 
 const MAX_UNSENT = 1024 * 1024; // bytes buffered towards a slow reader before its source is paused
+const MAX_GLIMPSED = 8 * 1024 * 1024; // bytes buffered in all; the kernel holds at most 6 MiB before a FIN (tcp_rmem)
+const GLIMPSE_INTERVAL = 1_000; // ms
 const KEEPALIVE_DELAY = 30_000; // ms
-const LINGER = 2_000; // ms that a peer gets to close after the other side has ended and all bytes are out
 
 /** The two sockets of a session with what was read from each and not passed on yet. */
 export interface RelayEnds {
@@ -25,8 +28,11 @@ export async function relay(ends: RelayEnds): Promise<void> {
     socket.setKeepAlive(true, KEEPALIVE_DELAY);
   }
   const closed = Promise.all([untilClosed(frontend), untilClosed(backend)]);
+  glimpse(frontend, backend);
   copy(frontend, backend, ends.fromFrontend);
   copy(backend, frontend, ends.fromBackend);
+  endBackendAfter(frontend, backend);
+  endFrontendAfter(backend, frontend);
   await closed;
 }
 
@@ -37,6 +43,8 @@ function copy(source: Socket, target: Socket, first: Buffer): void {
     target.uncork();
   };
   const write = (chunk: Buffer): void => {
+    // What nobody can take any more is read all the same: the end comes after it.
+    if (target.destroyed || target.writableEnded) return;
     target.write(chunk);
     countPassed(chunk.length);
     if (!corked) {
@@ -49,20 +57,20 @@ function copy(source: Socket, target: Socket, first: Buffer): void {
   if (first.length > 0) write(first);
   source.on("data", write);
   target.on("drain", () => source.resume());
-  source.once("end", () => finish(target));
-  source.once("error", () => finish(target));
-  source.once("close", () => finish(target));
-  if (source.destroyed || source.readableEnded) finish(target);
-  if (target.writableLength < MAX_UNSENT) source.resume();
+  target.once("close", () => source.resume());
+  if (target.destroyed || target.writableLength < MAX_UNSENT) source.resume();
 }
 
-// All that was written still leaves, then FIN; a peer that does not close in answer is closed.
-function finish(target: Socket): void {
-  if (target.destroyed || target.writableEnded) return;
-  target.end(() => {
-    const timer = setTimeout(() => target.destroy(), LINGER);
-    target.once("close", () => clearTimeout(timer));
+// A paused socket does not tell that its peer has gone. So while the server takes nothing, a tool that has much to
+// send is read a little further now and then, up to a limit; a tool that is gone has no more than the kernel holds.
+function glimpse(frontend: Socket, backend: Socket): void {
+  let timer: NodeJS.Timeout | undefined;
+  frontend.on("pause", () => {
+    if (backend.writableLength >= MAX_GLIMPSED) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => frontend.resume(), GLIMPSE_INTERVAL);
   });
+  for (const event of ["resume", "close"]) frontend.on(event, () => clearTimeout(timer));
 }
 
 function untilClosed(socket: Socket): Promise<void> {

@@ -20,9 +20,12 @@ export interface Cancellable {
 /** The connections of one proxy. */
 export class Sessions {
   readonly #limits: Limits;
-  readonly #unauthenticated = new Set<Socket>();
+  // Connections that have proven nothing: those that have not sent a byte either, and those that have.
+  readonly #silent = new Set<Socket>();
+  readonly #speaking = new Set<Socket>();
   readonly #sessions = new Set<Socket>();
   readonly #cancellable = new Set<Cancellable>();
+  #trimming = false;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -33,19 +36,18 @@ export class Sessions {
     return this.#sessions.size;
   }
 
-  /** Takes in a new connection; the oldest one that has proven nothing goes when there are too many of those. */
+  /** Takes in a new connection; when too many have proven nothing, the oldest of the more numerous kind goes. */
   arrive(socket: Socket): void {
-    this.#unauthenticated.add(socket);
-    if (this.#unauthenticated.size <= this.#limits.unauthenticated) return;
-    const [oldest] = this.#unauthenticated;
-    if (oldest === undefined) return;
-    this.#unauthenticated.delete(oldest);
-    oldest.destroy();
+    this.#silent.add(socket);
+    socket.once("data", () => {
+      if (this.#silent.delete(socket)) this.#speaking.add(socket);
+    });
+    this.#trimSoon();
   }
 
   /** Counts a connection as a session once its secret is proven; throws ERR_LIMIT when there are too many. */
   authenticate(socket: Socket): void {
-    this.#unauthenticated.delete(socket);
+    this.#forget(socket);
     if (this.#sessions.size >= this.#limits.sessions) {
       throw new RdsIamError("sorry, too many sessions already", {
         code: "ERR_LIMIT",
@@ -76,12 +78,41 @@ export class Sessions {
 
   /** Forgets a connection that is over. */
   leave(socket: Socket): void {
-    this.#unauthenticated.delete(socket);
+    this.#forget(socket);
     this.#sessions.delete(socket);
   }
 
   /** Closes every connection. */
   destroyAll(): void {
-    for (const socket of [...this.#unauthenticated, ...this.#sessions]) socket.destroy();
+    for (const socket of [...this.#silent, ...this.#speaking, ...this.#sessions]) socket.destroy();
+  }
+
+  // Bun accepts all that wait in one turn of the event loop, hundreds in a flood, before it reads from any of them. The
+  // second turn comes after the reading: by then a login among them has spoken.
+  #trimSoon(): void {
+    if (this.#trimming || !this.#isCrowded()) return;
+    this.#trimming = true;
+    setImmediate(() => setImmediate(() => this.#trim()));
+  }
+
+  // Silent ones cannot push out a login that is under way, nor stuck logins one that is about to begin.
+  #trim(): void {
+    this.#trimming = false;
+    while (this.#isCrowded()) {
+      const crowd = this.#silent.size >= this.#speaking.size ? this.#silent : this.#speaking;
+      const [oldest] = crowd;
+      if (oldest === undefined) return;
+      crowd.delete(oldest);
+      oldest.destroy();
+    }
+  }
+
+  #isCrowded(): boolean {
+    return this.#silent.size + this.#speaking.size > this.#limits.unauthenticated;
+  }
+
+  #forget(socket: Socket): void {
+    this.#silent.delete(socket);
+    this.#speaking.delete(socket);
   }
 }

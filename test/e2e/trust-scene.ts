@@ -40,7 +40,9 @@ export async function makeCertificates(): Promise<Certificates> {
   const other = { ...leaf, names: ["other.example.com"] };
   const ago = (days: number): Date => new Date(Date.now() - days * DAY);
   return {
-    ...{ root, otherRoot, intermediate },
+    root,
+    otherRoot,
+    intermediate,
     good: await makeLeaf(leaf),
     deep: await makeLeaf({ ...leaf, issuer: intermediate }),
     selfSigned: await makeLeaf({ ...leaf, issuer: undefined }),

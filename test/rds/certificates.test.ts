@@ -103,3 +103,16 @@ test("trustedCertificates() adds the system's certificates to the built-in ones"
   assert.ok(certificates.length > 3 + 20);
   assert.match(subjects(certificates)[0] ?? "", /Amazon RDS eu-west-1/);
 });
+
+test("trustedCertificates() of one kind of name verifies nothing that a root of the other kind issued", async () => {
+  const read = (list: readonly string[]) => list.map((pem) => new X509Certificate(pem));
+  const rds = read((await trust("cluster", undefined)).certificates);
+  const amazon = read((await trust("proxy", "eu-west-1")).certificates);
+  for (const [roots, issued] of [[rds, amazon] as const, [amazon, rds] as const]) {
+    for (const certificate of issued) {
+      assert.ok(certificate.verify(certificate.publicKey), certificate.subject);
+      assert.ok(!roots.some((root) => certificate.verify(root.publicKey)), certificate.subject);
+      assert.ok(!roots.some((root) => certificate.checkIssued(root)), certificate.subject);
+    }
+  }
+});
