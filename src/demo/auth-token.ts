@@ -2,7 +2,7 @@
 // The reason of a refusal is for the stand-in's own log; the frontend only ever hears that PAM failed.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html
 import type { AccessKey } from "./keys.ts";
-import { verifyPresigned } from "./sigv4.ts";
+import { parseQuery, verifyPresigned } from "./sigv4.ts";
 
 /** What the token must have been signed for, and the keys and the time it is verified with. */
 export interface AuthTokenContext {
@@ -44,8 +44,8 @@ export function verifyAuthToken(token: string, context: AuthTokenContext): AuthT
     { service: "rds-db", region: context.region, find: context.find, now: context.now },
   );
   if (!verdict.ok) return refuse(`${verdict.fault}: ${verdict.reason}`);
-  // Only now: the verifier has refused a query that cannot be decoded and parameters that occur twice.
-  const value = new URLSearchParams(query.replaceAll("+", "%2B"));
+  // The verifier has refused a query that cannot be decoded and parameters that occur twice.
+  const value = new Map(parseQuery(query));
   if (value.get("Action") !== "connect") return refuse("the Action is not connect");
   const user = value.get("DBUser");
   if (user !== context.user) return refuse(`signed for user ${user} instead of ${context.user}`);

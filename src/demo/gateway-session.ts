@@ -74,7 +74,11 @@ interface Arrival {
   readonly encrypted: boolean;
 }
 
-async function serveTls(socket: Socket, early: Buffer, context: GatewaySessionContext): Promise<void> {
+async function serveTls(
+  socket: Socket,
+  early: Buffer,
+  context: GatewaySessionContext,
+): Promise<void> {
   if (early.length > 0) socket.unshift(early);
   const secured = new TLSSocket(socket, {
     isServer: true,

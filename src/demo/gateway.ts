@@ -60,6 +60,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 export class Gateway {
   readonly logins: GatewayLogin[] = [];
   readonly refusals: GatewayRefusal[] = [];
+  /** Every token that was presented; a test looks for them where they must not be. */
+  readonly tokens: string[] = [];
   connections = 0;
   cancels = 0;
   readonly #options: GatewayOptions;
@@ -123,7 +125,12 @@ export class Gateway {
       onRefusal: (user, reason) => this.refusals.push({ user, reason }),
       onLogin: (startup, token, signedHost) => {
         const tokenDigest = token && createHash("sha256").update(token).digest("hex");
-        this.logins.push({ user: startup.user, database: startup.database, signedHost, tokenDigest });
+        this.logins.push({
+          user: startup.user,
+          database: startup.database,
+          signedHost,
+          tokenDigest,
+        });
       },
     });
     session.catch((error: unknown) => {
@@ -133,6 +140,7 @@ export class Gateway {
   }
 
   #verify(token: string, user: string): ReturnType<typeof verifyAuthToken> {
+    this.tokens.push(token);
     return verifyAuthToken(token, {
       hosts: this.#options.hosts,
       port: this.#options.databasePort ?? this.#port,

@@ -39,10 +39,7 @@ export async function appendProfile(
 }
 
 /** What a child needs in its environment to use this home and this STS. */
-export function makeEnvironment(
-  home: Home,
-  stsEndpoint: string,
-): Readonly<Record<string, string>> {
+export function makeEnvironment(home: Home, stsEndpoint: string): Readonly<Record<string, string>> {
   return {
     HOME: home.directory,
     AWS_CONFIG_FILE: home.config,

@@ -64,6 +64,11 @@ export class KeyStore {
     return this.#keys.get(accessKeyId);
   }
 
+  /** Every key that is known. */
+  list(): readonly AccessKey[] {
+    return [...this.#keys.values()];
+  }
+
   /** Forgets a key, as when it was deleted in IAM. */
   delete(accessKeyId: string): void {
     this.#keys.delete(accessKeyId);

@@ -19,7 +19,9 @@ export interface Account {
 }
 
 /** The account to step down to, or undefined when we are not root and run as ourselves. */
-export function findAccount(env: Readonly<Record<string, string | undefined>>): Account | undefined {
+export function findAccount(
+  env: Readonly<Record<string, string | undefined>>,
+): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const lines = readFileSync("/etc/passwd", "utf8").split("\n");
   for (const wanted of CANDIDATES) {

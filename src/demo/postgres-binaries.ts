@@ -89,16 +89,24 @@ async function firstWorking(
         realpath(join(directory, "initdb")),
       ]);
       if (dirname(server) !== dirname(initdb)) continue;
+      // The package's server may lack links to its libraries until prepareEmbedded() has made them.
+      if (embedded) return await describeEmbedded(dirname(server));
       // A clean environment, so that LD_PRELOAD and the like cannot change the answer.
       const { stdout } = await execute(server, ["--version"], { env: {} });
       await execute(initdb, ["--version"], { env: {} });
       const version = /\d+(\.\d+|\w+)*/.exec(stdout)?.[0] ?? "unknown";
-      return { directory: dirname(server), version, embedded };
+      return { directory: dirname(server), version, embedded: false };
     } catch {
       // Not here, or not for this machine.
     }
   }
   return undefined;
+}
+
+async function describeEmbedded(directory: string): Promise<PostgresBinaries> {
+  const text = await readFile(join(directory, "..", "..", "package.json"), "utf8");
+  const { version } = JSON.parse(text) as { readonly version: string };
+  return { directory, version: /^\d+\.\d+/.exec(version)?.[0] ?? "unknown", embedded: true };
 }
 
 function pathDirectories(env: Readonly<Record<string, string | undefined>>): readonly string[] {
@@ -134,7 +142,10 @@ async function readLinks(
   const text = await readFile(join(native, "pg-symlinks.json"), "utf8").catch(() => "[]");
   const links = JSON.parse(text) as { readonly source: string; readonly target: string }[];
   const root = dirname(native);
-  return links.map(({ source, target }) => ({ source: join(root, source), target: join(root, target) }));
+  return links.map(({ source, target }) => ({
+    source: join(root, source),
+    target: join(root, target),
+  }));
 }
 
 async function exists(path: string): Promise<boolean> {

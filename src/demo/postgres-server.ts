@@ -59,7 +59,10 @@ export interface PostgresOptions extends FindServerOptions {
 }
 
 /** Makes a temporary directory that the server's account owns and a socket's path fits in. */
-export async function makeServerDirectory(preferred: string, account: Account | undefined): Promise<string> {
+export async function makeServerDirectory(
+  preferred: string,
+  account: Account | undefined,
+): Promise<string> {
   const longest = join(preferred, "rdsiam-pg-XXXXXX", SOCKET_NAME);
   const reachable = account === undefined || isReachableByOthers(preferred);
   const parent = reachable && longest.length <= LONGEST_SOCKET_PATH ? preferred : "/tmp";
@@ -121,7 +124,7 @@ async function waitUntilReady(parts: StartParts, server: Guarded): Promise<void>
   void server.ended.then(() => {
     alive = false;
   });
-  for (const limit = Date.now() + START_LIMIT; alive && Date.now() < limit; ) {
+  for (const limit = Date.now() + START_LIMIT; alive && Date.now() < limit;) {
     const client = makePgClient({
       host: parts.directory,
       port: PORT,

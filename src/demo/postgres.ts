@@ -121,4 +121,3 @@ export class Postgres {
     await rm(this.directory, { recursive: true, force: true });
   }
 }
-

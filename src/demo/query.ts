@@ -37,7 +37,9 @@ export async function runQuery(sql: string, options: QueryOptions): Promise<stri
     // Several statements in one text give an array of results.
     const results = (Array.isArray(answer) ? answer : [answer]) as QueryArrayResult<Row>[];
     const tuplesOnly = options.tuplesOnly ?? false;
-    return results.map((result, at) => formatResult(result, { tag: tags[at], tuplesOnly })).join("");
+    return results
+      .map((result, at) => formatResult(result, { tag: tags[at], tuplesOnly }))
+      .join("");
   } finally {
     await client.end();
   }

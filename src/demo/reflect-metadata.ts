@@ -19,7 +19,11 @@ function install(reflect: MetadataReflect): void {
   };
   reflect.getOwnMetadata = (key, target) => entries.get(target)?.get(key);
   reflect.getMetadata = (key, target) => {
-    for (let at: object | null = target; at !== null; at = Object.getPrototypeOf(at) as object | null) {
+    for (
+      let at: object | null = target;
+      at !== null;
+      at = Object.getPrototypeOf(at) as object | null
+    ) {
       const own = entries.get(at);
       if (own?.has(key) === true) return own.get(key);
     }

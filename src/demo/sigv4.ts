@@ -165,7 +165,8 @@ function fail(fault: SignatureFault, reason: string): SignatureVerdict {
   return { ok: false, fault, reason };
 }
 
-function parseQuery(query: string): readonly (readonly [string, string])[] | undefined {
+/** Decodes a query string as SigV4 sees it: `+` is itself; undefined when it cannot be decoded. */
+export function parseQuery(query: string): readonly (readonly [string, string])[] | undefined {
   if (query === "") return [];
   try {
     return query.split("&").map((part) => {

@@ -106,34 +106,46 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   const directory = await mkdtemp(join(temporaryDirectory, "rdsiam-demo-"));
   closing.closers.push(() => rm(directory, { recursive: true, force: true }));
   const keys = new KeyStore();
-  const key = keys.createStaticKey({ arn: `arn:aws:iam::${ACCOUNT}:user/demo` });
-  const legacyPassword = randomBytes(12).toString("hex");
   const { binDirectory, env, from, now, preferEmbedded } = options;
-  const postgres = keep(
-    await startPostgres({
-      ...{ binDirectory, env, from, preferEmbedded },
-      temporaryDirectory,
-      alsoRemove: directory,
-    }),
-  );
+  const server = { binDirectory, env, from, preferEmbedded, temporaryDirectory };
+  const postgres = keep(await startPostgres({ ...server, alsoRemove: directory }));
+  const legacyPassword = randomBytes(12).toString("hex");
   await seed(postgres, legacyPassword);
   const { authority, leaf } = await makeCertificates();
-  const gateway = keep(
-    await startGateway({
-      hosts: [CLUSTER_HOST, INSTANCE_HOST],
-      region: REGION,
-      keys,
-      certificate: { cert: leaf.cert, key: leaf.key },
-      backendPath: postgres.socketPath,
-      reservedUser: SUPERUSER,
-      isIamUser: async (user) => await postgres.isIamUser(user),
-      port: options.port,
-      omitBackendKeyData: options.omitBackendKeyData,
-      now,
-    }),
-  );
+  const gateway = keep(await startFront(options, { keys, leaf, postgres }));
   const sts = keep(await startSts({ keys, roles: { [ROLE_ARN]: {} }, now }));
   const dns = keep(await startDns(zone()));
+  const parts = { authority, directory, dns, gateway, keys, legacyPassword, postgres, sts };
+  return { ...(await furnish(parts)), [Symbol.asyncDispose]: closing.close };
+}
+
+type Parts = Pick<
+  StandIn,
+  "authority" | "directory" | "dns" | "gateway" | "keys" | "legacyPassword" | "postgres" | "sts"
+>;
+
+async function startFront(
+  options: StandInOptions,
+  parts: { readonly keys: KeyStore; readonly leaf: Certificate; readonly postgres: Postgres },
+): Promise<Gateway> {
+  const { keys, leaf, postgres } = parts;
+  return await startGateway({
+    hosts: [CLUSTER_HOST, INSTANCE_HOST],
+    region: REGION,
+    keys,
+    certificate: { cert: leaf.cert, key: leaf.key },
+    backendPath: postgres.socketPath,
+    reservedUser: SUPERUSER,
+    isIamUser: async (user) => await postgres.isIamUser(user),
+    port: options.port,
+    omitBackendKeyData: options.omitBackendKeyData,
+    now: options.now,
+  });
+}
+
+// The home directory, with the targets in it.
+async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncDispose>> {
+  const { authority, directory, dns, gateway, keys, sts } = parts;
   const caFile = join(directory, "rds-ca.pem");
   await writeFile(caFile, authority.cert);
   const home = await makeHome(directory);
@@ -148,20 +160,23 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   const addProfile = async (...profile: Parameters<StandIn["addProfile"]>): Promise<void> => {
     await appendProfile(home, ...profile);
   };
+  const key = keys.createStaticKey({ arn: `arn:aws:iam::${ACCOUNT}:user/demo` });
   const { admin, reader } = USERS;
   await addProfile("prod", { ...targetSettings, rds_user: reader }, key);
   await addProfile("admin", { ...targetSettings, rds_user: admin }, key);
   await addProfile("prod.eu-west.1", { ...targetSettings, rds_user: reader }, key);
   await addProfile("stage", { ...targetSettings, rds_user: reader, rds_role_arn: ROLE_ARN }, key);
   return {
-    ...{ addProfile, authority, caFile, directory, dns, gateway, key, keys, legacyPassword },
-    ...{ postgres, sts, targetSettings },
+    ...parts,
+    addProfile,
+    caFile,
+    key,
+    targetSettings,
     alias: ALIAS,
     canonicalHost: CLUSTER_HOST,
     instanceHost: INSTANCE_HOST,
     region: REGION,
     env: makeEnvironment(home, sts.endpoint),
-    [Symbol.asyncDispose]: closing.close,
   };
 }
 

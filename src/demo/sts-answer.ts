@@ -5,6 +5,11 @@ import { randomUUID } from "node:crypto";
 import type { SignatureFault } from "./sigv4.ts";
 
 const NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/";
+const SKEW = 300_000;
+const INVALID_TOKEN = "The security token included in the request is invalid";
+const EXPIRED_TOKEN = "The security token included in the request is expired";
+const NO_MATCH =
+  "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
 
 /** An answer's HTTP status and body. */
 export interface StsAnswer {
@@ -44,38 +49,21 @@ export function makeSignatureFailure(
   fault: SignatureFault,
   times: { readonly signed: string; readonly now: Date },
 ): StsAnswer {
-  const invalidToken = "The security token included in the request is invalid";
-  const now = compact(times.now.getTime());
-  switch (fault) {
-    case "malformed":
-      return makeFailure(400, "IncompleteSignature", "The request signature does not conform to AWS standards.");
-    case "unknown key":
-      return makeFailure(403, "InvalidClientTokenId", `${invalidToken}.`);
-    case "wrong session token":
-      return makeFailure(403, "InvalidClientTokenId", invalidToken);
-    case "credentials expired":
-      return makeFailure(403, "ExpiredToken", "The security token included in the request is expired");
-    case "wrong scope":
-      return makeFailure(403, "SignatureDoesNotMatch", "Credential should be scoped to a valid region.");
-    case "expired":
-      return makeFailure(
-        403,
-        "SignatureDoesNotMatch",
-        `Signature expired: ${times.signed} is now earlier than ${compact(times.now.getTime() - 300_000)} (${now} - 5 min.)`,
-      );
-    case "not yet valid":
-      return makeFailure(
-        403,
-        "SignatureDoesNotMatch",
-        `Signature not yet current: ${times.signed} is still later than ${compact(times.now.getTime() + 300_000)} (${now} + 5 min.)`,
-      );
-    case "wrong signature":
-      return makeFailure(
-        403,
-        "SignatureDoesNotMatch",
-        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
-      );
-  }
+  const now = times.now.getTime();
+  const early = `${times.signed} is now earlier than ${compact(now - SKEW)} (${compact(now)} - 5 min.)`;
+  const late = `${times.signed} is still later than ${compact(now + SKEW)} (${compact(now)} + 5 min.)`;
+  const answers: Readonly<Record<SignatureFault, readonly [string, string]>> = {
+    malformed: ["IncompleteSignature", "The request signature does not conform to AWS standards."],
+    "unknown key": ["InvalidClientTokenId", `${INVALID_TOKEN}.`],
+    "wrong session token": ["InvalidClientTokenId", INVALID_TOKEN],
+    "credentials expired": ["ExpiredToken", EXPIRED_TOKEN],
+    "wrong scope": ["SignatureDoesNotMatch", "Credential should be scoped to a valid region."],
+    expired: ["SignatureDoesNotMatch", `Signature expired: ${early}`],
+    "not yet valid": ["SignatureDoesNotMatch", `Signature not yet current: ${late}`],
+    "wrong signature": ["SignatureDoesNotMatch", NO_MATCH],
+  };
+  const [code, message] = answers[fault];
+  return makeFailure(fault === "malformed" ? 400 : 403, code, message);
 }
 
 /** An element's text, or the elements inside it. */

@@ -26,7 +26,11 @@ export interface Role {
 export function checkForm(parameters: URLSearchParams): StsAnswer | undefined {
   const arn = parameters.get("RoleArn") ?? "";
   if (arn.length < 20) {
-    return makeValidationError("roleArn", arn, "Member must have length greater than or equal to 20");
+    return makeValidationError(
+      "roleArn",
+      arn,
+      "Member must have length greater than or equal to 20",
+    );
   }
   if (!/^arn:[\w-]+:iam::\d{12}:role\/.+$/.test(arn)) {
     return makeFailure(400, "ValidationError", `${arn} is invalid`);
@@ -56,7 +60,8 @@ export function checkConditions(
   const arn = parameters.get("RoleArn") ?? "";
   const denied = makeAccessDenied(caller.arn, "sts:AssumeRole", arn);
   if (role.trusted !== undefined && !role.trusted.includes(caller.arn)) return denied;
-  if (role.externalId !== undefined && parameters.get("ExternalId") !== role.externalId) return denied;
+  if (role.externalId !== undefined && parameters.get("ExternalId") !== role.externalId)
+    return denied;
   if (role.mfa === undefined) return undefined;
   if (parameters.get("SerialNumber") !== role.mfa.serialNumber) return denied;
   if (parameters.get("TokenCode") === role.mfa.code) return undefined;
@@ -71,10 +76,18 @@ export function checkDuration(
 ): StsAnswer | undefined {
   const [name, value] = ["durationSeconds", String(seconds)];
   if (!(seconds >= SHORTEST_SESSION)) {
-    return makeValidationError(name, value, `Member must have value greater than or equal to ${SHORTEST_SESSION}`);
+    return makeValidationError(
+      name,
+      value,
+      `Member must have value greater than or equal to ${SHORTEST_SESSION}`,
+    );
   }
   if (seconds > LONGEST_SESSION) {
-    return makeValidationError(name, value, `Member must have value less than or equal to ${LONGEST_SESSION}`);
+    return makeValidationError(
+      name,
+      value,
+      `Member must have value less than or equal to ${LONGEST_SESSION}`,
+    );
   }
   if (context.chained && seconds > DEFAULT_SESSION) {
     const message =
@@ -82,7 +95,8 @@ export function checkDuration(
     return makeFailure(400, "ValidationError", message);
   }
   if (seconds > (context.role?.maxSessionDuration ?? DEFAULT_SESSION)) {
-    const message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+    const message =
+      "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
     return makeFailure(400, "ValidationError", message);
   }
   return undefined;

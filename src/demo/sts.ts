@@ -56,11 +56,17 @@ export class StsStandIn {
     this.#options = options;
     this.roles = new Map(Object.entries(options.roles ?? {}));
     this.#server = createServer((request, response) => {
-      void readBody(request).then((body) => {
-        const answer = body === undefined ? makeFailure(413, "Sender", "too long") : this.#answer(request, body);
-        response.writeHead(answer.status, { "content-type": "text/xml" });
-        response.end(answer.body);
-      }, () => response.destroy());
+      void readBody(request).then(
+        (body) => {
+          const answer =
+            body === undefined
+              ? makeFailure(413, "Sender", "too long")
+              : this.#answer(request, body);
+          response.writeHead(answer.status, { "content-type": "text/xml" });
+          response.end(answer.body);
+        },
+        () => response.destroy(),
+      );
     });
   }
 
@@ -155,7 +161,11 @@ export class StsStandIn {
 
   #issue(
     arn: string,
-    wanted: { readonly duration: number; readonly role: Role | undefined; readonly session: string },
+    wanted: {
+      readonly duration: number;
+      readonly role: Role | undefined;
+      readonly session: string;
+    },
   ): StsAnswer {
     const [, partition = "aws", , , account = "", path = ""] = arn.split(":");
     const name = path.split("/").at(-1) ?? "";

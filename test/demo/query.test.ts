@@ -16,7 +16,10 @@ test("formatAligned() prints psql's aligned style", () => {
     { name: "n", numeric: true },
   ];
   assert.equal(
-    formatAligned(columns, [["Zoë", "1"], ["李雷", "200"]]),
+    formatAligned(columns, [
+      ["Zoë", "1"],
+      ["李雷", "200"],
+    ]),
     " name |  n  \n------+-----\n Zoë  |   1\n 李雷   | 200\n(2 rows)\n\n",
   );
 });

@@ -109,7 +109,10 @@ test("verifyAuthToken() refuses keys that are unknown, expired or of another ses
   assert.match(reason(verify(await sign({}, one), 61)), /^credentials expired/);
   const mixed = { ...one, sessionToken: two.sessionToken };
   assert.match(reason(verify(await sign({}, mixed))), /^wrong session token/);
-  assert.match(reason(verify(await sign({}, { ...one, sessionToken: undefined }))), /^wrong session/);
+  assert.match(
+    reason(verify(await sign({}, { ...one, sessionToken: undefined }))),
+    /^wrong session/,
+  );
   const gone = keys.createStaticKey({ arn: ARN });
   keys.delete(gone.accessKeyId);
   assert.match(reason(verify(await sign({}, gone))), /^unknown key/);
