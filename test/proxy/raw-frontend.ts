@@ -55,11 +55,13 @@ export class RawFrontend {
     return this.bytes(Number.MAX_SAFE_INTEGER);
   }
 
-  /** The next message; undefined when the connection ended. */
+  /** The next message; undefined when the connection ended before all of it had come. */
   async message(): Promise<Received | undefined> {
     const head = await this.bytes(5);
     if (head.length < 5) return undefined;
-    return { type: head.toString("latin1", 0, 1), body: await this.bytes(head.readInt32BE(1) - 4) };
+    const length = head.readInt32BE(1) - 4;
+    const body = await this.bytes(length);
+    return body.length < length ? undefined : { type: head.toString("latin1", 0, 1), body };
   }
 
   /** Messages up to and with the first of a type in `until`, or the end. */
@@ -98,16 +100,36 @@ export class RawFrontend {
 
 /** A client-final-message for a server-first-message. */
 export function clientFinal(secret: string, first: string, serverFirst: string): string {
-  const [, nonce = "", salt = "", iterations = ""] =
-    /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(serverFirst) ?? [];
-  const salted = pbkdf2Sync(secret, Buffer.from(salt, "base64"), Number(iterations), 32, "sha256");
-  const clientKey = createHmac("sha256", salted).update("Client Key").digest();
+  const nonce = /^r=([^,]+)/.exec(serverFirst)?.[1] ?? "";
+  return proven({ secret, first, serverFirst }, `c=biws,r=${nonce}`);
+}
+
+/** client-final-message-without-proof, followed by the proof that belongs to it. */
+export function proven(
+  exchange: { readonly secret: string; readonly first: string; readonly serverFirst: string },
+  bare: string,
+): string {
+  const { secret, first, serverFirst } = exchange;
+  const [, salt = "", iterations = ""] = /,s=([^,]+),i=(\d+)$/.exec(serverFirst) ?? [];
+  const clientKey = clientKeyOf(secret, salt, Number(iterations));
   const storedKey = createHash("sha256").update(clientKey).digest();
-  const bare = `c=biws,r=${nonce}`;
   const signature = createHmac("sha256", storedKey)
     .update(`${first},${serverFirst},${bare}`)
     .digest();
   return `${bare},p=${Buffer.from(clientKey.map((byte, index) => byte ^ (signature[index] ?? 0))).toString("base64")}`;
+}
+
+const clientKeys = new Map<string, Buffer>();
+
+// Kept, because the iterations take a millisecond and a proxy has one salt for all its logins.
+function clientKeyOf(secret: string, salt: string, iterations: number): Buffer {
+  const name = `${salt} ${iterations} ${secret}`;
+  const known = clientKeys.get(name);
+  if (known !== undefined) return known;
+  const salted = pbkdf2Sync(secret, Buffer.from(salt, "base64"), iterations, 32, "sha256");
+  const clientKey = createHmac("sha256", salted).update("Client Key").digest();
+  clientKeys.set(name, clientKey);
+  return clientKey;
 }
 
 /** Int32 in network byte order. */

@@ -15,6 +15,8 @@ export const TOKEN = "the-auth-token-of-this-test";
 /** A connection of the proxy at the backend, after TLS. */
 export interface BackendPeer {
   readonly socket: tls.TLSSocket;
+  /** What carries it. */
+  readonly tcp: Socket;
   /** The next `count` bytes. */
   readonly read: (count: number) => Promise<Buffer>;
   /** The next message's type and body. */
@@ -27,13 +29,22 @@ export interface BackendPeer {
 /** What the backend does on each connection. */
 export type Script = (peer: BackendPeer) => Promise<void>;
 
-/** A scripted backend, and a proxy in front of it. */
-export interface Scene extends AsyncDisposable {
-  readonly proxy: Proxy;
+/** A scripted backend that is listening. */
+export interface ScriptedBackend extends AsyncDisposable {
+  readonly port: number;
+  /** The root that its certificate for HOST comes from, as PEM. */
+  readonly ca: string;
   /** TCP connections that reached the backend. */
   readonly connections: () => number;
   /** Everything that connections sent after TLS. */
   readonly received: () => string;
+}
+
+/** A scripted backend, and a proxy in front of it. */
+export interface Scene extends AsyncDisposable {
+  readonly proxy: Proxy;
+  readonly connections: ScriptedBackend["connections"];
+  readonly received: ScriptedBackend["received"];
 }
 
 /** A typed message. */
@@ -66,6 +77,32 @@ export type SceneOptions = Partial<Omit<ProxyOptions, "backend">> & {
 
 /** Starts a scripted backend with a proxy in front. */
 export async function scene(script: Script, options: SceneOptions = {}): Promise<Scene> {
+  const scripted = await startBackend(script);
+  const backend: Backend = {
+    host: HOST,
+    port: scripted.port,
+    secureContext: () => backendSecureContext([scripted.ca]),
+    trust: "the test root",
+    addresses: () => Promise.resolve([{ address: "127.0.0.1", family: 4 as const }]),
+    connectTimeout: 5_000,
+    loginTimeout: 5_000,
+    ...options.backend,
+  };
+  const proxy = await startProxy({
+    authToken: () => Promise.resolve({ token: TOKEN, reused: false }),
+    ...options,
+    backend,
+  });
+  const dispose = async (): Promise<void> => {
+    await proxy[Symbol.asyncDispose]();
+    await scripted[Symbol.asyncDispose]();
+  };
+  const { connections, received } = scripted;
+  return { proxy, connections, received, [Symbol.asyncDispose]: dispose };
+}
+
+/** Starts a scripted backend alone. */
+export async function startBackend(script: Script): Promise<ScriptedBackend> {
   const ca = await (authority ??= makeAuthority({ subject: "CN=test root" }));
   const leaf = await makeLeaf({ subject: `CN=${HOST}`, names: [HOST], issuer: ca });
   const sockets = new Set<Socket>();
@@ -81,29 +118,14 @@ export async function scene(script: Script, options: SceneOptions = {}): Promise
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const backend: Backend = {
-    host: HOST,
-    port,
-    secureContext: () => backendSecureContext([ca.cert]),
-    trust: "the test root",
-    addresses: () => Promise.resolve([{ address: "127.0.0.1", family: 4 as const }]),
-    connectTimeout: 5_000,
-    loginTimeout: 5_000,
-    ...options.backend,
-  };
-  const proxy = await startProxy({
-    authToken: () => Promise.resolve({ token: TOKEN, reused: false }),
-    ...options,
-    backend,
-  });
   const dispose = async (): Promise<void> => {
-    await proxy[Symbol.asyncDispose]();
     for (const socket of sockets) socket.destroy();
     server.close();
     await once(server, "close");
   };
   return {
-    proxy,
+    port,
+    ca: ca.cert,
     connections: () => connections,
     received: () => received,
     [Symbol.asyncDispose]: dispose,
@@ -157,7 +179,12 @@ async function serve(
         parts.map((part) => (typeof part === "string" ? Buffer.from(part, "latin1") : part)),
       ),
     );
-  await script({ socket: secured, read, message: readMessage, packet: readPacket, send }).catch(
-    () => secured.destroy(),
-  );
+  await script({
+    socket: secured,
+    tcp: socket,
+    read,
+    message: readMessage,
+    packet: readPacket,
+    send,
+  }).catch(() => secured.destroy());
 }
