@@ -1,0 +1,25 @@
+// The slice of `npm run test:drivers` that npm test runs: the drivers from npm, which a few kilobytes install.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startStage } from "../e2e/stage.ts";
+import { DRIVERS, prepare } from "./drivers.ts";
+import { addRefusedTarget, tryDriver } from "./steps.ts";
+
+for (const driver of DRIVERS.filter(({ name }) =>
+  ["node-postgres", "postgres-js"].includes(name),
+)) {
+  test(`rdsiam exec: ${driver.name} connects, queries, copies and cancels with PG* alone`, async (context) => {
+    const reason = await prepare(driver, "");
+    if (reason !== undefined) {
+      context.skip(reason);
+      return;
+    }
+    await using standIn = await startStage();
+    await addRefusedTarget(standIn);
+    const outcomes = await tryDriver(driver, { standIn, directory: "" });
+    assert.deepEqual(
+      outcomes.filter(({ ok }) => !ok),
+      [],
+    );
+  });
+}

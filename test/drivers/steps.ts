@@ -1,0 +1,93 @@
+// What a driver's script must print through rdsiam: one line for each step, the same for every driver.
+// Some drivers have no SQLSTATE for a login that was refused (libpq keeps none): then RDS's text must be there.
+
+import type { ChildProcess } from "node:child_process";
+import type { StandIn } from "../../src/demo/stand-in.ts";
+import { type Finished, rdsiam } from "../e2e/program.ts";
+import type { Driver } from "./drivers.ts";
+
+/** What came of one step: its SQLSTATE or "ok", "n/a" where the driver has no such thing, or what went wrong. */
+export interface Outcome {
+  readonly step: string;
+  readonly cell: string;
+  readonly ok: boolean;
+}
+
+const NOT_THERE = "n/a";
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  connect: "app_ro",
+  query: "42 Zoë",
+  copyin: "10000 49995000",
+  copyout: "10000",
+  error: "42P01",
+  cancel: "57014",
+  timeout: "57014",
+  // The connection still works after all that.
+  after: "1",
+};
+
+const REFUSED = "refused";
+const LIMIT_MS = 30_000;
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+
+/** The steps, in the order of the table. */
+export const STEPS: readonly string[] = [...Object.keys(EXPECTED), REFUSED];
+
+/** Adds the target whose key nobody knows, so that its logins are refused. */
+export async function addRefusedTarget(standIn: StandIn): Promise<void> {
+  const key = standIn.keys.createStaticKey({ arn: standIn.key.arn });
+  standIn.keys.delete(key.accessKeyId);
+  await standIn.addProfile(REFUSED, { ...standIn.targetSettings, rds_user: "app_ro" }, key);
+}
+
+/** Runs a driver's script twice: through a target that works, and through one that is refused. */
+export async function tryDriver(
+  driver: Driver,
+  stage: { readonly standIn: StandIn; readonly directory: string },
+): Promise<readonly Outcome[]> {
+  const { env } = stage.standIn;
+  const command = driver.command(stage.directory);
+  const cancels = stage.standIn.gateway.cancels;
+  const ran = await runLimited(["exec", "prod", ...command], env);
+  const cancelled = stage.standIn.gateway.cancels > cancels;
+  const outcomes = Object.entries(EXPECTED).map(([step, expected]): Outcome => {
+    const said = findLine(ran.stdout, step) ?? `nothing; ${ran.stderr.trim().slice(-300)}`;
+    if (said === NOT_THERE) return { step, cell: NOT_THERE, ok: true };
+    const ok = said === expected && (step !== "cancel" || cancelled);
+    return { step, cell: ok ? shorten(said) : `FAILED: ${said}`, ok };
+  });
+  const refused = await runLimited(["exec", REFUSED, ...command], env);
+  return [...outcomes, judgeRefusal(refused)];
+}
+
+// A driver that hangs is ended, and what it had said until then is judged.
+async function runLimited(
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Finished> {
+  let timer: NodeJS.Timeout | undefined;
+  const started = (child: ChildProcess): void => {
+    timer = setTimeout(() => child.kill("SIGTERM"), LIMIT_MS);
+  };
+  const ran = await rdsiam(words, { env, started });
+  clearTimeout(timer);
+  return ran;
+}
+
+function judgeRefusal(ran: Finished): Outcome {
+  const said = findLine(ran.stdout, REFUSED) ?? `nothing; ${ran.stderr.trim().slice(-300)}`;
+  const [code = ""] = said.split(" ");
+  if (code === "28000") return { step: REFUSED, cell: code, ok: true };
+  const ok = !SQLSTATE.test(code) && said.includes("PAM authentication failed for user");
+  return { step: REFUSED, cell: ok ? "text" : `FAILED: ${said}`, ok };
+}
+
+function findLine(output: string, step: string): string | undefined {
+  const line = output.split("\n").find((one) => one.startsWith(`${step} `));
+  return line?.slice(step.length + 1).trim();
+}
+
+function shorten(said: string): string {
+  return SQLSTATE.test(said) && /[A-Z]|^57/.test(said) ? said : "ok";
+}

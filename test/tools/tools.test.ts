@@ -1,0 +1,20 @@
+// The slice of `npm run test:tools` that npm test runs: the same checks on some megabytes and for a second each.
+import { after, before, test } from "node:test";
+import { type Bench, startBench } from "./bench.ts";
+import { CHECKS, missingTools } from "./checks.ts";
+
+let bench: Bench;
+before(async () => {
+  bench = await startBench({ megabytes: 4, seconds: 1, rows: 2000 });
+});
+after(async () => {
+  await bench[Symbol.asyncDispose]();
+});
+
+for (const check of CHECKS) {
+  const missing = missingTools([check]);
+  const skip = missing.length > 0 && `${missing.join(", ")} not on this machine`;
+  test(`rdsiam exec: ${check.name} works as it does directly`, { skip }, async (context) => {
+    context.diagnostic(await check.run(bench));
+  });
+}
