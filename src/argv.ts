@@ -1,15 +1,9 @@
 // Cuts rdsiam's own words from the wrapped tool's before cac sees any: cac would swallow and reorder the tool's options,
 // and turns `--mfa-code 012345` into 12345. Every value goes to cac behind a sentinel, which keeps it a string.
+import { type CommandName, COMMANDS, type CommandSpec } from "./command-table.ts";
 import { RdsIamError } from "./errors.ts";
 import { nearestName } from "./nearest-name.ts";
-import {
-  type CommandName,
-  COMMANDS,
-  type CommandSpec,
-  optionFlag,
-  optionsOf,
-  type OptionSpec,
-} from "./options.ts";
+import { optionFlag, optionsOf, type OptionSpec } from "./options.ts";
 
 /** Precedes every value in the words for cac; cli.ts strips it. */
 export const SENTINEL = "\u0001";
@@ -66,6 +60,10 @@ function cutWithoutTool(args: readonly string[], command: CommandSpec): Rest {
     if (operand !== undefined && operand !== "--") operands.push(operand);
     rest = more;
   }
+  if (command.verb !== undefined) {
+    checkVerb(command.name, command.verb, { words, operands });
+    return { words, target: undefined, tail: [], dashes: false };
+  }
   const [target, surplus] = operands;
   const unexpected = command.takesTarget ? surplus : target;
   if (unexpected !== undefined) {
@@ -75,6 +73,21 @@ function cutWithoutTool(args: readonly string[], command: CommandSpec): Rest {
     );
   }
   return { words, target, tail: [], dashes: false };
+}
+
+function checkVerb(
+  name: string,
+  verb: string,
+  { words, operands }: { readonly words: readonly string[]; readonly operands: readonly string[] },
+): void {
+  const [given, ...surplus] = operands;
+  const isQuestion = words.some((word) => word === "--help" || word === "--version");
+  if ((given === verb || (given === undefined && isQuestion)) && surplus.length === 0) return;
+  const message =
+    given === undefined
+      ? `${name} what?`
+      : `unexpected argument "${given === verb ? surplus[0] : given}"`;
+  throw usageError(message, `write rdsiam ${name} ${verb}`);
 }
 
 // Takes options up to the first operand or `--`. For `demo`, an option that is not rdsiam's begins psql's words.

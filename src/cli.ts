@@ -2,8 +2,8 @@
 // Values arrive behind a sentinel (see argv.ts) and leave as the strings that were typed.
 import cac from "cac";
 import { type Cut, SENTINEL } from "./argv.ts";
+import { COMMANDS } from "./command-table.ts";
 import {
-  COMMANDS,
   type Invocation,
   OPTIONS,
   optionFlag,
@@ -20,7 +20,8 @@ export function readInvocation(cut: Cut): Invocation {
   const command = cut.command === undefined ? [] : [cut.command];
   const parsed = program.parse(["", "rdsiam", ...command, ...cut.words], { run: false });
   const options = readOptions(parsed.options);
-  const rest = { options, target: cut.target, tail: cut.tail, dashes: cut.dashes };
+  const values = readValues(parsed.options);
+  const rest = { options, values, target: cut.target, tail: cut.tail, dashes: cut.dashes };
   if (options.version) return { command: "version", ...rest };
   if (options.help || cut.command === undefined) return { command: "help", ...rest };
   return { command: cut.command, ...rest };
@@ -71,10 +72,20 @@ function strip(value: unknown): string {
   return String(value).replace(SENTINEL, "");
 }
 
+function readValues(parsed: Readonly<Record<string, unknown>>): Invocation["values"] {
+  const values: Partial<Record<string, readonly string[]>> = {};
+  for (const { name, value } of OPTIONS) {
+    const given = parsed[name];
+    if (value !== undefined && given !== undefined) values[name] = [given].flat().map(String);
+  }
+  return values;
+}
+
 function readOptions(parsed: Readonly<Record<string, unknown>>): Options {
   const options: Record<string, string | boolean> = {};
   for (const { name, value } of OPTIONS) {
-    const given = parsed[name];
+    // cac takes --no-cache as the opposite of --cache.
+    const given = name === "noCache" ? parsed["cache"] === false : parsed[name];
     if (given === undefined || given === false) continue;
     // Given twice, cac answers an array: the last one counts.
     const last: unknown = Array.isArray(given) ? given.at(-1) : given;

@@ -25,7 +25,7 @@ const SHORTEST_SECRET = 6; // an MFA code; anything shorter would strike out ord
 
 // What looks like a secret of AWS's: query parameters of an auth token, keys and session tokens, credentials in a URL.
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
-  [/(X-Amz-(?:Signature|Security-Token|Credential)=)[^&\s"']+/gi, `$1${STRUCK_OUT}`],
+  [/(X-Amz-(?:Signature|Security-Token|Credential)(?:=|%3D))[^&\s"']+/gi, `$1${STRUCK_OUT}`],
   [
     /((?:aws_?)?(?:secret_?access_?key|session_?token)["']?\s*[=:]\s*["']?)[^\s"',}]+/gi,
     `$1${STRUCK_OUT}`,

@@ -54,6 +54,10 @@ async function run(context: RunContext, invocation: Invocation): Promise<number>
       return (await import("./commands/token.ts")).runToken(context, invocation);
     case "list":
       return (await import("./commands/list.ts")).runList(context, invocation);
+    case "discover":
+      return (await import("./commands/discover.ts")).runDiscover(context, invocation);
+    case "ca":
+      return (await import("./commands/ca.ts")).runCaUpdate(context, invocation);
     case "demo":
       return (await import("./commands/demo.ts")).runDemo(context, invocation);
     case "help":

@@ -1,21 +1,5 @@
-// The table of commands and options; the cutter, cac, the help texts and the completions are made from it.
-
-/** The commands of this version. */
-export type CommandName = "psql" | "exec" | "token" | "list" | "demo";
-
-/** How a command's words are cut: which of them belong to a wrapped tool. */
-export type Tail = "after target" | "demo" | "none";
-
-/** One command. */
-export interface CommandSpec {
-  readonly name: CommandName;
-  readonly usage: string;
-  readonly summary: string;
-  readonly tail: Tail;
-  /** Whether a TARGET may be named. */
-  readonly takesTarget: boolean;
-  readonly examples: readonly string[];
-}
+// The table of options; the cutter, cac, the help texts and the completions are made from it and from the commands' table.
+import type { CommandName } from "./command-table.ts";
 
 /** One option; with `value` it takes an argument, of which that is the name in help texts. */
 export interface OptionSpec {
@@ -35,14 +19,31 @@ export type OptionName =
   | "roleSessionName"
   | "externalId"
   | "durationSeconds"
+  | "awsTimeout"
+  | "mfaSerial"
+  | "mfaCode"
   | "host"
+  | "signHost"
   | "user"
   | "dbname"
   | "sslrootcert"
+  | "via"
+  | "partition"
+  | "tag"
   | "port";
 
 /** The options that are on or off. */
-export type FlagName = "names" | "json" | "quiet" | "verbose" | "help" | "version";
+export type FlagName =
+  | "allRegions"
+  | "write"
+  | "strictHost"
+  | "noCache"
+  | "names"
+  | "json"
+  | "quiet"
+  | "verbose"
+  | "help"
+  | "version";
 
 /** What was given of each option. */
 export type Options = Partial<Record<OptionName, string>> & Partial<Record<FlagName, boolean>>;
@@ -51,67 +52,16 @@ export type Options = Partial<Record<OptionName, string>> & Partial<Record<FlagN
 export interface Invocation {
   readonly command: CommandName | "help" | "version";
   readonly options: Options;
+  /** Every value of the options that were given, for those of which more than one counts. */
+  readonly values: Readonly<Partial<Record<OptionName, readonly string[]>>>;
   readonly target: string | undefined;
   readonly tail: readonly string[];
   readonly dashes: boolean;
 }
 
 const DATABASE: readonly CommandName[] = ["psql", "exec", "token"];
+const AWS: readonly CommandName[] = [...DATABASE, "discover"];
 const TOOL: readonly CommandName[] = ["psql", "exec"];
-
-/** Every command, in the order of the help text. */
-export const COMMANDS: readonly CommandSpec[] = [
-  {
-    name: "psql",
-    usage: "psql [options] [TARGET] [psql arguments...]",
-    summary: "open psql on a target",
-    tail: "after target",
-    takesTarget: true,
-    examples: ["rdsiam psql prod", "rdsiam psql prod -c 'select current_user'"],
-  },
-  {
-    name: "exec",
-    usage: "exec [options] [TARGET] [--] COMMAND [arguments...]",
-    summary: "run any PostgreSQL tool on a target",
-    tail: "after target",
-    takesTarget: true,
-    examples: [
-      "rdsiam exec prod pg_dump -Fc -f prod.dump",
-      "AWS_PROFILE=prod rdsiam exec -- pg_dump -s",
-    ],
-  },
-  {
-    name: "token",
-    usage: "token [options] [TARGET]",
-    summary: "print an auth token for tools that run a password command",
-    tail: "none",
-    takesTarget: true,
-    examples: [
-      "rdsiam token prod",
-      "rdsiam token --host db1.abc.eu-west-1.rds.amazonaws.com --user app_ro",
-    ],
-  },
-  {
-    name: "list",
-    usage: "list [options]",
-    summary: "list the targets in the configuration",
-    tail: "none",
-    takesTarget: false,
-    examples: ["rdsiam list", "rdsiam list --json"],
-  },
-  {
-    name: "demo",
-    usage: "demo [options] [psql arguments...] | demo -- COMMAND [arguments...]",
-    summary: "try it on a local stand-in for RDS, no AWS account needed",
-    tail: "demo",
-    takesTarget: false,
-    examples: [
-      "rdsiam demo",
-      "rdsiam demo -c 'select current_user'",
-      "rdsiam demo -- rdsiam exec prod pg_dump -s",
-    ],
-  },
-];
 
 /** Every option, in the order of the help text. */
 export const OPTIONS: readonly OptionSpec[] = [
@@ -119,7 +69,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     name: "profile",
     value: "NAME",
     summary: "AWS profile for the credentials (default: the target's own)",
-    commands: DATABASE,
+    commands: AWS,
   },
   {
     name: "region",
@@ -128,23 +78,76 @@ export const OPTIONS: readonly OptionSpec[] = [
     commands: DATABASE,
   },
   {
+    name: "region",
+    value: "REGION",
+    summary: "Region to look in; may be given more than once",
+    commands: ["discover"],
+  },
+  {
+    name: "region",
+    value: "REGION",
+    summary: "the bundle of one Region (default: all of the partition's)",
+    commands: ["ca"],
+  },
+  {
+    name: "partition",
+    value: "NAME",
+    summary: "aws, aws-us-gov or aws-cn (default: aws)",
+    commands: ["ca"],
+  },
+  { name: "allRegions", summary: "look in every Region of the account", commands: ["discover"] },
+  {
+    name: "tag",
+    value: "KEY[=VALUE]",
+    summary: "only what has this tag; may be given more than once",
+    commands: ["discover"],
+  },
+  {
+    name: "write",
+    summary: "add what is new to rdsiam's own configuration file",
+    commands: ["discover"],
+  },
+  {
     name: "roleArn",
     value: "ARN",
     summary: "role to assume on top of the profile's credentials",
-    commands: DATABASE,
+    commands: AWS,
   },
   {
     name: "roleSessionName",
     value: "NAME",
     summary: "session name for that role (default: rdsiam-<os user>)",
-    commands: DATABASE,
+    commands: AWS,
   },
-  { name: "externalId", value: "ID", summary: "external id for that role", commands: DATABASE },
+  { name: "externalId", value: "ID", summary: "external id for that role", commands: AWS },
   {
     name: "durationSeconds",
     value: "N",
     summary: "lifetime asked for that role",
-    commands: DATABASE,
+    commands: AWS,
+  },
+  {
+    name: "mfaSerial",
+    value: "ARN",
+    summary: "MFA device for that role",
+    commands: AWS,
+  },
+  {
+    name: "mfaCode",
+    value: "CODE",
+    summary: "MFA code, where no terminal can be asked for one",
+    commands: AWS,
+  },
+  {
+    name: "noCache",
+    summary: "leave the AWS CLI's credential cache alone",
+    commands: AWS,
+  },
+  {
+    name: "awsTimeout",
+    value: "SECONDS",
+    summary: "limit of each call to AWS (default: 15)",
+    commands: AWS,
   },
   {
     name: "host",
@@ -152,7 +155,18 @@ export const OPTIONS: readonly OptionSpec[] = [
     summary: "the database, instead of the target's rds_host",
     commands: DATABASE,
   },
-  { name: "user", short: "U", value: "USER", summary: "database user", commands: DATABASE },
+  {
+    name: "signHost",
+    value: "HOST[:PORT]",
+    summary: "the RDS endpoint that the host stands for",
+    commands: DATABASE,
+  },
+  {
+    name: "strictHost",
+    summary: "fail when the host leads to another database than before",
+    commands: DATABASE,
+  },
+  { name: "user", short: "U", value: "USER", summary: "database user", commands: AWS },
   { name: "dbname", short: "d", value: "DB", summary: "database name", commands: DATABASE },
   {
     name: "sslrootcert",
@@ -161,13 +175,20 @@ export const OPTIONS: readonly OptionSpec[] = [
     commands: DATABASE,
   },
   {
+    name: "via",
+    value: "WHERE",
+    summary:
+      "how to reach it: HOST:PORT of a tunnel, ssh://BASTION, ssm://INSTANCE, socks5://, http://, 'command:CMD %h %p'",
+    commands: TOOL,
+  },
+  {
     name: "port",
     value: "N",
     summary: "local port of the proxy (default: 0, any free one)",
     commands: TOOL,
   },
   { name: "names", summary: "print the names only", commands: ["list"] },
-  { name: "json", summary: "print JSON", commands: ["list", "token"] },
+  { name: "json", summary: "print JSON", commands: ["list", "token", "discover"] },
   { name: "quiet", short: "q", summary: "no line on stderr when it connects" },
   { name: "verbose", short: "v", summary: "say each step on stderr" },
   { name: "help", short: "h", summary: "show this help" },

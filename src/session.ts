@@ -1,8 +1,8 @@
 // The spine, and the only file that knows every room:
 // profile -> credentials -> endpoint -> auth token -> proxy -> child.
 import type { SecureContext } from "node:tls";
-import type { AuthTokenSource } from "./aws/auth-token.ts";
-import type { Credentials, CredentialSource } from "./aws/credentials.ts";
+import type { AuthTokenSource } from "./aws/token-cache.ts";
+import type { Credentials } from "./aws/credentials.ts";
 import { childEnvironment } from "./child/environment.ts";
 import { isPostgresqlTool } from "./child/find-tool.ts";
 import { runTool } from "./child/run.ts";
@@ -14,14 +14,17 @@ import {
 } from "./config/settings.ts";
 import { type LoadedTargets, loadTargets } from "./config/targets.ts";
 import { RdsIamError } from "./errors.ts";
+import type { Identity } from "./identity.ts";
+import type { Place } from "./locate.ts";
 import type { Log } from "./log.ts";
-import type { EndpointKind } from "./rds/endpoint.ts";
 import type { Backend } from "./proxy/backend-login.ts";
 import type { ProxyEvent } from "./proxy/connection.ts";
 import type { Proxy } from "./proxy/proxy.ts";
 import { explainRefusals } from "./refusal.ts";
 import { eventText, recordLogins } from "./report.ts";
+import type { Way } from "./way.ts";
 
+const SECRETS = ["aws_secret_access_key", "aws_session_token"];
 const LOGIN_TIMEOUT = 30_000; // ms that the server gets for each login once TLS stands; a throttled IAM check takes seconds
 
 /** What the process edge hands in. */
@@ -42,24 +45,23 @@ export interface AccessRequest {
 }
 
 /** Everything that a login needs, resolved; the two sources are called late and as often as needed. */
-export interface Access {
+export interface Access extends Place, Identity {
   readonly settings: Settings;
   readonly user: string;
   readonly dbname: string;
-  /** The canonical host, as RDS itself calls it. */
-  readonly host: string;
-  readonly kind: EndpointKind;
-  readonly region: string;
-  readonly addresses: () => Promise<
-    readonly { readonly address: string; readonly family: 4 | 6 }[]
-  >;
-  readonly credentials: CredentialSource;
   readonly authToken: AuthTokenSource;
+  /** Starts the way there; to be closed with the proxy that uses it. */
+  readonly openWay: () => Promise<Way>;
 }
 
-/** Loads the targets; warnings go to the log. */
+/** Loads the targets; warnings go to the log, and no secret of the files or the environment ever does. */
 export async function loadConfiguration(context: RunContext): Promise<LoadedTargets> {
   const loaded = await loadTargets(context);
+  const { env, log } = context;
+  for (const keys of loaded.aws.profiles.values()) {
+    for (const name of SECRETS) log.addSecret(keys[name] ?? "");
+  }
+  for (const name of SECRETS) log.addSecret(env[name.toUpperCase()] ?? "");
   for (const warning of loaded.warnings) context.log.always(`rdsiam: warning: ${warning}`);
   return loaded;
 }
@@ -69,71 +71,23 @@ export async function openAccess(context: RunContext, request: AccessRequest): P
   const loaded = await loadConfiguration(context);
   const settings = resolveSettings({ ...request, loaded, env: context.env, home: context.home });
   const user = requireUser(settings);
-  const endpoint = await locate(context, settings);
-  const { authTokenSource } = await import("./aws/auth-token.ts");
-  const credentials = await openCredentials(context, { settings, loaded, region: endpoint.region });
-  const authToken = authTokenSource({
-    host: endpoint.host,
-    port: settings.port,
-    region: endpoint.region,
-    credentials,
-  });
-  return { settings, user, dbname: settings.dbname ?? user, ...endpoint, credentials, authToken };
-}
-
-type Located = Pick<Access, "host" | "kind" | "region" | "addresses">;
-
-async function locate({ log }: RunContext, settings: Settings): Promise<Located> {
-  const { nameResolver } = await import("./rds/resolver.ts");
-  const { resolveCanonicalHost } = await import("./rds/canonical-host.ts");
-  const resolver = nameResolver(settings.dnsServers);
-  const { canonical, hops } = await resolveCanonicalHost(settings.host, {
-    resolver,
-    region: settings.region,
-  });
-  log.verbose(
-    `host: ${hops.join(" -> ")} (${canonical.kind}, ${canonical.region ?? "no Region in the name"})`,
-  );
-  const region = settings.region ?? canonical.region;
-  if (region === undefined) {
-    throw new RdsIamError(`no Region for ${canonical.host}`, {
-      code: "ERR_REGION",
-      detail: "The name does not say in which Region the database is.",
-      hint: "Add --region REGION, or set rds_region in the target's profile.",
-    });
-  }
-  if (settings.profileRegion !== undefined && settings.profileRegion !== region) {
-    log.verbose(
-      `the profile's Region is ${settings.profileRegion}, the database's ${region}: tokens are signed for the latter`,
-    );
-  }
-  return {
-    host: canonical.host,
-    kind: canonical.kind,
-    region,
-    addresses: () => resolver.addresses(canonical.host),
-  };
-}
-
-async function openCredentials(
-  context: RunContext,
-  { settings, loaded, region }: { settings: Settings; loaded: LoadedTargets; region: string },
-): Promise<CredentialSource> {
-  const { credentialSource } = await import("./aws/credentials.ts");
-  const { roleArn, externalId, roleSessionName: sessionName, durationSeconds } = settings;
-  const load = credentialSource({
-    profile: settings.profile,
-    files: loaded.aws,
-    env: context.env,
-    fallbackRegion: region,
-    role: roleArn === undefined ? undefined : { roleArn, externalId, sessionName, durationSeconds },
-  });
-  return async () => {
-    const credentials = await load();
-    for (const secret of [credentials.secretAccessKey, credentials.sessionToken])
-      if (secret) context.log.addSecret(secret);
-    return credentials;
-  };
+  const { openWay, readWay } = await import("./way.ts");
+  await readWay(context, settings);
+  const { locate } = await import("./locate.ts");
+  const { authTokenSource } = await import("./aws/token-cache.ts");
+  const { openIdentity } = await import("./identity.ts");
+  // One for the whole run, whether finding the place needs it or only the token: an MFA code is asked for once.
+  let opened: Promise<Identity> | undefined;
+  const identityFor = (region: string): Promise<Identity> =>
+    (opened ??= openIdentity(context, { settings, loaded, region }));
+  const credentials = async (region: string) => (await identityFor(region)).credentials;
+  const place = await locate(context, { settings, loaded, credentials });
+  const identity = await identityFor(place.region);
+  const { host, port, region } = place;
+  const authToken = authTokenSource({ host, port, region, credentials: identity.credentials });
+  const dbname = settings.dbname ?? user;
+  const access = { settings, user, dbname, ...place, ...identity, authToken };
+  return { ...access, openWay: () => openWay(context, { ...access, loaded }) };
 }
 
 /** Runs a tool on a target through the proxy; resolves with rdsiam's exit status. */
@@ -143,9 +97,10 @@ export async function runOnTarget(
   tool: { readonly file: string; readonly args: readonly string[]; readonly localPort: number },
 ): Promise<number> {
   const access = await openAccess(context, request);
-  const { settings, user, dbname, host } = access;
+  const { settings, user, dbname, host, port } = access;
   // Before the tool has the terminal, so that a failure is told here.
   const identity = await access.credentials();
+  access.giveTerminalAway();
   context.log.verbose(`credentials: ${identity.source}${untilText(identity)}`);
   const logins = recordLogins();
   await using proxy = await openProxy(context, access, {
@@ -154,22 +109,11 @@ export async function runOnTarget(
   });
   context.log.addSecret(proxy.secret);
   context.log.notice(
-    `${settings.target}: ${user} on ${host}:${settings.port}/${dbname}, ${identity.source}`,
+    `${settings.target}: ${user} on ${host}:${port}/${dbname}, ${identity.source}`,
   );
   const ended = new AbortController();
   void proxy.failed.then((error) => ended.abort(error));
-  const env = childEnvironment({
-    env: context.env,
-    host: proxy.host,
-    port: proxy.port,
-    user,
-    dbname,
-    password: proxy.secret,
-    target: settings.target,
-    // With the port where it is not the usual one: a nested rdsiam takes RDSIAM_HOST for its --host.
-    rdsHost: settings.port === 5432 ? host : `${host}:${settings.port}`,
-    applicationName: settings.applicationName,
-  });
+  const env = toolEnvironment(context, access, proxy);
   const { exitStatus } = await runTool({
     file: tool.file,
     args: tool.args,
@@ -180,6 +124,26 @@ export async function runOnTarget(
   const swallowed = exitStatus !== 0 && !isPostgresqlTool(tool.file) ? logins.refusalLines() : [];
   for (const line of swallowed) context.log.always(line);
   return exitStatus;
+}
+
+function toolEnvironment(
+  context: RunContext,
+  access: Access,
+  proxy: Proxy,
+): Record<string, string> {
+  const { settings } = access;
+  return childEnvironment({
+    env: context.env,
+    host: proxy.host,
+    port: proxy.port,
+    user: access.user,
+    dbname: access.dbname,
+    password: proxy.secret,
+    target: settings.target,
+    // With the port where it is not the usual one: a nested rdsiam takes RDSIAM_HOST for its --host.
+    rdsHost: settings.port === 5432 ? access.dialHost : `${access.dialHost}:${settings.port}`,
+    applicationName: settings.applicationName,
+  });
 }
 
 function untilText(credentials: Credentials): string {
@@ -203,30 +167,46 @@ export async function openProxy(
   local: { readonly port: number; readonly onEvent?: (event: ProxyEvent) => void },
 ): Promise<Proxy> {
   const { startProxy } = await import("./proxy/proxy.ts");
-  const { settings, host, region } = access;
-  const refusals = explainRefusals({ host, port: settings.port, region });
-  return startProxy({
-    backend: await openBackend(access),
+  const { host, port, region } = access;
+  const refusals = explainRefusals({ host, port, region });
+  const backend = await openBackend(context, access);
+  const way = await access.openWay();
+  const closeWay = (): PromiseLike<void> => way[Symbol.asyncDispose]();
+  const starting = startProxy({
+    backend: { ...backend, ...way.backend },
     port: local.port,
-    authToken: async (user) => {
-      const identity = await access.credentials();
-      const made = await access.authToken(user);
-      context.log.addSecret(made.token);
-      refusals.signed({ identity, token: made });
-      return { token: made.token, reused: false };
+    authToken: async (user, { renew }) => {
+      const made = await access.authToken(user, { renew });
+      refusals.signed({ identity: made.identity, token: made });
+      return { token: made.token, reused: made.reused };
     },
     explain: (user, fields) => refusals.explain(user, fields),
     onEvent: (event) => {
       context.log.verbose(eventText(event));
+      if (event.kind === "login") access.remember();
       local.onEvent?.(event);
     },
   });
+  const proxy = await starting.catch(async (error: unknown) => {
+    await closeWay();
+    throw error;
+  });
+  const close = async (): Promise<void> => {
+    await proxy[Symbol.asyncDispose]();
+    await closeWay();
+  };
+  const { failed, secret } = proxy;
+  return { host: proxy.host, port: proxy.port, secret, failed, [Symbol.asyncDispose]: close };
 }
 
-async function openBackend({ settings, host, kind, region, addresses }: Access): Promise<Backend> {
+async function openBackend({ env, home }: RunContext, access: Access): Promise<Backend> {
+  const { settings, host, kind, region, addresses } = access;
   const { backendSecureContext } = await import("./proxy/backend-tls.ts");
   const { trustedCertificates } = await import("./rds/certificates.ts");
-  const trust = await trustedCertificates({ sslrootcert: settings.sslrootcert, kind, region });
+  const { caDirectory } = await import("./rds/ca-store.ts");
+  const storeDirectory = caDirectory(env, home);
+  const { sslrootcert } = settings;
+  const trust = await trustedCertificates({ sslrootcert, kind, region, storeDirectory });
   let secureContext: SecureContext | undefined;
   return {
     host,

@@ -92,6 +92,7 @@ const CASES: readonly Case[] = [
     allows(`src/${room}/one.ts`, "node:fs/promises"),
   ]),
   imports("src/aws/one.ts", "pg"),
+  allows("src/aws/one.ts", "https-proxy-agent"),
   imports("src/child/one.ts", "fastest-levenshtein"),
   imports("src/rds/one.ts", "@aws-sdk/client-sts"),
   imports("src/demo/one.ts", "../config/two.ts"),

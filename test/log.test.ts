@@ -27,6 +27,7 @@ test("redact() strikes out what looks like a secret of AWS's though nobody named
   const token =
     "db:5432/?Action=connect&X-Amz-Credential=AKIA/x&X-Amz-Security-Token=abc%2F&X-Amz-Signature=0123abcd";
   assert.doesNotMatch(redact(token), /AKIA|abc|0123/);
+  assert.doesNotMatch(redact(encodeURIComponent(token)), /AKIA|abc|0123/);
   assert.doesNotMatch(redact("aws_secret_access_key = wJalrXUtn"), /wJalr/);
   assert.doesNotMatch(redact('"SecretAccessKey": "wJalrXUtn"'), /wJalr/);
   assert.doesNotMatch(redact('"SessionToken":"FwoGZX"'), /FwoG/);

@@ -1,9 +1,10 @@
-// One AssumeRole call to STS: for a profile's own role_arn (the SDK's fromIni calls it) and for rds_role_arn.
+// One AssumeRole call to STS: for a profile's own role_arn and for rds_role_arn.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 
 import { RdsIamError } from "../errors.ts";
 import { identityError } from "./errors.ts";
-import { AWS_TIME_LIMITS, sdkClientOptions } from "./sdk.ts";
+import { stsEndpointOptions } from "./endpoints.ts";
+import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 
 /** Temporary or long-term AWS credentials, in the SDK's own words. */
 export interface AwsKeys {
@@ -13,9 +14,17 @@ export interface AwsKeys {
   readonly expiration?: Date | undefined;
 }
 
+/** What STS gives for a role. */
+export interface AssumedRole extends AwsKeys {
+  readonly sessionToken: string;
+  readonly expiration: Date;
+  /** The role session's own ARN and id, where they are known. */
+  readonly user?: { readonly arn: string | undefined; readonly id: string | undefined } | undefined;
+}
+
 /** The parameters of AssumeRole, in STS's own words. */
 export interface AssumeRoleParameters {
-  readonly RoleArn: string | undefined;
+  readonly RoleArn: string;
   readonly RoleSessionName: string | undefined;
   readonly ExternalId?: string | undefined;
   readonly DurationSeconds?: number | undefined;
@@ -24,10 +33,7 @@ export interface AssumeRoleParameters {
 }
 
 /** Where STS is called. */
-export interface StsPlace {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** The profile's region, if it has one. */
-  readonly profileRegion: string | undefined;
+export interface StsPlace extends AwsCalls {
   /** A Region of the partition that the database is in, for when nothing else says one. */
   readonly fallbackRegion: string | undefined;
   /** For messages. */
@@ -42,37 +48,43 @@ const PARTITION_REGION: Readonly<Record<string, string>> = {
   "aws-eusc": "eusc-de-east-1",
 };
 
+const PARTITION_PREFIXES: readonly (readonly [string, string])[] = [
+  ["aws-cn", "cn-"],
+  ["aws-us-gov", "us-gov-"],
+  ["aws-eusc", "eusc-"],
+  ["aws-iso", "us-iso-"],
+  ["aws-iso-b", "us-isob-"],
+];
+
 /** Assumes a role with the given credentials; every failure is an RdsIamError. */
 export async function assumeRole(
   source: AwsKeys,
   parameters: AssumeRoleParameters,
   place: StsPlace,
-): Promise<AwsKeys> {
-  const roleArn = parameters.RoleArn ?? "";
-  const endpoint = stsEndpoint(place.env);
+): Promise<AssumedRole> {
+  const roleArn = parameters.RoleArn;
   const region = stsRegion(roleArn, place);
+  const where = stsEndpointOptions(place);
   const { STSClient, AssumeRoleCommand } = await import("@aws-sdk/client-sts");
   const client = new STSClient({
-    ...sdkClientOptions(),
+    ...(await sdkClientOptions(place)),
+    ...where,
     region,
     credentials: signingKeys(source),
-    ...(endpoint === undefined ? {} : { endpoint }),
   });
   try {
     const command = new AssumeRoleCommand({
       ...parameters,
-      RoleArn: roleArn,
       RoleSessionName: parameters.RoleSessionName,
     });
-    const answer = await client.send(command, {
-      abortSignal: AbortSignal.timeout(AWS_TIME_LIMITS.whole),
-    });
-    return readAnswer(answer.Credentials);
+    return readAnswer(await client.send(command));
   } catch (error) {
     throw identityError(error, {
       profile: place.profile,
       roleArn,
-      endpoint: endpoint ?? `STS in ${region}`,
+      externalId: parameters.ExternalId,
+      mfaSerial: parameters.SerialNumber,
+      endpoint: where.endpoint ?? `STS in ${region}`,
       secrets: [source.secretAccessKey, source.sessionToken, parameters.TokenCode],
     });
   } finally {
@@ -85,24 +97,24 @@ export function roleSessionName(osUser: string): string {
   return `rdsiam-${osUser.replaceAll(/[^\w+=,.@-]/g, "-")}`.slice(0, 64).replace(/-$/, "");
 }
 
-/** AWS_ENDPOINT_URL_STS, else AWS_ENDPOINT_URL, unless AWS_IGNORE_CONFIGURED_ENDPOINT_URLS says no. */
-export function stsEndpoint(env: Readonly<Record<string, string | undefined>>): string | undefined {
-  if (env["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] === "true") {
-    return undefined;
-  }
-  return env["AWS_ENDPOINT_URL_STS"] || env["AWS_ENDPOINT_URL"] || undefined;
-}
-
-/** The Region to call STS in; a guess stays in the partition that the role's ARN names. */
+/** The Region to call STS in: the environment's, the profile's, the database's; never one of another partition. */
 export function stsRegion(roleArn: string, place: StsPlace): string {
-  const told =
-    place.profileRegion ??
-    (place.env["AWS_REGION"] || place.env["AWS_DEFAULT_REGION"] || undefined);
-  const partition = /^arn:([\w-]+):/.exec(roleArn)?.[1] ?? "aws";
+  const { env, fallbackRegion, profileKeys = {} } = place;
+  const named = /^arn:([\w-]+):/.exec(roleArn)?.[1];
+  const partition = named ?? "aws";
+  const isUsable = (region: string | undefined): boolean =>
+    Boolean(region) && (named === undefined || !isElsewhere(region ?? "", named));
+  // As in the AWS CLI the environment wins over the profile.
+  const told = [
+    env["AWS_REGION"],
+    env["AWS_DEFAULT_REGION"],
+    profileKeys["region"],
+    fallbackRegion,
+  ];
   const guessed = Object.hasOwn(PARTITION_REGION, partition)
     ? PARTITION_REGION[partition]
     : undefined;
-  const region = told ?? place.fallbackRegion ?? guessed;
+  const region = told.find(isUsable) ?? guessed;
   if (region === undefined) {
     throw new RdsIamError(`no Region to call STS in for ${roleArn}`, {
       code: "ERR_REGION",
@@ -113,21 +125,40 @@ export function stsRegion(roleArn: string, place: StsPlace): string {
   return region;
 }
 
+// A Region whose name shows that it is in another partition than the given one, as far as that one is known.
+function isElsewhere(region: string, partition: string): boolean {
+  const own = PARTITION_PREFIXES.find(([, prefix]) => region.startsWith(prefix))?.[0] ?? "aws";
+  return Object.hasOwn(PARTITION_REGION, partition) && own !== partition;
+}
+
 function signingKeys(source: AwsKeys) {
   const keys = { accessKeyId: source.accessKeyId, secretAccessKey: source.secretAccessKey };
   return source.sessionToken ? { ...keys, sessionToken: source.sessionToken } : keys;
 }
 
-interface StsCredentials {
-  readonly AccessKeyId?: string | undefined;
-  readonly SecretAccessKey?: string | undefined;
-  readonly SessionToken?: string | undefined;
-  readonly Expiration?: Date | undefined;
+interface StsAnswer {
+  readonly Credentials?:
+    | {
+        readonly AccessKeyId?: string | undefined;
+        readonly SecretAccessKey?: string | undefined;
+        readonly SessionToken?: string | undefined;
+        readonly Expiration?: Date | undefined;
+      }
+    | undefined;
+  readonly AssumedRoleUser?:
+    | { readonly Arn?: string | undefined; readonly AssumedRoleId?: string | undefined }
+    | undefined;
 }
 
-function readAnswer(answer: StsCredentials | undefined): AwsKeys {
-  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer ?? {};
-  if (!AccessKeyId || !SecretAccessKey || !SessionToken) {
+function readAnswer({ Credentials, AssumedRoleUser }: StsAnswer): AssumedRole {
+  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = Credentials ?? {};
+  if (
+    !AccessKeyId ||
+    !SecretAccessKey ||
+    !SessionToken ||
+    Expiration === undefined ||
+    Number.isNaN(Expiration.getTime())
+  ) {
     throw new Error("Invalid response from STS");
   }
   return {
@@ -135,5 +166,6 @@ function readAnswer(answer: StsCredentials | undefined): AwsKeys {
     secretAccessKey: SecretAccessKey,
     sessionToken: SessionToken,
     expiration: Expiration,
+    user: { arn: AssumedRoleUser?.Arn, id: AssumedRoleUser?.AssumedRoleId },
   };
 }

@@ -17,30 +17,34 @@ export interface AuthToken {
   readonly port: number;
   readonly region: string;
   readonly user: string;
+  /** Whose credentials signed it. */
+  readonly identity: { readonly source: string; readonly expiration: Date | undefined };
 }
 
-/** Makes an auth token for a database user. */
-export type AuthTokenSource = (user: string) => Promise<AuthToken>;
+/** Credentials to sign with, and where they are from. */
+export interface SigningIdentity {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+  readonly expiration?: Date | undefined;
+  readonly source: string;
+}
 
-/** What auth tokens are signed for, and with. */
-export interface AuthTokenOptions {
+/** Signs an auth token for a database user. */
+export type AuthTokenSigner = (user: string, identity: SigningIdentity) => Promise<AuthToken>;
+
+/** What auth tokens are signed for. */
+export interface AuthTokenTarget {
   /** The canonical host, as RDS itself names it. */
   readonly host: string;
   /** The database's own port, not a tunnel's. */
   readonly port: number;
   readonly region: string;
-  readonly credentials: () => Promise<{
-    readonly accessKeyId: string;
-    readonly secretAccessKey: string;
-    readonly sessionToken?: string | undefined;
-    readonly expiration?: Date | undefined;
-    readonly source: string;
-  }>;
   readonly now?: (() => number) | undefined;
 }
 
 /** Makes the function that signs auth tokens for one database; what it cannot sign for is an error at once. */
-export function authTokenSource(options: AuthTokenOptions): AuthTokenSource {
+export function authTokenSigner(options: AuthTokenTarget): AuthTokenSigner {
   const host = options.host.toLowerCase().replace(/\.$/, "");
   const { port, region } = options;
   if (!/^[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?$/.test(host)) {
@@ -57,10 +61,14 @@ export function authTokenSource(options: AuthTokenOptions): AuthTokenSource {
       hint: "Add --region REGION.",
     });
   }
-  return (user) => signToken({ ...options, host }, user);
+  return (user, identity) => signToken({ ...options, host }, user, identity);
 }
 
-async function signToken(options: AuthTokenOptions, user: string): Promise<AuthToken> {
+async function signToken(
+  options: AuthTokenTarget,
+  user: string,
+  identity: SigningIdentity,
+): Promise<AuthToken> {
   const { host, port, region } = options;
   if (typeof user !== "string" || user === "" || user.includes("\0")) {
     throw new RdsIamError(`no database user to sign an auth token for on ${host}`, {
@@ -68,8 +76,11 @@ async function signToken(options: AuthTokenOptions, user: string): Promise<AuthT
       hint: "Add -U USER, or set rds_user in the target's profile.",
     });
   }
+  // Loading it may take a moment: the clock is read after that.
+  const { Signer } = await import("@aws-sdk/rds-signer");
   const now = (options.now ?? Date.now)();
-  const { source, expiration, ...keys } = await options.credentials();
+  const { source, expiration, accessKeyId, secretAccessKey, sessionToken } = identity;
+  const keys = { accessKeyId, secretAccessKey };
   if (expiration !== undefined && expiration.getTime() <= now) {
     throw new RdsIamError(`the credentials of ${source} have expired`, {
       code: "ERR_CREDENTIALS",
@@ -77,21 +88,15 @@ async function signToken(options: AuthTokenOptions, user: string): Promise<AuthT
       hint: "Get new credentials (aws sso login, or whatever made them), then try again.",
     });
   }
-  const { Signer } = await import("@aws-sdk/rds-signer");
-  const credentials = { accessKeyId: keys.accessKeyId, secretAccessKey: keys.secretAccessKey };
   const signer = new Signer({
     hostname: host,
     port,
     region,
     username: user,
-    credentials: keys.sessionToken
-      ? { ...credentials, sessionToken: keys.sessionToken }
-      : credentials,
+    credentials: sessionToken ? { ...keys, sessionToken } : keys,
   });
   const token = await signer.getAuthToken();
-  const end = Math.min(
-    now + TOKEN_SECONDS * 1_000,
-    expiration?.getTime() ?? Number.POSITIVE_INFINITY,
-  );
-  return { token, expiresAt: new Date(end), host, port, region, user };
+  const end = Math.min(now + TOKEN_SECONDS * 1_000, expiration?.getTime() ?? Infinity);
+  const expiresAt = new Date(end);
+  return { token, expiresAt, host, port, region, user, identity: { source, expiration } };
 }

@@ -1,21 +1,25 @@
 // Gets AWS credentials: from the profile that is meant, else from the environment and the SDK's default chain, and on
 // top of either the one role of rds_role_arn. The function that is made here is called late and again and again.
-// fromIni comes before the default chain because the chain hides why a profile failed.
+// The profile comes before the default chain because the chain hides why a profile failed.
 // https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 
 import { userInfo } from "node:os";
-import { RdsIamError } from "../errors.ts";
+import { type AwsKeys, roleSessionName, stsRegion } from "./assume-role.ts";
+import { openCliCache } from "./cli-cache.ts";
+import { environmentKeys, hasEnvironmentKeys } from "./environment-keys.ts";
+import { identityError } from "./errors.ts";
+import { hasIdentity } from "./profile-check.ts";
 import {
-  assumeRole,
-  type AwsKeys,
-  roleSessionName,
-  stsRegion,
-  type StsPlace,
-} from "./assume-role.ts";
-import { identityError, mfaNeeded } from "./errors.ts";
-import { checkProfile, hasIdentity, profileChain, type ProfileFiles } from "./profile-check.ts";
-import { type IdentityContext } from "./sdk-error.ts";
+  awsCalls,
+  METADATA_OPTIONS,
+  profileCredentials,
+  type ProfileContext,
+  stsPlace,
+} from "./profile-credentials.ts";
+import type { ProfileFiles } from "./profile-files.ts";
+import { type AskMfaCode, roleCredentials } from "./role-credentials.ts";
 import { sdkClientOptions } from "./sdk.ts";
+import { hasWebIdentity, webIdentityCredentials } from "./web-identity.ts";
 
 /** AWS credentials and where they are from. */
 export interface Credentials extends AwsKeys {
@@ -32,6 +36,7 @@ export interface RoleOptions {
   readonly externalId?: string | undefined;
   readonly sessionName?: string | undefined;
   readonly durationSeconds?: number | undefined;
+  readonly mfaSerial?: string | undefined;
 }
 
 /** Who to be in AWS. */
@@ -39,12 +44,22 @@ export interface CredentialOptions {
   /** The AWS profile that is meant; undefined for the environment and the default chain. */
   readonly profile: string | undefined;
   readonly files: ProfileFiles;
+  /** Reads the files anew, for every fetch but the first. */
+  readonly reloadFiles?: (() => Promise<ProfileFiles>) | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** A Region of the database's partition, for STS calls when neither profile nor environment has one. */
   readonly fallbackRegion?: string | undefined;
   readonly role?: RoleOptions | undefined;
   /** Asks a person for the code of an MFA device; absent where nobody can be asked. */
-  readonly askMfaCode?: ((serial: string) => Promise<string>) | undefined;
+  readonly askMfaCode?: AskMfaCode | undefined;
+  /** The directory of the AWS CLI's credential cache; absent where nothing may be cached. */
+  readonly cacheDirectory?: string | undefined;
+  /** Hears of each step, for --verbose. */
+  readonly note?: ((line: string) => void) | undefined;
+  /** The profile whose region, ca_bundle and endpoints count; the one that is meant when absent. */
+  readonly configProfile?: string | undefined;
+  /** Seconds for one AWS call. */
+  readonly awsTimeout?: number | undefined;
   readonly osUser?: string | undefined;
   readonly now?: (() => number) | undefined;
 }
@@ -52,140 +67,141 @@ export interface CredentialOptions {
 // Credentials with less left than this are fetched again before they are used.
 const REFRESH_MS = 120_000;
 
+// Keys in a file have no end that one could see: other tools put new ones there before the old ones die.
+const FILE_MS = 60_000;
+
+interface Loaded extends Credentials {
+  readonly fromFile?: boolean;
+}
+
 /** Makes the function that gets credentials: cached until two minutes before their end, one fetch at a time. */
 export function credentialSource(options: CredentialOptions): CredentialSource {
   const now = options.now ?? Date.now;
-  let cached: Credentials | undefined;
+  let held: { readonly credentials: Loaded; readonly since: number } | undefined;
   let pending: Promise<Credentials> | undefined;
-  return async () => {
-    if (
-      cached !== undefined &&
-      (cached.expiration?.getTime() ?? Number.POSITIVE_INFINITY) - now() > REFRESH_MS
-    ) {
-      return cached;
+  let { files } = options;
+  let isFirst = true;
+  const isGood = (): boolean => {
+    const { credentials, since = 0 } = held ?? {};
+    const end = credentials?.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
+    const isOld = credentials?.fromFile === true && now() - since > FILE_MS;
+    return credentials !== undefined && !isOld && end - now() > REFRESH_MS;
+  };
+  const load = async (): Promise<Credentials> => {
+    if (!isFirst && options.reloadFiles !== undefined) {
+      files = await options.reloadFiles();
     }
-    pending ??= loadCredentials(options).finally(() => {
+    isFirst = false;
+    const credentials = await loadCredentials(options, contextOf({ ...options, files }, now));
+    held = { credentials, since: now() };
+    return publicPart(credentials);
+  };
+  return async () => {
+    if (held !== undefined && isGood()) {
+      return publicPart(held.credentials);
+    }
+    pending ??= load().finally(() => {
       pending = undefined;
     });
-    cached = await pending;
-    return cached;
+    return pending;
   };
 }
 
-async function loadCredentials(options: CredentialOptions): Promise<Credentials> {
-  const base = await loadBase(options);
-  const { role } = options;
+function publicPart(loaded: Loaded): Credentials {
+  const { accessKeyId, secretAccessKey, sessionToken, expiration, source } = loaded;
+  return { accessKeyId, secretAccessKey, sessionToken, expiration, source };
+}
+
+function contextOf(options: CredentialOptions, now: () => number): ProfileContext {
+  const { cacheDirectory, note = () => {} } = options;
+  return {
+    files: options.files,
+    env: options.env,
+    fallbackRegion: options.fallbackRegion,
+    defaultSessionName: roleSessionName(options.osUser ?? osUserName()),
+    askMfaCode: options.askMfaCode,
+    cache: cacheDirectory === undefined ? undefined : openCliCache(cacheDirectory, now),
+    note,
+    configProfile: options.configProfile,
+    awsTimeout: options.awsTimeout,
+  };
+}
+
+async function loadCredentials(
+  { role, profile }: CredentialOptions,
+  context: ProfileContext,
+): Promise<Loaded> {
   if (role === undefined) {
-    return base;
+    return loadBase(profile, context);
   }
-  const keys = await assumeRole(
-    base,
+  let base: string | undefined;
+  const {
+    cached,
+    user: _,
+    ...keys
+  } = await roleCredentials(
     {
-      RoleArn: role.roleArn,
-      RoleSessionName: role.sessionName ?? defaultSessionName(options),
-      ...(role.externalId === undefined ? {} : { ExternalId: role.externalId }),
-      ...(role.durationSeconds === undefined ? {} : { DurationSeconds: role.durationSeconds }),
+      ...role,
+      sessionName: role.sessionName,
+      externalId: role.externalId,
+      durationSeconds: role.durationSeconds,
+      mfaSerial: role.mfaSerial,
+      defaultSessionName: context.defaultSessionName,
     },
-    stsPlace(options, options.profile),
+    async () => {
+      const { source, ...found } = await loadBase(profile, context);
+      base = source;
+      return found;
+    },
+    { ...context, place: stsPlace(profile, context) },
   );
-  return { ...keys, source: `${role.roleArn} assumed with ${base.source}` };
+  const how = cached ? CACHED : ` assumed with ${base}`;
+  return { ...keys, source: `${role.roleArn}${how}` };
 }
 
-function loadBase(options: CredentialOptions): Promise<Credentials> {
-  if (options.profile !== undefined) {
-    return loadProfile(options.profile, options);
-  }
-  const accessKeyId = options.env["AWS_ACCESS_KEY_ID"];
-  const secretAccessKey = options.env["AWS_SECRET_ACCESS_KEY"];
-  if (accessKeyId && secretAccessKey) {
-    const sessionToken = options.env["AWS_SESSION_TOKEN"] || undefined;
-    const expiration = expirationOf(options.env["AWS_CREDENTIAL_EXPIRATION"]);
+const CACHED = " (from the AWS CLI's cache)";
+
+async function loadBase(profile: string | undefined, context: ProfileContext): Promise<Loaded> {
+  const name = profile ?? (hasDefaultProfile(context.files) ? "default" : undefined);
+  if (profile === undefined && hasEnvironmentKeys(context.env)) {
     const source = "AWS_ACCESS_KEY_ID in the environment";
-    return Promise.resolve({ accessKeyId, secretAccessKey, sessionToken, expiration, source });
+    return { ...environmentKeys(context.env), source };
   }
-  if (accessKeyId || secretAccessKey) {
-    const missing = accessKeyId ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID";
-    throw new RdsIamError(`${missing} is not set`, {
-      code: "ERR_CREDENTIALS",
-      detail: "The environment has one half of an access key.",
-      hint: `Set ${missing}, or unset the other half.`,
-    });
+  if (profile === undefined && hasWebIdentity(context)) {
+    return webIdentityCredentials(context);
   }
-  return hasDefaultProfile(options.files) ? loadProfile("default", options) : loadChain(options);
+  if (name === undefined) {
+    return loadChain(context);
+  }
+  const found = await profileCredentials(name, context);
+  const { accessKeyId, secretAccessKey, sessionToken, expiration, cached, fromFile } = found;
+  const source = `profile "${name}" in ${context.files.paths.configFilepath}${cached ? CACHED : ""}`;
+  return { accessKeyId, secretAccessKey, sessionToken, expiration, source, fromFile };
 }
 
-async function loadProfile(profile: string, options: CredentialOptions): Promise<Credentials> {
-  checkProfile(profile, options.files);
-  const client = sdkClientOptions();
-  const context = profileContext(profile, options);
-  const { fromIni } = await import("@aws-sdk/credential-providers");
-  const provider = fromIni({
-    profile,
-    ...options.files.paths,
-    // A profile that was logged in since the last call is read anew.
-    ignoreCache: true,
-    logger: client.logger,
-    // No region here: it would win over sso_region. The web identity call takes it from parentClientConfig.
-    clientConfig: client,
-    parentClientConfig: {
-      ...client,
-      region: async () => stsRegion(roleOf(profile, options), stsPlace(options, profile)),
-    },
-    roleAssumer: async (source, parameters) => {
-      const name = parameters.RoleSessionName;
-      const isMadeUp = name === undefined || /^aws-sdk-js-\d+$/.test(name);
-      const RoleSessionName = isMadeUp ? defaultSessionName(options) : name;
-      return assumeRole(
-        source,
-        { ...parameters, RoleSessionName },
-        stsPlace(options, profile),
-      ) as Promise<typeof source>;
-    },
-    mfaCodeProvider: async (serial) => {
-      if (options.askMfaCode === undefined) {
-        throw mfaNeeded(profile);
-      }
-      return options.askMfaCode(serial);
-    },
-  });
-  try {
-    const { accessKeyId, secretAccessKey, sessionToken, expiration } = await provider();
-    const source = `profile "${profile}" in ${options.files.paths.configFilepath}`;
-    return { accessKeyId, secretAccessKey, sessionToken, expiration, source };
-  } catch (error) {
-    throw identityError(error, context);
-  }
-}
-
-async function loadChain(options: CredentialOptions): Promise<Credentials> {
-  const client = sdkClientOptions();
+async function loadChain(context: ProfileContext): Promise<Credentials> {
+  const client = await sdkClientOptions(awsCalls(undefined, context));
   const { fromNodeProviderChain } = await import("@aws-sdk/credential-providers");
   const provider = fromNodeProviderChain({
-    ...options.files.paths,
+    ...context.files.paths,
+    ...METADATA_OPTIONS,
     ignoreCache: true,
     logger: client.logger,
     clientConfig: client,
     parentClientConfig: {
       ...client,
-      region: async () => stsRegion("", stsPlace(options, undefined)),
+      region: async () =>
+        stsRegion(context.env["AWS_ROLE_ARN"] ?? "", stsPlace(undefined, context)),
     },
-    // The metadata service answers at once or is not there.
-    timeout: 1_000,
-    maxRetries: 0,
   });
   try {
     const { accessKeyId, secretAccessKey, sessionToken, expiration } = await provider();
-    return {
-      accessKeyId,
-      secretAccessKey,
-      sessionToken,
-      expiration,
-      source: "the AWS default chain",
-    };
+    const source = "the AWS default chain";
+    return { accessKeyId, secretAccessKey, sessionToken, expiration, source };
   } catch (error) {
-    throw identityError(error, {
+    throw identityError(client.requestHandler.failure ?? error, {
       profile: undefined,
-      secrets: [options.env["AWS_SECRET_ACCESS_KEY"]],
+      secrets: [context.env["AWS_CONTAINER_AUTHORIZATION_TOKEN"]],
     });
   }
 }
@@ -196,39 +212,6 @@ function hasDefaultProfile(files: ProfileFiles): boolean {
   return keys !== undefined && hasIdentity(keys);
 }
 
-function profileContext(profile: string, options: CredentialOptions): IdentityContext {
-  const { profiles } = options.files;
-  const chain = profileChain(profile, options.files);
-  const login = chain.find((name) => {
-    const keys = profiles.get(name);
-    return keys?.["sso_session"] ?? keys?.["sso_start_url"] ?? keys?.["login_session"];
-  });
-  const isLoginSession =
-    login !== undefined && profiles.get(login)?.["login_session"] !== undefined;
-  return {
-    profile,
-    loginProfile: login,
-    loginCommand: isLoginSession ? "aws login" : "aws sso login",
-    secrets: [...profiles.values()].flatMap((keys) => [
-      keys["aws_secret_access_key"],
-      keys["aws_session_token"],
-    ]),
-  };
-}
-
-function stsPlace(options: CredentialOptions, profile: string | undefined): StsPlace {
-  const profileRegion = options.files.profiles.get(profile ?? "default")?.["region"];
-  return { env: options.env, profileRegion, fallbackRegion: options.fallbackRegion, profile };
-}
-
-function roleOf(profile: string, options: CredentialOptions): string {
-  return options.files.profiles.get(profile)?.["role_arn"] ?? "";
-}
-
-function defaultSessionName(options: CredentialOptions): string {
-  return roleSessionName(options.osUser ?? osUserName());
-}
-
 // A container may run under a user id that has no name.
 function osUserName(): string {
   try {
@@ -236,9 +219,4 @@ function osUserName(): string {
   } catch {
     return "user";
   }
-}
-
-function expirationOf(value: string | undefined): Date | undefined {
-  const date = new Date(value || Number.NaN);
-  return Number.isNaN(date.getTime()) ? undefined : date;
 }

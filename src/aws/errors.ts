@@ -11,18 +11,21 @@ import {
   type Said,
   sentence,
 } from "./sdk-error.ts";
+import { clockRow, mfaRow, stsRow } from "./sts-errors.ts";
 
 type Row = (said: Said, context: IdentityContext) => RdsIamError | undefined;
 
 const ROWS: readonly Row[] = [
   mfaRow,
   loginRow,
+  ssoRow,
   stsRow,
   clockRow,
   networkRow,
   certificateRow,
   portalRow,
   processRow,
+  fileRow,
 ];
 
 /** The RdsIamError for an SDK error; one that is an RdsIamError already is returned as it is. */
@@ -48,32 +51,9 @@ export function identityError(error: unknown, context: IdentityContext): RdsIamE
   return failure(context, said, { hint: checkHint(context) });
 }
 
-function mfaRow(said: Said, context: IdentityContext): RdsIamError | undefined {
-  if (/MultiFactorAuthentication|MFA/.test(said.text) && said.name.startsWith("AccessDenied")) {
-    return failure(context, said, {
-      code: "ERR_MFA",
-      hint: "Try again with a fresh code, and check mfa_serial.",
-    });
-  }
-  if (/requires multi-factor authentication/.test(said.text)) {
-    return mfaNeeded(context.profile);
-  }
-  return undefined;
-}
-
-/** The error for a profile that needs an MFA code where none can be asked for. */
-export function mfaNeeded(profile: string | undefined): RdsIamError {
-  const whose = profile === undefined ? "the role" : `profile "${profile}"`;
-  return new RdsIamError(`${whose} needs an MFA code`, {
-    code: "ERR_MFA",
-    detail: "There is no way to ask for the code here.",
-    hint: "Get credentials with the AWS CLI first, and put them into the environment.",
-  });
-}
-
 function loginRow(said: Said, context: IdentityContext): RdsIamError | undefined {
   const isSession =
-    /SSO session|sso login|aws login|Token is expired|reauthenticate|re-authenticate/i.test(
+    /SSO session|sso login|aws login|Token is expired|re-?authenticate|Failed to load (a )?token|Token validation failed/i.test(
       said.text,
     );
   if (
@@ -89,52 +69,6 @@ function loginRow(said: Said, context: IdentityContext): RdsIamError | undefined
     code: "ERR_CREDENTIALS",
     detail: sentence(said.text),
     hint: `Run: ${context.loginCommand ?? "aws sso login"}${suffix}`,
-  });
-}
-
-function stsRow(said: Said, context: IdentityContext): RdsIamError | undefined {
-  switch (said.name.replace(/Exception$/, "")) {
-    case "AccessDenied": {
-      const hint =
-        "The role's trust policy must allow this caller (and its external id or MFA), and the caller's own policy " +
-        "sts:AssumeRole on the role. See who you are: aws sts get-caller-identity" +
-        (context.profile === undefined ? "" : ` --profile ${context.profile}`);
-      return failure(context, said, { hint });
-    }
-    case "ExpiredToken":
-    case "RequestExpired":
-      return failure(context, said, {
-        why: "the credentials have expired",
-        hint: "Get new ones, then try again.",
-      });
-    case "InvalidClientTokenId":
-    case "UnrecognizedClient":
-      return failure(context, said, {
-        why: "AWS does not know the access key",
-        hint: "The key was deleted, or belongs to another partition (China, GovCloud) than the Region.",
-      });
-    case "ValidationError":
-      return /DurationSeconds/.test(said.text)
-        ? failure(context, said, {
-            hint: "Set the duration to 3600 seconds or less for a role that a role assumes.",
-          })
-        : failure(context, said, {});
-    default:
-      return undefined;
-  }
-}
-
-function clockRow(said: Said, context: IdentityContext): RdsIamError | undefined {
-  if (!/^SignatureDoesNotMatch|^RequestTimeTooSkewed/.test(said.name)) {
-    return undefined;
-  }
-  if (/expired|not yet current|Skew/i.test(said.name + said.text)) {
-    const why = "this machine's clock and AWS's disagree";
-    return failure(context, said, { why, hint: "Set the clock: timedatectl set-ntp true" });
-  }
-  return failure(context, said, {
-    why: "the secret access key is wrong",
-    hint: checkHint(context),
   });
 }
 
@@ -159,7 +93,7 @@ function networkRow(said: Said, context: IdentityContext): RdsIamError | undefin
   return failure(context, said, {
     why,
     detail: `AWS was called, and ${known === undefined ? "it does not answer in time" : NETWORK[known]}.`,
-    hint: "Check the network, the VPN and AWS_ENDPOINT_URL.",
+    hint: context.networkHint ?? "Check the network, the VPN and AWS_ENDPOINT_URL.",
   });
 }
 
@@ -204,5 +138,27 @@ function processRow(said: Said, context: IdentityContext): RdsIamError | undefin
     code: "ERR_CREDENTIALS",
     detail: returned === undefined ? "It ended with an error." : `It ${returned}`,
     hint: `Run it by hand; see it with: aws configure get credential_process --profile ${profile}`,
+  });
+}
+
+function ssoRow(said: Said, context: IdentityContext): RdsIamError | undefined {
+  if (!/ForbiddenException|ResourceNotFoundException|No access/.test(`${said.name} ${said.text}`)) {
+    return undefined;
+  }
+  return failure(context, said, {
+    why: "SSO gives no access to that account and role",
+    hint: "Check sso_account_id and sso_role_name; see what there is with: aws sso list-accounts, or in the AWS access portal.",
+  });
+}
+
+function fileRow(said: Said, context: IdentityContext): RdsIamError | undefined {
+  const found = /^(ENOENT|EACCES|EISDIR|ENOTDIR): ([^,]+), \w+ '?([^']*)'?$/.exec(said.text);
+  if (found === null) {
+    return undefined;
+  }
+  return failure(context, said, {
+    why: `cannot read ${found[3] === "" ? "a file that it names" : found[3]}`,
+    detail: `The system says: ${found[2]}.`,
+    hint: "Correct web_identity_token_file (AWS_WEB_IDENTITY_TOKEN_FILE), or put the file there.",
   });
 }

@@ -14,8 +14,14 @@ export interface IdentityContext {
   readonly loginCommand?: string | undefined;
   /** The role of an AssumeRole call. */
   readonly roleArn?: string | undefined;
-  /** Where STS was called: a host name or URL. */
+  /** The external id that was sent. */
+  readonly externalId?: string | undefined;
+  /** The MFA device whose code was sent. */
+  readonly mfaSerial?: string | undefined;
+  /** Where STS was called: a host name or URL; or the name of another service. */
   readonly endpoint?: string | undefined;
+  /** What to do when that cannot be reached. */
+  readonly networkHint?: string | undefined;
   /** Values that must not appear in any text. */
   readonly secrets?: readonly (string | undefined)[] | undefined;
 }
@@ -25,6 +31,8 @@ export interface Said {
   readonly name: string;
   readonly text: string;
   readonly codes: readonly string[];
+  /** The time that the answer is from, by the clock of who answered. */
+  readonly date?: Date | undefined;
 }
 
 /** What a row of the table knows better than the SDK's text. */
@@ -69,10 +77,13 @@ export function innermost(error: unknown): RdsIamError | undefined {
   return undefined;
 }
 
+const LONGEST_TEXT = 600;
+
 /** Reads an SDK error, with secrets cut out of its text. */
 export function readError(error: unknown, secrets: readonly (string | undefined)[]): Said {
   const raw = error instanceof Error ? error : new Error("unknown error");
   const codes: string[] = [];
+  const date = answerDate(raw);
   const todo: unknown[] = [raw];
   for (const each of todo.values()) {
     if (!(each instanceof Error) || todo.length > 20) {
@@ -81,11 +92,19 @@ export function readError(error: unknown, secrets: readonly (string | undefined)
     codes.push(String((each as NodeJS.ErrnoException).code ?? ""));
     todo.push(each.cause, ...(each instanceof AggregateError ? each.errors : []));
   }
-  let text = String(raw.message).split(/\r?\n/)[0]?.slice(0, 600) ?? "";
+  let text = String(raw.message).split(/\r?\n/)[0] ?? "";
   for (const secret of secrets) {
     text = secret === undefined || secret.length < 4 ? text : text.replaceAll(secret, "[secret]");
   }
-  return { name: raw.name, text, codes };
+  // Cut last: half of a secret would not be found.
+  return { name: raw.name, text: text.slice(0, LONGEST_TEXT), codes, date };
+}
+
+// The SDK keeps the HTTP answer in a hidden property.
+function answerDate(error: Error): Date | undefined {
+  const { $response } = error as { $response?: { headers?: Record<string, string> } };
+  const date = new Date($response?.headers?.["date"] ?? Number.NaN);
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
 /** AWS's own text as a sentence for DETAIL. */

@@ -1,34 +1,67 @@
-// How the AWS SDK is called: limits on every request, and not a word from it on the user's stderr.
-// Its modules are imported where they are used, when they are used: `rdsiam list` and `--help` must not pay for them.
+// How the AWS SDK is called: limits on every call, the environment's proxy and CA bundle, and not a word from it on the
+// user's stderr. Its modules are imported where they are used, when they are used: `rdsiam list` must not pay for them.
 
 import process from "node:process";
+import { loadCaBundle } from "./ca-bundle.ts";
 
-/** How long one request to AWS may take, in milliseconds; `whole` covers its retries too. */
-export const AWS_TIME_LIMITS = { connect: 5_000, whole: 15_000 } as const;
+/** How long one call to AWS may take with its retries, in seconds, where the user does not say. */
+export const DEFAULT_AWS_TIMEOUT = 15;
+
+type Keys = Readonly<Record<string, string | undefined>>;
+
+/** What settles how AWS is called. */
+export interface AwsCalls {
+  readonly env: Keys;
+  /** The profile whose region, ca_bundle and endpoints count; not always the one with the credentials. */
+  readonly configProfile?: string | undefined;
+  /** Its keys. */
+  readonly profileKeys?: Keys | undefined;
+  /** The [services NAME] sections; a nested key is `sts.endpoint_url`. */
+  readonly services?: ReadonlyMap<string, Keys> | undefined;
+  /** Seconds for one call with its retries; a third of it to connect. */
+  readonly awsTimeout?: number | undefined;
+}
 
 // One retry: the SDK's three would outlast the whole limit.
 const MAX_ATTEMPTS = 2;
 
 const nothing = () => undefined;
 
-/** The client options that every SDK client gets. */
-export function sdkClientOptions() {
-  silenceSdk();
+/** The SDK's logger: it writes nothing. */
+export const SDK_LOGGER = {
+  trace: nothing,
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+};
+
+/** The client options that every SDK client gets; `requestHandler.failure` is the last network failure. */
+export async function sdkClientOptions(calls: AwsCalls) {
+  tellSdk(calls);
+  const { AwsRequestHandler } = await import("./request-handler.ts");
+  const whole = (calls.awsTimeout ?? DEFAULT_AWS_TIMEOUT) * 1_000;
   return {
     maxAttempts: MAX_ATTEMPTS,
-    logger: { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing },
-    // Without throwOnRequestTimeout the SDK only logs that the time is over, and waits on.
-    requestHandler: {
-      connectionTimeout: AWS_TIME_LIMITS.connect,
-      requestTimeout: AWS_TIME_LIMITS.whole,
-      throwOnRequestTimeout: true,
-    },
+    logger: SDK_LOGGER,
+    requestHandler: new AwsRequestHandler({
+      env: calls.env,
+      bundle: await loadCaBundle(calls.env, calls.profileKeys ?? {}),
+      limits: { connect: Math.ceil(whole / 3), whole },
+    }),
   };
 }
 
-// The SDK warns about Node 20 through process.emitWarning unless this variable of the process itself says no. Whoever
-// copies the environment for a child does it before the first call here.
-function silenceSdk(): void {
+// Two things the SDK takes from the process's own environment alone: that it must not warn about Node 20, and the profile
+// that the clients inside it (SSO, sign-in) read endpoint_url, [services] and FIPS from. Whoever copies the environment
+// for a child does it before the first call here.
+function tellSdk({ configProfile }: AwsCalls): void {
   // oxlint-disable-next-line no-restricted-properties -- written, never read: the SDK itself looks nowhere else
-  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+  const environment = process.env;
+  environment["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+  if (configProfile === undefined) {
+    delete environment["AWS_PROFILE"];
+  } else {
+    environment["AWS_PROFILE"] = configProfile;
+  }
 }

@@ -75,6 +75,8 @@ export function childEnvironment(options: ChildEnvironmentOptions): Record<strin
   environment["PGCHANNELBINDING"] = "disable";
   environment["PGREQUIREAUTH"] = "scram-sha-256";
   environment["RDSIAM_HOST"] = options.rdsHost;
+  // It worked once, and would be refused to a nested rdsiam.
+  delete environment["RDSIAM_MFA_CODE"];
   // A target that came from an outer rdsiam would name the wrong database.
   delete environment["RDSIAM_TARGET"];
   if (options.target !== undefined) environment["RDSIAM_TARGET"] = options.target;

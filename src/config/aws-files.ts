@@ -22,8 +22,10 @@ export type AwsProfile = Readonly<Record<string, string | undefined>>;
 export interface AwsFiles {
   readonly paths: AwsFilePaths;
   readonly profiles: ReadonlyMap<string, AwsProfile>;
-  /** Names of the [sso-session NAME] sections. */
-  readonly ssoSessions: ReadonlySet<string>;
+  /** The [sso-session NAME] sections by name. */
+  readonly ssoSessions: ReadonlyMap<string, AwsProfile>;
+  /** The [services NAME] sections by name; a nested key is `sts.endpoint_url`. */
+  readonly services: ReadonlyMap<string, AwsProfile>;
   readonly warnings: readonly string[];
 }
 
@@ -40,20 +42,21 @@ export async function loadAwsFiles(env: Environment, home: string): Promise<AwsF
     ignoreCache: true,
   });
   const profiles = new Map<string, AwsProfile>();
-  const ssoSessions = new Set<string>();
+  const ssoSessions = new Map<string, AwsProfile>();
+  const services = new Map<string, AwsProfile>();
   for (const [name, keys] of Object.entries(configFile)) {
     const other = OTHER_SECTION.exec(name);
     if (other === null) {
       profiles.set(name, keys);
-    } else if (other[1] === "sso-session" && other[2] !== undefined) {
-      ssoSessions.add(other[2]);
+    } else {
+      (other[1] === "services" ? services : ssoSessions).set(other[2] ?? "", keys);
     }
   }
   for (const [name, keys] of Object.entries(credentialsFile)) {
     // The SDK's own order (parseKnownFiles): a key of the credentials file wins.
     profiles.set(name, { ...profiles.get(name), ...keys });
   }
-  return { paths, profiles, ssoSessions, warnings };
+  return { paths, profiles, ssoSessions, services, warnings };
 }
 
 /** Says where the AWS files are: AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, else under ~/.aws. */

@@ -1,5 +1,6 @@
 // Chooses the target of a run, and the AWS profile that goes with it.
 
+import type { AwsProfile } from "./aws-files.ts";
 import { checked, givenValue, type SettingsInput } from "./given.ts";
 import { type HostPort, readHostPort } from "./target-keys.ts";
 import { findTarget, type LoadedTargets, type Target } from "./targets.ts";
@@ -23,7 +24,7 @@ export interface Choice {
   readonly target: Target | undefined;
   /** --host or its twin. */
   readonly address: HostPort | undefined;
-  /** False when nobody named the target `default`: it was only there. */
+  /** Whether the command line or RDSIAM_TARGET names it; false for the one of AWS_PROFILE and for `default`. */
   readonly named: boolean;
 }
 
@@ -46,15 +47,14 @@ export function chooseTarget(input: SettingsInput): Choice {
       named: true,
     };
   }
-  const awsProfile = env["AWS_PROFILE"] || undefined;
-  const name = awsProfile ?? "default";
+  const name = environmentProfile(env) ?? "default";
   const target = loaded.targets.get(name);
   const usable = target !== undefined && (target.host !== undefined || address !== undefined);
   const broken = target !== undefined && target.problems.length > 0;
   return {
     target: usable || broken ? findTarget(name, loaded) : undefined,
     address,
-    named: awsProfile !== undefined,
+    named: false,
   };
 }
 
@@ -80,12 +80,16 @@ function bareTarget(name: string, loaded: LoadedTargets): Target {
     externalId: undefined,
     roleSessionName: undefined,
     durationSeconds: undefined,
+    mfaSerial: undefined,
   };
   const noWay = {
     host: undefined,
     port: undefined,
+    signHost: undefined,
+    strictHost: undefined,
     connectTimeout: undefined,
     dnsServers: undefined,
+    via: undefined,
   };
   const file = loaded.aws.paths.configFilepath;
   return {
@@ -93,6 +97,8 @@ function bareTarget(name: string, loaded: LoadedTargets): Target {
     file,
     profile: name,
     applicationName: undefined,
+    awsTimeout: undefined,
+    cache: undefined,
     problems: [],
     ...nothing,
     ...noRole,
@@ -100,18 +106,60 @@ function bareTarget(name: string, loaded: LoadedTargets): Target {
   };
 }
 
-/** Takes --profile, else the target's own, else AWS_PROFILE; undefined for the environment's credentials. */
+/** The profile that AWS_DEFAULT_PROFILE or AWS_PROFILE names; in this order, as in the AWS CLI. */
+export function environmentProfile(env: SettingsInput["env"]): string | undefined {
+  return env["AWS_DEFAULT_PROFILE"] || env["AWS_PROFILE"] || undefined;
+}
+
+/**
+ * Takes --profile, else the named target's, else AWS_PROFILE where the environment has no identity of its own;
+ * undefined for the environment's credentials and what comes after them.
+ */
 export function chooseProfile(input: SettingsInput, choice: Choice): string | undefined {
   const given = givenValue(input, "profile", "profile");
   if (given !== undefined) {
     return given;
   }
-  const own = choice.target?.profile;
-  const keys = own === undefined ? undefined : input.loaded.aws.profiles.get(own);
-  const says = keys === undefined || IDENTITY_KEYS.some((key) => keys[key] !== undefined);
-  // As in the AWS CLI, [default] wins over the environment's keys only where somebody named it.
-  if (own !== undefined && says && choice.named) {
+  // A target that is named is what --profile is to the AWS CLI: nothing of the environment wins over its profile.
+  const own = choice.named ? choice.target?.profile : undefined;
+  if (own !== undefined && saysWho(own, input)) {
     return own;
   }
-  return input.env["AWS_PROFILE"] || undefined;
+  const profile = environmentProfile(input.env);
+  if (profile === undefined) {
+    return undefined;
+  }
+  // That it is not there is an error whatever else is set, as in the AWS CLI.
+  const keys = input.loaded.aws.profiles.get(profile);
+  if (keys === undefined) {
+    return profile;
+  }
+  return hasEnvironmentIdentity(input.env, keys) || !saysWho(profile, input) ? undefined : profile;
+}
+
+/** The profile whose region, ca_bundle and endpoints count, whoever the credentials are from. */
+export function chooseConfigProfile(
+  input: SettingsInput,
+  choice: Choice,
+  profile: string | undefined,
+): string | undefined {
+  const own = choice.target?.profile;
+  const isThere = own !== undefined && input.loaded.aws.profiles.has(own);
+  return profile ?? (isThere ? own : environmentProfile(input.env));
+}
+
+// A missing profile says who one wants to be: that it is missing is for the credentials to tell.
+function saysWho(profile: string, { loaded }: SettingsInput): boolean {
+  const keys = loaded.aws.profiles.get(profile);
+  return keys === undefined || IDENTITY_KEYS.some((key) => keys[key] !== undefined);
+}
+
+// The AWS CLI's order: the environment's keys, a role of the profile, the environment's web identity, all else of the
+// profile (botocore/credentials.py, create_credential_resolver). Half a key counts, so that its other half is missed.
+function hasEnvironmentIdentity(env: SettingsInput["env"], keys: AwsProfile): boolean {
+  const isRole =
+    keys["role_arn"] !== undefined &&
+    (keys["source_profile"] ?? keys["credential_source"]) !== undefined;
+  const hasWebIdentity = Boolean(env["AWS_WEB_IDENTITY_TOKEN_FILE"] && env["AWS_ROLE_ARN"]);
+  return Boolean(env["AWS_ACCESS_KEY_ID"]) || (hasWebIdentity && !isRole);
 }

@@ -13,12 +13,24 @@ export interface OptionValues {
   readonly roleSessionName?: string | undefined;
   readonly externalId?: string | undefined;
   readonly durationSeconds?: string | undefined;
+  readonly awsTimeout?: string | undefined;
+  readonly mfaSerial?: string | undefined;
+  readonly mfaCode?: string | undefined;
+  readonly noCache?: boolean | undefined;
   /** HOST or HOST:PORT. */
   readonly host?: string | undefined;
+  /** The canonical host, HOST or HOST:PORT, on the user's word. */
+  readonly signHost?: string | undefined;
+  readonly strictHost?: boolean | undefined;
   readonly user?: string | undefined;
   readonly dbname?: string | undefined;
   readonly sslrootcert?: string | undefined;
+  /** The way to a database that cannot be dialled directly. */
+  readonly via?: string | undefined;
 }
+
+/** The options that have a value. */
+export type ValueOption = Exclude<keyof OptionValues, "noCache" | "strictHost">;
 
 /** What settings are made of. */
 export interface SettingsInput {
@@ -33,7 +45,7 @@ export interface SettingsInput {
 /** An option's value, or its environment twin's; an empty or wrong one is an error by its name. */
 export function givenValue(
   input: SettingsInput,
-  option: keyof OptionValues,
+  option: ValueOption,
   key: string,
 ): string | undefined {
   const value = input.options[option];
@@ -55,12 +67,13 @@ export function checked(value: string, key: string, name: string): string {
   if (problem !== undefined) {
     throw new RdsIamError(`${name} ${problem}`, {
       code: "ERR_USAGE",
-      detail: value === "" ? undefined : `It is ${JSON.stringify(value)}.`,
+      // A way may have a password in it.
+      detail: value === "" || key === "via" ? undefined : `It is ${JSON.stringify(value)}.`,
     });
   }
   return value;
 }
 
-function optionName(option: keyof OptionValues): string {
+function optionName(option: ValueOption): string {
   return `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

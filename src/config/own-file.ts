@@ -9,6 +9,9 @@ import { parse } from "ini";
 import { RdsIamError } from "../errors.ts";
 import { type Environment, expandHome } from "./aws-files.ts";
 
+/** No key of ours is longer; the shortest secret of AWS has 40 characters. */
+export const LONGEST_KEY = 32;
+
 /** The sections of our own file, in its order, with values as strings. */
 export interface OwnFile {
   readonly path: string;
@@ -137,11 +140,10 @@ function keyName(line: string, place: string): string {
     throw lost(place, "this line has no value", "Write KEY = VALUE.");
   }
   if (!/^[A-Za-z][\w-]*$/.test(key)) {
-    throw lost(
-      place,
-      `${JSON.stringify(key)} cannot be a key`,
-      "Write KEY = VALUE, as in: host = NAME",
-    );
+    // What is longer than any key may be a secret that was pasted here.
+    const what =
+      key.length > LONGEST_KEY ? "what stands before = cannot" : `${JSON.stringify(key)} cannot`;
+    throw lost(place, `${what} be a key`, "Write KEY = VALUE, as in: host = NAME");
   }
   if (!isQuoted(value) && /^(\\.|[^\\;#])*[;#]/.test(value)) {
     const hint =

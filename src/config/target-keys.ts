@@ -14,14 +14,7 @@ export interface HostPort {
   readonly port: number | undefined;
 }
 
-const REFUSED_BY_THIS_VERSION = new Set([
-  "via",
-  "local_port",
-  "mfa_serial",
-  "sign_host",
-  "strict_host",
-  "cache",
-]);
+const REFUSED_BY_THIS_VERSION = new Set(["local_port"]);
 
 const SYNONYMS: Readonly<Record<string, string>> = {
   hostname: "host",
@@ -47,8 +40,18 @@ const CHECKS: Readonly<Record<string, ValueCheck>> = {
   role_session_name: (value) =>
     /^[\w+=,.@-]{2,64}$/.test(value) ? undefined : "must be 2 to 64 letters, digits or +=,.@-_",
   duration_seconds: integerCheck(900, 43_200),
+  mfa_serial: (value) =>
+    /^[\w+=/:,.@-]{9,256}$/.test(value)
+      ? undefined
+      : "is no MFA device (arn:aws:iam::ACCOUNT:mfa/NAME, or a serial number)",
+  cache: (value) => (/^(on|off)$/.test(value) ? undefined : "must be on or off"),
+  sign_host: (value) => hostProblem(value),
+  strict_host: (value) => (/^(yes|no)$/.test(value) ? undefined : "must be yes or no"),
   sslrootcert: unquotedCheck,
   connect_timeout: integerCheck(1, 3_600),
+  aws_timeout: integerCheck(1, 3_600),
+  // What it may say is known to the room that goes there.
+  via: (value) => (/\p{Cc}/u.test(value) ? "has a control character in it" : unquotedCheck(value)),
   application_name: unquotedCheck,
   dns_servers: (value) => dnsServersProblem(value),
 };

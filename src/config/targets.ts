@@ -5,7 +5,8 @@
 import { RdsIamError } from "../errors.ts";
 import { type AwsFiles, type Environment, loadAwsFiles } from "./aws-files.ts";
 import { nearestName } from "../nearest-name.ts";
-import { loadOwnFile, type OwnFile } from "./own-file.ts";
+import { loadOwnFile, LONGEST_KEY, type OwnFile } from "./own-file.ts";
+import type { Target } from "./target.ts";
 import {
   canonicalKey,
   isTargetKey,
@@ -16,30 +17,7 @@ import {
   valueProblem,
 } from "./target-keys.ts";
 
-/** A database as the configuration describes it; undefined stands for a key that is not there. */
-export interface Target {
-  readonly name: string;
-  /** The file that it was read from. */
-  readonly file: string;
-  /** The AWS profile for the credentials. */
-  readonly profile: string | undefined;
-  readonly host: string | undefined;
-  readonly port: number | undefined;
-  readonly user: string | undefined;
-  readonly dbname: string | undefined;
-  readonly region: string | undefined;
-  readonly roleArn: string | undefined;
-  readonly externalId: string | undefined;
-  readonly roleSessionName: string | undefined;
-  readonly durationSeconds: number | undefined;
-  readonly sslrootcert: string | undefined;
-  /** Seconds. */
-  readonly connectTimeout: number | undefined;
-  readonly applicationName: string | undefined;
-  readonly dnsServers: readonly string[] | undefined;
-  /** Whole sentences; a target with problems cannot be used. */
-  readonly problems: readonly string[];
-}
+export type { Target } from "./target.ts";
 
 /** All that the configuration says, from every file. */
 export interface LoadedTargets {
@@ -158,7 +136,9 @@ function awsDrafts(aws: AwsFiles, warnings: string[]): Draft[] {
 }
 
 function unknownKey(key: string, place: string, nearest: string | undefined): string {
-  return `unknown key ${key} in ${place}${nearest === undefined ? "" : `; did you mean ${nearest}?`}`;
+  // What is longer than any key may be a secret that was pasted here.
+  const shown = key.length > LONGEST_KEY ? `of ${key.length} characters` : key;
+  return `unknown key ${shown} in ${place}${nearest === undefined ? "" : `; did you mean ${nearest}?`}`;
 }
 
 function targetFrom(draft: Draft, home: string): Target {
@@ -179,6 +159,8 @@ function targetFrom(draft: Draft, home: string): Target {
     profile: draft.profile,
     host: address?.host,
     port: address?.port ?? port,
+    signHost: readHostPort(values.get("sign_host") ?? ""),
+    strictHost: yesOrNo(values.get("strict_host")),
     user: values.get("user"),
     dbname: values.get("dbname"),
     region: values.get("region"),
@@ -186,10 +168,14 @@ function targetFrom(draft: Draft, home: string): Target {
     externalId: values.get("external_id"),
     roleSessionName: values.get("role_session_name"),
     durationSeconds: integer(values.get("duration_seconds")),
+    mfaSerial: values.get("mfa_serial"),
+    cache: values.has("cache") ? values.get("cache") === "on" : undefined,
     sslrootcert: sslrootcert === undefined ? undefined : readFileName(sslrootcert, home),
     connectTimeout: integer(values.get("connect_timeout")),
+    awsTimeout: integer(values.get("aws_timeout")),
     applicationName: values.get("application_name"),
     dnsServers: dnsServers === undefined ? undefined : readDnsServers(dnsServers),
+    via: values.get("via"),
     problems,
   };
 }
@@ -211,6 +197,10 @@ function checkedValues(draft: Draft, problems: string[]): Map<string, string> {
     }
   }
   return values;
+}
+
+function yesOrNo(value: string | undefined): boolean | undefined {
+  return value === undefined ? undefined : value === "yes";
 }
 
 function integer(value: string | undefined): number | undefined {

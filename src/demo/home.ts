@@ -46,6 +46,9 @@ export function makeEnvironment(home: Home, stsEndpoint: string): Readonly<Recor
     AWS_SHARED_CREDENTIALS_FILE: home.credentials,
     AWS_ENDPOINT_URL_STS: stsEndpoint,
     AWS_EC2_METADATA_DISABLED: "true",
+    // A proxy of the machine's own cannot reach this STS. The lower-case name wins where both are set.
+    NO_PROXY: "127.0.0.1",
+    no_proxy: "127.0.0.1",
     RDSIAM_CONFIG_FILE: home.own,
     XDG_CONFIG_HOME: join(home.directory, ".config"),
     XDG_STATE_HOME: join(home.directory, ".local", "state"),

@@ -69,6 +69,11 @@ export class KeyStore {
     return [...this.#keys.values()];
   }
 
+  /** Every key, for a test that looks for secrets where none may be. */
+  all(): readonly AccessKey[] {
+    return [...this.#keys.values()];
+  }
+
   /** Forgets a key, as when it was deleted in IAM. */
   delete(accessKeyId: string): void {
     this.#keys.delete(accessKeyId);

@@ -48,6 +48,7 @@ export class Postgres {
   readonly pid: number;
   readonly #server: Guarded;
   #client: Promise<Client> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
   #stopped: Promise<void> | undefined;
 
   constructor(parts: {
@@ -78,9 +79,14 @@ export class Postgres {
 
   /** Runs a statement as superuser in the database postgres, on a connection that is kept. */
   async query(sql: string, values: readonly unknown[] = []): Promise<QueryResult> {
-    this.#client ??= this.#connect();
-    const client = await this.#client;
-    return await client.query(sql, [...values]);
+    // One after the other: node-postgres warns of queries that wait inside the client.
+    const asked = this.#last.then(async () => {
+      this.#client ??= this.#connect();
+      const client = await this.#client;
+      return await client.query(sql, [...values]);
+    });
+    this.#last = asked.catch(() => undefined);
+    return await asked;
   }
 
   /** Whether a user is in rds_iam, directly or through other roles. */

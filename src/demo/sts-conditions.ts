@@ -12,14 +12,25 @@ const LONGEST_SESSION = 43_200;
 /** A role that can be assumed, and on what conditions. */
 export interface Role {
   readonly externalId?: string | undefined;
-  /** The MFA device that must be used, and the code that it shows. */
-  readonly mfa?: { readonly serialNumber: string; readonly code: string } | undefined;
+  /** The MFA device that must be used. */
+  readonly mfa?: MfaDevice | undefined;
+  /** The web identity token that AssumeRoleWithWebIdentity must bring; that call is refused when absent. */
+  readonly webIdentityToken?: string | undefined;
   /** Seconds; 3600 when absent, as in IAM. */
   readonly maxSessionDuration?: number | undefined;
   /** The ARNs that the trust policy names; anyone when absent. */
   readonly trusted?: readonly string[] | undefined;
   /** The database users that the role's sessions may connect as; all when absent. */
   readonly databaseUsers?: readonly string[] | undefined;
+}
+
+/** An MFA device and its codes. */
+export interface MfaDevice {
+  readonly serialNumber: string;
+  /** A code that always works. */
+  readonly code?: string | undefined;
+  /** Codes that work once each, as real ones do: each is taken out when it is used. */
+  readonly codes?: Set<string> | undefined;
 }
 
 /** What is wrong with the form of an AssumeRole request, before any role is looked at. */
@@ -64,7 +75,8 @@ export function checkConditions(
     return denied;
   if (role.mfa === undefined) return undefined;
   if (parameters.get("SerialNumber") !== role.mfa.serialNumber) return denied;
-  if (parameters.get("TokenCode") === role.mfa.code) return undefined;
+  const code = parameters.get("TokenCode") ?? "";
+  if (code === role.mfa.code || role.mfa.codes?.delete(code)) return undefined;
   const message = "MultiFactorAuthentication failed with invalid MFA one time pass code. ";
   return makeFailure(403, "AccessDenied", message);
 }

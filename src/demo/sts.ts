@@ -16,11 +16,12 @@ import type { Role } from "./sts-conditions.ts";
 
 const HOST = "127.0.0.1";
 const LONGEST_BODY = 1_000_000;
+const SECRET_PARAMETERS = new Set(["TokenCode", "WebIdentityToken"]);
 
 /** One request that was answered. */
 export interface StsCall {
   readonly action: string;
-  /** The parameters, without the MFA code. */
+  /** The parameters, without an MFA code or a web identity token. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly caller: string | undefined;
   readonly status: number;
@@ -119,7 +120,7 @@ export class StsStandIn {
       : undefined;
     const answer =
       verdict === undefined
-        ? makeFailure(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        ? this.#performUnsigned(parameters)
         : verdict.ok
           ? this.#perform(verdict.key, parameters)
           : makeSignatureFailure(verdict.fault, {
@@ -128,7 +129,9 @@ export class StsStandIn {
             });
     this.calls.push({
       action: parameters.get("Action") ?? "",
-      parameters: Object.fromEntries([...parameters].filter(([name]) => name !== "TokenCode")),
+      parameters: Object.fromEntries(
+        [...parameters].filter(([name]) => !SECRET_PARAMETERS.has(name)),
+      ),
       caller: verdict?.ok === true ? verdict.key.arn : undefined,
       status: answer.status,
     });
@@ -145,6 +148,24 @@ export class StsStandIn {
     return makeFailure(400, "InvalidAction", `Could not find operation ${action}`);
   }
 
+  // The one call that brings its own proof instead of a signature.
+  #performUnsigned(parameters: URLSearchParams): StsAnswer {
+    const action = "AssumeRoleWithWebIdentity";
+    if (parameters.get("Action") !== action) {
+      const message = "Request is missing Authentication Token";
+      return makeFailure(403, "MissingAuthenticationToken", message);
+    }
+    const arn = parameters.get("RoleArn") ?? "";
+    const role = this.roles.get(arn);
+    const token = role?.webIdentityToken;
+    if (token === undefined || parameters.get("WebIdentityToken")?.trim() !== token) {
+      const message = "Couldn't retrieve verification key from your identity provider";
+      return makeFailure(400, "InvalidIdentityToken", message);
+    }
+    const session = parameters.get("RoleSessionName") ?? "";
+    return this.#issue(arn, { action, duration: DEFAULT_SESSION, role, session });
+  }
+
   #assumeRole(caller: AccessKey, parameters: URLSearchParams): StsAnswer {
     const arn = parameters.get("RoleArn") ?? "";
     const role = this.roles.get(arn);
@@ -156,12 +177,14 @@ export class StsStandIn {
         : checkConditions(caller, role, parameters)) ??
       checkDuration(duration, { chained: caller.sessionToken !== undefined, role });
     if (refusal !== undefined) return refusal;
-    return this.#issue(arn, { duration, role, session: parameters.get("RoleSessionName") ?? "" });
+    const session = parameters.get("RoleSessionName") ?? "";
+    return this.#issue(arn, { action: "AssumeRole", duration, role, session });
   }
 
   #issue(
     arn: string,
     wanted: {
+      readonly action: string;
       readonly duration: number;
       readonly role: Role | undefined;
       readonly session: string;
@@ -178,7 +201,7 @@ export class StsStandIn {
       databaseUsers: wanted.role?.databaseUsers,
       expiration,
     });
-    return makeResult("AssumeRole", {
+    return makeResult(wanted.action, {
       AssumedRoleUser: { AssumedRoleId: key.userId, Arn: key.arn },
       Credentials: {
         AccessKeyId: key.accessKeyId,

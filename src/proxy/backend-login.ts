@@ -20,9 +20,10 @@ import {
 } from "../protocol/startup-packet.ts";
 import { startBackendTls } from "./backend-tls.ts";
 import { deadline, unlessAborted } from "./deadline.ts";
-import { type Address, dial } from "./dial.ts";
+import { type Address, dial, type Dialled, dialled, watchBreak } from "./dial.ts";
 import { BackendRefusal } from "./failure.ts";
 import { ConnectionClosed, SocketReader } from "./socket-reader.ts";
+import { connectTimedOut, loginTimedOut, tokenTimedOut } from "./timed-out.ts";
 
 const MAX_LOGIN_BYTES = 1024 * 1024; // what a verified server may send before ReadyForQuery
 const MAX_AUTHENTICATION_LENGTH = 2_000; // fe-connect.c, PQconnectPoll: CONNECTION_AWAITING_RESPONSE
@@ -37,6 +38,10 @@ export interface Backend {
   readonly trust: string;
   /** The addresses to dial, asked anew for each login. */
   readonly addresses: (signal: AbortSignal) => Promise<readonly Address[]>;
+  /** Dials some other way than to those addresses, or to the one address that is asked for. */
+  readonly dial?: (signal: AbortSignal, only?: Address) => Promise<Dialled>;
+  /** That other way, for messages: `ssh to bastion.example.com`. */
+  readonly way?: string;
   /** Milliseconds for addresses, dialling and TLS together. */
   readonly connectTimeout: number;
   /** Milliseconds for the server's answers after that. */
@@ -47,6 +52,8 @@ export interface Backend {
 export interface BackendConnection {
   readonly socket: Socket;
   readonly address: Address;
+  /** Why the way to the backend broke, where who dialled can tell. */
+  readonly brokenBy: () => RdsIamError | undefined;
 }
 
 /** A login that the server accepted, read up to its first ReadyForQuery. */
@@ -66,34 +73,32 @@ export async function connectBackend(
   only?: Address,
 ): Promise<BackendConnection> {
   using limit = deadline(backend.connectTimeout, () => connectTimedOut(backend), signal);
-  const addresses = only === undefined ? await unlessAborted(backend.addresses(limit.signal), limit.signal) : [only];
-  const tcp = await dial({ host: backend.host, port: backend.port, addresses }, limit.signal);
+  const { socket: carrier, address } = await dialBackend(backend, limit.signal, only);
+  const brokenBy = watchBreak(carrier);
   try {
-    const address = {
-      address: tcp.remoteAddress ?? "",
-      family: tcp.remoteFamily === "IPv6" ? 6 : 4,
-    } as const;
     const identity = {
       host: backend.host,
       trust: backend.trust,
       secureContext: backend.secureContext(),
     };
-    return { socket: await startBackendTls(tcp, identity, limit.signal), address };
+    const socket = await startBackendTls(carrier, identity, limit.signal);
+    socket.once("close", () => carrier.destroy());
+    return { socket, address, brokenBy };
   } catch (error) {
-    tcp.destroy();
-    throw brokenOff(error, backend);
+    carrier.destroy();
+    throw brokenBy() ?? brokenOff(error, backend);
   }
 }
 
-function connectTimedOut(backend: Backend): RdsIamError {
-  return new RdsIamError(
-    `could not connect to ${backend.host} port ${backend.port} in ${backend.connectTimeout / 1000} s`,
-    {
-      code: "ERR_CONNECT",
-      detail: "The connection was not refused; nothing answered in time.",
-      hint: "Check the VPN, the security group and the route to the database, or raise rds_connect_timeout.",
-    },
-  );
+async function dialBackend(
+  backend: Backend,
+  signal: AbortSignal,
+  only: Address | undefined,
+): Promise<Dialled> {
+  if (backend.dial !== undefined) return backend.dial(signal, only);
+  const addresses =
+    only === undefined ? await unlessAborted(backend.addresses(signal), signal) : [only];
+  return dialled(await dial({ host: backend.host, port: backend.port, addresses }, signal));
 }
 
 /** Logs in with `message` and the token that `authToken` makes once the server asks for it. */
@@ -107,27 +112,24 @@ export async function loginToBackend(
   parent: AbortSignal,
 ): Promise<BackendSession> {
   const { backend, message, authToken } = login;
-  let signing = false;
-  const timedOut = (): RdsIamError => (signing ? tokenTimedOut(backend) : loginTimedOut(backend));
-  using limit = deadline(backend.loginTimeout, timedOut, parent);
+  using limit = deadline(backend.loginTimeout, () => loginTimedOut(backend), parent);
   const reader = new SocketReader(connection.socket, MAX_LOGIN_BYTES);
   try {
     connection.socket.write(encodeStartupMessage(message));
     const take = (): Promise<Message> =>
       reader.take((bytes) => readMessage(bytes, loginLimit), limit.signal);
-    const token = async (): Promise<string> => {
-      signing = true;
-      const made = await unlessAborted(authToken(), limit.signal);
-      signing = false;
-      return made;
-    };
+    const token = (): Promise<string> =>
+      unlessAborted(authToken(), limit.signal, () =>
+        parent.aborted ? (parent.reason as Error) : tokenTimedOut(backend),
+      );
     const user = startupParameter(message, "user")?.toString("utf8") ?? "";
     const { socket } = connection;
     const notices = await authenticate({ take, authToken: token, backend, user, socket });
     const greeting = await readGreeting(reader, limit.signal);
     const rest = reader.detach();
     return {
-      ...connection,
+      socket,
+      address: connection.address,
       cancelKey: greeting.cancelKey,
       greeting: Buffer.concat([...notices, ...greeting.messages]),
       rest,
@@ -135,30 +137,8 @@ export async function loginToBackend(
   } catch (error) {
     reader.detach();
     connection.socket.destroy();
-    throw brokenOff(error, backend);
+    throw connection.brokenBy() ?? brokenOff(error, backend);
   }
-}
-
-function loginTimedOut(backend: Backend): RdsIamError {
-  return new RdsIamError(
-    `${backend.host} did not answer the login in ${backend.loginTimeout / 1000} s`,
-    {
-      code: "ERR_CONNECT",
-      detail: "The connection and TLS stood, then the server went silent.",
-      hint: "Try again; if it stays so, look at the database's load and its log.",
-    },
-  );
-}
-
-function tokenTimedOut(backend: Backend): RdsIamError {
-  return new RdsIamError(
-    `no auth token for ${backend.host} in ${backend.loginTimeout / 1000} s`,
-    {
-      code: "ERR_CREDENTIALS",
-      detail: "The server asked for it; the credentials that sign it did not come in time.",
-      hint: "Check that AWS STS, or whatever gives the credentials, can be reached.",
-    },
-  );
 }
 
 // Message types that may come before AuthenticationOk, with the most bytes that each may have.

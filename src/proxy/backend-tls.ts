@@ -1,8 +1,8 @@
-// Turns a dialled TCP connection into TLS that is verified in full against the canonical host.
+// Turns a dialled connection into TLS that is verified in full against the canonical host.
 // Nothing here is left to a default: NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise connect to anybody.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
 import type { Buffer } from "node:buffer";
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { RdsIamError } from "../errors.ts";
 import { encodeSslRequest } from "../protocol/startup-packet.ts";
@@ -30,7 +30,7 @@ export function backendSecureContext(ca: readonly string[]): tls.SecureContext {
 
 /** Asks for TLS and verifies the answer; rejects with ERR_TLS or ERR_CERTIFICATE. */
 export async function startBackendTls(
-  socket: Socket,
+  socket: Duplex,
   identity: BackendIdentity,
   signal: AbortSignal,
 ): Promise<tls.TLSSocket> {
@@ -50,7 +50,7 @@ function unauthorized(reason: unknown): NodeJS.ErrnoException {
 }
 
 // Exactly one byte may follow an SSLRequest: more were stuffed in by somebody else (CVE-2021-23222).
-async function requestTls(socket: Socket, host: string, signal: AbortSignal): Promise<void> {
+async function requestTls(socket: Duplex, host: string, signal: AbortSignal): Promise<void> {
   const reader = new SocketReader(socket, 64 * 1024);
   try {
     socket.write(encodeSslRequest());
@@ -83,7 +83,7 @@ function refusal(answer: number, stuffed: number): string {
 }
 
 function secure(
-  socket: Socket,
+  socket: Duplex,
   identity: BackendIdentity,
   signal: AbortSignal,
 ): Promise<tls.TLSSocket> {
@@ -116,7 +116,7 @@ function secure(
   });
 }
 
-function connectTls(socket: Socket, identity: BackendIdentity): tls.TLSSocket {
+function connectTls(socket: Duplex, identity: BackendIdentity): tls.TLSSocket {
   const carrier = carrierOf(socket);
   const secured = tls.connect({
     socket: carrier.stream,

@@ -8,17 +8,14 @@ import {
   type ErrorFields,
   type FatalError,
 } from "../protocol/error-response.ts";
-import {
-  encodeCancelRequest,
-  type StartupMessage,
-  startupParameter,
-} from "../protocol/startup-packet.ts";
+import { type StartupMessage, startupParameter } from "../protocol/startup-packet.ts";
 import {
   type Backend,
   type BackendSession,
   connectBackend,
   loginToBackend,
 } from "./backend-login.ts";
+import { sendCancel } from "./cancel.ts";
 import { closesWithin, deadline } from "./deadline.ts";
 import { BackendRefusal, fatalError } from "./failure.ts";
 import {
@@ -34,7 +31,6 @@ import type { Sessions } from "./sessions.ts";
 import { ConnectionClosed, SocketReader } from "./socket-reader.ts";
 
 const MAX_UNREAD = 64 * 1024; // bytes held of a frontend that is still logging in; a StartupMessage has 10,004 at most
-const CANCEL_TIMEOUT = 5_000; // ms
 const WRONG_CANCEL_DELAY = 1_000; // ms; with 64 sockets at most, 64 guesses a second at 2^64 keys
 const FLUSH_TIMEOUT = 1_000; // ms that a refused frontend gets to read why
 
@@ -219,8 +215,7 @@ async function flush(socket: Socket, answer: Buffer): Promise<void> {
   await closesWithin(socket, FLUSH_TIMEOUT);
 }
 
-// To the very address that the session is on: a reader endpoint's name has several. A key that no session has never
-// leaves this machine. The frontend's connection stays until the server has acted, which is what libpq waits for.
+// A key that no session has never leaves this machine. The frontend's connection stays until the server has acted, which is what libpq waits for.
 async function forwardCancel(
   frontend: Frontend,
   key: CancelKey,
@@ -232,14 +227,8 @@ async function forwardCancel(
     await closesWithin(frontend.socket, WRONG_CANCEL_DELAY);
     return;
   }
-  using limit = deadline(CANCEL_TIMEOUT, () => new ConnectionClosed("the cancel took too long"));
   try {
-    const { socket } = await connectBackend(context.backend, limit.signal, session.address);
-    limit.signal.addEventListener("abort", () => socket.destroy(), { once: true });
-    socket.resume();
-    socket.end(encodeCancelRequest(key.processId, key.secretKey));
-    await closesWithin(socket, CANCEL_TIMEOUT);
-    socket.destroy();
+    await sendCancel(context.backend, session.address, key);
     context.onEvent({ kind: "cancel", found: true });
   } catch (error) {
     // A CancelRequest has no answer, not even this one.

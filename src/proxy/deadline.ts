@@ -24,10 +24,14 @@ export function deadline(ms: number, reason: () => Error, parent?: AbortSignal):
   };
 }
 
-/** The outcome of `work`, or the signal's reason as soon as that aborts; the work itself goes on unheeded. */
-export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/** The outcome of `work`, or the signal's reason (or another one) when that aborts first; the work goes on unheeded. */
+export function unlessAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  reason = (): Error => signal.reason as Error,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
+    const onAbort = (): void => reject(reason());
     if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     void work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));

@@ -1,7 +1,6 @@
 // On Deno a TLS socket ignores pause(): a slow reader of a large result drove memory to 670 MB. There this gate stands
 // between the TCP socket and the TLS layer; pausing the TLS socket closes it, and TCP's own flow control does the rest.
 import type { Buffer } from "node:buffer";
-import type { Socket } from "node:net";
 import process from "node:process";
 import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
@@ -12,18 +11,18 @@ export interface Carrier {
   readonly attach: (secured: TLSSocket) => void;
 }
 
-/** The carrier for a TCP socket: the socket itself everywhere but on Deno. */
-export function carrierOf(socket: Socket): Carrier {
+/** The carrier for a dialled connection: that itself everywhere but on Deno. */
+export function carrierOf(socket: Duplex): Carrier {
   if (!("deno" in process.versions)) return { stream: socket, attach: () => {} };
   const gate = new Gate(socket);
   return { stream: gate, attach: (secured) => gate.follow(secured) };
 }
 
 class Gate extends Duplex {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   #closed = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: Duplex) {
     super({ allowHalfOpen: true });
     this.#socket = socket;
     socket.on("data", (chunk: Buffer) => {

@@ -1,6 +1,7 @@
 // Opens a TCP connection to the first address that answers: one attempt every 250 ms, IPv6 and IPv4 in turn.
 // Written out because the runtimes' own happy eyeballs differ; https://www.rfc-editor.org/rfc/rfc8305
 import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { RdsIamError } from "../errors.ts";
 
@@ -9,7 +10,14 @@ const ATTEMPT_DELAY = 250; // ms, RFC 8305 section 5
 /** An address that a name resolved to. */
 export interface Address {
   readonly address: string;
-  readonly family: 4 | 6;
+  /** 0 for a name that is looked up where the connection comes out. */
+  readonly family: 0 | 4 | 6;
+}
+
+/** A connection to the backend on which nothing has been said yet. */
+export interface Dialled {
+  readonly socket: Duplex;
+  readonly address: Address;
 }
 
 /** Where to dial; `host` is for messages. */
@@ -42,6 +50,22 @@ export async function dial(target: DialTarget, signal: AbortSignal): Promise<Soc
   } finally {
     settled.abort();
   }
+}
+
+/** Notes an RdsIamError that a connection fails with: only whoever dialled knows why its way broke. */
+export function watchBreak(socket: Duplex): () => RdsIamError | undefined {
+  let failure: Error | undefined;
+  socket.on("error", (error) => (failure ??= error));
+  return () => {
+    const known = failure ?? socket.errored;
+    return known instanceof RdsIamError ? known : undefined;
+  };
+}
+
+/** A connected socket and the address that it is connected to. */
+export function dialled(socket: Socket): Dialled {
+  const family = socket.remoteFamily === "IPv6" ? 6 : 4;
+  return { socket, address: { address: socket.remoteAddress ?? "", family } };
 }
 
 function open(address: string, port: number, stop: AbortSignal): Promise<Socket> {
@@ -80,13 +104,21 @@ function connectError(
   failures: readonly string[],
   cause: unknown,
 ): RdsIamError {
-  const refused = failures.some((failure) => failure.endsWith("ECONNREFUSED"));
   return new RdsIamError(`could not connect to ${target.host} port ${target.port}`, {
     code: "ERR_CONNECT",
     detail: failures.length === 0 ? "The name has no address." : `Tried ${failures.join(", ")}.`,
-    hint: refused
-      ? "Check rds_port and that the database is running; nothing listens at that port."
-      : "Check the network: VPN, security group and route to the database.",
+    hint: connectHint(failures.join(" ")),
     cause,
   });
+}
+
+function connectHint(failures: string): string {
+  if (failures === "") return "Check the name; --via lets a bastion or a proxy look it up.";
+  if (failures.includes("ECONNREFUSED")) {
+    return "Check rds_port and that the database is running, or the tunnel that --host leads to: nothing listens at that port.";
+  }
+  if (/EHOSTUNREACH|ENETUNREACH/.test(failures)) {
+    return "There is no route to it from here: check the VPN, or go through a bastion or a proxy with --via.";
+  }
+  return "Check the VPN, the security group and the route to the database; a private one is reached with --via.";
 }

@@ -28,10 +28,12 @@ export function endBackendAfter(frontend: Socket, backend: Socket): void {
 // The server's answers, bytes that it takes and a tool that reads on are signs of life.
 function destroyWhenQuiet(backend: Socket, frontend: Socket): void {
   let quiet = 0;
+  let heard = false;
   let unsent = backend.writableLength;
-  backend.on("data", () => (quiet = 0));
+  backend.on("data", () => (heard = true));
   const timer = setInterval(() => {
-    const alive = backend.writableLength < unsent || frontend.writableLength > 0;
+    const alive = heard || backend.writableLength < unsent || frontend.writableLength > 0;
+    heard = false;
     unsent = backend.writableLength;
     quiet = alive ? 0 : quiet + 1;
     if (quiet >= (backend.writableFinished ? 1 : STUCK)) backend.destroy();

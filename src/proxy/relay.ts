@@ -9,7 +9,7 @@ import { countPassed } from "./garbage.ts";
 
 const MAX_UNSENT = 1024 * 1024; // bytes buffered towards a slow reader before its source is paused
 const MAX_GLIMPSED = 8 * 1024 * 1024; // bytes buffered in all; the kernel holds at most 6 MiB before a FIN (tcp_rmem)
-const GLIMPSE_INTERVAL = 1_000; // ms
+const GLIMPSE_INTERVAL = 250; // ms; one chunk each, of 64 KiB
 const KEEPALIVE_DELAY = 30_000; // ms
 
 /** The two sockets of a session with what was read from each and not passed on yet. */

@@ -1,7 +1,7 @@
 // Pulls whole packets out of a socket while a login is under way, then hands the socket back with what is left.
 // The limit bounds what a peer can make us hold before it has proven anything.
 import { Buffer } from "node:buffer";
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Decoded } from "../protocol/startup-packet.ts";
 
 /** The peer ended or broke the connection while more was expected from it. */
@@ -11,19 +11,21 @@ export class ConnectionClosed extends Error {
 
 /** Reads a socket packet by packet; owns its data, end, error and close events until detach(). */
 export class SocketReader {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #limit: number;
   #buffered: Buffer = Buffer.alloc(0);
   #failure: Error | undefined;
   readonly #waiting = new Set<() => void>();
 
-  constructor(socket: Socket, limit: number) {
+  constructor(socket: Duplex, limit: number) {
     this.#socket = socket;
     this.#limit = limit;
     socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
     socket.on("close", this.#onEnd);
     socket.on("error", this.#onError);
+    // Whoever dialled may have read from it before, and paused it.
+    socket.resume();
   }
 
   /** How many bytes have arrived and were not taken. */

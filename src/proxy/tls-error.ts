@@ -97,8 +97,19 @@ function certificateError(trust: Trust, cause: Error, failed: Verification): Rds
 }
 
 const OTHER_CA =
-  "If the issuer is a CA of RDS that rdsiam does not know yet, name its bundle with --sslrootcert FILE or rds_sslrootcert; " +
-  "if it is a company's own, have the database's host left out of TLS inspection.";
+  "If the issuer is a CA of RDS that rdsiam does not know yet, run: rdsiam ca update, or name its bundle with --sslrootcert " +
+  "FILE or rds_sslrootcert; if it is a company's own, have the database's host left out of TLS inspection.";
+
+// Only the name that the certificate gives itself: a hint, and no more trust than before.
+function hintFor(issuer: string | undefined): string {
+  const region = /^Amazon RDS ([a-z]+(?:-[a-z]+)+-\d+) /.exec(issuer ?? "")?.[1];
+  if (issuer?.startsWith("Amazon RDS ") !== true) return OTHER_CA;
+  const only = region === undefined ? "" : ` --region ${region}`;
+  return (
+    `The issuer calls itself a CA of RDS: get AWS's current bundle with: rdsiam ca update${only}. Where --sslrootcert or ` +
+    "rds_sslrootcert names a file, that file is all that counts."
+  );
+}
 
 function explain({ host }: Trust, failed: Verification): { reason: string; hint: string } {
   const { code, shown } = failed;
@@ -120,7 +131,7 @@ function explain({ host }: Trust, failed: Verification): { reason: string; hint:
       hint: "Check this machine's clock with: date -u.",
     };
   }
-  return { reason: untrusted(code, shown), hint: OTHER_CA };
+  return { reason: untrusted(code, shown), hint: hintFor(shown?.issuer) };
 }
 
 function untrusted(code: string, shown: PresentedCertificate | undefined): string {

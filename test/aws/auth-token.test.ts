@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
 import { test } from "node:test";
-import { authTokenSource } from "../../src/aws/auth-token.ts";
+import { authTokenSource } from "../../src/aws/token-cache.ts";
 import { cleanProcessEnvironment } from "./fake-sts.ts";
 
 cleanProcessEnvironment();
@@ -59,8 +59,12 @@ function signature(token: string, secret: string): string {
 
 for (const user of ["app_ro", "jane.doe+x@corp", "Ünï cödé", "a/b&c=d'(*)!~", "007"]) {
   test(`authTokenSource() signs for user ${user}`, async () => {
-    const { token, ...rest } = await make({ host: "DB.Example.com.", port: 6432 })(user);
+    const { token, identity, reused, ...rest } = await make({
+      host: "DB.Example.com.",
+      port: 6432,
+    })(user);
     const url = new URL(`https://${token}`);
+    assert.deepEqual([identity.source, reused], ["a test", false]);
     assert.ok(token.startsWith("db.example.com:6432/?"));
     assert.equal(url.searchParams.get("DBUser"), user);
     assert.equal(url.searchParams.get("X-Amz-Expires"), "900");

@@ -1,6 +1,6 @@
 // Credentials from profiles, the environment and AssumeRole, with the real SDK against a stand-in for STS.
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -22,6 +22,7 @@ import {
 cleanProcessEnvironment();
 
 const ROLE = "arn:aws:iam::123456789012:role/db-reader";
+const SERIAL = "arn:aws:iam::123456789012:mfa/jane";
 const LATER = "2099-01-01T00:00:00Z";
 const CONFIG = `[profile corp]
 aws_access_key_id = AKIACORP
@@ -39,7 +40,7 @@ role_session_name = mine
 [profile mfa]
 role_arn = ${ROLE}
 source_profile = corp
-mfa_serial = arn:aws:iam::123456789012:mfa/jane
+mfa_serial = ${SERIAL}
 [profile lost]
 role_arn = ${ROLE}
 source_profile = crop
@@ -203,6 +204,78 @@ test("credentialSource() fetches once for concurrent calls, and again two minute
   });
 });
 
+test("credentialSource() reads keys of a file anew after a minute", async () => {
+  await withSts(never, async (make) => {
+    let time = 0;
+    const files = await loadAwsFiles({ AWS_CONFIG_FILE: "/nowhere" }, "/nowhere");
+    const withKey = (id: string) => ({
+      ...files,
+      profiles: new Map([["p", { aws_access_key_id: id, aws_secret_access_key: "x" }]]),
+    });
+    const load = make({
+      profile: "p",
+      files: withKey("OLD"),
+      reloadFiles: () => Promise.resolve(withKey("NEW")),
+      now: () => time,
+    });
+    assert.equal((await load()).accessKeyId, "OLD");
+    time = 60_000;
+    assert.equal((await load()).accessKeyId, "OLD");
+    time = 60_001;
+    assert.equal((await load()).accessKeyId, "NEW");
+  });
+});
+
+test("credentialSource() looks into the cache again before it asks for another MFA code", async () => {
+  await withSts(yes, async (make, sts) => {
+    const directory = await mkdtemp(join(tmpdir(), "rdsiam-cache-"));
+    try {
+      let time = Date.parse(LATER) - 3_600_000;
+      let asked = 0;
+      const options = { profile: "mfa", cacheDirectory: directory, now: () => time };
+      const askMfaCode = () => {
+        asked += 1;
+        return Promise.resolve("012345");
+      };
+      const load = make({ ...options, askMfaCode });
+      await load();
+      assert.deepEqual([asked, sts.requests.length], [1, 1]);
+      // Another process, that has no terminal to ask on.
+      assert.equal((await make(options)()).accessKeyId, "ASIAISSUED");
+      time = Date.parse(LATER) - 60_000;
+      const [file = ""] = await readdir(directory);
+      const entry = await readFile(join(directory, file), "utf8");
+      await writeFile(join(directory, file), entry.replace("2099", "2100"));
+      assert.equal((await load()).expiration?.getUTCFullYear(), 2100);
+      assert.deepEqual([asked, sts.requests.length], [1, 1]);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
+const WRONG_CODE = "MultiFactorAuthentication failed with invalid MFA one time pass code. ";
+for (const [text, times] of [
+  [WRONG_CODE, 3],
+  ["not authorized", 1],
+] as const) {
+  test(`credentialSource() asks for a code ${times} times when STS says "${text}"`, async () => {
+    await withSts(
+      () => refused("AccessDenied", text),
+      async (make) => {
+        const refusals: unknown[] = [];
+        const askMfaCode = ({ refusal }: { readonly refusal: unknown }) => {
+          refusals.push(refusal);
+          return Promise.resolve("012345");
+        };
+        await failure(make({ profile: "mfa", askMfaCode })());
+        assert.equal(refusals.length, times);
+        assert.equal(refusals[0], undefined);
+      },
+    );
+  });
+}
+
 test("credentialSource() asks again after a failure", async () => {
   let refuse = true;
   await withSts(
@@ -219,7 +292,10 @@ test("credentialSource() asks again after a failure", async () => {
 test("credentialSource() asks for an MFA code, or says that it cannot", async () => {
   await withSts(yes, async (make, sts) => {
     const error = await failure(make({ profile: "mfa" })());
-    assert.deepEqual([error.code, error.message], ["ERR_MFA", 'profile "mfa" needs an MFA code']);
+    assert.deepEqual(
+      [error.code, error.message],
+      ["ERR_MFA", `${ROLE} needs an MFA code of ${SERIAL}`],
+    );
     await make({ profile: "mfa", askMfaCode: () => Promise.resolve("012345") })();
     assert.equal(sts.requests.at(-1)?.parameters.get("TokenCode"), "012345");
     assert.match(sts.requests.at(-1)?.parameters.get("SerialNumber") ?? "", /mfa\/jane$/);
@@ -262,7 +338,7 @@ const ANSWERS: readonly (readonly [string, StsAnswer | undefined, RegExp])[] = [
   [
     "ExpiredToken",
     refused("ExpiredToken", "The security token included in the request is expired"),
-    /the credentials have expired/,
+    /credentials that it was asked with have expired/,
   ],
   [
     "InvalidClientTokenId",
@@ -283,7 +359,7 @@ const ANSWERS: readonly (readonly [string, StsAnswer | undefined, RegExp])[] = [
       "SignatureDoesNotMatch",
       "Signature expired: 20200101T000000Z is now earlier than 20200101T001500Z",
     ),
-    /clock and AWS's disagree/,
+    /clock and AWS's disagree.*clock here is \d{9} seconds behind AWS's/,
   ],
   [
     "a duration too long",
@@ -338,15 +414,26 @@ test("credentialSource() says that there are no credentials at all", async () =>
   });
 });
 
-test("stsRegion() takes profile, environment, the database's, and stays in the ARN's partition", () => {
+test("stsRegion() takes environment, profile, the database's, and stays in the ARN's partition", () => {
   const place = {
     env: {},
-    profileRegion: undefined,
+    configProfile: undefined,
+    profileKeys: {},
+    services: new Map(),
+    awsTimeout: undefined,
     fallbackRegion: undefined,
     profile: undefined,
   };
   const env = { AWS_DEFAULT_REGION: "r3" };
-  assert.equal(stsRegion(ROLE, { ...place, profileRegion: "r1", env: { AWS_REGION: "r2" } }), "r1");
+  const withProfile = { ...place, profileKeys: { region: "r1" } };
+  assert.equal(stsRegion(ROLE, { ...withProfile, env: { AWS_REGION: "r2" } }), "r2");
+  assert.equal(stsRegion(ROLE, { ...withProfile, fallbackRegion: "r4" }), "r1");
+  const abroad = {
+    ...withProfile,
+    env: { AWS_REGION: "eu-west-1", AWS_DEFAULT_REGION: "cn-north-1" },
+  };
+  assert.equal(stsRegion("arn:aws-cn:iam::1:role/r", abroad), "cn-north-1");
+  assert.equal(stsRegion("", abroad), "eu-west-1");
   assert.equal(
     stsRegion(ROLE, { ...place, env: { AWS_REGION: "r2", ...env }, fallbackRegion: "r4" }),
     "r2",

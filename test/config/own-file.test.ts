@@ -55,6 +55,16 @@ for (const [what, text, line] of REFUSED) {
   });
 }
 
+test("parseOwnFile() repeats nothing that is longer than a key: it may be a pasted secret", () => {
+  const secret = `IQoJ+/${"x9".repeat(30)}`;
+  for (const text of [`[a]\n${secret}`, `[a]\n${secret}==`, `[a]\n${secret} = x`]) {
+    assert.throws(
+      () => parseOwnFile(text, "/c/config"),
+      (error: unknown) => error instanceof RdsIamError && !error.message.includes("x9"),
+    );
+  }
+});
+
 test("parseOwnFile() gives back what was written, or refuses", () => {
   const word = fc.string({
     minLength: 1,

@@ -161,7 +161,7 @@ test("resolveSettings() takes --profile, then the target's profile, then AWS_PRO
   // A profile that only has a region and rds_* keys says nothing about who one is.
   assert.equal(settle("bare", {}, { AWS_PROFILE: "corp" }).profile, "corp");
   assert.equal(settle("bare").profile, undefined);
-  assert.equal(settle("bare").profileRegion, "us-east-1");
+  assert.equal(settle("bare").profileRegion, "eu-north-1");
   // [default] is meant only when it is named.
   assert.equal(settle(undefined).profile, undefined);
   assert.equal(settle("default").profile, "default");

@@ -147,3 +147,26 @@ test("StsStandIn refuses bad signatures and keys with AWS's codes", async (t) =>
   assert.equal(response.status, 403);
   assert.match(await response.text(), /<Code>MissingAuthenticationToken</);
 });
+
+test("StsStandIn takes an MFA code of a list once, and a web identity token without a signature", async (t) => {
+  const { sts, key } = await bench(t);
+  const role = "arn:aws:iam::123456789012:role/once";
+  sts.roles.set(role, {
+    mfa: { serialNumber: SERIAL, codes: new Set(["000001"]) },
+    webIdentityToken: "TOKEN",
+  });
+  const mfa = { RoleArn: role, SerialNumber: SERIAL, TokenCode: "000001" };
+  assert.ok((await assume({ sts, key }, mfa)).Credentials);
+  await assert.rejects(assume({ sts, key }, mfa), { message: /invalid MFA one time pass code/ });
+  const ask = (token: string): Promise<Response> => {
+    const fields = { RoleArn: role, RoleSessionName: "pod", WebIdentityToken: token };
+    const body = new URLSearchParams({ Action: "AssumeRoleWithWebIdentity", ...fields });
+    return fetch(sts.endpoint, { method: "POST", body });
+  };
+  const granted = await ask("TOKEN");
+  assert.match(await granted.text(), /assumed-role\/once\/pod</);
+  const refusal = await ask("other");
+  assert.equal(refusal.status, 400);
+  assert.match(await refusal.text(), /<Code>InvalidIdentityToken</);
+  assert.equal(JSON.stringify(sts.calls).includes("TOKEN"), false);
+});

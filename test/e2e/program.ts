@@ -2,7 +2,7 @@
 // binary), with an environment that holds nothing of this machine's but PATH.
 import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import process from "node:process";
 
 /** The words that start rdsiam. */
@@ -37,6 +37,14 @@ export function cleanEnvironment(
   const env: Record<string, string> = { PATH: process.env["PATH"] ?? "", LC_ALL: "C.UTF-8" };
   for (const [name, value] of Object.entries(extra)) if (value !== undefined) env[name] = value;
   return env;
+}
+
+/** Where Deno and Bun keep what they have compiled: their own business, and out of the way of a look at the home directory. */
+export function runtimeCaches(directory: string): Record<string, string> {
+  return {
+    DENO_DIR: join(directory, "deno"),
+    BUN_RUNTIME_TRANSPILER_CACHE_PATH: join(directory, "bun"),
+  };
 }
 
 /** Runs rdsiam to its end. */

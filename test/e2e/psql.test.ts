@@ -87,7 +87,8 @@ test("rdsiam psql: a role from rds_role_arn and from --role-arn is assumed", { s
   assert.equal(calls(), start + 1);
   const given = await rdsiam(
     ["psql", "--role-arn", ROLE_ARN, "prod", "-Atc", "select current_user"],
-    { env: standIn.env },
+    // Both are the same role: the second one would come from the AWS CLI's cache.
+    { env: { ...standIn.env, RDSIAM_NO_CACHE: "1" } },
   );
   assert.deepEqual([given.status, given.stdout], [0, "app_ro\n"], given.stderr);
   assert.equal(calls(), start + 2);

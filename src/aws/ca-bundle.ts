@@ -1,0 +1,72 @@
+// The CA certificates that AWS calls are verified with: AWS_CA_BUNDLE, else the profile's ca_bundle, else the runtime's.
+// As in the AWS CLI a bundle replaces the runtime's own list. Node takes garbage as "no CA" in silence, and an empty text
+// as the system's list, so the file is parsed here.
+// https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
+
+import { X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { RdsIamError } from "../errors.ts";
+
+/** CA certificates for AWS calls, and who named their file. */
+export interface CaBundle {
+  /** PEM, one certificate each. */
+  readonly certificates: readonly string[];
+  readonly file: string;
+  /** `AWS_CA_BUNDLE` or `ca_bundle`. */
+  readonly name: string;
+}
+
+/** Loads the CA bundle for AWS calls; undefined where none is named. */
+export async function loadCaBundle(
+  env: Readonly<Record<string, string | undefined>>,
+  profileKeys: Readonly<Record<string, string | undefined>>,
+): Promise<CaBundle | undefined> {
+  const fromEnvironment = env["AWS_CA_BUNDLE"] || undefined;
+  const named = fromEnvironment ?? (profileKeys["ca_bundle"] || undefined);
+  if (named === undefined) {
+    return undefined;
+  }
+  const name = fromEnvironment === undefined ? "ca_bundle" : "AWS_CA_BUNDLE";
+  const home = env["HOME"];
+  const file = home !== undefined && named.startsWith("~/") ? join(home, named.slice(2)) : named;
+  return { certificates: await readCertificates(file, name), file, name };
+}
+
+async function readCertificates(file: string, name: string): Promise<readonly string[]> {
+  let text: string;
+  try {
+    text = await readFile(file, "latin1");
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? "unknown error";
+    throw unusable(`cannot read the file of ${name}, ${file}: ${why}`, name, error);
+  }
+  const blocks =
+    text.match(
+      /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]*-----END (?:TRUSTED )?CERTIFICATE-----/g,
+    ) ?? [];
+  if (blocks.length === 0) {
+    throw unusable(`there is no certificate in the file of ${name}, ${file}`, name, undefined);
+  }
+  for (const [index, pem] of blocks.entries()) {
+    try {
+      new X509Certificate(pem);
+    } catch (error) {
+      throw unusable(
+        `certificate ${index + 1} in the file of ${name}, ${file}, cannot be read`,
+        name,
+        error,
+      );
+    }
+  }
+  return blocks;
+}
+
+function unusable(message: string, name: string, cause: unknown): RdsIamError {
+  return new RdsIamError(message, {
+    code: "ERR_CERTIFICATE",
+    detail: "It is a PEM file: one or more blocks that begin with -----BEGIN CERTIFICATE-----.",
+    hint: `Correct ${name}, or take it away to use the built-in certificates for AWS calls.`,
+    cause,
+  });
+}

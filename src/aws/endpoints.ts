@@ -1,0 +1,77 @@
+// Where AWS services are called: endpoint URLs, FIPS, dual stack and the old global STS, as the AWS CLI settles them.
+// The SDK reads the profile's part of this only for the profile in AWS_PROFILE, not for one that it is given.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+
+import { RdsIamError } from "../errors.ts";
+
+type Keys = Readonly<Record<string, string | undefined>>;
+
+/** What settles where AWS is called. */
+export interface EndpointInput {
+  readonly env: Keys;
+  /** The keys of the profile whose settings count. */
+  readonly profileKeys?: Keys | undefined;
+  /** The [services NAME] sections; a nested key is `sts.endpoint_url`. */
+  readonly services?: ReadonlyMap<string, Keys> | undefined;
+}
+
+/** Options of an STS client; empty for AWS's own rules. */
+export interface StsEndpointOptions {
+  readonly endpoint?: string;
+  readonly useFipsEndpoint?: boolean;
+  readonly useDualstackEndpoint?: boolean;
+  readonly useGlobalEndpoint?: boolean;
+}
+
+/** The options of an STS client; which Regions `legacy` sends to sts.amazonaws.com, the SDK knows. */
+export function stsEndpointOptions(input: EndpointInput): StsEndpointOptions {
+  const endpoint = configuredEndpoint("sts", input);
+  if (endpoint !== undefined) {
+    return { endpoint };
+  }
+  const useFipsEndpoint = isTrue(input, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint");
+  const useDualstackEndpoint = isTrue(
+    input,
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "use_dualstack_endpoint",
+  );
+  const places =
+    input.env["AWS_STS_REGIONAL_ENDPOINTS"] || input.profileKeys?.["sts_regional_endpoints"];
+  const useGlobalEndpoint = places?.toLowerCase() === "legacy";
+  return { useFipsEndpoint, useDualstackEndpoint, useGlobalEndpoint };
+}
+
+/** The configured URL of a service: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, [services], the profile's endpoint_url. */
+export function configuredEndpoint(
+  service: "sts" | "rds" | "ssm",
+  input: EndpointInput,
+): string | undefined {
+  const { env, profileKeys = {}, services } = input;
+  if (isTrue(input, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls")) {
+    return undefined;
+  }
+  const variable = `AWS_ENDPOINT_URL_${service.toUpperCase()}`;
+  const section = profileKeys["services"] ?? "";
+  const candidates: readonly (readonly [string, string | undefined])[] = [
+    [variable, env[variable]],
+    ["AWS_ENDPOINT_URL", env["AWS_ENDPOINT_URL"]],
+    [
+      `endpoint_url of ${service} in [services ${section}]`,
+      services?.get(section)?.[`${service}.endpoint_url`],
+    ],
+    ["the profile's endpoint_url", profileKeys["endpoint_url"]],
+  ];
+  const [name, value] = candidates.find(([, url]) => url) ?? [];
+  if (name !== undefined && value !== undefined && !/^https?:\/\/[^/\s]+/.test(value)) {
+    throw new RdsIamError(`${name} is no URL`, {
+      code: "ERR_CONFIG",
+      detail: `It is ${JSON.stringify(value)}.`,
+      hint: "Write https://HOST or http://HOST:PORT, or take it away.",
+    });
+  }
+  return value;
+}
+
+function isTrue({ env, profileKeys = {} }: EndpointInput, variable: string, key: string): boolean {
+  return (env[variable] || profileKeys[key])?.toLowerCase() === "true";
+}

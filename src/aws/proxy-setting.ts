@@ -1,0 +1,115 @@
+// Which HTTP proxy an AWS call goes through: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as the AWS CLI reads them.
+// The lower-case name wins over the upper-case one, a name in NO_PROXY covers its subdomains, and loopback has no
+// exception of its own. https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-proxy.html
+
+import { Buffer } from "node:buffer";
+import { isIP } from "node:net";
+import { RdsIamError } from "../errors.ts";
+
+/** A proxy, and the variable that names it. */
+export interface ProxySetting {
+  readonly variable: string;
+  /** Without user and password. */
+  readonly url: URL;
+  /** HOST:PORT, for messages. */
+  readonly address: string;
+  /** The value of Proxy-Authorization; a secret. */
+  readonly authorization: string | undefined;
+  /** For redaction. */
+  readonly password: string | undefined;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The proxy for a call to a host, or undefined for none. */
+export function proxySetting(
+  call: { readonly protocol: string; readonly hostname: string; readonly port: number },
+  env: Environment,
+): ProxySetting | undefined {
+  const isTls = call.protocol === "https:";
+  const names = isTls ? ["https_proxy", "HTTPS_PROXY"] : ["http_proxy", "HTTP_PROXY"];
+  const variable = names.find((name) => env[name]);
+  const value = variable === undefined ? undefined : env[variable];
+  if (variable === undefined || value === undefined || isExempt(call, env)) {
+    return undefined;
+  }
+  return readProxy(variable, value);
+}
+
+/** The passwords in the proxy variables, for redaction. */
+export function proxyPasswords(env: Environment): readonly string[] {
+  const found: string[] = [];
+  for (const name of ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"]) {
+    const written = /^[^@]*?:\/\/[^:/@]*:([^/]*)@/.exec(env[name] ?? "")?.[1];
+    if (written !== undefined && written !== "") {
+      found.push(written, decoded(written));
+    }
+  }
+  return found;
+}
+
+function isExempt(
+  call: { readonly hostname: string; readonly port: number },
+  env: Environment,
+): boolean {
+  const hostname = call.hostname.toLowerCase().replace(/^\[|\]$|\.$/g, "");
+  const list = (env["no_proxy"] || env["NO_PROXY"] || "").toLowerCase();
+  return list.split(/[\s,]+/).some((entry) => {
+    if (entry === "*") {
+      return true;
+    }
+    const [, host = "", port] =
+      /^(.*?)(?::(\d+))?$/.exec(isIP(entry) === 6 ? `[${entry}]` : entry) ?? [];
+    const name = host.replace(/^\[|\]$/g, "").replace(/^\*?\./, "");
+    if (name === "" || (port !== undefined && Number(port) !== call.port)) {
+      return false;
+    }
+    return hostname === name || (isIP(hostname) === 0 && hostname.endsWith(`.${name}`));
+  });
+}
+
+function readProxy(variable: string, value: string): ProxySetting {
+  let url: URL;
+  try {
+    // `proxy.corp:3128` is how many write it.
+    url = new URL(value.includes("://") ? value : `http://${value}`);
+  } catch {
+    throw badProxy(variable, "It cannot be read as a URL.");
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw badProxy(variable, `Proxies of the kind ${url.protocol}// are not supported.`);
+  }
+  const port = url.port || (url.protocol === "https:" ? "443" : "80");
+  const user = decoded(url.username);
+  const password = decoded(url.password);
+  const hasLogin = user !== "" || password !== "";
+  return {
+    variable,
+    url: new URL(`${url.protocol}//${url.hostname}:${port}`),
+    address: `${url.hostname}:${port}`,
+    authorization: hasLogin ? `Basic ${base64(`${user}:${password}`)}` : undefined,
+    password: password === "" ? undefined : password,
+  };
+}
+
+// The value may hold a password: it is not repeated.
+function badProxy(variable: string, detail: string): RdsIamError {
+  return new RdsIamError(`${variable} is no proxy's address`, {
+    code: "ERR_CONFIG",
+    detail,
+    hint: `Write it as ${variable}=http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, or unset it.`,
+  });
+}
+
+// A password with a bare % in it is taken as it stands.
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function base64(text: string): string {
+  return Buffer.from(text, "utf8").toString("base64");
+}

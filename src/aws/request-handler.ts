@@ -1,0 +1,151 @@
+// How an AWS request is sent: through the environment's proxy, with the user's CA bundle, and never without a limit.
+// The SDK knows no proxy variables on Node 20 and no AWS_CA_BUNDLE, and its time limits end with the first byte of the
+// answer. Each attempt has agents of its own, so that nothing stays open and the proxy's answer belongs to one attempt.
+// https://docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/node-configuring-proxies.html
+
+import { Agent } from "node:https";
+import { rootCertificates } from "node:tls";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { HttpsProxyAgent } from "https-proxy-agent";
+import type { RdsIamError } from "../errors.ts";
+import type { CaBundle } from "./ca-bundle.ts";
+import { type Attempt, networkError, tunnelRefused } from "./network-error.ts";
+import { type ProxySetting, proxySetting } from "./proxy-setting.ts";
+
+/** How requests are sent. */
+export interface Network {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly bundle: CaBundle | undefined;
+  /** Milliseconds: to connect, and for a whole call with its retries. */
+  readonly limits: { readonly connect: number; readonly whole: number };
+}
+
+type Request = Parameters<NodeHttpHandler["handle"]>[0];
+type Options = NonNullable<Parameters<NodeHttpHandler["handle"]>[1]>;
+type Answer = Awaited<ReturnType<NodeHttpHandler["handle"]>>;
+
+/** The request handler of every SDK client here. */
+export class AwsRequestHandler extends NodeHttpHandler {
+  /** The last failure that is told here better than in the SDK's words, which some of its parts drop. */
+  failure: RdsIamError | undefined;
+  readonly #network: Network;
+  // A call's retries share its id, and its end.
+  readonly #ends = new Map<string, AbortSignal>();
+
+  constructor(network: Network) {
+    super();
+    this.#network = network;
+  }
+
+  override async handle(request: Request, options: Options = {}): Promise<Answer> {
+    this.failure = undefined;
+    const limit = this.#endOf(request);
+    const given = options.abortSignal;
+    const abortSignal = given instanceof AbortSignal ? AbortSignal.any([given, limit]) : limit;
+    const attempt = startAttempt(request, this.#network);
+    try {
+      const answer = await attempt.inner.handle(attempt.request, { ...options, abortSignal });
+      const status = answer.response.statusCode;
+      const refusal = attempt.refusal(status);
+      if (refusal !== undefined) {
+        throw refusal;
+      }
+      return answer;
+    } catch (error) {
+      this.failure = attempt.explain(error);
+      if (this.failure !== undefined && this.failure !== error) {
+        // The SDK decides by the error's own name and code whether to try again; the cause is for the user.
+        Object.defineProperty(error, "cause", { value: this.failure, configurable: true });
+      }
+      throw error;
+    }
+  }
+
+  #endOf(request: Request): AbortSignal {
+    const id = request.headers["amz-sdk-invocation-id"] ?? "";
+    const end = this.#ends.get(id) ?? AbortSignal.timeout(this.#network.limits.whole);
+    if (id !== "" && !this.#ends.has(id)) {
+      this.#ends.set(id, end);
+    }
+    return end;
+  }
+}
+
+interface Started {
+  readonly inner: NodeHttpHandler;
+  readonly request: Request;
+  /** The error for an answer that is the proxy's own refusal. */
+  readonly refusal: (status: number) => RdsIamError | undefined;
+  /** The error to tell for one that was thrown. */
+  readonly explain: (error: unknown) => RdsIamError | undefined;
+}
+
+function startAttempt(request: Request, network: Network): Started {
+  const { bundle, env, limits } = network;
+  const isTls = request.protocol === "https:";
+  const port = request.port ?? (isTls ? 443 : 80);
+  const { hostname } = request;
+  const proxy = proxySetting({ protocol: request.protocol, hostname, port }, env);
+  const service = request.port === undefined ? hostname : `${hostname}:${port}`;
+  const ca = bundle === undefined ? undefined : [...bundle.certificates];
+  let tunnelStatus: number | undefined;
+  const httpsAgent =
+    proxy === undefined || !isTls
+      ? new Agent({ keepAlive: false, ...(ca === undefined ? {} : { ca }) })
+      : tunnelAgent(proxy, ca, (status) => (tunnelStatus = status));
+  const attempt = (): Attempt => ({ service, proxy, tunnelStatus, bundle });
+  let refused: RdsIamError | undefined;
+  return {
+    inner: new NodeHttpHandler({
+      connectionTimeout: limits.connect,
+      requestTimeout: limits.whole,
+      throwOnRequestTimeout: true,
+      httpAgent: { keepAlive: false },
+      httpsAgent,
+    }),
+    request: proxy === undefined || isTls ? request : absoluteForm(request, proxy),
+    refusal: (status) => {
+      const isRefused = isTls ? tunnelStatus !== undefined && tunnelStatus !== 200 : status === 407;
+      refused = isRefused ? tunnelRefused(attempt(), tunnelStatus ?? status) : undefined;
+      return refused;
+    },
+    explain: (error) => refused ?? networkError(error, attempt()),
+  };
+}
+
+function tunnelAgent(
+  proxy: ProxySetting,
+  ca: string[] | undefined,
+  onAnswer: (status: number) => void,
+): HttpsProxyAgent<string> {
+  // The login goes as a header, not in the URL: the library prints its URL where DEBUG is set.
+  const headers =
+    proxy.authorization === undefined ? {} : { "Proxy-Authorization": proxy.authorization };
+  const agent = new HttpsProxyAgent(proxy.url.href, {
+    keepAlive: false,
+    headers,
+    // These are for the proxy's own certificate, where it has one.
+    ...(ca === undefined ? {} : { ca: [...ca, ...rootCertificates] }),
+  });
+  // And these for the service's at the other end of the tunnel.
+  agent.options = { ...agent.options, ...(ca === undefined ? {} : { ca }) };
+  agent.on("proxyConnect", (answer: { readonly statusCode: number }) =>
+    onAnswer(answer.statusCode),
+  );
+  return agent;
+}
+
+// Without TLS the proxy is sent the whole URL. https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+function absoluteForm(request: Request, proxy: ProxySetting): Request {
+  const copy = request.clone();
+  const host =
+    request.port === undefined ? request.hostname : `${request.hostname}:${request.port}`;
+  copy.path = `http://${host}${request.path}`;
+  copy.protocol = proxy.url.protocol;
+  copy.hostname = proxy.url.hostname;
+  copy.port = Number(proxy.url.port || (proxy.url.protocol === "https:" ? 443 : 80));
+  if (proxy.authorization !== undefined) {
+    copy.headers["proxy-authorization"] = proxy.authorization;
+  }
+  return copy;
+}

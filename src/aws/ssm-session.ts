@@ -1,0 +1,110 @@
+// Opens a Session Manager session that forwards a port to a host as seen from the instance. Whoever needs it imports this
+// file late: the SDK's modules come with it. (They are imported by name here, which leaves most of them out of the bundle.)
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartSession.html
+
+import { SSMClient, StartSessionCommand } from "@aws-sdk/client-ssm";
+import { RdsIamError } from "../errors.ts";
+import type { Credentials } from "./credentials.ts";
+import { configuredEndpoint } from "./endpoints.ts";
+import { identityError } from "./errors.ts";
+import { innermost, readError, sentence } from "./sdk-error.ts";
+import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
+
+const DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost";
+
+/** Who calls Systems Manager, and where. */
+export interface SsmCaller {
+  readonly credentials: () => Promise<Credentials>;
+  readonly region: string;
+  readonly calls: AwsCalls;
+  /** The AWS profile, for the plugin and for messages. */
+  readonly profile: string | undefined;
+}
+
+/** An instance, and the host and port that it is to connect to. */
+export interface PortForwarding {
+  readonly target: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A session that was opened; TokenValue is a secret. */
+export interface OpenedSession {
+  readonly response: {
+    readonly SessionId: string;
+    readonly TokenValue: string;
+    readonly StreamUrl: string;
+  };
+  /** The parameters of the request. */
+  readonly request: Readonly<Record<string, unknown>>;
+  readonly region: string;
+  readonly profile: string | undefined;
+  /** The URL of the API. */
+  readonly endpoint: string;
+}
+
+/** Opens a session; every failure is an RdsIamError. */
+export async function startSsmSession(
+  forwarding: PortForwarding,
+  caller: SsmCaller,
+): Promise<OpenedSession> {
+  const { region, profile } = caller;
+  const { accessKeyId, secretAccessKey, sessionToken } = await caller.credentials();
+  const configured = configuredEndpoint("ssm", caller.calls);
+  const client = new SSMClient({
+    ...(await sdkClientOptions(caller.calls)),
+    region,
+    credentials: {
+      accessKeyId,
+      secretAccessKey,
+      ...(sessionToken === undefined ? {} : { sessionToken }),
+    },
+    ...(configured === undefined ? {} : { endpoint: configured }),
+  });
+  // Without localPortNumber the plugin takes any free port.
+  const request = {
+    Target: forwarding.target,
+    DocumentName: DOCUMENT,
+    Parameters: { host: [forwarding.host], portNumber: [String(forwarding.port)] },
+  };
+  try {
+    const { SessionId, TokenValue, StreamUrl } = await client.send(
+      new StartSessionCommand(request),
+    );
+    if (!SessionId || !TokenValue || !StreamUrl) throw new Error("Invalid response from SSM");
+    const endpoint = configured ?? client.config.endpointProvider({ Region: region }).url.origin;
+    return { response: { SessionId, TokenValue, StreamUrl }, request, region, profile, endpoint };
+  } catch (error) {
+    throw ssmError(error, forwarding.target, caller);
+  } finally {
+    client.destroy();
+  }
+}
+
+function ssmError(error: unknown, target: string, { region, profile }: SsmCaller): RdsIamError {
+  const known = innermost(error);
+  if (known !== undefined) {
+    return known;
+  }
+  const said = readError(error, []);
+  const hint = hintFor(said.name, target);
+  if (hint === undefined) {
+    return identityError(error, { profile, endpoint: `Systems Manager in ${region}` });
+  }
+  return new RdsIamError(`cannot start a Session Manager session on ${target} in ${region}`, {
+    code: "ERR_VIA",
+    detail: sentence(said.text),
+    hint,
+    cause: error,
+  });
+}
+
+function hintFor(name: string, target: string): string | undefined {
+  if (name.startsWith("AccessDenied")) {
+    return `Allow ssm:StartSession on the instance and on the document ${DOCUMENT}.`;
+  }
+  if (/^(TargetNotConnected|InvalidTarget|InvalidInstanceId)/.test(name)) {
+    return `Check that it runs and is connected: aws ssm describe-instance-information --filters Key=InstanceIds,Values=${target}`;
+  }
+  return undefined;
+}

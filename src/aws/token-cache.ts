@@ -1,0 +1,91 @@
+// Keeps auth tokens for a while: RDS limits logins with new tokens to about 200 a second, logins with a known one are not.
+// A token is good for one host, port, user, Region and identity, and never longer than its credentials.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+
+import {
+  type AuthToken,
+  authTokenSigner,
+  type AuthTokenTarget,
+  type SigningIdentity,
+} from "./auth-token.ts";
+
+/** An auth token; `reused` when somebody got it before. */
+export interface IssuedToken extends AuthToken {
+  readonly reused: boolean;
+}
+
+/** Gives an auth token for a database user; with `renew` one that nobody has had. */
+export type AuthTokenSource = (
+  user: string,
+  options?: { readonly renew?: boolean | undefined },
+) => Promise<IssuedToken>;
+
+/** What auth tokens are signed for, and who signs. */
+export interface AuthTokenOptions extends AuthTokenTarget {
+  /** Called for every token, so that new credentials count at once. */
+  readonly credentials: () => Promise<SigningIdentity>;
+}
+
+const LONGEST_REUSE = 600_000; // ms
+const TOKEN_LIFE = 900_000; // ms
+const SHORTEST_REST = 60_000; // ms that a reused token and its credentials must still be good for
+const MOST_TOKENS = 64; // a tool logs in as one user, or a few
+
+interface Entry {
+  readonly signing: Promise<AuthToken>;
+  readonly signedAt: number;
+  readonly end: number;
+  /** False while it is being signed: nobody has had it yet. */
+  isSigned: boolean;
+}
+
+/** Makes the function that gives auth tokens for one database; logins at the same time share one signing. */
+export function authTokenSource(options: AuthTokenOptions): AuthTokenSource {
+  const sign = authTokenSigner(options);
+  const now = options.now ?? Date.now;
+  const entries = new Map<string, Entry>();
+  return async (user, { renew = false } = {}) => {
+    const identity = await options.credentials();
+    const { accessKeyId, secretAccessKey, sessionToken } = identity;
+    const key = JSON.stringify([user, accessKeyId, secretAccessKey, sessionToken]);
+    const time = now();
+    const known = entries.get(key);
+    if (known !== undefined && isReusable(known, time) && !(renew && known.isSigned)) {
+      return { ...(await known.signing), reused: true };
+    }
+    dropOld(entries, time);
+    const entry = startSigning(sign(user, identity), time, identity);
+    entries.delete(key);
+    entries.set(key, entry);
+    try {
+      const token = await entry.signing;
+      entry.isSigned = true;
+      return { ...token, reused: false };
+    } catch (error) {
+      if (entries.get(key) === entry) entries.delete(key);
+      throw error;
+    }
+  };
+}
+
+function startSigning(
+  signing: Promise<AuthToken>,
+  signedAt: number,
+  identity: SigningIdentity,
+): Entry {
+  const credentialsEnd = identity.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
+  const end = Math.min(signedAt + TOKEN_LIFE, credentialsEnd);
+  return { signing, signedAt, end, isSigned: false };
+}
+
+// A clock that was set back makes a token's age unknown.
+function isReusable({ signedAt, end }: Entry, time: number): boolean {
+  const age = time - signedAt;
+  return age >= 0 && age <= LONGEST_REUSE && end - time > SHORTEST_REST;
+}
+
+function dropOld(entries: Map<string, Entry>, time: number): void {
+  for (const [key, entry] of entries) {
+    if (!isReusable(entry, time) || entries.size >= MOST_TOKENS) entries.delete(key);
+  }
+}

@@ -1,0 +1,145 @@
+// `rdsiam discover`: the PostgreSQL databases of an AWS account, as target sections to paste or to add.
+// What can be listed is listed: a missing permission or a throttled call is a warning, and only nothing at all an error.
+import type { Discovery } from "../aws/discover.ts";
+import type { FoundDatabase } from "../aws/discovery-search.ts";
+import { type Account, openAccount } from "../account.ts";
+import { RdsIamError } from "../errors.ts";
+import type { Invocation } from "../options.ts";
+import { loadConfiguration, type RunContext } from "../session.ts";
+import { type NamedDatabase, nameDatabases, sectionOf, sectionText } from "./discovered-targets.ts";
+
+const REGIONS_AT_ONCE = 4;
+
+/** Lists databases as sections, or with --json as an array; --write adds those that are new to our own file. */
+export async function runDiscover(context: RunContext, invocation: Invocation): Promise<number> {
+  const { options } = invocation;
+  const loaded = await loadConfiguration(context);
+  const account = await openAccount(context, { options, loaded });
+  const tags = readTags(listOf(context, invocation, "tag"));
+  const regions = await chooseRegions(context, invocation, account);
+  const found = await search(context, { account, regions, withTags: tags.length > 0 });
+  const wanted = found.filter(({ tags: own }) => tags.every((tag) => hasTag(own, tag)));
+  const databases = nameDatabases(wanted, loaded);
+  const how = { profile: account.profile, user: options.user ?? context.env["RDSIAM_USER"] };
+  const added = databases.filter(({ database, target }) => database.iam && target === undefined);
+  if (options.write && added.length > 0) {
+    const { appendSections } = await import("../config/add-targets.ts");
+    await appendSections(
+      loaded.ownFile,
+      added.map((each) => sectionOf(each, how)),
+    );
+  }
+  if (options.json) {
+    const rows = databases.map(({ database, name, target }) => ({ ...database, name, target }));
+    context.print(JSON.stringify(rows, undefined, 2));
+  } else {
+    const shown = options.write ? added : databases;
+    const texts = shown.map((each) => sectionText(each, how));
+    if (texts.length > 0) context.print(texts.join("\n").trimEnd());
+  }
+  tellCounts(context, { databases, file: options.write ? loaded.ownFile : undefined });
+  return 0;
+}
+
+type ListOption = "region" | "tag";
+
+// Given more than once, or in the environment with commas.
+function listOf({ env }: RunContext, { values }: Invocation, name: ListOption): readonly string[] {
+  const given = values[name] ?? [env[`RDSIAM_${name.toUpperCase()}`] ?? ""];
+  return given.flatMap((value) => value.split(",")).filter((value) => value !== "");
+}
+
+async function chooseRegions(
+  context: RunContext,
+  invocation: Invocation,
+  account: Account,
+): Promise<readonly string[]> {
+  const given = listOf(context, invocation, "region");
+  const bad = given.find((region) => !/^[a-z]+(-[a-z0-9]+)+$/.test(region));
+  if (bad !== undefined) {
+    throw new RdsIamError(`"${bad}" is no AWS Region`, { code: "ERR_USAGE" });
+  }
+  const first = given[0] ?? account.region;
+  if (first === undefined) {
+    throw new RdsIamError("no Region to look in", {
+      code: "ERR_REGION",
+      detail: "Neither --region nor AWS_REGION nor the profile says one.",
+      hint: "Add --region REGION; with --all-regions too, as the others are asked for there.",
+    });
+  }
+  const isAll = invocation.options.allRegions ?? context.env["RDSIAM_ALL_REGIONS"] === "1";
+  if (!isAll) return given.length > 0 ? [...new Set(given)] : [first];
+  const { listRegions } = await import("../aws/discover.ts");
+  return listRegions(account.callerIn(first));
+}
+
+interface Search {
+  readonly account: Account;
+  readonly regions: readonly string[];
+  readonly withTags: boolean;
+}
+
+async function search(
+  { log }: RunContext,
+  { account, regions, withTags }: Search,
+): Promise<FoundDatabase[]> {
+  const { discoverDatabases } = await import("../aws/discover.ts");
+  const results: Discovery[] = [];
+  const todo = regions.entries();
+  const work = async (): Promise<void> => {
+    for (const [index, region] of todo) {
+      results[index] = await discoverDatabases(account.callerIn(region), { withTags });
+      log.verbose(`${region}: ${results[index].databases.length} endpoints`);
+    }
+  };
+  await Promise.all(Array.from({ length: REGIONS_AT_ONCE }, work));
+  const failures = results.flatMap((result) => result.failures);
+  const [first] = failures;
+  if (first !== undefined && results.every(({ calls }) => calls === 0)) throw first.error;
+  const told = new Set<string>();
+  for (const { kind, error } of failures) {
+    // Among all Regions are those that the account has not opted in to.
+    const isQuiet = kind === "disabled" && regions.length > 1;
+    if (isQuiet) log.verbose(error.message);
+    if (isQuiet || told.has(error.message)) continue;
+    told.add(error.message);
+    log.always(`rdsiam: warning: ${error.message}`);
+    if (error instanceof RdsIamError && error.hint !== undefined)
+      log.always(`HINT:  ${error.hint}`);
+  }
+  return results.flatMap(({ databases }) => databases);
+}
+
+interface WantedTag {
+  readonly key: string;
+  readonly value: string | undefined;
+}
+
+function readTags(given: readonly string[]): WantedTag[] {
+  return given.map((text) => {
+    const at = text.indexOf("=");
+    return at < 0
+      ? { key: text, value: undefined }
+      : { key: text.slice(0, at), value: text.slice(at + 1) };
+  });
+}
+
+function hasTag(own: Readonly<Record<string, string>>, { key, value }: WantedTag): boolean {
+  return Object.hasOwn(own, key) && (value === undefined || own[key] === value);
+}
+
+function tellCounts(
+  { log }: RunContext,
+  result: { readonly databases: readonly NamedDatabase[]; readonly file: string | undefined },
+): void {
+  const { databases, file } = result;
+  const there = databases.filter(({ target }) => target !== undefined).length;
+  const off = databases.filter(
+    ({ database, target }) => !database.iam && target === undefined,
+  ).length;
+  const fresh = databases.length - there - off;
+  const rest = `${there} there already, ${off} with IAM authentication off`;
+  if (file !== undefined) log.always(`rdsiam: ${fresh} targets added to ${file}; ${rest}`);
+  else if (databases.length === 0) log.always("rdsiam: no PostgreSQL databases found");
+  else log.notice(`${fresh} new endpoints, ${rest}; add --write to add them to the configuration`);
+}

@@ -1,0 +1,51 @@
+// Adds target sections to our own configuration file. What is there is never touched: sections are appended in one write,
+// and only when the file is still one that can be read with them.
+
+import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { RdsIamError } from "../errors.ts";
+import { parseOwnFile } from "./own-file.ts";
+
+/** A section to be: its name, and its lines in order; a key of `#` is a comment. */
+export interface NewSection {
+  readonly name: string;
+  readonly lines: readonly (readonly [key: string, value: string])[];
+}
+
+/** A section as our own file has it, with a line end after each line. */
+export function formatSection({ name, lines }: NewSection): string {
+  const text = lines.map(([key, value]) =>
+    key === "#" ? `# ${value}` : `${key} = ${bare(value)}`,
+  );
+  return `[${name}]\n${text.join("\n")}\n`;
+}
+
+// `ini` would read these otherwise, or cut them; in double quotes they are JSON.
+function bare(value: string): string {
+  return /^[\w.+@:/-]+$/.test(value) && !/^(true|false|null)$/.test(value)
+    ? value
+    : JSON.stringify(value);
+}
+
+/** Appends text of sections to the file, which is made where it is not there. */
+export async function appendSections(file: string, sections: readonly string[]): Promise<void> {
+  try {
+    const before = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return "";
+      throw error;
+    });
+    const start = before === "" ? "" : before.endsWith("\n") ? "\n" : "\n\n";
+    const text = `${start}${sections.join("\n")}`;
+    parseOwnFile(`${before}${text}`, file);
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await appendFile(file, text, { mode: 0o600 });
+  } catch (error) {
+    if (error instanceof RdsIamError) throw error;
+    const { code = "unknown error" } = error as NodeJS.ErrnoException;
+    throw new RdsIamError(`cannot add to ${file}: ${code}`, {
+      code: "ERR_CONFIG",
+      hint: "Check the file's permissions, or paste what rdsiam discover prints without --write.",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,50 @@
+// What is told when a time limit of a login has passed, with who was waited for.
+import { RdsIamError } from "../errors.ts";
+
+/** The backend and its limits in milliseconds, as the texts need them. */
+export interface TimedBackend {
+  readonly host: string;
+  readonly port: number;
+  readonly way?: string;
+  readonly connectTimeout: number;
+  readonly loginTimeout: number;
+}
+
+/** The error for a backend that did not answer the dialling or TLS. */
+export function connectTimedOut(backend: TimedBackend): RdsIamError {
+  return new RdsIamError(
+    `could not connect to ${backend.host} port ${backend.port} in ${backend.connectTimeout / 1000} s`,
+    {
+      code: "ERR_CONNECT",
+      detail: `The connection${backend.way === undefined ? "" : ` through ${backend.way}`} was not refused; nothing answered in time.`,
+      hint: timeoutHint(backend),
+    },
+  );
+}
+
+function timeoutHint({ way }: TimedBackend): string {
+  return way === undefined
+    ? "Check the VPN, the security group and the route to the database, or raise rds_connect_timeout; a private database is reached with --via."
+    : `Check that ${way} works and may reach the database (security group, network ACL), or raise rds_connect_timeout.`;
+}
+
+/** The error for one that went silent after TLS. */
+export function loginTimedOut(backend: TimedBackend): RdsIamError {
+  return new RdsIamError(
+    `${backend.host} did not answer the login in ${backend.loginTimeout / 1000} s`,
+    {
+      code: "ERR_CONNECT",
+      detail: "The connection and TLS stood, then the server went silent.",
+      hint: "Try again; if it stays so, look at the database's load and its log.",
+    },
+  );
+}
+
+/** The error for credentials that did not come in time. */
+export function tokenTimedOut(backend: TimedBackend): RdsIamError {
+  return new RdsIamError(`no auth token for ${backend.host} in ${backend.loginTimeout / 1000} s`, {
+    code: "ERR_CREDENTIALS",
+    detail: "The server asked for it; the credentials that sign it did not come in time.",
+    hint: "Check that AWS STS, or whatever gives the credentials, can be reached.",
+  });
+}

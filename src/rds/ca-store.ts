@@ -1,0 +1,126 @@
+// The RDS root certificates that `rdsiam ca update` has fetched: files of PEM in the user's data directory.
+// They are trusted beside the built-in ones, so nothing gets in that is not a CA that calls itself one of RDS's, and the
+// files are checked again when they are read.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
+
+import { randomBytes, X509Certificate } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { RdsIamError } from "../errors.ts";
+
+/** A CA certificate of RDS's own. */
+export interface RdsRoot {
+  /** PEM. */
+  readonly pem: string;
+  readonly fingerprint: string;
+  /** Milliseconds since 1970. */
+  readonly validTo: number;
+  /** Undefined for intermediates, and for the roots of the beta and preview environments. */
+  readonly region: string | undefined;
+}
+
+/** What the store has, and the files of it that cannot be used, one sentence each. */
+export interface StoredRoots {
+  readonly roots: readonly RdsRoot[];
+  readonly problems: readonly string[];
+}
+
+/** The directory of the store, `$XDG_DATA_HOME/rdsiam/ca`. */
+export function caDirectory(
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+): string {
+  return join(env["XDG_DATA_HOME"] || join(home, ".local", "share"), "rdsiam", "ca");
+}
+
+/** Reads a certificate that says of itself which Region of RDS it is for. */
+export function readRoot(pem: string): RdsRoot {
+  const certificate = new X509Certificate(pem);
+  // CN=Amazon RDS eu-west-1 Root CA RSA2048 G1
+  const region = /^CN=Amazon RDS ([a-z0-9-]+) Root CA/m.exec(certificate.subject)?.[1];
+  const fingerprint = certificate.fingerprint256;
+  return { pem, fingerprint, validTo: Date.parse(certificate.validTo), region };
+}
+
+/** The PEM blocks of a text. */
+export function pemBlocks(text: string): readonly string[] {
+  return text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+}
+
+/** Reads a bundle of RDS's own; one certificate that does not belong there spoils it. */
+export function readRdsBundle(text: string, source: string, now: number): readonly RdsRoot[] {
+  const blocks = pemBlocks(text);
+  const begun = text.match(/-----BEGIN /g)?.length ?? 0;
+  if (blocks.length === 0 || begun !== blocks.length) {
+    throw badBundle(source, blocks.length === 0 ? "it has no certificate" : "it is cut or mixed");
+  }
+  const roots = blocks.map((pem, index) => checkRoot(pem, `${source}, certificate ${index + 1}`));
+  if (!roots.some(({ validTo, region }) => validTo > now && region !== undefined)) {
+    throw badBundle(source, "every root in it has expired");
+  }
+  return roots;
+}
+
+function checkRoot(pem: string, source: string): RdsRoot {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(pem);
+  } catch (error) {
+    throw badBundle(source, "it cannot be read", error);
+  }
+  if (!certificate.ca) {
+    throw badBundle(source, "it is no CA's");
+  }
+  if (!/^CN=Amazon RDS /m.test(certificate.subject)) {
+    throw badBundle(source, "it does not name RDS");
+  }
+  return readRoot(pem);
+}
+
+function badBundle(source: string, reason: string, cause?: unknown): RdsIamError {
+  return new RdsIamError(`${source}: ${reason}`, {
+    code: "ERR_CERTIFICATE",
+    detail: "A bundle of RDS has nothing but CA certificates of RDS in it.",
+    hint: "Try again later; what was stored before is still there.",
+    cause,
+  });
+}
+
+/** Loads the store; one that is not there is empty. */
+export async function loadStoredRoots(directory: string, now: number): Promise<StoredRoots> {
+  const names = await readdir(directory).catch(() => []);
+  const roots: RdsRoot[] = [];
+  const problems: string[] = [];
+  for (const name of names.filter((each) => each.endsWith(".pem")).toSorted()) {
+    const file = join(directory, name);
+    try {
+      roots.push(...readRdsBundle(await readFile(file, "latin1"), file, now));
+    } catch (error) {
+      const reason = error instanceof RdsIamError ? error.message : `${file}: it cannot be read`;
+      problems.push(`${reason}, so this file is not used.`);
+    }
+  }
+  return { roots, problems };
+}
+
+/** Puts a bundle that was checked into the store, in one step; resolves with the file. */
+export async function storeBundle(directory: string, name: string, text: string): Promise<string> {
+  const file = join(directory, `${name}.pem`);
+  const temporary = join(directory, `.${name}.${randomBytes(6).toString("hex")}`);
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  try {
+    const handle = await open(temporary, "wx", 0o644);
+    try {
+      await handle.chmod(0o644);
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  return file;
+}

@@ -1,0 +1,100 @@
+// Where STS is called: each setting over the next one, and AWS's own rules seen in the host that the SDK makes of them.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { configuredEndpoint, stsEndpointOptions } from "../../src/aws/endpoints.ts";
+import { cleanProcessEnvironment } from "./fake-sts.ts";
+
+cleanProcessEnvironment();
+
+const services = new Map([
+  ["corp", { "sts.endpoint_url": "https://section", "rds.endpoint_url": "https://r" }],
+]);
+const profileKeys = { services: "corp", endpoint_url: "https://profile" };
+
+test("configuredEndpoint() takes the service's variable, the common one, the section, the profile", () => {
+  const env = { AWS_ENDPOINT_URL_STS: "https://own", AWS_ENDPOINT_URL: "https://all" };
+  const all = { env, profileKeys, services };
+  assert.equal(configuredEndpoint("sts", all), "https://own");
+  assert.equal(configuredEndpoint("rds", all), "https://all");
+  assert.equal(
+    configuredEndpoint("sts", { ...all, env: { ...env, AWS_ENDPOINT_URL_STS: "" } }),
+    "https://all",
+  );
+  assert.equal(configuredEndpoint("sts", { ...all, env: {} }), "https://section");
+  assert.equal(configuredEndpoint("rds", { ...all, env: {} }), "https://r");
+  const gone = { ...profileKeys, services: "gone" };
+  assert.equal(
+    configuredEndpoint("sts", { env: {}, profileKeys: gone, services }),
+    "https://profile",
+  );
+  assert.equal(configuredEndpoint("sts", { env: {} }), undefined);
+});
+
+test("configuredEndpoint() ignores all of them when told so", () => {
+  const env = { AWS_ENDPOINT_URL_STS: "https://own" };
+  const ignored = { ...env, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "TRUE" };
+  assert.equal(configuredEndpoint("sts", { env: ignored, profileKeys, services }), undefined);
+  const keys = { ...profileKeys, ignore_configured_endpoint_urls: "true" };
+  assert.equal(configuredEndpoint("sts", { env, profileKeys: keys, services }), undefined);
+  const said = { ...env, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "false" };
+  assert.equal(
+    configuredEndpoint("sts", { env: said, profileKeys: keys, services }),
+    "https://own",
+  );
+});
+
+test("configuredEndpoint() refuses what is no URL by its name", () => {
+  for (const value of ["sts.example.com", "ftp://x", "https://", "https:// x"]) {
+    const input = { env: {}, profileKeys: { endpoint_url: value } };
+    assert.throws(() => configuredEndpoint("sts", input), {
+      code: "ERR_CONFIG",
+      message: "the profile's endpoint_url is no URL",
+    });
+  }
+});
+
+// What the SDK makes of the options: the host of a presigned or failed call shows it.
+async function hostFor(region: string, keys: Record<string, string>, env = {}): Promise<string> {
+  const { GetCallerIdentityCommand, STSClient } = await import("@aws-sdk/client-sts");
+  const client = new STSClient({
+    region,
+    credentials: { accessKeyId: "A", secretAccessKey: "s" },
+    ...stsEndpointOptions({ env, profileKeys: keys }),
+  });
+  let hostname = "";
+  client.middlewareStack.add(
+    () => (args) => {
+      ({ hostname } = args.request as { readonly hostname: string });
+      throw new Error("far enough");
+    },
+    { step: "finalizeRequest", priority: "low" },
+  );
+  await client.send(new GetCallerIdentityCommand({})).catch(() => undefined);
+  return hostname;
+}
+
+test("stsEndpointOptions() leads to AWS's regional, FIPS, dual-stack and old global names", async () => {
+  assert.equal(await hostFor("eu-west-1", {}), "sts.eu-west-1.amazonaws.com");
+  const legacy = { sts_regional_endpoints: "legacy" };
+  assert.equal(await hostFor("eu-west-1", legacy), "sts.amazonaws.com");
+  assert.equal(await hostFor("eu-south-1", legacy), "sts.eu-south-1.amazonaws.com");
+  const regional = { AWS_STS_REGIONAL_ENDPOINTS: "regional" };
+  assert.equal(await hostFor("eu-west-1", legacy, regional), "sts.eu-west-1.amazonaws.com");
+  const fips = { use_fips_endpoint: "true" };
+  assert.equal(await hostFor("us-west-2", fips), "sts-fips.us-west-2.amazonaws.com");
+  assert.equal(
+    await hostFor("us-west-2", fips, { AWS_USE_FIPS_ENDPOINT: "false" }),
+    "sts.us-west-2.amazonaws.com",
+  );
+  assert.equal(
+    await hostFor("us-west-2", { ...fips, ...legacy }),
+    "sts-fips.us-west-2.amazonaws.com",
+  );
+  assert.equal(
+    await hostFor("us-east-1", { use_dualstack_endpoint: "true" }),
+    "sts.us-east-1.api.aws",
+  );
+  assert.equal(await hostFor("cn-north-1", legacy), "sts.cn-north-1.amazonaws.com.cn");
+  const url = { AWS_ENDPOINT_URL: "https://sts.corp" };
+  assert.equal(await hostFor("us-west-2", { ...fips, ...legacy }, url), "sts.corp");
+});

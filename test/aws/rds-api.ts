@@ -1,0 +1,188 @@
+// A stand-in for the RDS API: the query protocol over HTTP, each request's signature verified, an inventory in pages.
+// It can throttle, and refuse single actions, as IAM does.
+// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Operations.html
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Buffer } from "node:buffer";
+import type { KeyStore } from "../../src/demo/keys.ts";
+import { verifyAuthorization } from "../../src/demo/sigv4.ts";
+
+const NAMESPACE = "http://rds.amazonaws.com/doc/2014-10-31/";
+
+/** An element's text, the elements in it, or a list of elements of one name. */
+export type Xml = string | readonly Xml[] | { readonly [name: string]: Xml | undefined };
+
+/** What a Region has, by action: the items of its list. */
+export type Inventory = Readonly<Record<string, readonly { readonly [name: string]: Xml }[]>>;
+
+interface Action {
+  /** The list in the answer, and the name of its elements. */
+  readonly list: string;
+  readonly item: string;
+  /** Parameters that choose items, and the items' keys that they are compared with. */
+  readonly filters?: Readonly<Record<string, string>>;
+}
+
+const ACTIONS: Readonly<Record<string, Action>> = {
+  DescribeDBInstances: { list: "DBInstances", item: "DBInstance" },
+  DescribeDBClusters: { list: "DBClusters", item: "DBCluster" },
+  DescribeDBClusterEndpoints: {
+    list: "DBClusterEndpoints",
+    item: "DBClusterEndpointList",
+    filters: {
+      DBClusterEndpointIdentifier: "DBClusterEndpointIdentifier",
+      DBClusterIdentifier: "DBClusterIdentifier",
+    },
+  },
+  DescribeDBProxies: { list: "DBProxies", item: "member" },
+  DescribeDBProxyEndpoints: { list: "DBProxyEndpoints", item: "member" },
+  DescribeGlobalClusters: { list: "GlobalClusters", item: "GlobalClusterMember" },
+  DescribeSourceRegions: { list: "SourceRegions", item: "SourceRegion" },
+  ListTagsForResource: { list: "TagList", item: "Tag", filters: { ResourceName: "Arn" } },
+};
+
+// The names of the elements of lists inside items.
+const MEMBERS: Readonly<Record<string, string>> = {
+  TagList: "Tag",
+  Auth: "member",
+  GlobalClusterMembers: "GlobalClusterMember",
+};
+
+/** What the stand-in knows; all of it may be changed while it runs. */
+export interface RdsApiOptions {
+  readonly keys: KeyStore;
+  /** By Region; one that is not there refuses every key, as a Region does that is not opted in to. */
+  readonly regions: Readonly<Record<string, Inventory>>;
+  /** `ACTION` or `REGION ACTION`: not authorized. */
+  readonly denied?: Set<string>;
+  /** How many of the next requests are throttled. */
+  throttled?: number;
+}
+
+/** The running stand-in. */
+export interface RdsApi extends AsyncDisposable {
+  /** For AWS_ENDPOINT_URL_RDS. */
+  readonly endpoint: string;
+  /** `REGION ACTION` of every request that was answered in full. */
+  readonly calls: string[];
+}
+
+/** Starts it on a free loopback port. */
+export async function startRdsApi(options: RdsApiOptions): Promise<RdsApi> {
+  const calls: string[] = [];
+  const server = createServer((request, response) => {
+    void readBody(request).then((body) => {
+      const { status, text } = answer(request, body, { options, calls });
+      response.writeHead(status, { "content-type": "text/xml" }).end(text);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+function answer(
+  request: IncomingMessage,
+  body: Buffer,
+  { options, calls }: { options: RdsApiOptions; calls: string[] },
+): Answer {
+  const headers = new Map(
+    Object.entries(request.headers).map(([name, value]) => [name, String(value)] as const),
+  );
+  const verdict = verifyAuthorization(
+    { method: request.method ?? "", path: request.url ?? "/", query: "", headers, body },
+    { service: "rds", find: (id) => options.keys.find(id), now: new Date() },
+  );
+  const region = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(headers.get("authorization") ?? "")?.[1];
+  const inventory = options.regions[region ?? ""];
+  if (!verdict.ok || inventory === undefined) {
+    return failure(
+      403,
+      "InvalidClientTokenId",
+      "The security token included in the request is invalid.",
+    );
+  }
+  if ((options.throttled ?? 0) > 0) {
+    options.throttled = (options.throttled ?? 0) - 1;
+    return failure(400, "Throttling", "Rate exceeded");
+  }
+  const parameters = new URLSearchParams(body.toString());
+  const name = parameters.get("Action") ?? "";
+  if (options.denied?.has(name) || options.denied?.has(`${region} ${name}`)) {
+    const text = `User: ${verdict.key.arn} is not authorized to perform: rds:${name} on resource: *`;
+    return failure(403, "AccessDenied", text);
+  }
+  const action = ACTIONS[name];
+  if (action === undefined)
+    return failure(400, "InvalidAction", `Could not find operation ${name}`);
+  calls.push(`${region} ${name}`);
+  return page(name, action, { items: inventory[name] ?? [], parameters });
+}
+
+// Pages of MaxRecords, 100 at most and by default; the marker is a number here, and opaque to the caller.
+function page(
+  name: string,
+  { list, item, filters = {} }: Action,
+  { items, parameters }: { items: Inventory[string]; parameters: URLSearchParams },
+): Answer {
+  const chosen = items.filter((each) =>
+    Object.entries(filters).every(
+      ([parameter, key]) => !parameters.has(parameter) || parameters.get(parameter) === each[key],
+    ),
+  );
+  const start = Number(parameters.get("Marker") ?? 0);
+  const end = start + Math.min(100, Number(parameters.get("MaxRecords") ?? 100));
+  const elements = chosen.slice(start, end).map((each) => `<${item}>${toXml(each)}</${item}>`);
+  const marker = end < chosen.length ? `<Marker>${end}</Marker>` : "";
+  const result = `<${name}Result><${list}>${elements.join("")}</${list}>${marker}</${name}Result>`;
+  const metadata = `<ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata>`;
+  const text = `<${name}Response xmlns="${NAMESPACE}">${result}${metadata}</${name}Response>`;
+  return { status: 200, text };
+}
+
+function failure(status: number, code: string, message: string): Answer {
+  const error = toXml({ Error: { Type: "Sender", Code: code, Message: message } });
+  const text = `<ErrorResponse xmlns="${NAMESPACE}">${error}<RequestId>${randomUUID()}</RequestId></ErrorResponse>`;
+  return { status, text };
+}
+
+function toXml(tree: { readonly [name: string]: Xml | undefined }): string {
+  return Object.entries(tree)
+    .map(([name, value]) => (value === undefined ? "" : `<${name}>${inner(name, value)}</${name}>`))
+    .join("");
+}
+
+function inner(name: string, value: Xml): string {
+  if (typeof value === "string") {
+    return value.replace(/[&<>]/g, (char) => `&#${char.charCodeAt(0)};`);
+  }
+  if (isList(value)) {
+    const member = MEMBERS[name] ?? "member";
+    return value.map((each) => `<${member}>${inner(member, each)}</${member}>`).join("");
+  }
+  return toXml(value);
+}
+
+function isList(value: Xml): value is readonly Xml[] {
+  return Array.isArray(value);
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}

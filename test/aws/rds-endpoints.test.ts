@@ -1,0 +1,124 @@
+// What the RDS API says of custom and global endpoints, against a stand-in that verifies each signature.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { RdsCaller } from "../../src/aws/rds-client.ts";
+import { clusterOfCustomEndpoint, writerRegionOf } from "../../src/aws/rds-endpoints.ts";
+import { KeyStore } from "../../src/demo/keys.ts";
+import { RdsIamError } from "../../src/errors.ts";
+import { type RdsApi, type RdsApiOptions, startRdsApi } from "./rds-api.ts";
+
+const ZONE = "c1a2b3.eu-west-1.rds.amazonaws.com";
+const CUSTOM = `reports.cluster-custom-${ZONE}`;
+const GLOBAL = "orders.global-c1a2b3.global.rds.amazonaws.com";
+const keys = new KeyStore();
+const key = keys.createStaticKey({ arn: "arn:aws:iam::123456789012:user/app" });
+const options: RdsApiOptions = {
+  keys,
+  denied: new Set(),
+  throttled: 0,
+  regions: {
+    "eu-west-1": {
+      DescribeDBClusterEndpoints: [
+        {
+          DBClusterEndpointIdentifier: "reports",
+          DBClusterIdentifier: "orders",
+          EndpointType: "CUSTOM",
+          Endpoint: CUSTOM,
+        },
+        {
+          DBClusterIdentifier: "orders",
+          EndpointType: "READER",
+          Endpoint: `orders.cluster-ro-${ZONE}`,
+        },
+        { DBClusterIdentifier: "other", EndpointType: "WRITER", Endpoint: `other.cluster-${ZONE}` },
+        {
+          DBClusterIdentifier: "orders",
+          EndpointType: "WRITER",
+          Endpoint: `orders.cluster-${ZONE}`,
+        },
+      ],
+      DescribeGlobalClusters: [
+        { Endpoint: "other.global-c1a2b3.global.rds.amazonaws.com", GlobalClusterMembers: [] },
+        {
+          Endpoint: GLOBAL,
+          GlobalClusterMembers: [
+            { DBClusterArn: "arn:aws:rds:eu-west-1:123456789012:cluster:a", IsWriter: "false" },
+            { DBClusterArn: "arn:aws:rds:us-east-2:123456789012:cluster:b", IsWriter: "true" },
+          ],
+        },
+      ],
+    },
+    "us-east-1": {},
+  },
+};
+
+let api: RdsApi;
+before(async () => {
+  api = await startRdsApi(options);
+});
+after(() => api[Symbol.asyncDispose]());
+
+function caller(region = "eu-west-1"): RdsCaller {
+  return {
+    credentials: async () => ({ ...key, source: "a test" }),
+    region,
+    calls: {
+      env: { AWS_ENDPOINT_URL_RDS: api.endpoint },
+      configProfile: undefined,
+      profileKeys: {},
+      services: new Map(),
+      awsTimeout: undefined,
+    },
+    profile: undefined,
+  };
+}
+
+async function failure(promise: Promise<unknown>): Promise<RdsIamError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof RdsIamError, String(error));
+  return error;
+}
+
+test("clusterOfCustomEndpoint() finds the writer endpoint of the cluster", async () => {
+  assert.equal(await clusterOfCustomEndpoint(CUSTOM, caller()), `orders.cluster-${ZONE}`);
+});
+
+test("writerRegionOf() finds the Region of the member that writes", async () => {
+  assert.equal(await writerRegionOf(GLOBAL, caller()), "us-east-2");
+});
+
+test("writerRegionOf() tries again when it is throttled", async () => {
+  options.throttled = 2;
+  assert.equal(await writerRegionOf(GLOBAL, caller()), "us-east-2");
+  assert.equal(options.throttled, 0);
+});
+
+test("clusterOfCustomEndpoint() and writerRegionOf() say which permission is missing, and how to go on", async () => {
+  options.denied?.add("DescribeDBClusterEndpoints").add("DescribeGlobalClusters");
+  const custom = await failure(clusterOfCustomEndpoint(CUSTOM, caller()));
+  assert.match(custom.message, /not allowed to call rds:DescribeDBClusterEndpoints in eu-west-1/);
+  assert.match(custom.detail ?? "", /AWS says: User: arn:aws:iam::123456789012:user\/app is not/);
+  assert.match(custom.hint ?? "", /--sign-host ENDPOINT or rds_sign_host/);
+  const global = await failure(writerRegionOf(GLOBAL, caller()));
+  assert.match(global.message, /rds:DescribeGlobalClusters/);
+  assert.match(global.hint ?? "", /--region REGION or rds_region/);
+  options.denied?.clear();
+});
+
+test("clusterOfCustomEndpoint() and writerRegionOf() say what a Region does not show", async () => {
+  const custom = await failure(clusterOfCustomEndpoint(CUSTOM, caller("us-east-1")));
+  assert.equal(custom.code, "ERR_ENDPOINT");
+  assert.match(custom.message, /the RDS API in us-east-1 shows no custom endpoint/);
+  assert.match(
+    (await failure(writerRegionOf(GLOBAL, caller("us-east-1")))).message,
+    /shows no global/,
+  );
+});
+
+test("writerRegionOf() with a key that the Region does not know is told as such", async () => {
+  const error = await failure(writerRegionOf(GLOBAL, caller("af-south-1")));
+  assert.match(error.message, /AWS does not know the access key/);
+});

@@ -1,0 +1,17 @@
+// What is kept of an SDK error: never a part of a secret.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readError } from "../../src/aws/sdk-error.ts";
+
+test("readError() cuts secrets out before it cuts the text, so that no half of one stays", () => {
+  const secret = "s3cr3t".repeat(20);
+  for (let before = 560; before < 600; before += 1) {
+    const { text } = readError(new Error(`${"x".repeat(before)}${secret} and more`), [secret]);
+    assert.doesNotMatch(text, /s3c/);
+    assert.ok(text.length <= 600);
+  }
+});
+
+test("readError() keeps the first line alone: a signature's canonical request follows it", () => {
+  assert.equal(readError(new Error("no match\nx-amz-security-token:abc"), []).text, "no match");
+});

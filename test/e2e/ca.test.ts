@@ -1,0 +1,153 @@
+// `rdsiam ca update`: what it fetches is trusted by the next login, and the server must be AWS's, whatever else is trusted here.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, beforeEach, test } from "node:test";
+import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
+import { startFakeRds } from "./fake-rds.ts";
+import { type Finished, rdsiam } from "./program.ts";
+import { HOST, startTrustScene, type TrustScene } from "./trust-scene.ts";
+
+let [directory, data, rootFile] = ["", "", ""];
+let scene: TrustScene;
+let rdsRoot: Certificate;
+let otherRoot: Certificate;
+const servers: Server[] = [];
+let requests = 0;
+let body = "";
+
+async function serve(leaf: Certificate): Promise<string> {
+  const server = createServer({ cert: leaf.cert, key: leaf.key }, (_request, response) => {
+    requests += 1;
+    response.end(body);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  servers.push(server);
+  return `https://localhost:${(server.address() as AddressInfo).port}/bundle.pem`;
+}
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "rdsiam-ca-e2e-"));
+  data = join(directory, "data");
+  rootFile = join(directory, "root.pem");
+  scene = await startTrustScene();
+  rdsRoot = await makeAuthority({
+    subject: "CN=Amazon RDS eu-west-1 Root CA ECC256 G9, OU=Amazon RDS",
+  });
+  otherRoot = await makeAuthority({ subject: "CN=Interception CA" });
+  await writeFile(rootFile, scene.certificates.root.cert);
+});
+after(async () => {
+  for (const server of servers) server.close();
+  await scene[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  requests = 0;
+  body = rdsRoot.cert;
+  await rm(data, { recursive: true, force: true });
+});
+
+function update(url: string, env: Readonly<Record<string, string>> = {}): Promise<Finished> {
+  return rdsiam(["ca", "update"], {
+    env: {
+      HOME: directory,
+      XDG_DATA_HOME: data,
+      RDSIAM_TEST_TRUSTSTORE: `${url} ${rootFile}`,
+      ...env,
+    },
+  });
+}
+
+function goodServer(): Promise<string> {
+  const leaf = { subject: "CN=localhost", names: ["localhost"] };
+  return makeLeaf({ ...leaf, issuer: scene.certificates.root }).then(serve);
+}
+
+test("rdsiam ca update stores the bundle, and the next login trusts it", async () => {
+  const leaf = await makeLeaf({ subject: "CN=db", names: [HOST], issuer: rdsRoot });
+  await using server = await startFakeRds({ answer: "S", tls: { cert: leaf.cert, key: leaf.key } });
+  // In the scene's own home, which has no bundle yet; the built-in roots count.
+  const how = {
+    settings: { rds_sslrootcert: rootFile },
+    env: { XDG_DATA_HOME: data, RDSIAM_SSLROOTCERT: "system" },
+  };
+  const refused = await scene.logIn(server.port, how);
+  assert.notEqual(refused.status, 0);
+  assert.match(refused.stderr, /rdsiam ca update/);
+  assert.doesNotMatch(server.received(), /Action=connect/);
+
+  const ran = await update(await goodServer());
+  assert.equal(ran.status, 0, ran.stderr);
+  assert.equal(
+    ran.stdout,
+    `${join(data, "rdsiam/ca/aws.pem")}: 1 certificates of RDS in 1 Regions\n`,
+  );
+  assert.equal(await readFile(join(data, "rdsiam/ca/aws.pem"), "utf8"), rdsRoot.cert);
+  await scene.logIn(server.port, how);
+  assert.match(server.received(), /Action=connect/);
+});
+
+test("rdsiam ca update keeps the stored bundle when the new one is bad", async () => {
+  const url = await goodServer();
+  assert.equal((await update(url)).status, 0);
+  body = `${rdsRoot.cert}${otherRoot.cert}`;
+  const ran = await update(url);
+  assert.deepEqual([ran.status, ran.stdout], [125, ""]);
+  assert.match(ran.stderr, /bundle\.pem, certificate 2: it does not name RDS/);
+  assert.equal(await readFile(join(data, "rdsiam/ca/aws.pem"), "utf8"), rdsRoot.cert);
+  assert.deepEqual(await readdir(join(data, "rdsiam/ca")), ["aws.pem"]);
+});
+
+test("rdsiam ca update takes no server that only this machine's own settings trust", async () => {
+  const leaf = { subject: "CN=localhost", names: ["localhost"] };
+  const url = await serve(await makeLeaf({ ...leaf, issuer: otherRoot }));
+  const file = join(directory, "other.pem");
+  await writeFile(file, otherRoot.cert);
+  const trusting = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "AWS_CA_BUNDLE", "DENO_CERT"];
+  const ran = await update(url, {
+    ...Object.fromEntries(trusting.map((name) => [name, file])),
+    DENO_TLS_CA_STORE: "system",
+    NODE_TLS_REJECT_UNAUTHORIZED: "0",
+  });
+  assert.deepEqual([ran.status, ran.stdout, requests], [125, "", 0]);
+  assert.match(ran.stderr, /error: the certificate of localhost:\d+ cannot be verified/);
+  await assert.rejects(readdir(data), { code: "ENOENT" });
+});
+
+test("rdsiam ca update takes no server with another name", async () => {
+  const leaf = { subject: "CN=localhost", names: ["truststore.example.com"] };
+  const url = await serve(await makeLeaf({ ...leaf, issuer: scene.certificates.root }));
+  const ran = await update(url);
+  assert.deepEqual([ran.status, requests], [125, 0]);
+  assert.match(ran.stderr, /cannot be verified/);
+});
+
+test("rdsiam ca update says that its test setting is on, and takes nothing but this machine", async () => {
+  assert.match((await update(await goodServer())).stderr, /warning: RDSIAM_TEST_TRUSTSTORE is set/);
+  for (const url of [
+    "https://example.com/x",
+    "http://localhost:1/x",
+    "https://localhost:1@evil.test/x",
+  ]) {
+    const ran = await update(url);
+    assert.equal(ran.status, 125);
+    assert.match(ran.stderr, /RDSIAM_TEST_TRUSTSTORE is not for use/);
+  }
+});
+
+test("rdsiam ca wants to know what, and rdsiam ca --help says", async () => {
+  const bare = await rdsiam(["ca"]);
+  assert.deepEqual([bare.status, bare.stdout], [125, ""]);
+  assert.match(bare.stderr, /error: ca what\?\nHINT: {2}Write rdsiam ca update\./);
+  assert.match((await rdsiam(["ca", "upgrade"])).stderr, /unexpected argument "upgrade"/);
+  assert.match((await rdsiam(["ca", "update", "now"])).stderr, /unexpected argument "now"/);
+  assert.match((await rdsiam(["ca", "--help"])).stdout, /rdsiam ca update/);
+  const ran = await rdsiam(["ca", "update", "--partition", "aws-eusc"]);
+  assert.match(ran.stderr, /no address is known for the RDS certificates of aws-eusc/);
+});

@@ -1,0 +1,203 @@
+// `rdsiam discover` against a stand-in of the RDS API: pages, throttling, missing permissions, and what gets written.
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, beforeEach, test } from "node:test";
+import { appendProfile, type Home, makeEnvironment, makeHome } from "../../src/demo/home.ts";
+import { KeyStore } from "../../src/demo/keys.ts";
+import { ACCOUNT, ZONE } from "../aws/account-inventory.ts";
+import { type RdsApi, type RdsApiOptions, startRdsApi } from "../aws/rds-api.ts";
+import { type Finished, rdsiam } from "./program.ts";
+
+interface Row {
+  readonly name: string;
+  readonly kind: string;
+  readonly region: string;
+  readonly host: string;
+  readonly iam: boolean;
+  readonly signHost?: string;
+  readonly target?: string;
+}
+
+const keys = new KeyStore();
+const options: RdsApiOptions = { keys, regions: ACCOUNT, denied: new Set(), throttled: 0 };
+let [directory, home, api]: [string, Home, RdsApi] = ["", {} as Home, {} as RdsApi];
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "rdsiam-discover-"));
+  home = await makeHome(directory);
+  api = await startRdsApi(options);
+  const key = keys.createStaticKey({ arn: "arn:aws:iam::123456789012:user/admin" });
+  await appendProfile(home, "corp", { region: "eu-west-1" }, key);
+});
+after(async () => {
+  await api[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  options.denied?.clear();
+  options.throttled = 0;
+  api.calls.length = 0;
+  await writeFile(home.own, "");
+});
+
+function discover(...args: readonly string[]): Promise<Finished> {
+  const env = {
+    ...makeEnvironment(home, "http://127.0.0.1:1"),
+    AWS_ENDPOINT_URL_RDS: api.endpoint,
+  };
+  return rdsiam(["discover", "--profile", "corp", ...args], { env });
+}
+
+async function rows(...args: readonly string[]): Promise<Row[]> {
+  const ran = await discover("--json", ...args);
+  assert.equal(ran.status, 0, ran.stderr);
+  return JSON.parse(ran.stdout) as Row[];
+}
+
+test("rdsiam discover --json lists what speaks PostgreSQL, over all pages", async () => {
+  const found = await rows();
+  const count = (kind: string): number => found.filter((row) => row.kind === kind).length;
+  assert.deepEqual(
+    ["instance", "cluster", "reader", "custom", "proxy", "proxy-endpoint"].map(count),
+    [225, 1, 1, 1, 2, 1],
+  );
+  assert.ok(!found.some(({ host }) => /^(shop|carts|mine|m|db-009)\./.test(host)));
+  assert.deepEqual(
+    found.filter(({ iam }) => !iam).map(({ name }) => name),
+    ["db-000", "closed"],
+  );
+  assert.equal(found.find(({ kind }) => kind === "custom")?.signHost, `orders.cluster-${ZONE}`);
+  assert.equal(api.calls.filter((call) => call.endsWith("DescribeDBInstances")).length, 3);
+  assert.ok(!api.calls.some((call) => call.includes("ListTags")));
+});
+
+test("rdsiam discover tries again when it is throttled", async () => {
+  options.throttled = 3;
+  assert.equal((await rows()).length, 231);
+  assert.equal(options.throttled, 0);
+});
+
+test("rdsiam discover without some permissions lists the rest, and names what is missing", async () => {
+  options.denied?.add("DescribeDBProxies").add("DescribeDBClusterEndpoints");
+  const ran = await discover("--json");
+  assert.equal(ran.status, 0);
+  assert.equal((JSON.parse(ran.stdout) as Row[]).length, 227);
+  assert.match(
+    ran.stderr,
+    /warning: not allowed to call rds:DescribeDBProxies in eu-west-1\nHINT: .*Without it, RDS Proxies are left out/,
+  );
+  assert.match(ran.stderr, /warning: not allowed to call rds:DescribeDBClusterEndpoints/);
+});
+
+test("rdsiam discover without any permission is an error", async () => {
+  for (const kind of ["DBProxies", "DBClusters", "DBInstances"])
+    options.denied?.add(`Describe${kind}`);
+  const ran = await discover();
+  assert.deepEqual([ran.status, ran.stdout], [125, ""]);
+  assert.match(
+    ran.stderr,
+    /^rdsiam: error: not allowed to call rds:DescribeDBClusters in eu-west-1/,
+  );
+  assert.match(
+    ran.stderr,
+    /AWS says: User: arn:aws:iam::123456789012:user\/admin is not authorized/,
+  );
+});
+
+test("rdsiam discover --tag takes what has every tag, proxies too", async () => {
+  assert.deepEqual((await rows("--tag", "env=prod")).map(({ name }) => name).toSorted(), [
+    "db-000",
+    "db-001",
+    "db-002",
+    "orders",
+    "orders-ro",
+    "pool",
+    "pool-ro",
+    "reports",
+  ]);
+  const both = await rows("--tag", "env=prod", "--tag", "team=a=b");
+  assert.deepEqual(
+    both.map(({ kind }) => kind),
+    ["cluster", "reader", "custom"],
+  );
+  assert.deepEqual(await rows("--tag", "team=a"), []);
+});
+
+test("rdsiam discover --all-regions asks which there are, and passes over one that is not enabled", async () => {
+  const ran = await discover("--json", "--all-regions");
+  assert.deepEqual([ran.status, ran.stderr], [0, ""]);
+  const found = JSON.parse(ran.stdout) as Row[];
+  assert.equal(found.length, 232);
+  assert.deepEqual(
+    found.filter(({ name }) => name.startsWith("db-001")).map(({ name, region }) => [name, region]),
+    [
+      ["db-001", "eu-west-1"],
+      ["db-001-us-east-1", "us-east-1"],
+    ],
+  );
+  options.denied?.add("DescribeSourceRegions");
+  const denied = await discover("--all-regions");
+  assert.equal(denied.status, 125);
+  assert.match(denied.stderr, /rds:DescribeSourceRegions[^]*name the Regions: --region REGION/);
+});
+
+test("rdsiam discover --region may be given more than once", async () => {
+  const found = await rows("--region", "us-east-1", "--region", "eu-west-1", "--tag", "env=none");
+  assert.deepEqual(found, []);
+  const regions = new Set(api.calls.map((call) => call.split(" ")[0] ?? ""));
+  assert.deepEqual([...regions].toSorted(), ["eu-west-1", "us-east-1"]);
+});
+
+test("rdsiam discover prints sections that can be pasted as they are", async () => {
+  const ran = await discover("--tag", "env=prod", "--user", "app_ro");
+  assert.match(
+    ran.stdout,
+    /^\[reports\]\n# custom in eu-west-1, IAM authentication on\nprofile = corp\nhost = reports\.cluster-custom-\S+\nsign_host = orders\.cluster-\S+\nuser = app_ro\ndbname = orders\n/m,
+  );
+  assert.match(ran.stdout, /^port = 6000$/m);
+  assert.match(
+    ran.stdout,
+    /^# \[db-000\]\n# # instance in eu-west-1, IAM authentication off\n# profile/m,
+  );
+  await writeFile(home.own, ran.stdout);
+  const env = makeEnvironment(home, "");
+  const listed = await rdsiam(["list", "--names"], { env });
+  assert.deepEqual([listed.status, listed.stderr], [0, ""]);
+  assert.deepEqual(listed.stdout.trim().split("\n").toSorted(), [
+    "db-001",
+    "db-002",
+    "orders",
+    "orders-ro",
+    "pool",
+    "pool-ro",
+    "reports",
+  ]);
+});
+
+test("rdsiam discover --write adds what is new, and leaves every line that is there", async () => {
+  const own = `; mine\r\n[orders]\r\nhost=elsewhere.example.com\r\n\r\n[here]\nhost = db-002.${ZONE.toUpperCase()}`;
+  await writeFile(home.own, own, { mode: 0o600 });
+  const first = await discover("--tag", "env=prod", "--write");
+  assert.equal(first.status, 0, first.stderr);
+  assert.match(
+    first.stderr,
+    /rdsiam: 6 targets added to \S+; 1 there already, 1 with IAM authentication off/,
+  );
+  const text = await readFile(home.own, "utf8");
+  assert.ok(text.startsWith(`${own}\n`));
+  assert.match(text, /^\[orders-eu-west-1\]$/m);
+  assert.doesNotMatch(text.slice(own.length), /db-00[02]/);
+  assert.equal((await stat(home.own)).mode & 0o777, 0o600);
+  const second = await discover("--tag", "env=prod", "--write");
+  assert.match(second.stderr, /rdsiam: 0 targets added to \S+; 7 there already, 1 with/);
+  assert.equal(await readFile(home.own, "utf8"), text);
+});
+
+test("rdsiam discover without a Region says how to name one", async () => {
+  const env = makeEnvironment(home, "");
+  const ran = await rdsiam(["discover"], { env });
+  assert.equal(ran.status, 125);
+  assert.match(ran.stderr, /error: no Region to look in[^]*--region REGION/);
+});

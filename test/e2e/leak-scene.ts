@@ -1,0 +1,158 @@
+// A stand-in with a profile for each way to have credentials, and the secrets that no run on it may show.
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { makeAuthority } from "../../src/demo/certificates.ts";
+import { ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
+import { type LeakFiles, type LeakRun, leakRuns } from "./leak-runs.ts";
+import { startStage } from "./stage.ts";
+
+/** The scene: a stand-in with a profile for each way to have credentials. */
+export interface LeakScene extends AsyncDisposable {
+  readonly standIn: StandIn;
+  readonly runs: readonly LeakRun[];
+  /** Each secret by a name to tell it; `extra` are those of one run. */
+  readonly secrets: (extra?: Readonly<Record<string, string>>) => ReadonlyMap<string, string>;
+}
+
+/** Starts it. */
+export async function startLeakScene(): Promise<LeakScene> {
+  const standIn = await startStage();
+  const { keys } = standIn;
+  const temporary = keys.createSessionKey({
+    arn: "arn:aws:sts::123456789012:assumed-role/developer/jane",
+    userId: "AROAEXAMPLE:jane",
+    expiration: new Date(Date.now() + 3_600_000),
+  });
+  const wrong = { ...temporary, secretAccessKey: randomBytes(30).toString("base64") };
+  const unknown = { ...wrong, accessKeyId: "ASIAUNKNOWNUNKNOWN00" };
+  const webIdentity = `eyJhbGciOiJSUzI1NiJ9.${randomBytes(300).toString("base64url")}`;
+  // A session token and a secret that were pasted into the wrong file; the second looks like a key of the file.
+  const pasted = `IQ+/${randomBytes(61).toString("base64")}`;
+  const pastedWord = `a${randomBytes(30).toString("hex")}`;
+  const files = await writeFiles(standIn.directory, {
+    webIdentity,
+    pasted,
+    pastedWord,
+    temporary,
+  });
+  await addProfiles(standIn, files, { temporary, wrong, unknown });
+  const secrets: LeakScene["secrets"] = (extra) => {
+    const pastedAndRead = { ...extra, webIdentity, pasted, pastedWord };
+    return secretsOf(standIn, [wrong, unknown], pastedAndRead);
+  };
+  const dispose = (): PromiseLike<void> => standIn[Symbol.asyncDispose]();
+  const wanted = leakRuns(files, {
+    ...environment(temporary),
+    RDSIAM_HOST: `${standIn.canonicalHost}:${standIn.gateway.port}`,
+    RDSIAM_SSLROOTCERT: standIn.caFile,
+    RDSIAM_DNS_SERVERS: standIn.dns.address,
+  });
+  // But for one run, a role that was assumed is not kept: each run is to meet what it is for.
+  const runs = wanted.map((run) => ({ ...run, env: { RDSIAM_NO_CACHE: "1", ...run.env } }));
+  return { standIn, runs, secrets, [Symbol.asyncDispose]: dispose };
+}
+
+type Key = ReturnType<StandIn["keys"]["createSessionKey"]>;
+
+async function addProfiles(
+  standIn: StandIn,
+  files: LeakFiles,
+  { temporary, wrong, unknown }: Readonly<Record<"temporary" | "wrong" | "unknown", Key>>,
+): Promise<void> {
+  const settings = { ...standIn.targetSettings, rds_user: "app_ro" };
+  for (const [name, more, key] of [
+    ["temporary", {}, temporary],
+    ["wrong-secret", {}, wrong],
+    ["unknown-key", {}, unknown],
+    ["process", { credential_process: files.process }],
+    ["process-junk", { credential_process: files.junk }],
+    ["process-fails", { credential_process: files.fails }],
+    ["web", { role_arn: ROLE_ARN, web_identity_token_file: files.webIdentity }],
+    ["chained", { role_arn: ROLE_ARN, source_profile: "temporary" }],
+    ["missing", { rds_host: "missing.example.com" }, temporary],
+    ["no-dns", { rds_dns_servers: "127.0.0.1:1" }, temporary],
+    ["refused", { rds_port: 1 }, temporary],
+  ] as const) {
+    await standIn.addProfile(name, { ...settings, ...more }, key);
+  }
+}
+
+function secretsOf(
+  { keys, gateway }: StandIn,
+  moreKeys: readonly Key[],
+  others: Readonly<Record<string, string>>,
+): ReadonlyMap<string, string> {
+  const found = new Map(Object.entries(others));
+  for (const key of [...keys.list(), ...moreKeys]) {
+    found.set(`secret access key of ${key.accessKeyId}`, key.secretAccessKey);
+    if (key.sessionToken) found.set(`session token of ${key.accessKeyId}`, key.sessionToken);
+  }
+  for (const [index, token] of gateway.tokens.entries()) {
+    found.set(`auth token ${index}`, token);
+    found.set(`signature ${index}`, /X-Amz-Signature=(\w+)/.exec(token)?.[1] ?? token);
+  }
+  return found;
+}
+
+function environment(key: Key): Readonly<Record<string, string>> {
+  return {
+    AWS_ACCESS_KEY_ID: key.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
+    AWS_SESSION_TOKEN: key.sessionToken ?? "",
+  };
+}
+
+async function writeFiles(
+  directory: string,
+  secret: Readonly<Record<"webIdentity" | "pasted" | "pastedWord", string>> & { temporary: Key },
+): Promise<LeakFiles> {
+  const { temporary } = secret;
+  const json = JSON.stringify({
+    Version: 1,
+    AccessKeyId: temporary.accessKeyId,
+    SecretAccessKey: temporary.secretAccessKey,
+    SessionToken: temporary.sessionToken,
+  });
+  const write = async (name: string, text: string): Promise<string> => {
+    const file = join(directory, name);
+    await writeFile(file, text);
+    return file;
+  };
+  const answer = await write("answer.json", json);
+  const junk = await write("junk.json", `${temporary.secretAccessKey} ${json}`);
+  return {
+    process: `cat ${answer}`,
+    junk: `cat ${junk}`,
+    fails: `sh ${await write("fails.sh", `cat ${answer} >&2\ncat ${answer}\nexit 3\n`)}`,
+    webIdentity: await write("web-identity", secret.webIdentity),
+    otherRoot: await write("other.pem", (await makeAuthority({ subject: "CN=Other CA" })).cert),
+    pasted: await write("own-config", `[prod]\n${secret.pasted}\n`),
+    pastedWord: await write("own-config-2", `[prod]\n${secret.pastedWord} = x\n`),
+    credentials: join(directory, ".aws", "credentials"),
+  };
+}
+
+/** Where assumed roles are kept on purpose, readable by their owner alone: the cache of the AWS CLI. */
+export const ROLE_CACHE = /\/\.aws\/cli\/cache\//;
+
+/** The names of the secrets that a text shows, as they are or as base64, hexadecimal or percent-encoded. */
+export function shown(text: string, secrets: ReadonlyMap<string, string>): string[] {
+  const found: string[] = [];
+  for (const [name, secret] of secrets) {
+    const bytes = Buffer.from(secret);
+    const forms = [
+      secret,
+      bytes.toString("base64"),
+      bytes.toString("hex"),
+      encodeURIComponent(secret),
+    ];
+    // Half of one is too much as well.
+    const halves = [secret.slice(0, secret.length / 2), secret.slice(secret.length / 2)];
+    // A token begins with the host and ends with what was signed, and neither is a secret.
+    const parts = name.startsWith("auth token") ? [] : halves;
+    if ([...forms, ...parts].some((form) => text.includes(form))) found.push(name);
+  }
+  return found;
+}

@@ -1,0 +1,150 @@
+// The stand-in for RDS with every way to it: what to give rdsiam, and how the way's own process dies.
+import process from "node:process";
+import type { StandIn } from "../../src/demo/stand-in.ts";
+import { type SsmStandIn, startSsmStandIn } from "./ssm-stand-in.ts";
+import { startStage } from "./stage.ts";
+import { processes } from "./traces.ts";
+import {
+  lacking,
+  type Server,
+  type SshScene,
+  startMicrosocks,
+  startSshd,
+  startTinyproxy,
+  startTunnel,
+} from "./via-servers.ts";
+
+/** The names of the ways. */
+export const WAYS = ["tunnel", "socks5", "http", "ssh", "ssm", "command"] as const;
+
+/** One of the names. */
+export type WayName = (typeof WAYS)[number];
+
+/** A way that stands. */
+export interface TestWay {
+  /** The options of rdsiam. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Kills the process that carries the connections of the run with this mark. */
+  readonly breakIt: (mark: string) => Promise<void>;
+  /** Starts it again where that is not rdsiam's affair. */
+  readonly mend: () => Promise<void>;
+  /** Whether rdsiam itself runs the process, and can say that it died. */
+  readonly isOurs: boolean;
+}
+
+/** The stand-in and what stands before it. */
+export interface ViaScene extends AsyncDisposable {
+  readonly standIn: StandIn;
+  readonly ways: ReadonlyMap<WayName, TestWay>;
+  readonly ssm: SsmStandIn;
+  readonly ssh: SshScene | undefined;
+  readonly tunnel: Server | undefined;
+}
+
+const PROGRAMS: Readonly<Record<WayName, readonly string[]>> = {
+  tunnel: ["socat"],
+  socks5: ["microsocks"],
+  http: ["tinyproxy"],
+  ssh: ["sshd", "ssh", "ssh-keygen"],
+  ssm: [],
+  command: ["socat"],
+};
+
+/** A reason to skip a test of this way, or false. */
+export function lackingFor(name: WayName): string | false {
+  return lacking("psql", "pg_dump", ...PROGRAMS[name]);
+}
+
+/** Starts everything that this machine has the programs for. */
+export async function startViaScene(): Promise<ViaScene> {
+  const standIn = await startStage();
+  const opened: AsyncDisposable[] = [standIn];
+  const keep = <T extends AsyncDisposable>(part: T): T => {
+    opened.push(part);
+    return part;
+  };
+  const ways = new Map<WayName, TestWay>();
+  const { port } = standIn.gateway;
+  const has = (name: WayName): boolean => lackingFor(name) === false;
+  const tunnel = has("tunnel") ? keep(await startTunnel(port)) : undefined;
+  if (tunnel !== undefined) {
+    ways.set("tunnel", served(tunnel, ["--via", `127.0.0.1:${tunnel.port}`], {}));
+    ways.set("command", {
+      args: ["--via", "command:socat - TCP:%h:%p"],
+      env: {},
+      breakIt: (mark) => killMarked(mark, (words) => words[0] === "socat"),
+      mend: async () => {},
+      isOurs: true,
+    });
+  }
+  if (has("socks5")) {
+    const server = keep(await startMicrosocks());
+    ways.set(
+      "socks5",
+      served(server, [], proxied(`socks5://u:p%40ss%3Aw@127.0.0.1:${server.port}`)),
+    );
+  }
+  if (has("http")) {
+    const server = keep(await startTinyproxy(port));
+    ways.set("http", served(server, [], proxied(`http://u:pw4u@127.0.0.1:${server.port}`)));
+  }
+  const ssh = has("ssh") ? keep(await startSshd()) : undefined;
+  if (ssh !== undefined) ways.set("ssh", sshWay(ssh));
+  const ssm = keep(await startSsmStandIn(standIn.keys));
+  ways.set("ssm", {
+    args: ["--via", "ssm://i-0123456789abcdef0"],
+    env: ssm.env,
+    breakIt: async () => {
+      const last = (await ssm.starts()).at(-1);
+      if (last !== undefined) process.kill(last.pid, "SIGKILL");
+    },
+    mend: async () => {},
+    isOurs: true,
+  });
+  const dispose = async (): Promise<void> => {
+    for (const part of opened.toReversed()) await part[Symbol.asyncDispose]();
+  };
+  return { standIn, ways, ssm, ssh, tunnel, [Symbol.asyncDispose]: dispose };
+}
+
+/** The shared connections of ssh that run at the moment; ssh names itself after the path of its socket. */
+export async function sshMasters(): Promise<readonly number[]> {
+  const all = await processes();
+  return all
+    .filter(({ words }) => /^ssh: .*rdsiam-ssh-.*\[mux\]/.test(words[0] ?? ""))
+    .map(({ pid }) => pid);
+}
+
+function proxied(via: string): Readonly<Record<string, string>> {
+  return { RDSIAM_VIA: via };
+}
+
+function served(
+  server: Server,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): TestWay {
+  return { args, env, breakIt: server.kill, mend: server.restart, isOurs: false };
+}
+
+function sshWay(ssh: SshScene): TestWay {
+  return {
+    args: ["--via", ssh.via],
+    env: ssh.env,
+    breakIt: async () => {
+      for (const pid of await sshMasters()) process.kill(pid, "SIGKILL");
+    },
+    mend: async () => {},
+    isOurs: true,
+  };
+}
+
+async function killMarked(
+  mark: string,
+  isIt: (words: readonly string[]) => boolean,
+): Promise<void> {
+  for (const { pid, variables, words } of await processes()) {
+    if (isIt(words) && variables.includes(`RDSIAM_TEST_MARK=${mark}`)) process.kill(pid, "SIGKILL");
+  }
+}

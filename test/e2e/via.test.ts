@@ -1,0 +1,151 @@
+// Every --via against the real thing on loopback: sshd, a SOCKS5 and a CONNECT proxy, socat; for Systems Manager a stand-in
+// for the API and for the plugin. The 100 MB dumps are `npm run test:via`.
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { after, before, test } from "node:test";
+import { rdsiam } from "./program.ts";
+import { marked, until } from "./traces.ts";
+import { dumpThrough, fillTable } from "./via-dump.ts";
+import {
+  lackingFor,
+  sshMasters,
+  type TestWay,
+  type ViaScene,
+  type WayName,
+  WAYS,
+} from "./via-scene.ts";
+import { startViaScene } from "./via-scene.ts";
+
+let scene: ViaScene;
+let digest: string;
+before(async () => {
+  scene = await startViaScene();
+  digest = await fillTable(scene.standIn, 4);
+});
+after(() => scene[Symbol.asyncDispose]());
+
+function way(name: WayName): TestWay {
+  const found = scene.ways.get(name);
+  assert.ok(found !== undefined);
+  return found;
+}
+
+async function sleeping(): Promise<number> {
+  const { rows } = await scene.standIn.postgres.query(
+    "select pid from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep'",
+  );
+  return rows.length;
+}
+
+for (const name of WAYS) {
+  const skip = lackingFor(name);
+
+  test(`--via ${name}: pg_dump gets every byte`, { skip }, async () => {
+    const logins = scene.standIn.gateway.logins.length;
+    const dump = await dumpThrough(scene.standIn, way(name));
+    assert.deepEqual([dump.status, dump.stderr, dump.digest], [0, "", digest]);
+    assert.equal(scene.standIn.gateway.logins.length, logins + 1);
+    assert.equal(
+      scene.standIn.gateway.logins.at(-1)?.signedHost?.split(":")[0],
+      scene.standIn.canonicalHost,
+    );
+  });
+
+  test(
+    `--via ${name}: its process dies in a session, the tool hears of it, the next login works`,
+    { skip },
+    async () => {
+      const { args, breakIt, env, isOurs, mend } = way(name);
+      const mark = `via-dies-${name}`;
+      const go = join(scene.standIn.directory, mark);
+      const script = `psql -Atc 'select pg_sleep(60)'; echo "first=$?"; until [ -e '${go}' ]; do sleep 0.05; done; psql -Atc 'select 42'`;
+      const running = rdsiam(["exec", ...args, "prod", "bash", "-c", script], {
+        env: { ...scene.standIn.env, ...env, RDSIAM_TEST_MARK: mark },
+      });
+      await until(async () => (await sleeping()) === 1, "the session stands");
+      await breakIt(mark);
+      await until(async () => (await sleeping()) === 0 || name !== "tunnel", "the session is gone");
+      await mend();
+      await writeFile(go, "");
+      const ran = await running;
+      assert.equal(ran.stdout, "first=2\n42\n", ran.stderr);
+      assert.match(ran.stderr, /closed the connection unexpectedly|connection .*lost/);
+      if (isOurs)
+        assert.match(ran.stderr, /^rdsiam: error: .* broke.*\nDETAIL: {2}\S.*\nHINT: {2}\S/m);
+      else assert.doesNotMatch(ran.stderr, /rdsiam: error/);
+      assert.deepEqual(await marked(mark), []);
+      await scene.standIn.postgres.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^select pg_sleep'",
+      );
+      await until(async () => (await sleeping()) === 0, "nothing sleeps");
+    },
+  );
+
+  test(`--via ${name}: a cancel goes the same way`, { skip }, async () => {
+    const { args, env } = way(name);
+    const cancels = scene.standIn.gateway.cancels;
+    const script = `psql -Atc 'select pg_sleep(60)' & until [ -e "$1" ]; do sleep 0.05; done; kill -INT $!; wait $!; echo "psql=$?"`;
+    const go = join(scene.standIn.directory, `cancel-${name}`);
+    // Job control, because a shell without it starts background programs with SIGINT ignored.
+    const tool = ["bash", "-mc", script, "bash", go];
+    const running = rdsiam(["exec", ...args, "prod", ...tool], {
+      env: { ...scene.standIn.env, ...env },
+    });
+    await until(async () => (await sleeping()) === 1, "the query runs");
+    await writeFile(go, "");
+    const ran = await running;
+    assert.match(ran.stderr, /canceling statement due to user request/);
+    assert.equal(ran.stdout, "psql=1\n");
+    assert.equal(scene.standIn.gateway.cancels, cancels + 1);
+  });
+}
+
+test(
+  "--via: a run leaves no ssh, plugin or command behind",
+  { skip: lackingFor("ssh") },
+  async () => {
+    for (const name of ["ssh", "ssm", "command"] as const) {
+      const { args, env } = way(name);
+      const mark = `via-left-${name}`;
+      const ran = await rdsiam(["psql", ...args, "prod", "-Atc", "select 1"], {
+        env: {
+          ...scene.standIn.env,
+          ...env,
+          RDSIAM_TEST_MARK: mark,
+          TMPDIR: scene.standIn.directory,
+        },
+      });
+      assert.deepEqual([ran.status, ran.stdout, ran.stderr], [0, "1\n", ""]);
+      assert.deepEqual(await marked(mark), [], name);
+    }
+    assert.deepEqual(await sshMasters(), []);
+  },
+);
+
+test(
+  "--via ssh, ssm: rdsiam killed outright leaves nothing either",
+  { skip: lackingFor("ssh") },
+  async () => {
+    for (const name of ["ssh", "ssm"] as const) {
+      const { args, env } = way(name);
+      const mark = `via-killed-${name}`;
+      const running = rdsiam(["psql", ...args, "prod", "-Atc", "select pg_sleep(60)"], {
+        env: { ...scene.standIn.env, ...env, RDSIAM_TEST_MARK: mark },
+        started: (child) => {
+          void until(async () => (await sleeping()) === 1, "the query runs").then(() =>
+            child.kill("SIGKILL"),
+          );
+        },
+      });
+      assert.equal((await running).signal, "SIGKILL");
+      await until(async () => (await marked(mark)).length === 0, `nothing of ${name} is left`);
+      await until(async () => (await sshMasters()).length === 0, "no ssh is left");
+      await scene.standIn.postgres.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^select pg_sleep'",
+      );
+      await until(async () => (await sleeping()) === 0, "nothing sleeps");
+    }
+  },
+);
