@@ -74,6 +74,8 @@ const EU_WEST: Inventory = {
     { DBProxyName: "mine", EngineFamily: "MYSQL", Endpoint: `mine.proxy-${ZONE}`, Auth: [] },
   ],
   DescribeDBProxyEndpoints: [
+    // The proxy's own, which is no further one.
+    { DBProxyEndpointName: "default", DBProxyName: "pool", Endpoint: `pool.proxy-${ZONE}` },
     { DBProxyEndpointName: "pool-ro", DBProxyName: "pool", Endpoint: `ro.endpoint.proxy-${ZONE}` },
     { DBProxyEndpointName: "mine-ro", DBProxyName: "mine", Endpoint: `m.endpoint.proxy-${ZONE}` },
   ],

@@ -107,7 +107,10 @@ test("rdsiam logs in where the state directory cannot be written", { skip }, asy
 test("rdsiam psql --sign-host dials the typed host and verifies the other", { skip }, async () => {
   const port = String(standIn.targetSettings["rds_port"]);
   const sign = ["--sign-host", `${standIn.canonicalHost}:${port}`];
+  // The canonical name has no address here, as behind a bastion.
+  standIn.dns.delete(standIn.instanceHost);
   const ran = await psql(["-v", "--host", `127.0.0.1:${port}`, ...sign]);
+  standIn.dns.set(standIn.instanceHost, { a: ["127.0.0.1"] });
   assert.deepEqual([ran.status, ran.stdout], [0, "1\n"], ran.stderr);
   assert.match(ran.stderr, /^rdsiam: login: app_ro to orders at 127\.0\.0\.1 in \d+ ms$/m);
   await assert.rejects(stat(file), { code: "ENOENT" });
