@@ -56,7 +56,8 @@ export function eventText(event: ProxyEvent): string {
     case "stranger":
       return `connection closed: ${event.reason}`;
     case "cancel":
-      if (event.failed !== undefined) return `cancel request not forwarded: ${event.failed.message}`;
+      if (event.failed !== undefined)
+        return `cancel request not forwarded: ${event.failed.message}`;
       return event.found
         ? "cancel request forwarded"
         : "cancel request with an unknown key dropped";

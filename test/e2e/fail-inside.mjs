@@ -4,6 +4,7 @@ import process from "node:process";
 
 const fault = process.env["RDSIAM_TEST_FAULT"];
 const listeners = [];
+// oxlint-disable-next-line typescript/unbound-method -- called with its own this below
 const listen = net.Server.prototype.listen;
 net.Server.prototype.listen = function (...args) {
   listeners.push(this);
