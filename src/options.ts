@@ -177,8 +177,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: "via",
     value: "WHERE",
-    summary:
-      "how to reach it: HOST:PORT of a tunnel, ssh://BASTION, ssm://INSTANCE, socks5://, http://, 'command:CMD %h %p'",
+    summary: "way there: HOST:PORT, ssh://, ssm://, socks5://, http://, ...",
     commands: TOOL,
   },
   {

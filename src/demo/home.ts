@@ -45,6 +45,8 @@ export function makeEnvironment(home: Home, stsEndpoint: string): Readonly<Recor
     AWS_CONFIG_FILE: home.config,
     AWS_SHARED_CREDENTIALS_FILE: home.credentials,
     AWS_ENDPOINT_URL_STS: stsEndpoint,
+    // It knows no such calls: nothing of a demo goes to the real AWS.
+    AWS_ENDPOINT_URL_RDS: stsEndpoint,
     AWS_EC2_METADATA_DISABLED: "true",
     // A proxy of the machine's own cannot reach this STS. The lower-case name wins where both are set.
     NO_PROXY: "127.0.0.1",

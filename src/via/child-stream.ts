@@ -20,6 +20,8 @@ export interface ProgramEnd {
   /** `exit status 1`, `signal SIGKILL`; undefined while it still runs. */
   readonly how: string | undefined;
   readonly isClean: boolean;
+  /** Whether anything had come through; a server always answers. */
+  readonly hasRead: boolean;
   /** The last that it said on stderr. */
   readonly stderr: string;
 }
@@ -102,7 +104,8 @@ export class ChildStream extends Duplex {
     if (this.#isEnding) return;
     this.#isEnding = true;
     await atMost(EXIT_DELAY, this.gone);
-    const end = { how: this.#how, isClean: this.#isClean, stderr: shown(this.#stderr) };
+    const { hasRead } = this;
+    const end = { how: this.#how, isClean: this.#isClean, hasRead, stderr: shown(this.#stderr) };
     const error = await this.#explain(end).catch(() => undefined);
     if (this.destroyed) return;
     if (error === undefined) this.push(null);

@@ -18,8 +18,7 @@ export function commandCarrier(command: string, options: CarrierOptions): Carrie
     open: async (target, signal) => {
       // `exec` as OpenSSH does it: the shell makes room for the command, which then gets our signals.
       const args = ["-c", `exec ${expandCommand(command, target)}`];
-      const explain = async (end: ProgramEnd) =>
-        end.isClean || end.how === undefined ? undefined : broken(target, end);
+      const explain = async (end: ProgramEnd) => (isEnd(end) ? undefined : broken(target, end));
       const stream = openStream({ file: "/bin/sh", args, env: options.env, explain }, signal);
       stream.once("error", (error) => {
         if (stream.hasRead && error instanceof RdsIamError) options.onBroken(error);
@@ -28,6 +27,11 @@ export function commandCarrier(command: string, options: CarrierOptions): Carrie
     },
     [Symbol.asyncDispose]: () => streams.close(),
   };
+}
+
+// A command may end with 0 without a connection, and may go on for a while after one.
+function isEnd({ hasRead, how, isClean }: ProgramEnd): boolean {
+  return hasRead && (isClean || how === undefined);
 }
 
 /** Puts host and port into a command, for %h and %p; %% is a percent sign. Refuses what a shell could take for more than a name. */

@@ -122,7 +122,7 @@ function readCommand(command: string, source: ViaSource, fail: Fail): Via {
       "Put it in the target's rds_via (via in rdsiam's own file), or give it with --via.",
     );
   }
-  const bad = /%(?![hp%])/.test(command);
+  const bad = command.replaceAll(/%[hp%]/g, "").includes("%");
   if (bad || command.trim() === "" || /[\0\n\r]/.test(command)) {
     return fail(
       "names no command that can be run",

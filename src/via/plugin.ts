@@ -16,10 +16,10 @@ const VERSION_LIMIT = 5_000; // ms
 const KILL_DELAY = 1_500; // ms from SIGINT, on which it says goodbye to AWS, to SIGKILL
 const MAX_OUTPUT = 4_000; // characters kept
 
-// The plugin takes the shell's own process id; a line on the pipe means that it has ended, its end that we are gone.
+// The plugin takes the shell's own process id. The pipe ends when the plugin has, or when we are gone.
 const GUARD = `
 exec 3<&0 </dev/null
-( read -r _ <&3 && exit; kill -s INT $$; sleep 2; kill -s KILL $$ ) >/dev/null 2>&1 &
+( read -r _ <&3; kill -s INT $$ || exit; sleep 1; kill -s KILL $$ ) >/dev/null 2>&1 &
 exec "$@" 3<&-
 `;
 
@@ -82,7 +82,7 @@ export class Plugin {
     this.gone = new Promise((resolve) => {
       const settle = (how: string): void => {
         this.#how ??= how;
-        stdin?.end("gone\n");
+        stdin?.destroy();
         this.#heard();
         resolve();
       };

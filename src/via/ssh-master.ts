@@ -5,7 +5,7 @@
 // https://man.openbsd.org/ssh_config#ControlMaster
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -119,6 +119,8 @@ export class SshMaster {
   async #start(): Promise<void> {
     const mayAsk = !this.#wasOpened;
     this.#wasOpened = true;
+    // One that was killed leaves its socket, and with that there ssh would go to the background where nobody can end it.
+    await rm(this.#socket, { force: true });
     const seconds = Math.max(1, Math.ceil(this.#place.connectTimeout / 1_000));
     const words = [
       ...this.controlWords,

@@ -77,7 +77,7 @@ async function verdict(end: ProgramEnd, at: Circumstances): Promise<RdsIamError 
       hint: "The next login opens it anew; a key with a passphrase must be in the agent for that (ssh-add).",
     });
   }
-  if (end.isClean || end.how === undefined) return undefined;
+  if (end.hasRead && (end.isClean || end.how === undefined)) return undefined;
   const said = [end.stderr, logged].filter((text) => text !== "").join(" | ");
   return viaError(`${name} opened no connection to ${target.host} port ${target.port}`, {
     detail: programDetail("ssh", { ...end, stderr: said }),

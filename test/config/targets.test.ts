@@ -82,7 +82,6 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ["rds_host = h:1\nrds_port = 2", /rds_host says port 1, rds_port says 2/],
   ["rds_user = a\nrds_username = b", /rds_username and rds_user are one key and disagree/],
   ['rds_user = "a"', /rds_user has quotes around it/],
-  ["rds_via = ssh://b", /rds_via is not supported by this version/],
   ["rds_cache = no", /rds_cache must be on or off/],
   ["rds_mfa_serial = phone", /rds_mfa_serial is no MFA device/],
   ["rds_role_arn = role", /rds_role_arn is no role's ARN/],

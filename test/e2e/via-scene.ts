@@ -1,5 +1,8 @@
 // The stand-in for RDS with every way to it: what to give rdsiam, and how the way's own process dies.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import process from "node:process";
+import { makeLeaf } from "../../src/demo/certificates.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
 import { type SsmStandIn, startSsmStandIn } from "./ssm-stand-in.ts";
 import { startStage } from "./stage.ts";
@@ -11,11 +14,12 @@ import {
   startMicrosocks,
   startSshd,
   startTinyproxy,
+  startTlsFront,
   startTunnel,
 } from "./via-servers.ts";
 
 /** The names of the ways. */
-export const WAYS = ["tunnel", "socks5", "http", "ssh", "ssm", "command"] as const;
+export const WAYS = ["tunnel", "socks5", "http", "https", "ssh", "ssm", "command"] as const;
 
 /** One of the names. */
 export type WayName = (typeof WAYS)[number];
@@ -46,6 +50,7 @@ const PROGRAMS: Readonly<Record<WayName, readonly string[]>> = {
   tunnel: ["socat"],
   socks5: ["microsocks"],
   http: ["tinyproxy"],
+  https: ["tinyproxy", "socat"],
   ssh: ["sshd", "ssh", "ssh-keygen"],
   ssm: [],
   command: ["socat"],
@@ -88,6 +93,13 @@ export async function startViaScene(): Promise<ViaScene> {
   if (has("http")) {
     const server = keep(await startTinyproxy(port));
     ways.set("http", served(server, [], proxied(`http://u:pw4u@127.0.0.1:${server.port}`)));
+    if (has("https")) {
+      const { front, caFile } = await tlsFront(standIn, server.port);
+      const env = proxied(`https://u:pw4u@localhost:${keep(front).port}`);
+      // Deno has a name of its own for it.
+      const roots = { NODE_EXTRA_CA_CERTS: caFile, DENO_CERT: caFile };
+      ways.set("https", served(front, [], { ...env, ...roots }));
+    }
   }
   const ssh = has("ssh") ? keep(await startSshd()) : undefined;
   if (ssh !== undefined) ways.set("ssh", sshWay(ssh));
@@ -108,12 +120,23 @@ export async function startViaScene(): Promise<ViaScene> {
   return { standIn, ways, ssm, ssh, tunnel, [Symbol.asyncDispose]: dispose };
 }
 
-/** The shared connections of ssh that run at the moment; ssh names itself after the path of its socket. */
-export async function sshMasters(): Promise<readonly number[]> {
+/** The shared connections to this sshd that run at the moment. */
+export async function sshMasters(ssh: SshScene | undefined): Promise<readonly number[]> {
   const all = await processes();
   return all
-    .filter(({ words }) => /^ssh: .*rdsiam-ssh-.*\[mux\]/.test(words[0] ?? ""))
+    .filter(({ words }) => words.includes("ControlMaster=yes"))
+    .filter(({ words }) => words.includes(join(ssh?.directory ?? "", "config")))
     .map(({ pid }) => pid);
+}
+
+async function tlsFront(
+  { authority, caFile, directory }: StandIn,
+  port: number,
+): Promise<{ front: Server; caFile: string }> {
+  const leaf = await makeLeaf({ subject: "CN=localhost", names: ["localhost"], issuer: authority });
+  const pem = join(directory, "proxy.pem");
+  await writeFile(pem, `${leaf.cert}\n${leaf.key}\n`, { mode: 0o600 });
+  return { front: await startTlsFront(port, pem), caFile };
 }
 
 function proxied(via: string): Readonly<Record<string, string>> {
@@ -133,7 +156,7 @@ function sshWay(ssh: SshScene): TestWay {
     args: ["--via", ssh.via],
     env: ssh.env,
     breakIt: async () => {
-      for (const pid of await sshMasters()) process.kill(pid, "SIGKILL");
+      for (const pid of await sshMasters(ssh)) process.kill(pid, "SIGKILL");
     },
     mend: async () => {},
     isOurs: true,

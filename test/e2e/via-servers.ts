@@ -148,10 +148,7 @@ export async function startSshd(): Promise<SshScene> {
 
 /** A SOCKS5 proxy that asks for user `u` and password `p@ss:w`. */
 export function startMicrosocks(): Promise<Server> {
-  return startServer("microsocks", (port) => [
-    ...["-i", "127.0.0.1", "-p", String(port)],
-    ...["-u", "u", "-P", "p@ss:w"],
-  ]);
+  return startServer("microsocks", (port) => `-i 127.0.0.1 -p ${port} -u u -P p@ss:w`.split(" "));
 }
 
 /** A CONNECT proxy that asks for user `u` and password `pw4u`; `allowed` are the ports that it connects to. */
@@ -169,6 +166,14 @@ export async function startTinyproxy(allowed: number): Promise<Server> {
     await rm(directory, { recursive: true, force: true });
   };
   return { ...server, [Symbol.asyncDispose]: dispose };
+}
+
+/** TLS before an HTTP proxy, with a PEM file of certificate and key. */
+export function startTlsFront(port: number, pem: string): Promise<Server> {
+  return startServer("socat", (local) => [
+    `OPENSSL-LISTEN:${local},bind=127.0.0.1,fork,reuseaddr,verify=0,cert=${pem}`,
+    `TCP:127.0.0.1:${port}`,
+  ]);
 }
 
 /** A tunnel as `ssh -L` would make it. */

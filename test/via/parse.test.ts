@@ -1,0 +1,112 @@
+// What --via may say, as a table, and that nothing of it that is secret is ever repeated.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { RdsIamError } from "../../src/errors.ts";
+import { describeVia, parseVia, showPlace, viaSecrets } from "../../src/via/parse.ts";
+
+const READ: readonly (readonly [string, unknown])[] = [
+  ["direct", { kind: "direct" }],
+  ["localhost:15432", { kind: "tunnel", host: "localhost", port: 15_432 }],
+  ["[::1]:15432", { kind: "tunnel", host: "::1", port: 15_432 }],
+  ["ssh://bastion", { kind: "ssh", host: "bastion", port: undefined, user: undefined }],
+  [
+    "ssh://jane@bastion.example.com:2222/",
+    { kind: "ssh", host: "bastion.example.com", port: 2222, user: "jane" },
+  ],
+  ["ssh://jane%40corp@b", { kind: "ssh", host: "b", port: undefined, user: "jane@corp" }],
+  ["ssm://i-0123456789abcdef0", { kind: "ssm", target: "i-0123456789abcdef0" }],
+  ["ssm://mi-0123456789abcdef0", { kind: "ssm", target: "mi-0123456789abcdef0" }],
+  ["ssm://ecs:prod_0f9a_0f9a-123", { kind: "ssm", target: "ecs:prod_0f9a_0f9a-123" }],
+  ["socks5://h", { kind: "socks5", host: "h", port: 1080, user: undefined, password: undefined }],
+  ["socks5h://u:p%40ss@h:9", { kind: "socks5", host: "h", port: 9, user: "u", password: "p@ss" }],
+  ["http://h", { kind: "http", host: "h", port: 3128, user: undefined, password: undefined }],
+  ["HTTPS://u:50%@h", { kind: "https", host: "h", port: 443, user: "u", password: "50%" }],
+  ["command:nc %h %p", { kind: "command", command: "nc %h %p" }],
+  ["command: printf '%%'", { kind: "command", command: "printf '%%'" }],
+];
+
+test("parseVia() + reads every form", () => {
+  for (const [text, via] of READ) assert.deepEqual(parseVia(text, "target"), via, text);
+});
+
+const REFUSED = [
+  "",
+  "bastion",
+  "bastion:",
+  "bastion:0",
+  "bastion:65536",
+  "a b:1",
+  "[nonsense]:1",
+  "ftp://h:1",
+  "ssh://",
+  "ssh://-oProxyCommand=x",
+  "ssh://-l@h",
+  "ssh://u:secret@h",
+  "ssh://h/path",
+  "ssh://h:x",
+  "ssm://",
+  "ssm://bastion",
+  "ssm://i-XYZ",
+  "ssm://u@i-0123456789abcdef0",
+  "socks5://",
+  "socks5://h:99999",
+  "http://h/path",
+  "command:",
+  "command:  ",
+  "command:nc %x",
+  "command:a%",
+  "command:a\nb",
+];
+
+test("parseVia() + refuses what leads nowhere, with an ERR_CONFIG that says by what name it was given", () => {
+  for (const text of REFUSED) {
+    assert.throws(
+      () => parseVia(text, "target"),
+      (error) => {
+        assert.ok(error instanceof RdsIamError, text);
+        assert.equal(error.code, "ERR_CONFIG");
+        assert.match(error.message, /^rds_via /);
+        return true;
+      },
+    );
+  }
+});
+
+test("parseVia() + a command is not taken from the environment, a password not from the command line", () => {
+  assert.throws(
+    () => parseVia("command:nc %h %p", "environment"),
+    /RDSIAM_VIA may not name a command/,
+  );
+  assert.throws(
+    () => parseVia("socks5://u:p@h:1", "option"),
+    /--via may not have a password in it/,
+  );
+  assert.equal(parseVia("command:nc %h %p", "option").kind, "command");
+  assert.equal(parseVia("socks5://u:p@h:1", "environment").kind, "socks5");
+  assert.equal(parseVia("socks5://u@h:1", "option").kind, "socks5");
+});
+
+test("parseVia() + no error and no description repeats a password", () => {
+  const password = fc.stringMatching(/^[a-zA-Z0-9!$&*+;=~%-]{6,20}$/);
+  const rest = fc.constantFrom("@h:1", "@h", "@h:99999", "@", "@h/x", "", "@h:1@", "@ h");
+  const scheme = fc.constantFrom("socks5", "http", "https", "ssh", "ssm", "ftp");
+  const source = fc.constantFrom("option", "environment", "target" as const);
+  fc.assert(
+    fc.property(fc.tuple(scheme, password, rest, source), ([kind, secret, tail, from]) => {
+      try {
+        const via = parseVia(`${kind}://user:hidden${secret}${tail}`, from);
+        assert.ok(!describeVia(via).includes("hidden"));
+        assert.ok(viaSecrets(via).every((text) => text.includes("hidden")));
+      } catch (error) {
+        if (!(error instanceof RdsIamError)) throw error;
+        assert.ok(![error.message, error.detail, error.hint].join(" ").includes("hidden"));
+      }
+    }),
+  );
+});
+
+test("showPlace() + puts brackets around an IPv6 address", () => {
+  assert.equal(showPlace({ host: "::1", port: 1 }), "[::1]:1");
+  assert.equal(showPlace({ host: "h", port: 1 }), "h:1");
+});
