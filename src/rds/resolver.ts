@@ -158,6 +158,7 @@ function dnsError({ name, description, error, isOwn }: Failure): RdsIamError {
     return new RdsIamError(`host ${name} has no address`, {
       code: "ERR_DNS",
       detail: `The name exists for ${description}, but without an A or AAAA record.`,
+      hint: "Check the name: it may stand for a database that is being made or deleted.",
       cause: error,
     });
   }

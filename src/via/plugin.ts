@@ -69,6 +69,7 @@ export class Plugin {
   readonly #child: ChildProcess;
   #output = "";
   #how: string | undefined;
+  #isClosing = false;
   #heard: () => void = () => {};
 
   constructor(file: string, session: SsmSession, options: PluginOptions) {
@@ -98,6 +99,11 @@ export class Plugin {
     return this.#how === undefined;
   }
 
+  /** Whether it ended without being told to. */
+  get hasDied(): boolean {
+    return !this.isRunning && !this.#isClosing;
+  }
+
   /** Its last words, and how it ended: the sentences of a DETAIL. */
   get detail(): string {
     const how = this.#how === undefined ? "still runs" : `ended with ${this.#how}`;
@@ -123,6 +129,7 @@ export class Plugin {
 
   /** Ends it. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     this.#kill("SIGINT");
     const timer = setTimeout(() => this.#kill("SIGKILL"), KILL_DELAY);
     await this.gone;

@@ -4,7 +4,7 @@
 
 import type { Socket } from "node:net";
 import type { Carrier, CarrierOptions, CarrierTarget } from "./carrier.ts";
-import { unlessAborted } from "./abort.ts";
+import { atMost, unlessAborted } from "./abort.ts";
 import { viaError } from "./child-stream.ts";
 import { Plugin, type SsmSession, takesVariable } from "./plugin.ts";
 import { connectTcp } from "./tcp.ts";
@@ -15,6 +15,8 @@ export type StartSsmSession = (request: {
   readonly host: string;
   readonly port: number;
 }) => Promise<SsmSession>;
+
+const EXIT_DELAY = 500; // ms between the end of a connection and that of the plugin that carried it
 
 const INSTALL =
   "Install it: https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html (brew install session-manager-plugin on macOS).";
@@ -52,17 +54,25 @@ export async function startSsm(
       const at = { host: "127.0.0.1", port };
       const socket = await connectTcp(at, { what: "session-manager-plugin", hint }, signal);
       sockets.add(socket);
+      let isAnswered = false;
+      socket.once("data", () => (isAnswered = true));
       socket.once("close", () => {
         sockets.delete(socket);
         // It takes connections and carries nothing: it hangs, or its session is over.
-        if (socket.bytesRead === 0 && sockets.size === 0) void plugin.close();
-        if (socket.bytesRead > 0 && !plugin.isRunning) options.onBroken(broken(place, plugin));
+        if (!isAnswered && sockets.size === 0) void plugin.close();
+        if (isAnswered) void tellIfDied(plugin, () => options.onBroken(broken(place, plugin)));
       });
       void plugin.gone.then(() => socket.destroy(broken(place, plugin)));
       return socket;
     },
     [Symbol.asyncDispose]: () => starter.close(),
   };
+}
+
+// The end of its connections may be seen before its own.
+async function tellIfDied(plugin: Plugin, tell: () => void): Promise<void> {
+  await atMost(EXIT_DELAY, plugin.gone);
+  if (plugin.hasDied) tell();
 }
 
 // One start at a time for each place, whatever number of logins wait for it.
