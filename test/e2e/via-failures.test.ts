@@ -305,7 +305,7 @@ test(
       const env = {
         ...standIn.env,
         ...ssm.env,
-        RDSIAM_CONNECT_TIMEOUT: "3",
+        RDSIAM_CONNECT_TIMEOUT: "8",
         RDSIAM_TEST_MARK: mark,
       };
       const running = rdsiam(
@@ -327,8 +327,8 @@ test(
       assert.match(
         ran.stderr,
         mode === "hang"
-          ? /in 3 s\nDETAIL: {2}The connection through Session Manager on i-/
-          : /opened no port|in 3 s/,
+          ? /in 8 s\nDETAIL: {2}The connection through Session Manager on i-/
+          : /opened no port|in 8 s/,
       );
       assert.deepEqual(await marked(mark), [], mode);
     }
