@@ -24,7 +24,7 @@ async function said(host: string, port: number): Promise<string> {
   const ran = await rdsiam(["psql", "--host", `${host}:${port}`, "prod", "-c", "select 1"], {
     env: {
       ...env,
-      RDSIAM_CONNECT_TIMEOUT: "2",
+      RDSIAM_CONNECT_TIMEOUT: "5",
       RDSIAM_DNS_SERVERS: dns.address,
       RDSIAM_SSLROOTCERT: caFile,
     },
@@ -79,7 +79,7 @@ test("a server that does not answer", { skip }, async () => {
   const text = await said(standIn.canonicalHost, server.port);
   assert.match(
     text,
-    /FATAL: {2}could not connect to \S+ port \d+ in 2 s\nDETAIL: .*nothing answered in time\.\nHINT: {2}Check the VPN, the security group.*--via/,
+    /FATAL: {2}could not connect to \S+ port \d+ in 5 s\nDETAIL: .*nothing answered in time\.\nHINT: {2}Check the VPN, the security group.*--via/,
   );
 });
 
