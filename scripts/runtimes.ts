@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { $, which } from "zx";
+import { installDebianPackages } from "./debian-packages.ts";
 
 /** The runtimes that this project is tested on, apart from the compiled binary. */
 export type Runtime = "node20" | "node" | "bun" | "deno";
@@ -43,7 +44,21 @@ export async function runtimePath(runtime: Runtime): Promise<string | undefined>
     return (await which(onPath, { nothrow: true })) ?? undefined;
   }
   if (!isInstalled(program)) await install();
-  return join(HERE, "node_modules", program);
+  const file = join(HERE, "node_modules", program);
+  await checkStarts(file);
+  return file;
+}
+
+// Node's own builds need libatomic from version 25 on, which a bare Debian has not.
+async function checkStarts(file: string): Promise<void> {
+  const start = () => $({ quiet: true, nothrow: true })`${file} --version`;
+  let started = await start();
+  if (started.exitCode !== 0 && started.stderr.includes("libatomic.so.1")) {
+    const problem = await installDebianPackages(["libatomic1"]);
+    if (problem !== undefined) throw new Error(`${file} does not start: ${problem}`);
+    started = await start();
+  }
+  if (started.exitCode !== 0) throw new Error(`${file} does not start: ${started.stderr.trim()}`);
 }
 
 async function install(): Promise<void> {
