@@ -11,6 +11,7 @@ import {
   type Said,
   sentence,
 } from "./sdk-error.ts";
+import { NETWORK_REASONS } from "./network-error.ts";
 import { clockRow, mfaRow, stsRow } from "./sts-errors.ts";
 
 type Row = (said: Said, context: IdentityContext) => RdsIamError | undefined;
@@ -72,27 +73,16 @@ function loginRow(said: Said, context: IdentityContext): RdsIamError | undefined
   });
 }
 
-const NETWORK: Readonly<Record<string, string>> = {
-  ENOTFOUND: "its name does not exist",
-  EAI_AGAIN: "its name cannot be looked up now",
-  ECONNREFUSED: "the connection was refused",
-  ECONNRESET: "the connection was cut",
-  EPIPE: "the connection was cut",
-  ETIMEDOUT: "it does not answer in time",
-  EHOSTUNREACH: "there is no way to it",
-  ENETUNREACH: "there is no network",
-};
-
 function networkRow(said: Said, context: IdentityContext): RdsIamError | undefined {
   const isTimeout = /^(TimeoutError|AbortError)$/.test(said.name);
-  const known = said.codes.find((code) => Object.hasOwn(NETWORK, code));
+  const known = said.codes.find((code) => NETWORK_REASONS.has(code));
   if (known === undefined && !isTimeout) {
     return undefined;
   }
   const why = `${context.endpoint ?? "AWS"} cannot be reached`;
   return failure(context, said, {
     why,
-    detail: `AWS was called, and ${known === undefined ? "it does not answer in time" : NETWORK[known]}.`,
+    detail: `AWS was called, and ${NETWORK_REASONS.get(known ?? "ETIMEDOUT")}.`,
     hint: context.networkHint ?? "Check the network, the VPN and AWS_ENDPOINT_URL.",
   });
 }

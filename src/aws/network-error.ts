@@ -15,7 +15,8 @@ export interface Attempt {
   readonly bundle: CaBundle | undefined;
 }
 
-const REASONS: ReadonlyMap<string, string> = new Map(
+/** Why a host could not be talked to, by the code of the system or the runtime, as the end of a sentence. */
+export const NETWORK_REASONS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     ENOTFOUND: "its name does not exist",
     EAI_AGAIN: "its name cannot be looked up now",
@@ -63,7 +64,7 @@ export function networkError(error: unknown, attempt: Attempt): RdsIamError | un
   const isTimeout = error instanceof Error && /^(TimeoutError|AbortError)$/.test(error.name);
   const hungUp = error instanceof Error && /CONNECT response/.test(error.message);
   const reason =
-    REASONS.get(code) ??
+    NETWORK_REASONS.get(code) ??
     (isTimeout ? "it does not answer in time" : undefined) ??
     (hungUp ? "it closed the connection without an answer" : undefined);
   const { proxy, service, tunnelStatus } = attempt;
