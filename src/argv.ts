@@ -3,7 +3,7 @@
 import { type CommandName, COMMANDS, type CommandSpec } from "./command-table.ts";
 import { RdsIamError } from "./errors.ts";
 import { nearestName } from "./nearest-name.ts";
-import { optionFlag, optionsOf, type OptionSpec } from "./options.ts";
+import { checkChoice, optionFlag, optionsOf, type OptionSpec } from "./options.ts";
 
 /** Precedes every value in the words for cac; cli.ts strips it. */
 export const SENTINEL = "\u0001";
@@ -14,6 +14,8 @@ export interface Cut {
   /** rdsiam's options for cac, `--name` or `--name=SENTINEL value` each. */
   readonly words: readonly string[];
   readonly target: string | undefined;
+  /** Every target, of a command that takes several. */
+  readonly targets?: readonly string[];
   /** The wrapped tool's words, as they were typed. */
   readonly tail: readonly string[];
   /** Whether the tail came behind `--`. */
@@ -31,9 +33,13 @@ export function cutArgv(args: readonly string[]): Cut {
   const [name, ...after] = before.rest;
   if (name === undefined)
     return { command: undefined, words: before.words, target: undefined, tail: [], dashes: false };
+  // `rdsiam help exec` is `rdsiam exec --help`.
+  if (name === "help") return cutArgv([...args.slice(0, -before.rest.length), "--help", ...after]);
   const command = COMMANDS.find((spec) => spec.name === name) ?? unknownCommand(name);
   const cut =
-    command.tail === "none" ? cutWithoutTool(after, command) : cutWithTool(after, command);
+    command.tail === "none" || command.tail === "targets"
+      ? cutWithoutTool(after, command)
+      : cutWithTool(after, command);
   return { ...cut, command: command.name, words: [...before.words, ...cut.words] };
 }
 
@@ -65,7 +71,12 @@ function cutWithoutTool(args: readonly string[], command: CommandSpec): Rest {
     return { words, target: undefined, tail: [], dashes: false };
   }
   const [target, surplus] = operands;
-  const unexpected = command.takesTarget ? surplus : target;
+  if (command.tail === "targets")
+    return { words, target, targets: operands, tail: [], dashes: false };
+  const { choices } = command;
+  if (choices !== undefined && target !== undefined)
+    checkChoice({ choices }, target, `rdsiam ${command.name}`);
+  const unexpected = command.takesTarget || choices !== undefined ? surplus : target;
   if (unexpected !== undefined) {
     throw usageError(
       `unexpected argument "${unexpected}"`,
@@ -139,6 +150,8 @@ function takeLong(
     if (equals >= 0) throw usageError(`option ${flag} takes no value`, `write ${flag} alone`);
     return { words: [flag], count: 1 };
   }
+  if (equals < 0 && option.bare !== undefined)
+    return { words: [valued(option, option.bare)], count: 1 };
   const value = equals < 0 ? next : word.slice(equals + 1);
   return { words: [valued(option, value)], count: equals < 0 ? 2 : 1 };
 }
@@ -172,6 +185,7 @@ function valued(option: OptionSpec, value: string | undefined): string {
       `the value of option ${flag} is empty`,
       `write ${flag} ${option.value}, or leave the option out`,
     );
+  checkChoice(option, value, flag);
   return `${flag}=${SENTINEL}${value}`;
 }
 

@@ -1,4 +1,4 @@
-// The cac program: declares commands and options from the table, shows help, and reads rdsiam's own words.
+// The cac program: declares commands and options from the tables, and reads rdsiam's own words.
 // Values arrive behind a sentinel (see argv.ts) and leave as the strings that were typed.
 import cac from "cac";
 import { type Cut, SENTINEL } from "./argv.ts";
@@ -16,41 +16,26 @@ type Program = ReturnType<typeof cac>;
 
 /** Reads a cut command line. */
 export function readInvocation(cut: Cut): Invocation {
-  const program = declare();
+  const program = declare(cut);
   const command = cut.command === undefined ? [] : [cut.command];
   const parsed = program.parse(["", "rdsiam", ...command, ...cut.words], { run: false });
   const options = readOptions(parsed.options);
   const values = readValues(parsed.options);
-  const rest = { options, values, target: cut.target, tail: cut.tail, dashes: cut.dashes };
+  const { target, targets = [], tail, dashes } = cut;
+  const rest = { options, values, target, targets, tail, dashes };
   if (options.version) return { command: "version", ...rest };
   if (options.help || cut.command === undefined) return { command: "help", ...rest };
   return { command: cut.command, ...rest };
 }
 
-/** Prints the help of a command, or of the program, on stdout. */
-export function printHelp(cut: Cut): void {
-  const program = declare();
-  program.parse(["", "rdsiam", ...(cut.command === undefined ? [] : [cut.command])], {
-    run: false,
-  });
-  program.outputHelp();
-}
-
-function declare(): Program {
+// No more than the command line has: to declare everything takes as long as all else that is done before a command runs.
+function declare(cut: Cut): Program {
   const program = cac("rdsiam");
-  program.usage("COMMAND [options] [TARGET] [arguments of the tool...]");
   for (const option of optionsOf(undefined)) add(program.globalCommand, option);
-  for (const spec of COMMANDS) {
-    const command = program.command(spec.name, spec.summary).usage(spec.usage);
-    for (const option of optionsOf(spec.name))
-      if (option.commands !== undefined) add(command, option);
-    for (const example of spec.examples) command.example(`  ${example}`);
+  for (const { name, summary } of COMMANDS.filter((spec) => spec.name === cut.command)) {
+    const command = program.command(name, summary);
+    for (const option of optionsOf(name)) if (option.commands !== undefined) add(command, option);
   }
-  for (const spec of COMMANDS.slice(0, 3))
-    for (const example of spec.examples.slice(0, 1)) program.example(`  ${example}`);
-  program.globalCommand.helpCallback = (sections) =>
-    sections.filter(({ title, body }) => !title?.startsWith("For more info") && body !== "rdsiam");
-  for (const command of program.commands) command.helpCallback = program.globalCommand.helpCallback;
   return program;
 }
 
@@ -58,14 +43,10 @@ function add(
   command: Program["globalCommand"] | Program["commands"][number],
   option: OptionSpec,
 ): void {
-  const short = option.short === undefined ? "    " : `-${option.short}, `;
-  if (option.value === undefined) {
-    command.option(`${short}${optionFlag(option)}`, option.summary);
-    return;
-  }
-  command.option(`${short}${optionFlag(option)} <${option.value}>`, option.summary, {
-    type: [strip],
-  });
+  const short = option.short === undefined ? "" : `-${option.short}, `;
+  const flags = `${short}${optionFlag(option)}`;
+  if (option.value === undefined) command.option(flags, option.summary);
+  else command.option(`${flags} <value>`, option.summary, { type: [strip] });
 }
 
 function strip(value: unknown): string {

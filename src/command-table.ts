@@ -1,10 +1,24 @@
 // The table of commands; the cutter, cac, the help texts and the completions are made from it and from the options' table.
 
 /** The commands of this version. */
-export type CommandName = "psql" | "exec" | "token" | "list" | "discover" | "ca" | "demo";
+export type CommandName =
+  | "psql"
+  | "exec"
+  | "proxy"
+  | "token"
+  | "url"
+  | "env"
+  | "list"
+  | "doctor"
+  | "policy"
+  | "discover"
+  | "ca"
+  | "completion"
+  | "relay"
+  | "demo";
 
 /** How a command's words are cut: which of them belong to a wrapped tool. */
-export type Tail = "after target" | "demo" | "none";
+export type Tail = "after target" | "demo" | "targets" | "none";
 
 /** One command. */
 export interface CommandSpec {
@@ -16,7 +30,11 @@ export interface CommandSpec {
   readonly takesTarget: boolean;
   /** The word that follows the command's name: `update` in `ca update`. */
   readonly verb?: string;
+  /** The words of which one follows: the shells of `completion`. It arrives in the target's place. */
+  readonly choices?: readonly string[];
   readonly examples: readonly string[];
+  /** What the summary has no room for, in whole sentences; for --help --verbose and the man page. */
+  readonly details?: readonly string[];
 }
 
 /** Every command, in the order of the help text. */
@@ -28,6 +46,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     tail: "after target",
     takesTarget: true,
     examples: ["rdsiam psql prod", "rdsiam psql prod -c 'select current_user'"],
+    details: [
+      "psql's own options follow the target; its files (psqlrc, history) are the ones it always has. What would make it leave the proxy (-h, -p, a conninfo with host, hostaddr, port or service) is refused with the way to say it.",
+    ],
   },
   {
     name: "exec",
@@ -38,7 +59,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [
       "rdsiam exec prod pg_dump -Fc -f prod.dump",
       "AWS_PROFILE=prod rdsiam exec -- pg_dump -s",
+      "rdsiam exec --database-url prod npx prisma migrate status",
+      "rdsiam exec --target src=prod --target dst=stage -- ./compare.sh",
     ],
+    details: [
+      "The tool finds the proxy in PGHOST, PGPORT, PGUSER, PGDATABASE and PGPASSWORD, a random secret of this run.",
+      "--database-url is for tools that read a URL from a variable: it holds that secret. --template fills in {host} {port} {user} {dbname} {url} in the arguments, for JDBC and others; everybody on the machine can read those, so the secret is not among them and {url} has no password: PGPASSWORD has it.",
+      "With --target NAME=TARGET, once for each database, every variable has NAME_ in front, in upper case: SRC_PGHOST, SRC_PGPORT, SRC_PGUSER, SRC_PGDATABASE, SRC_PGPASSWORD, SRC_PGSSLMODE, SRC_URL; --template knows {src.host}. PGHOST and the others are then set for a --target TARGET without a name, and for none otherwise.",
+    ],
+  },
+  {
+    name: "proxy",
+    usage: "proxy [options] [TARGET...]",
+    summary: "keep a proxy open for GUI tools, services and containers",
+    tail: "targets",
+    takesTarget: true,
+    examples: ["rdsiam proxy prod --port 6432", "rdsiam proxy orders users --port 6432 --json"],
   },
   {
     name: "token",
@@ -52,12 +88,60 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
   },
   {
+    name: "url",
+    usage: "url [options] [TARGET]",
+    summary: "print a URL that leads straight to the database for 15 minutes",
+    tail: "none",
+    takesTarget: true,
+    examples: ['export DATABASE_URL="$(rdsiam url prod)"', "rdsiam url --user admin prod"],
+    details: [
+      "The auth token stands in it as the password, and TLS is verified in full.",
+      "Keep it in a variable: every user of the machine can read a command line.",
+      "For anything that lives longer than 15 minutes: rdsiam proxy or rdsiam exec.",
+    ],
+  },
+  {
+    name: "env",
+    usage: "env [options] [TARGET]",
+    summary: "print PG* variables that lead straight to it for 15 minutes",
+    tail: "none",
+    takesTarget: true,
+    examples: ['eval "$(rdsiam env prod)"', "rdsiam env prod --shell fish | source"],
+    details: [
+      "PGPASSWORD is the auth token itself, and TLS is verified in full.",
+      "--unset prints what takes the variables away again.",
+    ],
+  },
+  {
     name: "list",
     usage: "list [options]",
     summary: "list the targets in the configuration",
     tail: "none",
     takesTarget: false,
     examples: ["rdsiam list", "rdsiam list --json"],
+  },
+  {
+    name: "doctor",
+    usage: "doctor [options] [TARGET]",
+    summary: "try each step in turn; say which one fails, why, and the remedy",
+    tail: "none",
+    takesTarget: true,
+    examples: ["rdsiam doctor prod", "rdsiam doctor prod --json"],
+    details: [
+      "Exit status 0 when every step works, 1 when one fails.",
+      "It runs all it can after a failure that does not block it.",
+    ],
+  },
+  {
+    name: "policy",
+    usage: "policy [options] [TARGET]",
+    summary: "print the least IAM policy and the GRANTs that a login needs",
+    tail: "none",
+    takesTarget: true,
+    examples: ["rdsiam policy prod", "rdsiam policy prod --json > policy.json"],
+    details: [
+      "Account and resource id are asked of STS and the RDS API where the credentials may.",
+    ],
   },
   {
     name: "discover",
@@ -78,6 +162,35 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesTarget: false,
     verb: "update",
     examples: ["rdsiam ca update", "rdsiam ca update --region il-central-1"],
+  },
+  {
+    name: "completion",
+    usage: "completion [options] [bash|zsh|fish]",
+    summary: "print the completion script for a shell, or install it",
+    tail: "none",
+    takesTarget: false,
+    choices: ["bash", "zsh", "fish"],
+    examples: ["rdsiam completion --install", "source <(rdsiam completion bash)"],
+    details: [
+      "Without a shell it is the one that SHELL names. --install writes the script where the shell looks for a user's own, and says what else there is to do.",
+      "Completed are commands, options, values and targets; after the target the tool's own completion takes over, and is kept from asking a local server for names.",
+    ],
+  },
+  {
+    name: "relay",
+    usage: "relay [options]",
+    summary: "stand in the VPC and connect those who may to its databases",
+    tail: "none",
+    takesTarget: false,
+    examples: [
+      "rdsiam relay --config relay.ini --tls-cert tls.crt --tls-key tls.key",
+      "rdsiam psql --via relay://relay.example.com:8443 prod",
+    ],
+    details: [
+      "The TLS session with the database is end to end: the relay sees neither token nor data.",
+      "Clients prove an AWS identity, a client certificate, or both; the file says who may reach which database.",
+      "SIGTERM lets open sessions end by themselves; a second one ends them.",
+    ],
   },
   {
     name: "demo",

@@ -1,49 +1,34 @@
-// The table of options; the cutter, cac, the help texts and the completions are made from it and from the commands' table.
+// The options of the command line, put together from the tables in options/; the cutter, cac, the help texts, the man page
+// and the completions are made from them and from the commands' table. After a change: npm run generate.
 import type { CommandName } from "./command-table.ts";
+import { RdsIamError } from "./errors.ts";
+import { nearestName } from "./nearest-name.ts";
+import { AWS_OPTIONS } from "./options/aws.ts";
+import { DATABASE_OPTIONS } from "./options/database.ts";
+import { GENERAL_OPTIONS } from "./options/general.ts";
+import { OWN_OPTIONS } from "./options/own.ts";
+import { PROXY_OPTIONS } from "./options/proxy.ts";
+import { RELAY_OPTIONS } from "./options/relay.ts";
+import type { OptionSpec } from "./options/spec.ts";
 
-/** One option; with `value` it takes an argument, of which that is the name in help texts. */
-export interface OptionSpec {
-  readonly name: OptionName | FlagName;
-  readonly short?: string;
-  readonly value?: string;
-  readonly summary: string;
-  /** The commands that know it; all when absent. */
-  readonly commands?: readonly CommandName[];
-}
+export type { OptionSpec } from "./options/spec.ts";
+
+const TABLES = [
+  ...OWN_OPTIONS,
+  ...PROXY_OPTIONS,
+  ...RELAY_OPTIONS,
+  ...DATABASE_OPTIONS,
+  ...AWS_OPTIONS,
+  ...GENERAL_OPTIONS,
+] as const;
+
+type Entry = (typeof TABLES)[number];
 
 /** The options that take a value, in camelCase. */
-export type OptionName =
-  | "profile"
-  | "region"
-  | "roleArn"
-  | "roleSessionName"
-  | "externalId"
-  | "durationSeconds"
-  | "awsTimeout"
-  | "mfaSerial"
-  | "mfaCode"
-  | "host"
-  | "signHost"
-  | "user"
-  | "dbname"
-  | "sslrootcert"
-  | "via"
-  | "partition"
-  | "tag"
-  | "port";
+export type OptionName = Extract<Entry, { readonly value: string }>["name"];
 
 /** The options that are on or off. */
-export type FlagName =
-  | "allRegions"
-  | "write"
-  | "strictHost"
-  | "noCache"
-  | "names"
-  | "json"
-  | "quiet"
-  | "verbose"
-  | "help"
-  | "version";
+export type FlagName = Exclude<Entry, { readonly value: string }>["name"];
 
 /** What was given of each option. */
 export type Options = Partial<Record<OptionName, string>> & Partial<Record<FlagName, boolean>>;
@@ -55,154 +40,85 @@ export interface Invocation {
   /** Every value of the options that were given, for those of which more than one counts. */
   readonly values: Readonly<Partial<Record<OptionName, readonly string[]>>>;
   readonly target: string | undefined;
+  /** Every target, of a command that takes several. */
+  readonly targets?: readonly string[];
   readonly tail: readonly string[];
   readonly dashes: boolean;
 }
 
-const DATABASE: readonly CommandName[] = ["psql", "exec", "token"];
-const AWS: readonly CommandName[] = [...DATABASE, "discover"];
-const TOOL: readonly CommandName[] = ["psql", "exec"];
+/** Options that belong together, under one heading of the help texts. */
+export interface OptionGroup {
+  readonly title: string;
+  readonly options: readonly OptionSpec[];
+}
 
-/** Every option, in the order of the help text. */
-export const OPTIONS: readonly OptionSpec[] = [
-  {
-    name: "profile",
-    value: "NAME",
-    summary: "AWS profile for the credentials (default: the target's own)",
-    commands: AWS,
-  },
-  {
-    name: "region",
-    value: "REGION",
-    summary: "Region of the database (default: the one in its name)",
-    commands: DATABASE,
-  },
-  {
-    name: "region",
-    value: "REGION",
-    summary: "Region to look in; may be given more than once",
-    commands: ["discover"],
-  },
-  {
-    name: "region",
-    value: "REGION",
-    summary: "the bundle of one Region (default: all of the partition's)",
-    commands: ["ca"],
-  },
-  {
-    name: "partition",
-    value: "NAME",
-    summary: "aws, aws-us-gov or aws-cn (default: aws)",
-    commands: ["ca"],
-  },
-  { name: "allRegions", summary: "look in every Region of the account", commands: ["discover"] },
-  {
-    name: "tag",
-    value: "KEY[=VALUE]",
-    summary: "only what has this tag; may be given more than once",
-    commands: ["discover"],
-  },
-  {
-    name: "write",
-    summary: "add what is new to rdsiam's own configuration file",
-    commands: ["discover"],
-  },
-  {
-    name: "roleArn",
-    value: "ARN",
-    summary: "role to assume on top of the profile's credentials",
-    commands: AWS,
-  },
-  {
-    name: "roleSessionName",
-    value: "NAME",
-    summary: "session name for that role (default: rdsiam-<os user>)",
-    commands: AWS,
-  },
-  { name: "externalId", value: "ID", summary: "external id for that role", commands: AWS },
-  {
-    name: "durationSeconds",
-    value: "N",
-    summary: "lifetime asked for that role",
-    commands: AWS,
-  },
-  {
-    name: "mfaSerial",
-    value: "ARN",
-    summary: "MFA device for that role",
-    commands: AWS,
-  },
-  {
-    name: "mfaCode",
-    value: "CODE",
-    summary: "MFA code, where no terminal can be asked for one",
-    commands: AWS,
-  },
-  {
-    name: "noCache",
-    summary: "leave the AWS CLI's credential cache alone",
-    commands: AWS,
-  },
-  {
-    name: "awsTimeout",
-    value: "SECONDS",
-    summary: "limit of each call to AWS (default: 15)",
-    commands: AWS,
-  },
-  {
-    name: "host",
-    value: "HOST[:PORT]",
-    summary: "the database, instead of the target's rds_host",
-    commands: DATABASE,
-  },
-  {
-    name: "signHost",
-    value: "HOST[:PORT]",
-    summary: "the RDS endpoint that the host stands for",
-    commands: DATABASE,
-  },
-  {
-    name: "strictHost",
-    summary: "fail when the host leads to another database than before",
-    commands: DATABASE,
-  },
-  { name: "user", short: "U", value: "USER", summary: "database user", commands: AWS },
-  { name: "dbname", short: "d", value: "DB", summary: "database name", commands: DATABASE },
-  {
-    name: "sslrootcert",
-    value: "FILE|system",
-    summary: "CA bundle to trust instead of the built-in one",
-    commands: DATABASE,
-  },
-  {
-    name: "via",
-    value: "WHERE",
-    summary: "way there: HOST:PORT, ssh://, ssm://, socks5://, http://, ...",
-    commands: TOOL,
-  },
-  {
-    name: "port",
-    value: "N",
-    summary: "local port of the proxy (default: 0, any free one)",
-    commands: TOOL,
-  },
-  { name: "names", summary: "print the names only", commands: ["list"] },
-  { name: "json", summary: "print JSON", commands: ["list", "token", "discover"] },
-  { name: "quiet", short: "q", summary: "no line on stderr when it connects" },
-  { name: "verbose", short: "v", summary: "say each step on stderr" },
-  { name: "help", short: "h", summary: "show this help" },
-  { name: "version", short: "V", summary: "show the version" },
+/** Every option, in the groups and in the order of the help texts. */
+export const OPTION_GROUPS: readonly OptionGroup[] = [
+  { title: "Options", options: OWN_OPTIONS },
+  { title: "Proxy", options: PROXY_OPTIONS },
+  { title: "Relay", options: RELAY_OPTIONS },
+  { title: "Database", options: DATABASE_OPTIONS },
+  { title: "AWS", options: AWS_OPTIONS },
+  { title: "General", options: GENERAL_OPTIONS },
 ];
 
+/** Every option. */
+export const OPTIONS: readonly OptionSpec[] = TABLES;
+
 /** The spelling of an option on the command line: roleArn is --role-arn. */
-export function optionFlag(option: OptionSpec): string {
-  return `--${option.name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+export function optionFlag({ name }: Pick<OptionSpec, "name">): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** An option's twin in the environment: roleArn is RDSIAM_ROLE_ARN. */
+export function optionTwin({ name }: Pick<OptionSpec, "name">): string {
+  return `RDSIAM_${optionFlag({ name }).slice(2).replaceAll("-", "_").toUpperCase()}`;
 }
 
 /** The options that a command knows; those of every command when none is named. */
 export function optionsOf(command: CommandName | undefined): readonly OptionSpec[] {
-  return OPTIONS.filter(
-    ({ commands }) =>
-      commands === undefined || (command !== undefined && commands.includes(command)),
-  );
+  return OPTIONS.filter((option) => isOptionOf(option, command));
+}
+
+/** Whether a command knows an option. */
+export function isOptionOf({ commands }: OptionSpec, command: CommandName | undefined): boolean {
+  return commands === undefined || (command !== undefined && commands.includes(command));
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** An option's value, else its twin's in the environment; set to nothing counts as not set. */
+export function valueOrTwin(
+  options: Options,
+  env: Environment,
+  name: OptionName,
+): string | undefined {
+  const given = options[name];
+  if (given !== undefined) return given;
+  const twin = optionTwin({ name });
+  const value = env[twin] || undefined;
+  const spec = OPTIONS.find((option) => option.name === name && option.choices !== undefined);
+  if (value !== undefined && spec !== undefined) checkChoice(spec, value, twin);
+  return value;
+}
+
+/** Whether a flag is on, or its twin in the environment is 1 (or yes, on, true). */
+export function isOn(options: Options, env: Environment, name: FlagName): boolean {
+  if (options[name] !== undefined) return options[name];
+  return /^(?:1|yes|on|true)$/i.test(env[optionTwin({ name })] ?? "");
+}
+
+/** Throws ERR_USAGE for a value that is none of an option's choices; `from` is where it was given. */
+export function checkChoice(
+  { choices }: Pick<OptionSpec, "choices">,
+  value: string,
+  from: string,
+): void {
+  if (choices === undefined || choices.includes(value)) return;
+  const nearest = nearestName(value, choices);
+  const all = `Take one of: ${choices.join(", ")}.`;
+  throw new RdsIamError(`${from} cannot be "${value}"`, {
+    code: "ERR_USAGE",
+    hint: nearest === undefined ? all : `Did you mean ${nearest}? ${all}`,
+  });
 }

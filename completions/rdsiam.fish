@@ -1,0 +1,565 @@
+# Completion of rdsiam, made from its tables of commands and options: do not edit.
+# Targets come from `rdsiam list --names`. After the target, the tool's own completion takes over; psql is kept from
+# asking a server for databases and users meanwhile, since it would be whichever one listens on this machine.
+
+# The options of a command; of all commands without one.
+function __rdsiam_flags
+    switch $argv[1]
+        case psql
+            printf '%s\t%s\n' --direct 'no proxy; libpq reads a token from a 0600 file'
+            printf '%s\t%s\n' --port 'local port (default: rds_local_port, else any)'
+            printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
+            printf '%s\t%s\n' --user 'database user'
+            printf '%s\t%s\n' -U 'database user'
+            printf '%s\t%s\n' --dbname 'database name'
+            printf '%s\t%s\n' -d 'database name'
+            printf '%s\t%s\n' --via 'way there: HOST:PORT, ssh://, ssm://, socks5://, ...'
+            printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
+            printf '%s\t%s\n' --strict-host 'fail when the host leads elsewhere than before'
+            printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
+            printf '%s\t%s\n' --sslrootcert 'CA bundles to trust, with commas between'
+            printf '%s\t%s\n' --password-command 'log in with what it prints, instead of IAM'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
+            printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
+            printf '%s\t%s\n' --role-session-name 'session name for that role (rdsiam-<os user>)'
+            printf '%s\t%s\n' --external-id 'external id for that role'
+            printf '%s\t%s\n' --duration-seconds 'lifetime asked for that role'
+            printf '%s\t%s\n' --mfa-serial 'MFA device for that role'
+            printf '%s\t%s\n' --mfa-code 'MFA code, where no terminal can be asked for one'
+            printf '%s\t%s\n' --no-cache 'leave the AWS CLI\'s credential cache alone'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case exec
+            printf '%s\t%s\n' --target 'one of several; NAME=TARGET sets NAME_PGHOST, ...'
+            printf '%s\t%s\n' --database-url 'set DATABASE_URL, or NAME, to the proxy\'s URL'
+            printf '%s\t%s\n' --template 'fill in {host} {port} {user} {dbname} {url}'
+            printf '%s\t%s\n' --direct 'no proxy; libpq reads a token from a 0600 file'
+            printf '%s\t%s\n' --port 'local port (default: rds_local_port, else any)'
+            printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
+            printf '%s\t%s\n' --user 'database user'
+            printf '%s\t%s\n' -U 'database user'
+            printf '%s\t%s\n' --dbname 'database name'
+            printf '%s\t%s\n' -d 'database name'
+            printf '%s\t%s\n' --via 'way there: HOST:PORT, ssh://, ssm://, socks5://, ...'
+            printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
+            printf '%s\t%s\n' --strict-host 'fail when the host leads elsewhere than before'
+            printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
+            printf '%s\t%s\n' --sslrootcert 'CA bundles to trust, with commas between'
+            printf '%s\t%s\n' --password-command 'log in with what it prints, instead of IAM'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
+            printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
+            printf '%s\t%s\n' --role-session-name 'session name for that role (rdsiam-<os user>)'
+            printf '%s\t%s\n' --external-id 'external id for that role'
+            printf '%s\t%s\n' --duration-seconds 'lifetime asked for that role'
+            printf '%s\t%s\n' --mfa-serial 'MFA device for that role'
+            printf '%s\t%s\n' --mfa-code 'MFA code, where no terminal can be asked for one'
+            printf '%s\t%s\n' --no-cache 'leave the AWS CLI\'s credential cache alone'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case proxy
+            printf '%s\t%s\n' --json 'print JSON'
+            printf '%s\t%s\n' --print-config 'what to type where in a tool, instead of the URL'
+            printf '%s\t%s\n' --health-port 'serve /startup /readiness /liveness /metrics'
+            printf '%s\t%s\n' --health-address 'address of that port (default: 127.0.0.1)'
+            printf '%s\t%s\n' --port 'local port (default: rds_local_port, else any)'
+            printf '%s\t%s\n' --socket 'a unix socket in DIR instead of a port'
+            printf '%s\t%s\n' --listen 'where to listen; beyond loopback with TLS only'
+            printf '%s\t%s\n' --tls-cert 'serve TLS with it; read again when it changes'
+            printf '%s\t%s\n' --tls-key 'its private key'
+            printf '%s\t%s\n' --require-tls 'refuse connections without TLS'
+            printf '%s\t%s\n' --tls-client-ca 'demand client certificates of these CAs'
+            printf '%s\t%s\n' --password-file 'keep the proxy\'s password there; made if absent'
+            printf '%s\t%s\n' --client-auth 'how tools log in (default: scram-sha-256)'
+            printf '%s\t%s\n' --auth 'iam, or pass-through: tool and server log in'
+            printf '%s\t%s\n' --match-user 'log in for --user alone; others as they are'
+            printf '%s\t%s\n' --idle-timeout 'end sessions idle for so long (90s, 30m, 8h)'
+            printf '%s\t%s\n' --max-connections 'sessions at once, of each target (default: 100)'
+            printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
+            printf '%s\t%s\n' --user 'database user'
+            printf '%s\t%s\n' -U 'database user'
+            printf '%s\t%s\n' --dbname 'database name'
+            printf '%s\t%s\n' -d 'database name'
+            printf '%s\t%s\n' --via 'way there: HOST:PORT, ssh://, ssm://, socks5://, ...'
+            printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
+            printf '%s\t%s\n' --strict-host 'fail when the host leads elsewhere than before'
+            printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
+            printf '%s\t%s\n' --sslrootcert 'CA bundles to trust, with commas between'
+            printf '%s\t%s\n' --password-command 'log in with what it prints, instead of IAM'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
+            printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
+            printf '%s\t%s\n' --role-session-name 'session name for that role (rdsiam-<os user>)'
+            printf '%s\t%s\n' --external-id 'external id for that role'
+            printf '%s\t%s\n' --duration-seconds 'lifetime asked for that role'
+            printf '%s\t%s\n' --mfa-serial 'MFA device for that role'
+            printf '%s\t%s\n' --mfa-code 'MFA code, where no terminal can be asked for one'
+            printf '%s\t%s\n' --no-cache 'leave the AWS CLI\'s credential cache alone'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case token
+            printf '%s\t%s\n' --check 'ask STS first whose the credentials are'
+            printf '%s\t%s\n' --json 'print JSON'
+            printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
+            printf '%s\t%s\n' --user 'database user'
+            printf '%s\t%s\n' -U 'database user'
+            printf '%s\t%s\n' --dbname 'database name'
+            printf '%s\t%s\n' -d 'database name'
+            printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
+            printf '%s\t%s\n' --strict-host 'fail when the host leads elsewhere than before'
+            printf '%s\t%s\n' --sslrootcert 'CA bundles to trust, with commas between'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
+            printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
+            printf '%s\t%s\n' --role-session-name 'session name for that role (rdsiam-<os user>)'
+            printf '%s\t%s\n' --external-id 'external id for that role'
+            printf '%s\t%s\n' --duration-seconds 'lifetime asked for that role'
+            printf '%s\t%s\n' --mfa-serial 'MFA device for that role'
+            printf '%s\t%s\n' --mfa-code 'MFA code, where no terminal can be asked for one'
+            printf '%s\t%s\n' --no-cache 'leave the AWS CLI\'s credential cache alone'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case url
+            printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
+            printf '%s\t%s\n' --user 'database user'
+            printf '%s\t%s\n' -U 'database user'
+            printf '%s\t%s\n' --dbname 'database name'
+            printf '%s\t%s\n' -d 'database name'
+            printf '%s\t%s\n' --via 'way there: HOST:PORT, ssh://, ssm://, socks5://, ...'
+            printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
+            printf '%s\t%s\n' --strict-host 'fail when the host leads elsewhere than before'
+            printf '%s\t%s\n' --sslrootcert 'CA bundles to trust, with commas between'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
+            printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
+            printf '%s\t%s\n' --role-session-name 'session name for that role (rdsiam-<os user>)'
+            printf '%s\t%s\n' --external-id 'external id for that role'
+            printf '%s\t%s\n' --duration-seconds 'lifetime asked for that role'
+            printf '%s\t%s\n' --mfa-serial 'MFA device for that role'
+            printf '%s\t%s\n' --mfa-code 'MFA code, where no terminal can be asked for one'
+            printf '%s\t%s\n' --no-cache 'leave the AWS CLI\'s credential cache alone'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case env
+            printf '%s\t%s\n' --shell 'whose syntax to print (default: sh)'
+            printf '%s\t%s\n' --unset 'print what takes the variables away again'
+            printf '%s\t%s\n' --json 'print JSON'
+            printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
+            printf '%s\t%s\n' --user 'database user'
+            printf '%s\t%s\n' -U 'database user'
+            printf '%s\t%s\n' --dbname 'database name'
+            printf '%s\t%s\n' -d 'database name'
+            printf '%s\t%s\n' --via 'way there: HOST:PORT, ssh://, ssm://, socks5://, ...'
+            printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
+            printf '%s\t%s\n' --strict-host 'fail when the host leads elsewhere than before'
+            printf '%s\t%s\n' --sslrootcert 'CA bundles to trust, with commas between'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
+            printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
+            printf '%s\t%s\n' --role-session-name 'session name for that role (rdsiam-<os user>)'
+            printf '%s\t%s\n' --external-id 'external id for that role'
+            printf '%s\t%s\n' --duration-seconds 'lifetime asked for that role'
+            printf '%s\t%s\n' --mfa-serial 'MFA device for that role'
+            printf '%s\t%s\n' --mfa-code 'MFA code, where no terminal can be asked for one'
+            printf '%s\t%s\n' --no-cache 'leave the AWS CLI\'s credential cache alone'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case list
+            printf '%s\t%s\n' --names 'print the names only'
+            printf '%s\t%s\n' --json 'print JSON'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case doctor
+            printf '%s\t%s\n' --json 'print JSON'
+            printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
+            printf '%s\t%s\n' --user 'database user'
+            printf '%s\t%s\n' -U 'database user'
+            printf '%s\t%s\n' --dbname 'database name'
+            printf '%s\t%s\n' -d 'database name'
+            printf '%s\t%s\n' --via 'way there: HOST:PORT, ssh://, ssm://, socks5://, ...'
+            printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
+            printf '%s\t%s\n' --strict-host 'fail when the host leads elsewhere than before'
+            printf '%s\t%s\n' --sslrootcert 'CA bundles to trust, with commas between'
+            printf '%s\t%s\n' --password-command 'log in with what it prints, instead of IAM'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
+            printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
+            printf '%s\t%s\n' --role-session-name 'session name for that role (rdsiam-<os user>)'
+            printf '%s\t%s\n' --external-id 'external id for that role'
+            printf '%s\t%s\n' --duration-seconds 'lifetime asked for that role'
+            printf '%s\t%s\n' --mfa-serial 'MFA device for that role'
+            printf '%s\t%s\n' --mfa-code 'MFA code, where no terminal can be asked for one'
+            printf '%s\t%s\n' --no-cache 'leave the AWS CLI\'s credential cache alone'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case policy
+            printf '%s\t%s\n' --json 'print JSON'
+            printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
+            printf '%s\t%s\n' --user 'database user'
+            printf '%s\t%s\n' -U 'database user'
+            printf '%s\t%s\n' --dbname 'database name'
+            printf '%s\t%s\n' -d 'database name'
+            printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
+            printf '%s\t%s\n' --strict-host 'fail when the host leads elsewhere than before'
+            printf '%s\t%s\n' --sslrootcert 'CA bundles to trust, with commas between'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
+            printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
+            printf '%s\t%s\n' --role-session-name 'session name for that role (rdsiam-<os user>)'
+            printf '%s\t%s\n' --external-id 'external id for that role'
+            printf '%s\t%s\n' --duration-seconds 'lifetime asked for that role'
+            printf '%s\t%s\n' --mfa-serial 'MFA device for that role'
+            printf '%s\t%s\n' --mfa-code 'MFA code, where no terminal can be asked for one'
+            printf '%s\t%s\n' --no-cache 'leave the AWS CLI\'s credential cache alone'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case discover
+            printf '%s\t%s\n' --region 'Region to look in; repeatable'
+            printf '%s\t%s\n' --all-regions 'look in every Region of the account'
+            printf '%s\t%s\n' --tag 'only what has this tag; repeatable'
+            printf '%s\t%s\n' --write 'add what is new to rdsiam\'s own configuration file'
+            printf '%s\t%s\n' --json 'print JSON'
+            printf '%s\t%s\n' --user 'database user'
+            printf '%s\t%s\n' -U 'database user'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
+            printf '%s\t%s\n' --role-session-name 'session name for that role (rdsiam-<os user>)'
+            printf '%s\t%s\n' --external-id 'external id for that role'
+            printf '%s\t%s\n' --duration-seconds 'lifetime asked for that role'
+            printf '%s\t%s\n' --mfa-serial 'MFA device for that role'
+            printf '%s\t%s\n' --mfa-code 'MFA code, where no terminal can be asked for one'
+            printf '%s\t%s\n' --no-cache 'leave the AWS CLI\'s credential cache alone'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case ca
+            printf '%s\t%s\n' --region 'one Region\'s bundle (default: the partition\'s)'
+            printf '%s\t%s\n' --partition 'whose certificates (default: aws)'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case completion
+            printf '%s\t%s\n' --install 'write the script where the shell looks for it'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case relay
+            printf '%s\t%s\n' --health-port 'serve /startup /readiness /liveness /metrics'
+            printf '%s\t%s\n' --health-address 'address of that port (default: 127.0.0.1)'
+            printf '%s\t%s\n' --config 'the relay\'s file: who may reach which database'
+            printf '%s\t%s\n' --listen 'where to listen (default: 0.0.0.0:8443)'
+            printf '%s\t%s\n' --region 'where STS is asked who the clients are'
+            printf '%s\t%s\n' --max-connections 'sessions at once (default: 2000)'
+            printf '%s\t%s\n' --drain-timeout 'for sessions to end after SIGTERM (default: 3480)'
+            printf '%s\t%s\n' --tls-cert 'serve TLS with it; read again when it changes'
+            printf '%s\t%s\n' --tls-key 'its private key'
+            printf '%s\t%s\n' --tls-client-ca 'demand client certificates of these CAs'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
+            printf '%s\t%s\n' --role-session-name 'session name for that role (rdsiam-<os user>)'
+            printf '%s\t%s\n' --external-id 'external id for that role'
+            printf '%s\t%s\n' --duration-seconds 'lifetime asked for that role'
+            printf '%s\t%s\n' --mfa-serial 'MFA device for that role'
+            printf '%s\t%s\n' --mfa-code 'MFA code, where no terminal can be asked for one'
+            printf '%s\t%s\n' --no-cache 'leave the AWS CLI\'s credential cache alone'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case demo
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case '*'
+            printf '%s\t%s\n' --quiet 'no line on stderr when it connects'
+            printf '%s\t%s\n' -q 'no line on stderr when it connects'
+            printf '%s\t%s\n' --verbose 'say each step on stderr'
+            printf '%s\t%s\n' -v 'say each step on stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+    end
+end
+
+# What follows a command's name, where that is a word of few.
+function __rdsiam_operands
+    switch $argv[1]
+        case ca
+            printf '%s\n' update
+        case completion
+            printf '%s\n' bash zsh fish
+    end
+end
+
+# Whether an option's value is the next word.
+function __rdsiam_takes_value
+    contains -- $argv[1] --target --region --partition --tag --shell --print-config --health-port --health-address --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --config --drain-timeout --host --user -U --dbname -d --via --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
+end
+
+# The values of an option.
+function __rdsiam_values
+    switch $argv[1]
+        case --target
+            __rdsiam_targets
+        case --region
+            printf '%s\n' af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2
+        case --partition
+            printf '%s\n' aws aws-us-gov aws-cn
+        case --shell
+            printf '%s\n' sh fish
+        case --print-config
+            printf '%s\n' dbeaver datagrip pgadmin tableplus jdbc docker
+        case --socket
+            __fish_complete_directories $argv[2] ''
+        case --tls-cert --tls-key --tls-client-ca --password-file --config --sslrootcert
+            __fish_complete_path $argv[2]
+        case --client-auth
+            printf '%s\n' scram-sha-256 password trust
+        case --auth
+            printf '%s\n' iam pass-through
+        case --host --sign-host
+            __fish_print_hostnames
+        case --profile
+            __rdsiam_profiles
+        case --log-format
+            printf '%s\n' text json
+    end
+end
+
+function __rdsiam_commands
+    printf '%s\t%s\n' psql 'open psql on a target'
+    printf '%s\t%s\n' exec 'run any PostgreSQL tool on a target'
+    printf '%s\t%s\n' proxy 'keep a proxy open for GUI tools, services and containers'
+    printf '%s\t%s\n' token 'print an auth token for tools that run a password command'
+    printf '%s\t%s\n' url 'print a URL that leads straight to the database for 15 minutes'
+    printf '%s\t%s\n' env 'print PG* variables that lead straight to it for 15 minutes'
+    printf '%s\t%s\n' list 'list the targets in the configuration'
+    printf '%s\t%s\n' doctor 'try each step in turn; say which one fails, why, and the remedy'
+    printf '%s\t%s\n' policy 'print the least IAM policy and the GRANTs that a login needs'
+    printf '%s\t%s\n' discover 'find the PostgreSQL databases of an AWS account'
+    printf '%s\t%s\n' ca 'fetch AWS\'s current root certificates for RDS'
+    printf '%s\t%s\n' completion 'print the completion script for a shell, or install it'
+    printf '%s\t%s\n' relay 'stand in the VPC and connect those who may to its databases'
+    printf '%s\t%s\n' demo 'try it on a local stand-in for RDS, no AWS account needed'
+end
+
+set -g __rdsiam_with_tool psql exec
+set -g __rdsiam_with_target psql exec proxy token url env doctor policy
+set -g __rdsiam_with_targets proxy
+
+function __rdsiam_targets
+    set -l self (commandline -opc)[1]
+    string match -q '~/*' -- $self; and set self $HOME/(string sub -s 3 -- $self)
+    command $self list --names 2>/dev/null </dev/null
+end
+
+function __rdsiam_profiles
+    set -l config $HOME/.aws/config
+    set -q AWS_CONFIG_FILE; and set config $AWS_CONFIG_FILE
+    set -l credentials $HOME/.aws/credentials
+    set -q AWS_SHARED_CREDENTIALS_FILE; and set credentials $AWS_SHARED_CREDENTIALS_FILE
+    test -r $config; and string replace -rf '^\[(?:profile\s+"?([^]"]*)"?|(default))\].*' '$1$2' <$config
+    test -r $credentials; and string replace -rf '^\[([^]]*)\].*' '$1' <$credentials
+end
+
+# Completes words as a command line of their own; meanwhile psql answers --help and --version alone.
+function __rdsiam_tool
+    functions -q psql; and functions --copy psql __rdsiam_own_psql
+    function psql
+        contains -- --help $argv; or contains -- --version $argv; or return 1
+        command psql $argv
+    end
+    complete --do-complete (string join ' ' -- (string escape -- $argv) (commandline -ct))
+    functions --erase psql
+    if functions -q __rdsiam_own_psql
+        functions --copy __rdsiam_own_psql psql
+        functions --erase __rdsiam_own_psql
+    end
+end
+
+function __rdsiam_complete
+    set -l words (commandline -opc)
+    set -l command
+    set -l operands 0
+    set -l named
+    set -l i 2
+    while test $i -le (count $words)
+        set -l word $words[$i]
+        set -l rest $words[(math $i + 1)..-1]
+        test $i -eq (count $words); and set rest
+        string match -qr '^--target(=|$)' -- $word; and set named 1
+        if test -z "$command"; and contains -- $word --help help
+            :
+        else if test "$word" = --; and contains -- "$command" psql exec demo
+            test $command = psql; and set -p rest psql
+            __rdsiam_tool $rest
+            return
+        else if string match -q -- '-*' $word
+            if __rdsiam_takes_value $word
+                if test $i -eq (count $words)
+                    __rdsiam_value $word (commandline -ct)
+                    return
+                end
+                set i (math $i + 1)
+            else if test "$command" = demo; and not contains -- $word (__rdsiam_flags demo | string replace -r '\t.*' '')
+                __rdsiam_tool psql $words[$i..-1]
+                return
+            end
+        else if test -z "$command"
+            set command $word
+        else if test $command = demo
+            __rdsiam_tool psql $words[$i..-1]
+            return
+        else if test $command = exec; and test -n "$named"
+            __rdsiam_tool $words[$i..-1]
+            return
+        else if contains -- $command $__rdsiam_with_tool
+            test "$rest[1]" = --; and set -e rest[1]
+            test $command = psql; and set -p rest psql
+            __rdsiam_tool $rest
+            return
+        else
+            set operands (math $operands + 1)
+        end
+        set i (math $i + 1)
+    end
+    __rdsiam_word "$command" $operands "$named"
+end
+
+# Completes a word of rdsiam's own: COMMAND OPERANDS NAMED.
+function __rdsiam_word
+    set -l word (commandline -ct)
+    if string match -qr '^--[a-z-]+=' -- $word
+        set -l parts (string split -m 1 = -- $word)
+        __rdsiam_value $parts[1] $parts[2] | string replace -r '^' -- $parts[1]=
+    else if string match -q -- '-*' $word
+        __rdsiam_flags $argv[1]
+    else if test -z "$argv[1]"
+        __rdsiam_commands
+    else if test $argv[1] = exec; and test -n "$argv[3]"
+        __rdsiam_tool
+    else if contains -- $argv[1] $__rdsiam_with_target
+        if test $argv[2] -eq 0; or contains -- $argv[1] $__rdsiam_with_targets
+            __rdsiam_targets
+        end
+    else if test $argv[2] -eq 0
+        __rdsiam_operands $argv[1]
+    end
+end
+
+# Completes an option's value; of NAME=TARGET the target.
+function __rdsiam_value
+    set -l name (string match -r '^[A-Za-z][A-Za-z0-9_]*=' -- $argv[2])
+    if test $argv[1] = --target; and test -n "$name"
+        __rdsiam_values $argv[1] | string replace -r '^' -- $name
+    else
+        __rdsiam_values $argv[1] $argv[2]
+    end
+end
+
+complete -c rdsiam -f -a '(__rdsiam_complete)'

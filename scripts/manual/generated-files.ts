@@ -1,0 +1,18 @@
+// The files that are made from the tables of commands and options, and are kept in the repository for readers and packagers.
+
+import { completionScript, SCRIPT_FILES } from "../../src/completion/script.ts";
+import { SHELLS } from "../../src/completion/words.ts";
+import { referenceText } from "../documents/reference.ts";
+import { manualPage } from "./page.ts";
+
+/** Their paths from the root, and their texts. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  const scripts = SHELLS.map(
+    (shell) => [`completions/${SCRIPT_FILES[shell]}`, completionScript(shell)] as const,
+  );
+  return new Map([
+    ...scripts,
+    ["man/rdsiam.1", manualPage()],
+    ["docs/reference.md", referenceText()],
+  ]);
+}

@@ -1,0 +1,170 @@
+// The man page, in man(7), made from the tables that the program itself is made from. Only its prose is written here.
+// https://man7.org/linux/man-pages/man7/man.7.html, https://mandoc.bsd.lv/man/man.7.html
+
+import { COMMANDS, type CommandSpec } from "../../src/command-table.ts";
+import { optionSyntax } from "../../src/help.ts";
+import { OPTION_GROUPS, type OptionSpec, optionTwin } from "../../src/options.ts";
+import { KEY_SYNONYMS, TARGET_KEYS } from "./keys.ts";
+
+// By hand, when the prose changes: the day of a build would make each build another.
+const DATE = "2026-11-21";
+const WIDTH = 72; // of a line of the source, before hyphens are escaped
+
+/** The text of rdsiam(1). */
+export function manualPage(): string {
+  const lines = [
+    '.\\" Made by npm run generate from the tables of commands and options: do not edit.',
+    `.TH RDSIAM 1 ${DATE} rdsiam "User Commands"`,
+    ...section("NAME", [
+      "rdsiam \\- PostgreSQL tools on Amazon RDS and Aurora with IAM authentication",
+    ]),
+    ...section("SYNOPSIS", synopsis()),
+    ...section("DESCRIPTION", paragraphs(DESCRIPTION)),
+    ...section("COMMANDS", COMMANDS.flatMap(commandEntry)),
+    ...section("OPTIONS", [...paragraphs(ABOUT_OPTIONS), ...optionGroups()]),
+    ...section("TARGETS", [
+      ...paragraphs(ABOUT_TARGETS),
+      ...Object.entries(TARGET_KEYS).flatMap(keyEntry),
+    ]),
+    ...section("ENVIRONMENT", entries(ENVIRONMENT)),
+    ...section(
+      "EXIT STATUS",
+      EXIT_STATUS.flatMap(([status, text]) => tagged(status, text)),
+    ),
+    ...section("FILES", entries(FILES)),
+    ...section("EXAMPLES", exampleLines(COMMANDS.flatMap(({ examples }) => examples))),
+    ...section("SEE ALSO", [".BR psql (1),", ".BR pg_dump (1),", ".BR aws (1),", ".BR ssh (1)"]),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+const DESCRIPTION = [
+  "rdsiam opens psql, pg_dump or any PostgreSQL tool on an Amazon RDS or Aurora database with IAM authentication. It reads a target from the AWS configuration, gets AWS credentials, follows the host's CNAMEs to the name that RDS itself uses, and starts a PostgreSQL proxy inside its own process, on a loopback port that the system picks. The tool is started with PG* variables that lead to that proxy. For each of its connections the proxy opens verified TLS to the database and signs an auth token. When the tool ends, everything is gone, and its exit status is rdsiam's.",
+  "Options come before the target; everything after the target belongs to the tool. Without a target RDSIAM_TARGET counts, then AWS_PROFILE, then the profile default, where it has a host. The shell's own PGUSER and PGDATABASE are never taken as defaults.",
+];
+
+const ABOUT_OPTIONS = [
+  "What is given counts in this order: option, environment, target, default. Each option has a twin in the environment, which is named with it; a flag's is set to 1.",
+];
+
+const ABOUT_TARGETS = [
+  "A target is a profile of the AWS configuration with the keys below, each with rds_ in front (rds_host, ...), or a section of rdsiam's own file with the keys as they stand, and profile, the AWS profile for the credentials. The own file is looked in first. One line sets a target up: aws configure set rds_host HOST --profile NAME.",
+];
+
+const ENVIRONMENT: Readonly<Record<string, string>> = {
+  RDSIAM_TARGET: "The target, where none is named. The tool finds it set to the target in use.",
+  RDSIAM_CONFIG_FILE: "rdsiam's own configuration file.",
+  "AWS_PROFILE, AWS_DEFAULT_PROFILE, AWS_ACCESS_KEY_ID, AWS_CONFIG_FILE, ...":
+    "As the AWS CLI reads them, and in its order.",
+  "HTTPS_PROXY, HTTP_PROXY, NO_PROXY, AWS_CA_BUNDLE":
+    "For calls to AWS; the connection to the database never uses them.",
+  "NO_COLOR, FORCE_COLOR, TERM": "Whether there is colour, as elsewhere.",
+  "PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD, PGSSLMODE":
+    "Are set for the tool. PGPASSWORD is a random secret of this run, never an auth token. Variables that could send the tool elsewhere are taken away.",
+};
+
+const EXIT_STATUS = [
+  ["the tool's own", "when it ended by itself."],
+  ["128+n", "when signal n ended it."],
+  ["125", "when rdsiam itself failed."],
+  ["126", "when the tool cannot be executed."],
+  ["127", "when the tool was not found."],
+] as const;
+
+const FILES: Readonly<Record<string, string>> = {
+  "~/.aws/config, ~/.aws/credentials": "AWS's own files, with the rds_ keys in them.",
+  "~/.config/rdsiam/config": "Sections of targets, for several databases behind one AWS profile.",
+  "~/.aws/cli/cache": "The AWS CLI's cache of assumed roles, which is shared with it.",
+  "~/.local/state/rdsiam/known_hosts": "Where each alias led when a login last worked.",
+  "~/.local/share/rdsiam": "Root certificates that rdsiam ca update fetched.",
+};
+
+function section(title: string, lines: readonly string[]): string[] {
+  return [`.SH ${title.includes(" ") ? `"${title}"` : title}`, ...lines];
+}
+
+function paragraphs(texts: readonly string[]): string[] {
+  return texts.flatMap((text, index) => (index === 0 ? [prose(text)] : [".PP", prose(text)]));
+}
+
+function synopsis(): string[] {
+  return COMMANDS.flatMap(({ usage }, index) => {
+    const [name = "", ...rest] = usage.split(" ");
+    const line = `.B rdsiam ${escape(name)}\n${escape(rest.join(" "))}`;
+    return index === 0 ? [line] : [".br", line];
+  });
+}
+
+function commandEntry({ name, summary, details = [] }: CommandSpec): string[] {
+  return [...tagged(name, sentence(summary)), ...details.flatMap((text) => [".IP", prose(text)])];
+}
+
+function optionGroups(): string[] {
+  return OPTION_GROUPS.flatMap(({ title, options }) => [
+    `.SS ${title === "Options" ? '"Of one command, or few"' : title}`,
+    ...options.flatMap(optionEntry),
+  ]);
+}
+
+function optionEntry(option: OptionSpec): string[] {
+  const { summary, commands, choices } = option;
+  const of = commands === undefined ? "" : ` Of ${commands.join(", ")}.`;
+  const values = choices === undefined ? "" : ` One of ${choices.join(", ")}.`;
+  return tagged(optionSyntax(option), `${sentence(summary)}${values}${of} ${twin(option)}`);
+}
+
+// --help and --version are questions, not settings.
+function twin(option: OptionSpec): string {
+  return ["help", "version"].includes(option.name) ? "" : `(${optionTwin(option)})`;
+}
+
+function keyEntry([key, text]: readonly [string, string]): string[] {
+  const other = Object.entries(KEY_SYNONYMS).find(([, name]) => name === key)?.[0];
+  return tagged(key, other === undefined ? text : `${text} Also ${other}.`);
+}
+
+function entries(texts: Readonly<Record<string, string>>): string[] {
+  return Object.entries(texts).flatMap(([name, text]) => tagged(name, text));
+}
+
+function tagged(tag: string, text: string): string[] {
+  return [".TP", `.B ${escape(tag)}`, prose(text)];
+}
+
+function exampleLines(examples: readonly string[]): string[] {
+  return [".nf", ...examples.map((line) => `    ${escape(line)}`), ".fi"];
+}
+
+// A name that is written in lower case stays so.
+function sentence(text: string): string {
+  const isName = /^(?:rdsiam|aws|iam)\b/.test(text);
+  return `${isName ? text.charAt(0) : text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+// A sentence begins a line, as the format asks for, and no line is long.
+function prose(text: string): string {
+  const sentences = text.trim().split(/(?<=[.?]) (?=[A-Z(])/);
+  return escape(sentences.flatMap(wrap).join("\n"));
+}
+
+function wrap(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < WIDTH)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+// A hyphen would be typeset, and one that is typed must be found by a search; a dot at a line's start is a request.
+function escape(text: string): string {
+  return text
+    .replaceAll("\\", "\\e")
+    .replaceAll("-", "\\-")
+    .replaceAll("~", "\\(ti")
+    .replaceAll("^", "\\(ha")
+    .replaceAll("'", "\\(aq")
+    .replaceAll(/^([.])/gm, "\\&$1");
+}

@@ -1,0 +1,97 @@
+// `rdsiam completion`: prints the completion script for a shell, or puts it where the shell looks for a user's own.
+// https://github.com/scop/bash-completion#faq, https://fishshell.com/docs/current/completions.html#where-to-put-completions
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { completionScript } from "../completion/script.ts";
+import { HEADER, type Shell, SHELLS } from "../completion/words.ts";
+import { RdsIamError } from "../errors.ts";
+import { type Invocation, isOn } from "../options.ts";
+import type { RunContext } from "../session.ts";
+
+interface Place {
+  readonly file: string;
+  /** What the person has to do besides. */
+  readonly notes: readonly string[];
+}
+
+/** Prints the script, or with --install writes it and says where. */
+export async function runCompletion(
+  context: RunContext,
+  { target, options }: Invocation,
+): Promise<number> {
+  const shell = chooseShell(target, context.env);
+  const script = completionScript(shell);
+  if (!isOn(options, context.env, "install")) {
+    context.print(script.trimEnd());
+    return 0;
+  }
+  const { file, notes } = placeOf(shell, context);
+  await refuseForeign(file);
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, script);
+  } catch (error) {
+    throw new RdsIamError(`could not write ${file}`, {
+      code: "ERR_CONFIG",
+      detail: `The system answered ${codeOf(error)}.`,
+      hint: `Write it yourself: rdsiam completion ${shell} > FILE`,
+      cause: error,
+    });
+  }
+  for (const line of [`wrote ${file}`, ...notes]) context.print(line);
+  return 0;
+}
+
+function chooseShell(given: string | undefined, env: RunContext["env"]): Shell {
+  const name = given ?? basename(env["SHELL"] ?? "");
+  const shell = SHELLS.find((known) => known === name);
+  if (shell !== undefined) return shell;
+  throw new RdsIamError("completion for which shell?", {
+    code: "ERR_USAGE",
+    detail: name === "" ? "SHELL is not set." : `There is none for ${name}, which SHELL names.`,
+    hint: `Write rdsiam completion ${SHELLS.join("|")}.`,
+  });
+}
+
+function placeOf(shell: Shell, { env, home }: RunContext): Place {
+  const data = env["XDG_DATA_HOME"] || join(home, ".local", "share");
+  switch (shell) {
+    case "bash": {
+      const own = env["BASH_COMPLETION_USER_DIR"] || join(data, "bash-completion");
+      const note = "it counts in new shells, where the package bash-completion is loaded;";
+      const file = join(own, "completions", "rdsiam");
+      return { file, notes: [note, `without that package, add to ~/.bashrc: . ${quote(file)}`] };
+    }
+    case "zsh": {
+      const directory = join(data, "zsh", "site-functions");
+      const line = `fpath=(${quote(directory)} $fpath)`;
+      const note = "unless it is there already, add to ~/.zshrc, in front of compinit:";
+      return { file: join(directory, "_rdsiam"), notes: [note, `  ${line}`] };
+    }
+    case "fish": {
+      const config = env["XDG_CONFIG_HOME"] || join(home, ".config");
+      const file = join(config, "fish", "completions", "rdsiam.fish");
+      return { file, notes: ["it counts in new shells"] };
+    }
+  }
+}
+
+function quote(path: string): string {
+  return /^[\w./~-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+// A file that somebody wrote by hand is not ours to replace.
+async function refuseForeign(file: string): Promise<void> {
+  const text = await readFile(file, "utf8").catch((error: unknown) =>
+    codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR" ? undefined : "",
+  );
+  if (text === undefined || text.includes(HEADER[0] ?? "")) return;
+  throw new RdsIamError(`${file} is there already, and rdsiam did not write it`, {
+    code: "ERR_CONFIG",
+    hint: "Move it away, and run this again.",
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "an unknown error";
+}

@@ -1,0 +1,250 @@
+// The completion for fish 3.1 and newer.
+// https://fishshell.com/docs/current/completions.html
+import { COMMANDS } from "../command-table.ts";
+import { optionsOf, type OptionSpec } from "../options.ts";
+import {
+  commandNames,
+  commandsWithOptions,
+  flagsOf,
+  HEADER,
+  operandWords,
+  shell,
+  valuedFlags,
+  valueSources,
+  type ValueSource,
+} from "./words.ts";
+
+/** The script for fish. */
+export function fishCompletion(): string {
+  return `${[...HEADER, ...tables(), LOGIC].join("\n")}\n`;
+}
+
+function tables(): string[] {
+  return [
+    ...flagsTable(),
+    ...operandsTable(),
+    ...valuedTable(),
+    ...valuesTable(),
+    ...commandsTable(),
+    ...sets(),
+  ];
+}
+
+function flagsTable(): string[] {
+  return [
+    "",
+    "# The options of a command; of all commands without one.",
+    "function __rdsiam_flags",
+    "    switch $argv[1]",
+    ...commandsWithOptions().flatMap(({ command, options }) => [
+      `        case ${command.name}`,
+      ...described(options),
+    ]),
+    "        case '*'",
+    ...described(optionsOf(undefined)),
+    "    end",
+    "end",
+  ];
+}
+
+function operandsTable(): string[] {
+  return [
+    "",
+    "# What follows a command's name, where that is a word of few.",
+    "function __rdsiam_operands",
+    "    switch $argv[1]",
+    ...COMMANDS.filter((command) => operandWords(command).length > 0).flatMap((command) => [
+      `        case ${command.name}`,
+      `            printf '%s\\n' ${operandWords(command).join(" ")}`,
+    ]),
+    "    end",
+    "end",
+  ];
+}
+
+function valuedTable(): string[] {
+  return [
+    "",
+    "# Whether an option's value is the next word.",
+    "function __rdsiam_takes_value",
+    `    contains -- $argv[1] ${valuedFlags().join(" ")}`,
+    "end",
+  ];
+}
+
+function valuesTable(): string[] {
+  return [
+    "",
+    "# The values of an option.",
+    "function __rdsiam_values",
+    "    switch $argv[1]",
+    ...valueSources().flatMap(({ source, flags }) => [
+      `        case ${flags.join(" ")}`,
+      `            ${reply(source)}`,
+    ]),
+    "    end",
+    "end",
+  ];
+}
+
+function commandsTable(): string[] {
+  return [
+    "",
+    "function __rdsiam_commands",
+    ...COMMANDS.map(({ name, summary }) => `    printf '%s\\t%s\\n' ${name} ${quoted(summary)}`),
+    "end",
+  ];
+}
+
+function sets(): string[] {
+  return [
+    "",
+    `set -g __rdsiam_with_tool ${commandNames(({ tail }) => tail === "after target").join(" ")}`,
+    `set -g __rdsiam_with_target ${commandNames(({ takesTarget }) => takesTarget).join(" ")}`,
+    `set -g __rdsiam_with_targets ${commandNames(({ tail }) => tail === "targets").join(" ")}`,
+  ];
+}
+
+function described(options: readonly OptionSpec[]): string[] {
+  return options.flatMap((option) =>
+    flagsOf(option).map((flag) => {
+      return `            printf '%s\\t%s\\n' ${flag} ${quoted(option.summary)}`;
+    }),
+  );
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+}
+
+function reply(source: ValueSource): string {
+  switch (source.kind) {
+    case "words":
+      return `printf '%s\\n' ${source.words.join(" ")}`;
+    case "profile":
+      return "__rdsiam_profiles";
+    case "target":
+      return "__rdsiam_targets";
+    case "file":
+      return "__fish_complete_path $argv[2]";
+    case "directory":
+      return "__fish_complete_directories $argv[2] ''";
+    case "host":
+      return "__fish_print_hostnames";
+    case "nothing":
+      return ":";
+  }
+}
+
+const LOGIC = shell`
+function __rdsiam_targets
+    set -l self (commandline -opc)[1]
+    string match -q '~/*' -- $self; and set self $HOME/(string sub -s 3 -- $self)
+    command $self list --names 2>/dev/null </dev/null
+end
+
+function __rdsiam_profiles
+    set -l config $HOME/.aws/config
+    set -q AWS_CONFIG_FILE; and set config $AWS_CONFIG_FILE
+    set -l credentials $HOME/.aws/credentials
+    set -q AWS_SHARED_CREDENTIALS_FILE; and set credentials $AWS_SHARED_CREDENTIALS_FILE
+    test -r $config; and string replace -rf '^\[(?:profile\s+"?([^]"]*)"?|(default))\].*' '$1$2' <$config
+    test -r $credentials; and string replace -rf '^\[([^]]*)\].*' '$1' <$credentials
+end
+
+# Completes words as a command line of their own; meanwhile psql answers --help and --version alone.
+function __rdsiam_tool
+    functions -q psql; and functions --copy psql __rdsiam_own_psql
+    function psql
+        contains -- --help $argv; or contains -- --version $argv; or return 1
+        command psql $argv
+    end
+    complete --do-complete (string join ' ' -- (string escape -- $argv) (commandline -ct))
+    functions --erase psql
+    if functions -q __rdsiam_own_psql
+        functions --copy __rdsiam_own_psql psql
+        functions --erase __rdsiam_own_psql
+    end
+end
+
+function __rdsiam_complete
+    set -l words (commandline -opc)
+    set -l command
+    set -l operands 0
+    set -l named
+    set -l i 2
+    while test $i -le (count $words)
+        set -l word $words[$i]
+        set -l rest $words[(math $i + 1)..-1]
+        test $i -eq (count $words); and set rest
+        string match -qr '^--target(=|$)' -- $word; and set named 1
+        if test -z "$command"; and contains -- $word --help help
+            :
+        else if test "$word" = --; and contains -- "$command" psql exec demo
+            test $command = psql; and set -p rest psql
+            __rdsiam_tool $rest
+            return
+        else if string match -q -- '-*' $word
+            if __rdsiam_takes_value $word
+                if test $i -eq (count $words)
+                    __rdsiam_value $word (commandline -ct)
+                    return
+                end
+                set i (math $i + 1)
+            else if test "$command" = demo; and not contains -- $word (__rdsiam_flags demo | string replace -r '\t.*' '')
+                __rdsiam_tool psql $words[$i..-1]
+                return
+            end
+        else if test -z "$command"
+            set command $word
+        else if test $command = demo
+            __rdsiam_tool psql $words[$i..-1]
+            return
+        else if test $command = exec; and test -n "$named"
+            __rdsiam_tool $words[$i..-1]
+            return
+        else if contains -- $command $__rdsiam_with_tool
+            test "$rest[1]" = --; and set -e rest[1]
+            test $command = psql; and set -p rest psql
+            __rdsiam_tool $rest
+            return
+        else
+            set operands (math $operands + 1)
+        end
+        set i (math $i + 1)
+    end
+    __rdsiam_word "$command" $operands "$named"
+end
+
+# Completes a word of rdsiam's own: COMMAND OPERANDS NAMED.
+function __rdsiam_word
+    set -l word (commandline -ct)
+    if string match -qr '^--[a-z-]+=' -- $word
+        set -l parts (string split -m 1 = -- $word)
+        __rdsiam_value $parts[1] $parts[2] | string replace -r '^' -- $parts[1]=
+    else if string match -q -- '-*' $word
+        __rdsiam_flags $argv[1]
+    else if test -z "$argv[1]"
+        __rdsiam_commands
+    else if test $argv[1] = exec; and test -n "$argv[3]"
+        __rdsiam_tool
+    else if contains -- $argv[1] $__rdsiam_with_target
+        if test $argv[2] -eq 0; or contains -- $argv[1] $__rdsiam_with_targets
+            __rdsiam_targets
+        end
+    else if test $argv[2] -eq 0
+        __rdsiam_operands $argv[1]
+    end
+end
+
+# Completes an option's value; of NAME=TARGET the target.
+function __rdsiam_value
+    set -l name (string match -r '^[A-Za-z][A-Za-z0-9_]*=' -- $argv[2])
+    if test $argv[1] = --target; and test -n "$name"
+        __rdsiam_values $argv[1] | string replace -r '^' -- $name
+    else
+        __rdsiam_values $argv[1] $argv[2]
+    end
+end
+
+complete -c rdsiam -f -a '(__rdsiam_complete)'`;
