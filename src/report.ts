@@ -1,38 +1,25 @@
-// An error as the lines that a person reads, in PostgreSQL's own form, and the exit status that goes with it.
+// An error as what a person reads, in PostgreSQL's own form, and the exit status that goes with it; what happened in the proxy.
 import { type ErrorCode, RdsIamError } from "./errors.ts";
-import type { ProxyEvent } from "./proxy/connection.ts";
+import type { Fields, Log, Problem } from "./log.ts";
+import type { ProxyEvent } from "./proxy/proxy-event.ts";
 
-const FAILED = 125; // as env(1), nohup(1) and docker-run(1): the wrapper itself failed
+/** The exit status for a failure of rdsiam's own. */
+export const FAILED = 125; // as env(1), nohup(1) and docker-run(1): the wrapper itself failed
 const EXIT_STATUSES: Partial<Record<ErrorCode, number>> = {
   ERR_TOOL_NOT_EXECUTABLE: 126,
   ERR_TOOL_NOT_FOUND: 127,
   ERR_INTERRUPTED: 130,
 };
 
-/** The lines for an error: `rdsiam: error: ...`, `DETAIL: ...`, `HINT: ...`; with `verbose` its code and what is underneath too. */
-export function errorLines(error: unknown, verbose: boolean): string[] {
-  if (!(error instanceof RdsIamError)) return unexpectedLines(error, verbose);
-  const lines = [`rdsiam: error: ${error.message}`];
-  if (error.detail !== undefined) lines.push(`DETAIL:  ${error.detail}`);
-  if (error.hint !== undefined) lines.push(`HINT:  ${error.hint}`);
-  if (verbose) lines.push(`CODE:  ${error.code}`, ...causeLines(error.cause));
-  return lines;
-}
-
-function unexpectedLines(error: unknown, verbose: boolean): string[] {
-  const text = error instanceof Error ? error.message : String(error);
-  const lines = [
-    `rdsiam: error: internal error: ${text}`,
-    "HINT:  This is a defect of rdsiam; please report it.",
-  ];
-  return verbose && error instanceof Error && error.stack !== undefined
-    ? [...lines, error.stack]
-    : lines;
-}
-
-function causeLines(cause: unknown): string[] {
-  if (cause === undefined) return [];
-  return [`CAUSE:  ${cause instanceof Error ? `${cause.name}: ${cause.message}` : typeof cause}`];
+/** An error as its message, DETAIL and HINT. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof RdsIamError) return error;
+  return {
+    message: `internal error: ${error instanceof Error ? error.message : String(error)}`,
+    code: "ERR_INTERNAL",
+    hint: "This is a defect of rdsiam; please report it.",
+    trace: error instanceof Error ? error.stack : undefined,
+  };
 }
 
 /** The exit status of rdsiam for an error of its own. */
@@ -40,8 +27,8 @@ export function exitStatusOf(error: unknown): number {
   return error instanceof RdsIamError ? (EXIT_STATUSES[error.code] ?? FAILED) : FAILED;
 }
 
-/** One verbose line for what happened on a connection of the proxy. */
-export function eventText(event: ProxyEvent): string {
+// What happened, as a line.
+function eventText(event: ProxyEvent): string {
   switch (event.kind) {
     case "login":
       return `login: ${event.user} to ${event.database} at ${event.address} in ${event.milliseconds} ms`;
@@ -66,11 +53,49 @@ export function eventText(event: ProxyEvent): string {
   }
 }
 
+/** Says what happened on a connection of a target's proxy; a refusal as a warning where no tool of ours is told of it. */
+export function tellEvent(
+  log: Log,
+  event: ProxyEvent,
+  { target, warns }: { readonly target: string; readonly warns: boolean },
+): void {
+  const fields = { target, ...eventFields(event) };
+  if (warns && event.kind === "refused") return log.warning(refusalProblem(event), fields);
+  // The server was not asked: a wrong password of the proxy's own, no TLS, no client certificate.
+  if (warns && event.kind === "stranger" && event.error !== undefined)
+    return log.warning({ ...event.error, message: `refused a login: ${event.reason}` }, fields);
+  log.event(eventText(event), fields);
+}
+
+// What happened, as the fields of a JSON line.
+function eventFields(event: ProxyEvent): Fields {
+  const named = { event: event.kind };
+  switch (event.kind) {
+    case "login": {
+      const { user, database, address, milliseconds } = event;
+      return { ...named, user, database, address, milliseconds };
+    }
+    case "refused": {
+      const { user, error } = event;
+      const { detail, hint, sqlState: sqlstate } = error;
+      return { ...named, user, sqlstate, detail, hint };
+    }
+    case "stranger":
+      return { ...named, reason: event.reason };
+    case "cancel":
+      return { ...named, found: event.found, failed: event.failed?.message };
+    case "closed":
+      return { ...named, user: event.user };
+  }
+}
+
 /** Notes how the logins of a run went, for a tool that says nothing of why it failed. */
 export interface LoginRecord {
   readonly note: (event: ProxyEvent) => void;
-  /** The last refusal as error lines; none when any login worked. */
-  readonly refusalLines: () => string[];
+  /** Whether any login worked. */
+  readonly worked: () => boolean;
+  /** The last refusal; none when any login worked. */
+  readonly refusal: () => Problem | undefined;
 }
 
 /** Starts a record of logins. */
@@ -82,13 +107,16 @@ export function recordLogins(): LoginRecord {
       if (event.kind === "login") worked = true;
       if (event.kind === "refused") last = event;
     },
-    refusalLines: () => {
-      if (worked || last === undefined) return [];
-      const { message, detail, hint } = last.error;
-      const lines = [`rdsiam: error: the login of ${last.user} failed: ${message}`];
-      if (detail !== undefined) lines.push(`DETAIL:  ${detail}`);
-      if (hint !== undefined) lines.push(`HINT:  ${hint}`);
-      return lines;
+    worked: () => worked,
+    refusal: () => {
+      if (worked || last === undefined) return undefined;
+      return refusalProblem(last);
     },
   };
+}
+
+function refusalProblem({ user, error, cause }: ProxyEvent & { kind: "refused" }): Problem {
+  const { message, detail, hint } = error;
+  const code = cause instanceof RdsIamError ? cause.code : undefined;
+  return { message: `the login of ${user} failed: ${message}`, code, detail, hint };
 }
