@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import { encodeInt32, encodeMessage, encodeString } from "./message.ts";
 
 const OK = 0;
+const CLEARTEXT_PASSWORD = 3;
 const SASL = 10;
 const SASL_CONTINUE = 11;
 const SASL_FINAL = 12;
@@ -11,7 +12,7 @@ const SASL_FINAL = 12;
 const AUTHENTICATION_NAMES: ReadonlyMap<number, string> = new Map([
   [OK, "AuthenticationOk"],
   [2, "AuthenticationKerberosV5"],
-  [3, "AuthenticationCleartextPassword"],
+  [CLEARTEXT_PASSWORD, "AuthenticationCleartextPassword"],
   [5, "AuthenticationMD5Password"],
   [7, "AuthenticationGSS"],
   [9, "AuthenticationSSPI"],
@@ -28,6 +29,18 @@ export function readAuthenticationName(body: Buffer): string {
 /** Encodes AuthenticationOk. */
 export function encodeAuthenticationOk(): Buffer {
   return encodeMessage("R", encodeInt32(OK));
+}
+
+/** Encodes AuthenticationCleartextPassword. */
+export function encodeAuthenticationCleartextPassword(): Buffer {
+  return encodeMessage("R", encodeInt32(CLEARTEXT_PASSWORD));
+}
+
+/** Decodes the mechanisms of AuthenticationSASL; undefined for any other message. */
+export function readAuthenticationSasl(body: Buffer): readonly string[] | undefined {
+  if (readAuthenticationName(body) !== "AuthenticationSASL") return undefined;
+  const names = body.toString("latin1", 4).split("\0");
+  return names.slice(0, names.indexOf(""));
 }
 
 /** Encodes AuthenticationSASL with the mechanisms offered. */

@@ -1,4 +1,4 @@
-// The texts of SCRAM-SHA-256 without channel binding, as the server reads and writes them. No cryptography here.
+// The texts of SCRAM-SHA-256, as the server reads and writes them. No cryptography here.
 // https://www.rfc-editor.org/rfc/rfc5802#section-7, https://www.postgresql.org/docs/current/sasl-authentication.html
 import { Buffer } from "node:buffer";
 
@@ -11,6 +11,8 @@ export interface SaslInitialResponse {
 /** A client-first-message: the gs2 header comes back in client-final as `c=`. */
 export interface ClientFirst {
   readonly gs2Header: string;
+  /** What the client says of channel binding: none, none because the server has not offered it, tls-server-end-point. */
+  readonly bindingFlag: "n" | "y" | "p";
   readonly bare: string;
   readonly nonce: string;
 }
@@ -35,12 +37,14 @@ export function readSaslInitialResponse(body: Buffer): SaslInitialResponse | und
   };
 }
 
-/** Decodes a client-first-message; undefined for channel binding (`p=`), an authzid, `m=` or anything malformed. */
+/** Decodes a client-first-message; undefined for a channel binding other than tls-server-end-point, an authzid, `m=` or anything malformed. */
 export function readClientFirst(text: string): ClientFirst | undefined {
-  const match = /^([ny],,)(n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/s.exec(text);
+  const match =
+    /^((?:[ny]|p=tls-server-end-point),,)(n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/s.exec(text);
   const [, gs2Header, bare, nonce] = match ?? [];
   if (gs2Header === undefined || bare === undefined || nonce === undefined) return undefined;
-  return { gs2Header, bare, nonce };
+  const flag = gs2Header.charAt(0);
+  return { gs2Header, bindingFlag: flag === "p" ? "p" : flag === "y" ? "y" : "n", bare, nonce };
 }
 
 /** Decodes a client-final-message; undefined when it is malformed. */

@@ -121,6 +121,21 @@ export function startupParameter(message: StartupMessage, name: string): Buffer 
     ?.value;
 }
 
+/** A StartupMessage with these values in place of any that it has for the same parameters. */
+export function replaceParameters(
+  message: StartupMessage,
+  forced: Readonly<Record<string, string>>,
+): StartupMessage {
+  const kept = message.parameters.filter(
+    ({ name }) => !Object.hasOwn(forced, name.toString("latin1").toLowerCase()),
+  );
+  const added = Object.entries(forced).map(([name, value]) => ({
+    name: Buffer.from(name),
+    value: Buffer.from(value),
+  }));
+  return { minor: message.minor, parameters: [...kept, ...added] };
+}
+
 /** Encodes a StartupMessage; throws RangeError for a byte sequence that the receiver would read otherwise. */
 export function encodeStartupMessage(message: StartupMessage): Buffer {
   const head = Buffer.alloc(8);

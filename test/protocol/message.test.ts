@@ -144,15 +144,20 @@ test("readSaslInitialResponse() reads mechanism and data, and refuses a wrong le
   assert.equal(readSaslInitialResponse(Buffer.from("SCRAM")), undefined);
 });
 
-test("readClientFirst() 12: takes n,, and y,, and refuses p=, an authzid and m=", () => {
+test("readClientFirst() 12: takes n,,, y,, and p=tls-server-end-point, and refuses other bindings, an authzid and m=", () => {
   assert.deepEqual(readClientFirst("n,,n=,r=abc"), {
     gs2Header: "n,,",
+    bindingFlag: "n",
     bare: "n=,r=abc",
     nonce: "abc",
   });
   assert.equal(readClientFirst("y,,n=user,r=abc")?.gs2Header, "y,,");
+  const bound = readClientFirst("p=tls-server-end-point,,n=,r=abc");
+  assert.deepEqual([bound?.gs2Header, bound?.bindingFlag], ["p=tls-server-end-point,,", "p"]);
   for (const text of [
-    "p=tls-server-end-point,,n=,r=abc",
+    "p=tls-unique,,n=,r=abc",
+    "p=tls-server-end-point,a=x,n=,r=abc",
+    "p=,,n=,r=abc",
     "n,a=admin,n=,r=abc",
     "n,,m=x,n=,r=abc",
     "n,,n=,r=",

@@ -8,6 +8,7 @@ import {
   encodeSslRequest,
   encodeStartupMessage,
   readStartupPacket,
+  replaceParameters,
   type StartupPacket,
   startupParameter,
 } from "../../src/protocol/startup-packet.ts";
@@ -185,4 +186,29 @@ test("encodeStartupMessage() refuses what would be read as something else", () =
   assert.throws(() => encodeStartupMessage(bad("us\0er", "a")), RangeError);
   assert.throws(() => encodeStartupMessage(bad("", "a")), RangeError);
   assert.throws(() => encodeStartupMessage(bad("a", "x".repeat(10_004))), RangeError);
+});
+
+test("replaceParameters() puts its values behind all others, and takes the names' own away in any case", () => {
+  const parameter = (name: string, value: string) => ({
+    name: Buffer.from(name),
+    value: Buffer.from(value),
+  });
+  const options = parameter("options", "-c default_transaction_read_only=off");
+  const parameters = [
+    parameter("Default_Transaction_Read_Only", "off"),
+    parameter("user", "app"),
+    options,
+  ];
+  const replaced = replaceParameters(
+    { minor: 2, parameters },
+    { default_transaction_read_only: "on" },
+  );
+  assert.deepEqual(replaced, {
+    minor: 2,
+    parameters: [
+      parameter("user", "app"),
+      options,
+      parameter("default_transaction_read_only", "on"),
+    ],
+  });
 });
