@@ -1,47 +1,57 @@
-// RDS's side of a login: dial, TLS, StartupMessage, auth token. We are the frontend here.
-// The token goes out only over verified TLS and only to AuthenticationCleartextPassword.
+// The database's side of a login: dial, TLS, StartupMessage, auth token or password. We are the frontend here.
+// Nothing of either goes out before TLS is verified.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { RdsIamError } from "../errors.ts";
-import {
-  type CancelKey,
-  encodePasswordMessage,
-  readAuthenticationName,
-  readBackendKeyData,
-} from "../protocol/authentication.ts";
+import { type CancelKey, readBackendKeyData } from "../protocol/authentication.ts";
 import { readErrorFields } from "../protocol/error-response.ts";
 import { type Message, MessageError, readMessage } from "../protocol/message.ts";
 import {
   encodeStartupMessage,
+  replaceParameters,
   type StartupMessage,
   startupParameter,
 } from "../protocol/startup-packet.ts";
+import { authenticate, loginLimit, type LoginSecret } from "./backend-authentication.ts";
 import { startBackendTls } from "./backend-tls.ts";
 import { deadline, unlessAborted } from "./deadline.ts";
 import { type Address, dial, type Dialled, dialled, watchBreak } from "./dial.ts";
 import { BackendRefusal } from "./failure.ts";
 import { ConnectionClosed, SocketReader } from "./socket-reader.ts";
-import { connectTimedOut, loginTimedOut, tokenTimedOut } from "./timed-out.ts";
+import { connectTimedOut, loginTimedOut, secretTimedOut } from "./timed-out.ts";
 
 const MAX_LOGIN_BYTES = 1024 * 1024; // what a verified server may send before ReadyForQuery
-const MAX_AUTHENTICATION_LENGTH = 2_000; // fe-connect.c, PQconnectPoll: CONNECTION_AWAITING_RESPONSE
-const MAX_ERROR_LENGTH = 30_000; // MAX_ERRLEN, fe-connect.c
+
+/** What a backend's certificate is verified with. */
+export interface Verification {
+  readonly secureContext: SecureContext;
+  /** What is trusted, for messages. */
+  readonly trust: string;
+}
 
 /** The database to log in to. */
 export interface Backend {
   /** The canonical host: what the certificate must name. */
   readonly host: string;
   readonly port: number;
-  readonly secureContext: () => SecureContext;
-  readonly trust: string;
+  /** What it is verified with; asked for each login, made once. */
+  readonly verification: () => Verification | Promise<Verification>;
   /** The addresses to dial, asked anew for each login. */
   readonly addresses: (signal: AbortSignal) => Promise<readonly Address[]>;
   /** Dials some other way than to those addresses, or to the one address that is asked for. */
   readonly dial?: (signal: AbortSignal, only?: Address) => Promise<Dialled>;
   /** That other way, for messages: `ssh to bastion.example.com`. */
   readonly way?: string;
+  /** A server on the way that ends TLS and logs in for us: who it must prove to be, and the message that hands it the token. */
+  readonly middleman?: Pick<Backend, "host" | "verification"> & {
+    readonly startup: (message: StartupMessage, token: string) => StartupMessage;
+  };
+  /** What logs in, for messages; an auth token when absent. */
+  readonly secret?: "auth token" | "password" | undefined;
+  /** Settings that every session starts with, whatever the frontend asks for; these win over its `options`. */
+  readonly parameters?: Readonly<Record<string, string>>;
   /** Milliseconds for addresses, dialling and TLS together. */
   readonly connectTimeout: number;
   /** Milliseconds for the server's answers after that. */
@@ -73,14 +83,14 @@ export async function connectBackend(
   only?: Address,
 ): Promise<BackendConnection> {
   using limit = deadline(backend.connectTimeout, () => connectTimedOut(backend), signal);
+  // The certificates are read while the packets travel.
+  const { host, verification } = backend.middleman ?? backend;
+  const verifying = Promise.resolve(verification());
+  verifying.catch(() => {});
   const { socket: carrier, address } = await dialBackend(backend, limit.signal, only);
   const brokenBy = watchBreak(carrier);
   try {
-    const identity = {
-      host: backend.host,
-      trust: backend.trust,
-      secureContext: backend.secureContext(),
-    };
+    const identity = { host, secret: backend.secret, ...(await verifying) };
     const socket = await startBackendTls(carrier, identity, limit.signal);
     socket.once("close", () => carrier.destroy());
     return { socket, address, brokenBy };
@@ -101,34 +111,40 @@ async function dialBackend(
   return dialled(await dial({ host: backend.host, port: backend.port, addresses }, signal));
 }
 
-/** Logs in with `message` and the token that `authToken` makes once the server asks for it. */
+/** A login to make. */
+export interface BackendLogin {
+  readonly backend: Backend;
+  readonly message: StartupMessage;
+  /** What is sent or proven once the server asks for it. */
+  readonly secret: LoginSecret;
+}
+
+/** Logs in. */
 export async function loginToBackend(
   connection: BackendConnection,
-  login: {
-    readonly backend: Backend;
-    readonly message: StartupMessage;
-    readonly authToken: () => Promise<string>;
-  },
+  { backend, message, secret }: BackendLogin,
   parent: AbortSignal,
 ): Promise<BackendSession> {
-  const { backend, message, authToken } = login;
   using limit = deadline(backend.loginTimeout, () => loginTimedOut(backend), parent);
   const reader = new SocketReader(connection.socket, MAX_LOGIN_BYTES);
   try {
-    connection.socket.write(encodeStartupMessage(message));
     const take = (): Promise<Message> =>
       reader.take((bytes) => readMessage(bytes, loginLimit), limit.signal);
-    const token = (): Promise<string> =>
-      unlessAborted(authToken(), limit.signal, () =>
-        parent.aborted ? (parent.reason as Error) : tokenTimedOut(backend),
+    const get = (): Promise<string> =>
+      unlessAborted(secret.get(), limit.signal, () =>
+        parent.aborted ? (parent.reason as Error) : secretTimedOut(secret.kind, backend),
       );
+    const own = replaceParameters(message, backend.parameters ?? {});
+    const first = backend.middleman?.startup(own, await get()) ?? own;
+    connection.socket.write(encodeStartupMessage(first));
     const user = startupParameter(message, "user")?.toString("utf8") ?? "";
-    const { socket } = connection;
-    const notices = await authenticate({ take, authToken: token, backend, user, socket });
+    const who = { host: backend.host, user, secret: { kind: secret.kind, get } };
+    const send = (bytes: Buffer): void => void connection.socket.write(bytes);
+    const notices = await authenticate(who, { take, send });
     const greeting = await readGreeting(reader, limit.signal);
     const rest = reader.detach();
     return {
-      socket,
+      socket: connection.socket,
       address: connection.address,
       cancelKey: greeting.cancelKey,
       greeting: Buffer.concat([...notices, ...greeting.messages]),
@@ -139,54 +155,6 @@ export async function loginToBackend(
     connection.socket.destroy();
     throw connection.brokenBy() ?? brokenOff(error, backend);
   }
-}
-
-// Message types that may come before AuthenticationOk, with the most bytes that each may have.
-function loginLimit(type: string): number {
-  if (type === "R" || type === "v") return MAX_AUTHENTICATION_LENGTH;
-  return type === "E" || type === "N" ? MAX_ERROR_LENGTH : 0;
-}
-
-interface Authentication {
-  readonly take: () => Promise<Message>;
-  readonly authToken: () => Promise<string>;
-  readonly backend: Backend;
-  readonly user: string;
-  readonly socket: Socket;
-}
-
-async function authenticate({
-  take,
-  authToken,
-  backend,
-  user,
-  socket,
-}: Authentication): Promise<Buffer[]> {
-  const notices: Buffer[] = [];
-  const seen = new Set<string>();
-  for (;;) {
-    const message = await take();
-    if (message.type === "E") throw new BackendRefusal(message.body, readErrorFields(message.body));
-    if (message.type === "N") {
-      notices.push(message.bytes);
-      continue;
-    }
-    const step = message.type === "v" ? "v" : readAuthenticationName(message.body);
-    if (step === "AuthenticationOk") return notices;
-    if (seen.has(step)) throw new MessageError(`${step} came twice`);
-    seen.add(step);
-    if (step === "v") continue;
-    if (step !== "AuthenticationCleartextPassword") throw otherMethod(backend, user, step);
-    socket.write(encodePasswordMessage(await authToken()));
-  }
-}
-
-function otherMethod(backend: Backend, user: string, step: string): RdsIamError {
-  return new RdsIamError(`${backend.host} does not take an IAM auth token for this user`, {
-    code: "ERR_LOGIN",
-    detail: `It asked for ${step}, not AuthenticationCleartextPassword. The user has not been granted rds_iam, or does not exist. No auth token was sent.`,
-    hint: `As an administrator of the database: GRANT rds_iam TO "${user.replaceAll('"', '""')}";`,
-  });
 }
 
 async function readGreeting(
@@ -204,7 +172,8 @@ async function readGreeting(
   }
 }
 
-function brokenOff(error: unknown, backend: Backend): unknown {
+/** What to tell of a connection that failed during the login. */
+export function brokenOff(error: unknown, backend: Backend): unknown {
   if (error instanceof MessageError) {
     return new RdsIamError(`${backend.host} does not speak the PostgreSQL protocol`, {
       code: "ERR_CONNECT",

@@ -2,25 +2,24 @@
 // Nothing here is left to a default: NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise connect to anybody.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
 import type { Buffer } from "node:buffer";
+import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { RdsIamError } from "../errors.ts";
 import { encodeSslRequest } from "../protocol/startup-packet.ts";
 import { carrierOf } from "./deno-gate.ts";
 import { SocketReader } from "./socket-reader.ts";
-import { rememberCertificate, tlsError } from "./tls-error.ts";
+import { notSent, rememberCertificate, tlsError, type Trust } from "./tls-error.ts";
 
 const YES = 0x53; // 'S'
 const NO = 0x4e; // 'N'
 const ERROR_RESPONSE = 0x45; // 'E'
 
 /** Who the backend must prove to be. */
-export interface BackendIdentity {
+export interface BackendIdentity extends Trust {
   /** The canonical host: sent as SNI and matched with the certificate. */
   readonly host: string;
   readonly secureContext: tls.SecureContext;
-  /** What was trusted, for messages. */
-  readonly trust: string;
 }
 
 /** Makes the TLS context that every login of a run shares; `ca` are PEM certificates and replace the runtime's own. */
@@ -34,7 +33,7 @@ export async function startBackendTls(
   identity: BackendIdentity,
   signal: AbortSignal,
 ): Promise<tls.TLSSocket> {
-  await requestTls(socket, identity.host, signal);
+  await requestTls(socket, identity, signal);
   const secured = await secure(socket, identity, signal);
   if (!secured.authorized) {
     secured.destroy();
@@ -50,12 +49,12 @@ function unauthorized(reason: unknown): NodeJS.ErrnoException {
 }
 
 // Exactly one byte may follow an SSLRequest: more were stuffed in by somebody else (CVE-2021-23222).
-async function requestTls(socket: Duplex, host: string, signal: AbortSignal): Promise<void> {
+async function requestTls(socket: Duplex, trust: Trust, signal: AbortSignal): Promise<void> {
   const reader = new SocketReader(socket, 64 * 1024);
   try {
     socket.write(encodeSslRequest());
     const answer = await reader.take((bytes) => readByte(bytes), signal);
-    if (answer !== YES || reader.buffered > 0) throw refusedTls(host, answer, reader.buffered);
+    if (answer !== YES || reader.buffered > 0) throw refusedTls(trust, answer, reader.buffered);
   } finally {
     reader.detach();
   }
@@ -66,10 +65,18 @@ function readByte(bytes: Buffer): { value: number; length: number } | undefined 
   return value === undefined ? undefined : { value, length: 1 };
 }
 
-function refusedTls(host: string, answer: number, stuffed: number): RdsIamError {
-  return new RdsIamError(`${host} does not offer TLS as PostgreSQL on RDS does`, {
+function refusedTls(trust: Trust, answer: number, stuffed: number): RdsIamError {
+  const detail = `${refusal(answer, stuffed)} ${notSent(trust)}`;
+  if (trust.secret === "password") {
+    return new RdsIamError(`${trust.host} does not offer TLS as PostgreSQL does`, {
+      code: "ERR_TLS",
+      detail,
+      hint: "Check that the host and the port are those of the database, and that it has ssl = on.",
+    });
+  }
+  return new RdsIamError(`${trust.host} does not offer TLS as PostgreSQL on RDS does`, {
     code: "ERR_TLS",
-    detail: `${refusal(answer, stuffed)} No auth token was sent.`,
+    detail,
     hint: "Check that the host and the port are those of the database; RDS always offers TLS.",
   });
 }
@@ -120,7 +127,8 @@ function connectTls(socket: Duplex, identity: BackendIdentity): tls.TLSSocket {
   const carrier = carrierOf(socket);
   const secured = tls.connect({
     socket: carrier.stream,
-    servername: identity.host,
+    // An address has no place in SNI (RFC 6066); the runtimes throw.
+    ...(isIP(identity.host) === 0 ? { servername: identity.host } : {}),
     secureContext: identity.secureContext,
     rejectUnauthorized: true,
     ALPNProtocols: ["postgresql"],

@@ -1,20 +1,49 @@
 // Takes a CancelRequest to the server over TLS, to the very address that its session is on: the name of a reader endpoint
 // has several. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
+import type { Socket } from "node:net";
 import { RdsIamError } from "../errors.ts";
 import type { CancelKey } from "../protocol/authentication.ts";
 import { encodeCancelRequest } from "../protocol/startup-packet.ts";
 import { type Backend, connectBackend } from "./backend-login.ts";
 import { closesWithin, deadline } from "./deadline.ts";
 import type { Address } from "./dial.ts";
+import { fatalError } from "./failure.ts";
+import type { ProxyEvent } from "./proxy-event.ts";
+import type { Sessions } from "./sessions.ts";
 
 const CANCEL_TIMEOUT = 5_000; // ms for the connection and the server's answer, which is to close it
+const WRONG_CANCEL_DELAY = 1_000; // ms; with 64 sockets at most, 64 guesses a second at 2^64 keys
 
-/** Sends the request and waits for the server to act on it; rejects with ERR_CONNECT when it cannot be told. */
-export async function sendCancel(
-  backend: Backend,
-  address: Address,
+/** What CancelRequests are matched with and sent through. */
+export interface Cancelling {
+  readonly backend: Backend;
+  readonly sessions: Sessions;
+  readonly onEvent: (event: ProxyEvent) => void;
+}
+
+/** Forwards a CancelRequest whose key a session has. One that none has never leaves this machine; the frontend's connection stays until the server has acted, which is what libpq waits for. */
+export async function forwardCancel(
+  socket: Socket,
   key: CancelKey,
+  { backend, sessions, onEvent }: Cancelling,
 ): Promise<void> {
+  const session = sessions.find(key);
+  if (session === undefined) {
+    onEvent({ kind: "cancel", found: false });
+    await closesWithin(socket, WRONG_CANCEL_DELAY);
+    return;
+  }
+  try {
+    await sendCancel(backend, session.address, key);
+    onEvent({ kind: "cancel", found: true });
+  } catch (error) {
+    // A CancelRequest has no answer, not even this one.
+    onEvent({ kind: "cancel", found: true, failed: fatalError(error) });
+  }
+}
+
+// Waits for the server to act on it; rejects with ERR_CONNECT when it cannot be told.
+async function sendCancel(backend: Backend, address: Address, key: CancelKey): Promise<void> {
   using limit = deadline(CANCEL_TIMEOUT, () => tookTooLong(backend));
   const { socket } = await connectBackend(backend, limit.signal, address);
   limit.signal.addEventListener("abort", () => socket.destroy(), { once: true });

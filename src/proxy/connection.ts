@@ -1,237 +1,175 @@
 // One connection of the tool, from its first byte to its last. The only catch of the proxy is here.
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import { type CancelKey, encodeAuthenticationOk } from "../protocol/authentication.ts";
-import {
-  addDetailAndHint,
-  encodeFatalError,
-  type ErrorFields,
-  type FatalError,
-} from "../protocol/error-response.ts";
+import { encodeAuthenticationOk } from "../protocol/authentication.ts";
 import { type StartupMessage, startupParameter } from "../protocol/startup-packet.ts";
-import {
-  type Backend,
-  type BackendSession,
-  connectBackend,
-  loginToBackend,
-} from "./backend-login.ts";
-import { sendCancel } from "./cancel.ts";
-import { closesWithin, deadline } from "./deadline.ts";
-import { BackendRefusal, fatalError } from "./failure.ts";
+import { type Answering, answerFailure } from "./answer.ts";
+import { type Backend, type BackendSession, connectBackend } from "./backend-login.ts";
+import { openSession, type SessionSource } from "./backend-session.ts";
+import { forwardCancel } from "./cancel.ts";
+import { type Deadline, deadline } from "./deadline.ts";
+import type { Prove } from "./frontend-proof.ts";
+import { type FrontendRefused, refuse } from "./frontend-refused.ts";
 import {
   type Frontend,
-  FrontendRefused,
   negotiateVersion,
-  proveSecret,
+  receiveFrontend,
   receiveStartup,
-} from "./frontend-login.ts";
+} from "./frontend-startup.ts";
+import type { FrontendTls } from "./frontend-tls.ts";
+import { endWhenIdle } from "./idle.ts";
+import { passLogin } from "./pass-through.ts";
 import { relay } from "./relay.ts";
-import type { ScramVerifier } from "./scram.ts";
 import type { Sessions } from "./sessions.ts";
-import { ConnectionClosed, SocketReader } from "./socket-reader.ts";
+import { ConnectionClosed } from "./socket-reader.ts";
 
-const MAX_UNREAD = 64 * 1024; // bytes held of a frontend that is still logging in; a StartupMessage has 10,004 at most
-const WRONG_CANCEL_DELAY = 1_000; // ms; with 64 sockets at most, 64 guesses a second at 2^64 keys
-const FLUSH_TIMEOUT = 1_000; // ms that a refused frontend gets to read why
-
-/** An auth token; `reused` when an earlier login had it too. */
-export interface Token {
-  readonly token: string;
-  readonly reused: boolean;
+/** A login of ours: a proof from the tool, an auth token or a password for the server. */
+export interface OwnLogin extends Omit<SessionSource, "backend"> {
+  readonly prove: Prove;
 }
-
-/** DETAIL and HINT to add where the server gave none. */
-export interface Explanation {
-  readonly detail?: string | undefined;
-  readonly hint?: string | undefined;
-}
-
-/** What happened on a connection; never holds a secret. */
-export type ProxyEvent =
-  | {
-      readonly kind: "login";
-      readonly user: string;
-      readonly database: string;
-      readonly address: string;
-      readonly milliseconds: number;
-    }
-  | {
-      readonly kind: "refused";
-      readonly user: string;
-      readonly error: FatalError;
-      readonly cause: unknown;
-    }
-  | { readonly kind: "stranger"; readonly reason: string }
-  | {
-      readonly kind: "cancel";
-      readonly found: boolean;
-      /** Why the server was not told. */
-      readonly failed?: FatalError;
-    }
-  | { readonly kind: "closed"; readonly user: string };
 
 /** What every connection of a proxy shares. */
-export interface ConnectionContext {
+export interface ConnectionContext extends Answering {
   readonly backend: Backend;
-  readonly verifier: ScramVerifier;
+  readonly tls: FrontendTls | undefined;
+  /** How a user's tool proves itself to us, and we prove ourselves to the server; or both leave us out of it. */
+  readonly loginOf: (user: string) => OwnLogin | "pass-through";
   readonly sessions: Sessions;
   /** Milliseconds from the first byte to the proof. */
   readonly loginTimeout: number;
-  readonly authToken: (user: string, how: { readonly renew: boolean }) => Promise<Token>;
-  readonly explain: (user: string, refusal: ErrorFields) => Explanation;
-  readonly onEvent: (event: ProxyEvent) => void;
+  /** A tool has proven itself, and waits for its session. */
+  readonly onProven: () => void;
+  /** Milliseconds that a session may wait for a command. */
+  readonly idleTimeout: number | undefined;
 }
 
 /** Serves a connection to its end; never rejects. */
-export async function serveConnection(socket: Socket, context: ConnectionContext): Promise<void> {
-  const reader = new SocketReader(socket, MAX_UNREAD);
-  // After the reader has let go, an error is told by the close that follows it.
-  socket.on("error", () => {});
-  socket.setNoDelay(true);
-  context.sessions.arrive(socket);
+export async function serveConnection(raw: Socket, context: ConnectionContext): Promise<void> {
+  using limit = deadline(
+    context.loginTimeout,
+    () => new ConnectionClosed("the login took too long"),
+  );
+  const frontend = receiveFrontend(raw, limit.signal);
+  context.sessions.arrive(raw);
   let user = "";
   try {
-    using limit = deadline(
-      context.loginTimeout,
-      () => new ConnectionClosed("the login took too long"),
-    );
-    const frontend = { socket, reader, signal: limit.signal };
-    const request = await receiveStartup(frontend);
-    if (request?.kind === "cancel") return await forwardCancel(frontend, request.key, context);
+    const request = await receiveStartup(frontend, context.tls);
+    if (request?.kind === "cancel")
+      return await forwardCancel(frontend.socket, request.key, context);
     if (request === undefined)
       return context.onEvent({ kind: "stranger", reason: "no PostgreSQL frontend" });
     user = startupParameter(request.message, "user")?.toString("utf8") ?? "";
-    const message = negotiateVersion(request.message, socket);
-    const proof = await proveSecret(frontend, context.verifier, user);
-    limit[Symbol.dispose]();
-    context.sessions.authenticate(socket);
-    socket.write(proof);
-    await serveSession({ socket, reader, message, user }, context);
+    const database = startupParameter(request.message, "database")?.toString("utf8") ?? user;
+    if (context.sessions.isDraining) throw shuttingDown();
+    const login = { frontend, message: request.message, user, database };
+    const own = context.loginOf(user);
+    const opened = await (own === "pass-through"
+      ? passedSession(login, context, limit)
+      : ownSession(login, { context, own }, limit));
+    await serveSession(login, opened, context);
   } catch (error) {
-    await answerFailure(socket, { error, user }, context);
+    await answerFailure(frontend.socket, { error, user }, context);
   } finally {
-    context.sessions.leave(socket);
-    socket.destroy();
+    context.sessions.leave(raw);
+    frontend.socket.destroy();
+    raw.destroy();
   }
 }
 
-interface Authenticated {
-  readonly socket: Socket;
-  readonly reader: SocketReader;
+interface Login {
+  readonly frontend: Frontend;
   readonly message: StartupMessage;
   readonly user: string;
+  readonly database: string;
+}
+
+interface Opened {
+  readonly session: BackendSession;
+  readonly started: number;
+  /** What the frontend gets before the server's own bytes. */
+  readonly before: Buffer;
+}
+
+async function ownSession(
+  { frontend, message, user, database }: Login,
+  { context, own }: { readonly context: ConnectionContext; readonly own: OwnLogin },
+  limit: Deadline,
+): Promise<Opened> {
+  const { socket, raw } = frontend;
+  const agreed = negotiateVersion(message, socket);
+  const proof = await own.prove(frontend, user);
+  limit[Symbol.dispose]();
+  context.sessions.authenticate(raw);
+  context.onProven();
+  if (proof !== undefined) socket.write(proof);
+  const started = performance.now();
+  const source = { backend: context.backend, ...own };
+  const session = await whileThere(frontend, (gone) =>
+    openSession(source, { message: agreed, user, database, gone }),
+  );
+  return { session, started, before: encodeAuthenticationOk() };
+}
+
+async function passedSession(
+  { frontend, message }: Login,
+  { backend, sessions }: ConnectionContext,
+  limit: Deadline,
+): Promise<Opened> {
+  limit[Symbol.dispose]();
+  const started = performance.now();
+  const connection = await whileThere(frontend, (gone) => connectBackend(backend, gone));
+  const admit = (): void => sessions.authenticate(frontend.raw);
+  const session = await passLogin(frontend, connection, { backend, message, admit });
+  return { session, started, before: Buffer.alloc(0) };
 }
 
 async function serveSession(
-  authenticated: Authenticated,
+  { frontend, user, database }: Login,
+  { session, started, before }: Opened,
   context: ConnectionContext,
 ): Promise<void> {
-  const { socket, reader, user } = authenticated;
-  const started = Date.now();
-  const session = await openSession(authenticated, context);
   const { cancelKey: key, address } = session;
   const unregister = key === undefined ? () => {} : context.sessions.register({ key, address });
   try {
-    const database = startupParameter(authenticated.message, "database")?.toString("utf8") ?? user;
-    context.onEvent({
-      kind: "login",
-      user,
-      database,
-      address: address.address,
-      milliseconds: Date.now() - started,
-    });
-    const fromFrontend = reader.detach();
-    const fromBackend = Buffer.concat([encodeAuthenticationOk(), session.greeting, session.rest]);
-    await relay({ frontend: socket, backend: session.socket, fromFrontend, fromBackend });
-    context.onEvent({ kind: "closed", user });
+    const milliseconds = Math.round(performance.now() - started);
+    const { address: dialled } = address;
+    context.onEvent({ kind: "login", user, database, address: dialled, milliseconds });
+    const fromFrontend = frontend.reader.detach();
+    const fromBackend = Buffer.concat([before, session.greeting, session.rest]);
+    const ends = { frontend: frontend.socket, backend: session.socket };
+    let idle = false;
+    if (context.idleTimeout !== undefined)
+      endWhenIdle({ ...ends, fromFrontend, fromBackend }, context.idleTimeout, () => (idle = true));
+    await relay({ ...ends, fromFrontend, fromBackend, traffic: context.sessions.traffic });
+    context.onEvent({ kind: "closed", user, ...(idle ? { idle } : {}) });
   } finally {
     unregister();
     session.socket.destroy();
   }
 }
 
-// Ends the login towards the backend as soon as the tool is gone. A token that an earlier login had may have been
-// refused for its age: then one more try with a new one.
-async function openSession(
-  authenticated: Authenticated,
-  context: ConnectionContext,
-): Promise<BackendSession> {
-  const { reader, message, user } = authenticated;
+// Ends what is done for a tool as soon as that is gone.
+async function whileThere<T>(
+  { reader }: Frontend,
+  open: (gone: AbortSignal) => Promise<T>,
+): Promise<T> {
   const gone = new AbortController();
   const watch = new AbortController();
   void reader
     .ended(watch.signal)
     .then(() => gone.abort(new ConnectionClosed("the tool closed the connection")));
-  let reused = false;
-  const login = async (renew: boolean): Promise<BackendSession> => {
-    const connection = await connectBackend(context.backend, gone.signal);
-    const authToken = async (): Promise<string> => {
-      const made = await context.authToken(user, { renew });
-      reused = made.reused;
-      return made.token;
-    };
-    return loginToBackend(
-      connection,
-      { backend: context.backend, message, authToken },
-      gone.signal,
-    );
-  };
   try {
-    return await login(false);
-  } catch (error) {
-    if (!(error instanceof BackendRefusal) || error.sqlState !== "28000" || !reused) throw error;
-    return await login(true);
+    return await open(gone.signal);
   } finally {
     watch.abort();
   }
 }
 
-async function answerFailure(
-  socket: Socket,
-  failed: { error: unknown; user: string },
-  context: ConnectionContext,
-): Promise<void> {
-  const { error, user } = failed;
-  if (error instanceof ConnectionClosed || socket.destroyed) return;
-  if (error instanceof FrontendRefused) {
-    context.onEvent({ kind: "stranger", reason: error.message });
-    return flush(socket, error.answer);
-  }
-  if (error instanceof BackendRefusal) {
-    const added = context.explain(user, error.fields);
-    const detail = error.fields.get("D") ?? added.detail;
-    const hint = error.fields.get("H") ?? added.hint;
-    const told = { sqlState: error.sqlState, message: error.message, detail, hint };
-    context.onEvent({ kind: "refused", user, error: told, cause: undefined });
-    return flush(socket, addDetailAndHint(error.body, added));
-  }
-  const answer = fatalError(error);
-  context.onEvent({ kind: "refused", user, error: answer, cause: error });
-  return flush(socket, encodeFatalError(answer));
-}
-
-async function flush(socket: Socket, answer: Buffer): Promise<void> {
-  socket.end(answer);
-  await closesWithin(socket, FLUSH_TIMEOUT);
-}
-
-// A key that no session has never leaves this machine. The frontend's connection stays until the server has acted, which is what libpq waits for.
-async function forwardCancel(
-  frontend: Frontend,
-  key: CancelKey,
-  context: ConnectionContext,
-): Promise<void> {
-  const session = context.sessions.find(key);
-  if (session === undefined) {
-    context.onEvent({ kind: "cancel", found: false });
-    await closesWithin(frontend.socket, WRONG_CANCEL_DELAY);
-    return;
-  }
-  try {
-    await sendCancel(context.backend, session.address, key);
-    context.onEvent({ kind: "cancel", found: true });
-  } catch (error) {
-    // A CancelRequest has no answer, not even this one.
-    context.onEvent({ kind: "cancel", found: true, failed: fatalError(error) });
-  }
+// PostgreSQL's own words while it shuts down.
+function shuttingDown(): FrontendRefused {
+  return refuse({
+    sqlState: "57P03",
+    message: "the proxy is shutting down",
+    detail: "It waits for the sessions that are open, and takes no new ones.",
+  });
 }

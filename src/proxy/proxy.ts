@@ -1,74 +1,99 @@
-// The IAM proxy: listens on a loopback port that the system picks and serves each connection. It is told a backend, a
-// secret and a function that makes tokens, and knows nothing of where they come from.
+// The proxy: listens and serves each connection. It is told a backend, who may come in and what makes the auth tokens or
+// passwords, and knows nothing of where they come from.
 import { randomBytes } from "node:crypto";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { RdsIamError } from "../errors.ts";
+import { createServer, type Socket } from "node:net";
 import type { ErrorFields } from "../protocol/error-response.ts";
+import type { Explanation } from "./answer.ts";
 import type { Backend } from "./backend-login.ts";
-import {
-  type ConnectionContext,
-  type Explanation,
-  type ProxyEvent,
-  serveConnection,
-  type Token,
-} from "./connection.ts";
-import { scramVerifier } from "./scram.ts";
+import type { SecretSource } from "./backend-session.ts";
+import { type ConnectionContext, serveConnection } from "./connection.ts";
+import { type ClientAuth, proofOf } from "./frontend-proof.ts";
+import type { FrontendTls } from "./frontend-tls.ts";
+import { listen } from "./listen.ts";
+import type { ProxyEvent } from "./proxy-event.ts";
+import type { Traffic } from "./relay.ts";
 import { Sessions } from "./sessions.ts";
+import { BackendConnections } from "./spare.ts";
 
 // The literal: with `localhost` another user's listener on [::1] got the secret and the query.
 const LOOPBACK = "127.0.0.1";
 const MAX_UNAUTHENTICATED = 64;
 const MAX_SESSIONS = 100;
 const LOGIN_TIMEOUT = 10_000; // ms
-const BACKLOG = 511;
 const SECRET_LENGTH = 32; // bytes
 
-/** What a proxy is started with. */
-export interface ProxyOptions {
-  readonly backend: Backend;
+/** Where a proxy listens, and who may come in. */
+export interface LocalSide {
+  /** An address of this machine; the loopback one when absent. */
+  readonly host?: string | undefined;
   /** Local port; 0 lets the system pick one. */
   readonly port?: number;
-  readonly authToken: (user: string, how: { readonly renew: boolean }) => Promise<Token>;
+  /** A unix socket instead, in a directory that the caller has seen to. */
+  readonly socketPath?: string | undefined;
+  /** What tools have to know; a random one when absent. */
+  readonly secret?: string | undefined;
+  /** "scram-sha-256" when absent. */
+  readonly clientAuth?: ClientAuth | undefined;
+  /** TLS towards the tools. */
+  readonly tls?: FrontendTls | undefined;
+  readonly maxSessions?: number | undefined;
+  /** Milliseconds that a session may wait for a command. */
+  readonly idleTimeout?: number | undefined;
+  /** A tool has proven itself, and waits for its session. */
+  readonly onProven?: (() => void) | undefined;
+  readonly onEvent?: (event: ProxyEvent) => void;
+}
+
+/** What a proxy is started with. */
+export interface ProxyOptions extends LocalSide {
+  readonly backend: Backend;
+  /** What we log in with; "pass-through" leaves the login to the tool and the server: no secret of ours, no proof. */
+  readonly login: SecretSource | "pass-through";
+  /** The one user whose logins are ours; everybody else's are passed through. */
+  readonly onlyUser?: string | undefined;
   /** DETAIL and HINT for a login that the server refused. */
   readonly explain?: (user: string, refusal: ErrorFields) => Explanation;
-  readonly onEvent?: (event: ProxyEvent) => void;
+  /** Whether a connection to the backend is kept ready for a tool that logs in again and again. */
+  readonly ahead?: boolean;
   /** Milliseconds from a connection's first byte to its proof of the secret. */
   readonly loginTimeout?: number;
-  readonly maxSessions?: number;
 }
 
 /** A proxy that is listening; disposing it closes the port and every connection. */
 export interface Proxy extends AsyncDisposable {
-  readonly host: typeof LOOPBACK;
+  readonly host: string;
   readonly port: number;
-  /** The run's secret, which the tool proves by SCRAM-SHA-256. */
+  readonly socketPath: string | undefined;
+  /** What the tools prove to know. */
   readonly secret: string;
+  /** How many sessions there are. */
+  readonly sessions: () => number;
+  /** The bytes of all sessions since the start. */
+  readonly traffic: () => Readonly<Traffic>;
+  /** Takes no more sessions; resolves when the last one has ended. */
+  readonly drain: () => Promise<void>;
   /** Resolves when the listener itself fails; never rejects. */
   readonly failed: Promise<Error>;
+  /** Connects to the backend ahead of a login that is expected at once. */
+  readonly prepare: () => void;
 }
 
 /** Starts a proxy; rejects with ERR_CONNECT when the port cannot be had. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
-  const secret = randomBytes(SECRET_LENGTH).toString("base64url");
+  const secret = options.secret ?? randomBytes(SECRET_LENGTH).toString("base64url");
   const sessions = new Sessions({
     unauthenticated: MAX_UNAUTHENTICATED,
     sessions: options.maxSessions ?? MAX_SESSIONS,
   });
-  const context: ConnectionContext = {
-    backend: options.backend,
-    verifier: scramVerifier(secret),
-    sessions,
-    loginTimeout: options.loginTimeout ?? LOGIN_TIMEOUT,
-    authToken: options.authToken,
-    explain: options.explain ?? (() => ({})),
-    onEvent: options.onEvent ?? (() => {}),
-  };
+  const connections = new BackendConnections(options.backend, { ahead: options.ahead ?? false });
+  const context = connectionContext(options, { secret, sessions, connections });
   const serving = new Set<Promise<void>>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) => {
     const served = serveConnection(socket, context).finally(() => serving.delete(served));
     serving.add(served);
   });
-  const port = await listen(server, options.port ?? 0);
+  const { host = LOOPBACK, socketPath } = options;
+  const port = await listen(server, { host, port: options.port ?? 0, socketPath });
   // Out of descriptors is told as an error of accept(); the listener itself goes on, so only its close counts.
   const failed = new Promise<Error>((resolve) => {
     let last = new Error("the listener was closed");
@@ -77,29 +102,48 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   });
   const close = async (): Promise<void> => {
     server.close();
+    connections[Symbol.dispose]();
     sessions.destroyAll();
     await Promise.all(serving);
   };
-  return { host: LOOPBACK, port, secret, failed, [Symbol.asyncDispose]: close };
+  return {
+    host,
+    port,
+    socketPath,
+    secret,
+    sessions: () => sessions.size,
+    traffic: () => sessions.traffic,
+    drain: () => sessions.drain(),
+    failed,
+    prepare: () => connections.prepare(),
+    [Symbol.asyncDispose]: close,
+  };
 }
 
-function listen(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const detail = `${error.code ?? error.message}: ${error.code === "EADDRINUSE" ? "another program listens there." : "the system refused it."}`;
-      const hint = "Choose another --port, or leave it out for any free one.";
-      reject(
-        new RdsIamError(`could not listen on ${LOOPBACK} port ${port}`, {
-          code: "ERR_CONNECT",
-          detail,
-          hint,
-          cause: error,
-        }),
-      );
-    });
-    server.listen({ host: LOOPBACK, port, backlog: BACKLOG }, () => {
-      server.removeAllListeners("error");
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
+interface Shared {
+  readonly secret: string;
+  readonly sessions: Sessions;
+  readonly connections: BackendConnections;
+}
+
+function connectionContext(
+  options: ProxyOptions,
+  { secret, sessions, connections }: Shared,
+): ConnectionContext {
+  const { login: secrets, onlyUser } = options;
+  const own =
+    secrets === "pass-through"
+      ? secrets
+      : { secrets, connections, prove: proofOf(options.clientAuth ?? "scram-sha-256", secret) };
+  return {
+    backend: options.backend,
+    tls: options.tls,
+    loginOf: (user) => (onlyUser === undefined || user === onlyUser ? own : "pass-through"),
+    sessions,
+    loginTimeout: options.loginTimeout ?? LOGIN_TIMEOUT,
+    idleTimeout: options.idleTimeout,
+    explain: options.explain ?? (() => ({})),
+    onProven: options.onProven ?? (() => {}),
+    onEvent: options.onEvent ?? (() => {}),
+  };
 }

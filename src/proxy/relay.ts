@@ -1,16 +1,24 @@
 // Copies bytes both ways between an authenticated frontend and its backend, and never looks at them.
-// The first chunk of an event-loop turn leaves at once; what follows in the same turn leaves as one write, because
+// Small chunks leave at once, and so does the first large one of an event-loop turn; what follows that leaves as one write:
 // TLS hands out 16 KiB records and a write for each would cost a third of a bulk copy.
 // How a session ends is ending.ts.
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import { writeAtOnce } from "./bun-socket.ts";
 import { endBackendAfter, endFrontendAfter } from "./ending.ts";
 import { countPassed } from "./garbage.ts";
 
 const MAX_UNSENT = 1024 * 1024; // bytes buffered towards a slow reader before its source is paused
 const MAX_GLIMPSED = 8 * 1024 * 1024; // bytes buffered in all; the kernel holds at most 6 MiB before a FIN (tcp_rmem)
+const SMALL = 4096; // bytes; a chunk of a copy has 8 to 16 KiB, and to wait for more after an answer costs a tenth of a small query
 const GLIMPSE_INTERVAL = 250; // ms; one chunk each, of 64 KiB
 const KEEPALIVE_DELAY = 30_000; // ms
+
+/** The bytes that were passed on; counted up as long as the sessions go. */
+export interface Traffic {
+  frontendBytes: number;
+  backendBytes: number;
+}
 
 /** The two sockets of a session with what was read from each and not passed on yet. */
 export interface RelayEnds {
@@ -18,25 +26,36 @@ export interface RelayEnds {
   readonly backend: Socket;
   readonly fromFrontend: Buffer;
   readonly fromBackend: Buffer;
+  /** Where somebody counts. */
+  readonly traffic?: Traffic;
 }
 
 /** Relays until both sockets are closed. */
 export async function relay(ends: RelayEnds): Promise<void> {
-  const { frontend, backend } = ends;
+  const { frontend, backend, traffic = { frontendBytes: 0, backendBytes: 0 } } = ends;
   for (const socket of [frontend, backend]) {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEPALIVE_DELAY);
   }
   const closed = Promise.all([untilClosed(frontend), untilClosed(backend)]);
   glimpse(frontend, backend);
-  copy(frontend, backend, ends.fromFrontend);
-  copy(backend, frontend, ends.fromBackend);
+  copy({ source: frontend, target: backend }, ends.fromFrontend, (bytes) => {
+    traffic.frontendBytes += bytes;
+  });
+  copy({ source: backend, target: frontend }, ends.fromBackend, (bytes) => {
+    traffic.backendBytes += bytes;
+  });
   endBackendAfter(frontend, backend);
   endFrontendAfter(backend, frontend);
   await closed;
 }
 
-function copy(source: Socket, target: Socket, first: Buffer): void {
+interface Direction {
+  readonly source: Socket;
+  readonly target: Socket;
+}
+
+function copy({ source, target }: Direction, first: Buffer, count: (bytes: number) => void): void {
   let corked = false;
   const uncork = (): void => {
     corked = false;
@@ -45,9 +64,12 @@ function copy(source: Socket, target: Socket, first: Buffer): void {
   const write = (chunk: Buffer): void => {
     // What nobody can take any more is read all the same: the end comes after it.
     if (target.destroyed || target.writableEnded) return;
-    target.write(chunk);
     countPassed(chunk.length);
-    if (!corked) {
+    count(chunk.length);
+    const rest = writeAtOnce(target, chunk);
+    if (rest === undefined) return;
+    target.write(rest);
+    if (!corked && chunk.length > SMALL) {
       corked = true;
       target.cork();
       setImmediate(uncork);

@@ -32,16 +32,26 @@ export function scramVerifier(secret: string): ScramVerifier {
   return { salt: salt.toString("base64"), storedKey, serverKey: hmac(salted, "Server Key") };
 }
 
+/** What there is of channel binding: data where it was offered, and whether the client chose the mechanism that has it. */
+export interface ChannelBinding {
+  readonly endPoint: Buffer | undefined;
+  readonly isBound: boolean;
+}
+
 /** Answers a client-first-message; undefined when it is malformed or asks for what is not served. */
 export function startScram(
   verifier: ScramVerifier,
   clientFirst: string,
-): ScramExchange | undefined {
+  { endPoint, isBound }: ChannelBinding,
+): ScramExchange | "downgraded" | undefined {
   const first = readClientFirst(clientFirst);
-  if (first === undefined) return undefined;
+  if (first === undefined || isBound !== (first.bindingFlag === "p")) return undefined;
+  // It believes that there is none here, so somebody on the way has taken our offer away.
+  if (first.bindingFlag === "y" && endPoint !== undefined) return "downgraded";
   const nonce = first.nonce + randomBytes(NONCE_LENGTH).toString("base64");
   const serverFirst = `r=${nonce},s=${verifier.salt},i=${ITERATIONS}`;
-  const expected = { first, nonce, serverFirst };
+  const data = isBound ? (endPoint?.toString("latin1") ?? "") : "";
+  const expected = { first, nonce, serverFirst, channelBinding: first.gs2Header + data };
   return {
     serverFirst,
     verify: (clientFinal) => verifyClientFinal(verifier, expected, clientFinal),
@@ -52,6 +62,8 @@ interface Expected {
   readonly first: ClientFirst;
   readonly nonce: string;
   readonly serverFirst: string;
+  /** The gs2 header and the binding's data, as latin1. */
+  readonly channelBinding: string;
 }
 
 function verifyClientFinal(
@@ -70,7 +82,7 @@ function verifyClientFinal(
   const proven = timingSafeEqual(storedKey, verifier.storedKey);
   const serverFinal = `v=${hmac(verifier.serverKey, authMessage).toString("base64")}`;
   const sameExchange =
-    final.nonce === expected.nonce && final.channelBinding === expected.first.gs2Header;
+    final.nonce === expected.nonce && final.channelBinding === expected.channelBinding;
   return proven && sameExchange ? serverFinal : undefined;
 }
 

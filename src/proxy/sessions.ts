@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { RdsIamError } from "../errors.ts";
 import type { CancelKey } from "../protocol/authentication.ts";
 import type { Address } from "./dial.ts";
+import type { Traffic } from "./relay.ts";
 
 /** How many of each are allowed at once. */
 export interface Limits {
@@ -19,6 +20,8 @@ export interface Cancellable {
 
 /** The connections of one proxy. */
 export class Sessions {
+  /** What has passed through all sessions since the start, their logins left out. */
+  readonly traffic: Traffic = { frontendBytes: 0, backendBytes: 0 };
   readonly #limits: Limits;
   // Connections that have proven nothing: those that have not sent a byte either, and those that have.
   readonly #silent = new Set<Socket>();
@@ -26,6 +29,7 @@ export class Sessions {
   readonly #sessions = new Set<Socket>();
   readonly #cancellable = new Set<Cancellable>();
   #trimming = false;
+  #drained: (() => void) | undefined;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -34,6 +38,23 @@ export class Sessions {
   /** How many sessions are in progress, logins that have proven the secret included. */
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** Whether no session may begin any more. */
+  get isDraining(): boolean {
+    return this.#drained !== undefined;
+  }
+
+  /** Lets no session begin any more; resolves when the last has ended. Connections stay possible: a CancelRequest comes on one. */
+  drain(): Promise<void> {
+    return new Promise((resolve) => {
+      const before = this.#drained;
+      this.#drained = () => {
+        before?.();
+        resolve();
+      };
+      if (this.#sessions.size === 0) this.#drained();
+    });
   }
 
   /** Takes in a new connection; when too many have proven nothing, the oldest of the more numerous kind goes. */
@@ -79,7 +100,7 @@ export class Sessions {
   /** Forgets a connection that is over. */
   leave(socket: Socket): void {
     this.#forget(socket);
-    this.#sessions.delete(socket);
+    if (this.#sessions.delete(socket) && this.#sessions.size === 0) this.#drained?.();
   }
 
   /** Closes every connection. */

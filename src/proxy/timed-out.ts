@@ -40,11 +40,19 @@ export function loginTimedOut(backend: TimedBackend): RdsIamError {
   );
 }
 
-/** The error for credentials that did not come in time. */
-export function tokenTimedOut(backend: TimedBackend): RdsIamError {
-  return new RdsIamError(`no auth token for ${backend.host} in ${backend.loginTimeout / 1000} s`, {
+/** The error for an auth token or a password that did not come in time. */
+export function secretTimedOut(
+  kind: "auth token" | "password",
+  backend: TimedBackend,
+): RdsIamError {
+  const isToken = kind === "auth token";
+  return new RdsIamError(`no ${kind} for ${backend.host} in ${backend.loginTimeout / 1000} s`, {
     code: "ERR_CREDENTIALS",
-    detail: "The server asked for it; the credentials that sign it did not come in time.",
-    hint: "Check that AWS STS, or whatever gives the credentials, can be reached.",
+    detail: isToken
+      ? "The server asked for it; the credentials that sign it did not come in time."
+      : "The server asked for it; the command that prints it was not done in time.",
+    hint: isToken
+      ? "Check that AWS STS, or whatever gives the credentials, can be reached."
+      : "Run the password command by hand, and see what it waits for.",
   });
 }

@@ -21,6 +21,8 @@ export interface Trust {
   readonly host: string;
   /** What was trusted, for messages. */
   readonly trust: string;
+  /** What was not sent, for messages: an auth token when absent. */
+  readonly secret?: "auth token" | "password" | undefined;
 }
 
 /** The certificate that a peer showed; its texts are the peer's own and not to be trusted. */
@@ -57,7 +59,7 @@ export function tlsError(
   if (isVerification(code)) return certificateError(trust, error, { code, shown });
   return new RdsIamError(`TLS with ${trust.host} failed`, {
     code: "ERR_TLS",
-    detail: `${handshakeFailure(code)} No auth token was sent.`,
+    detail: `${handshakeFailure(code)} ${notSent(trust)}`,
     hint: "TLS 1.2 or newer is needed; check that nothing on the way intercepts or cuts the connection.",
     cause: error,
   });
@@ -90,7 +92,7 @@ function certificateError(trust: Trust, cause: Error, failed: Verification): Rds
       : `The server presented a certificate of "${shown.subject}", issued by "${shown.issuer}".`;
   return new RdsIamError(`the certificate of ${trust.host} is not trusted`, {
     code: "ERR_CERTIFICATE",
-    detail: `${whose} ${reason} Trusted were: ${trust.trust}. No auth token was sent.`,
+    detail: `${whose} ${reason} Trusted were: ${trust.trust}. ${notSent(trust)}`,
     hint,
     cause,
   });
@@ -111,12 +113,20 @@ function hintFor(issuer: string | undefined): string {
   );
 }
 
-function explain({ host }: Trust, failed: Verification): { reason: string; hint: string } {
+/** That the secret is still one. */
+export function notSent({ secret = "auth token" }: Pick<Trust, "secret">): string {
+  return `No ${secret} was sent.`;
+}
+
+function explain({ host, secret }: Trust, failed: Verification): { reason: string; hint: string } {
   const { code, shown } = failed;
   if (code === WRONG_NAME) {
     return {
       reason: `It is for ${shown === undefined || shown.names === "" ? "another name" : shown.names}, not for ${host}.`,
-      hint: "The server is not the one that the canonical name belongs to; check the DNS answer or the tunnel.",
+      hint:
+        secret === "password"
+          ? "The server is not the one that the name belongs to; check the DNS answer or the tunnel. If you know the certificate's name for the right one, say so: --sign-host NAME."
+          : "The server is not the one that the canonical name belongs to; check the DNS answer or the tunnel.",
     };
   }
   if (code === "CERT_HAS_EXPIRED") {

@@ -3,7 +3,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
-import type { ProxyEvent } from "../../src/proxy/connection.ts";
+import type { ProxyEvent } from "../../src/proxy/proxy-event.ts";
 import { type Proxy, startProxy } from "../../src/proxy/proxy.ts";
 import type { ChaosChildOptions, ChaosChildReport } from "./chaos-process.ts";
 
@@ -24,14 +24,13 @@ function start(options: ChaosChildOptions): Promise<Proxy[]> {
       backend: {
         host: options.host,
         port,
-        secureContext: () => secureContext,
-        trust: "the test root",
+        verification: () => ({ secureContext, trust: "the test root" }),
         addresses: () => Promise.resolve([{ address: "127.0.0.1", family: 4 as const }]),
         connectTimeout: options.limit,
         loginTimeout: options.limit,
       },
       loginTimeout: options.limit,
-      authToken: () => Promise.resolve({ token: options.token, reused: false }),
+      login: { authToken: () => Promise.resolve({ token: options.token, reused: false }) },
       onEvent: count,
     }),
   );

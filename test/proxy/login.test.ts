@@ -295,9 +295,11 @@ test("proxy 15: a refused login with a reused token is tried once more with a ne
       else peer.send(message("E", "SFATAL\0C28000\0MPAM authentication failed\0\0"));
     },
     {
-      authToken: (_user, { renew }) => {
-        asked.push(renew);
-        return Promise.resolve({ token: TOKEN, reused: !renew });
+      login: {
+        authToken: (_user, { renew }) => {
+          asked.push(renew);
+          return Promise.resolve({ token: TOKEN, reused: !renew });
+        },
       },
     },
   );

@@ -4,7 +4,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
-import type { ProxyEvent } from "../../src/proxy/connection.ts";
+import type { ProxyEvent } from "../../src/proxy/proxy-event.ts";
 import { type Proxy, startProxy } from "../../src/proxy/proxy.ts";
 import type { ChildOptions, ChildReport } from "./proxy-process.ts";
 
@@ -31,13 +31,12 @@ function start(options: ChildOptions): Promise<Proxy> {
     backend: {
       host: options.host,
       port: options.port,
-      secureContext: () => secureContext,
-      trust: "the test root",
+      verification: () => ({ secureContext, trust: "the test root" }),
       addresses: () => Promise.resolve([{ address: "127.0.0.1", family: 4 as const }]),
       connectTimeout: 5_000,
       loginTimeout: 5_000,
     },
-    authToken: () => Promise.resolve({ token: options.token, reused: false }),
+    login: { authToken: () => Promise.resolve({ token: options.token, reused: false }) },
     onEvent: count,
     ...(options.loginTimeout === undefined ? {} : { loginTimeout: options.loginTimeout }),
   });

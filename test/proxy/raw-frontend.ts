@@ -17,8 +17,10 @@ export class RawFrontend {
   #ended = false;
   #wake: () => void = () => {};
 
-  constructor(port: number) {
-    this.socket = connect({ host: "127.0.0.1", port, noDelay: true });
+  /** Connects to a port of this machine, or takes a connection over. */
+  constructor(to: number | Socket) {
+    this.socket =
+      typeof to === "number" ? connect({ host: "127.0.0.1", port: to, noDelay: true }) : to;
     this.closed = new Promise((resolve) => this.socket.once("close", () => resolve()));
     this.socket.on("data", (chunk: Buffer) => {
       this.#bytes = Buffer.concat([this.#bytes, chunk]);

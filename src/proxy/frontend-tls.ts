@@ -1,0 +1,105 @@
+// Serves TLS to the tool on a connection that has been accepted, after SSLRequest or at once (PostgreSQL 17's direct TLS).
+// A tls.Server that never listens does the handshake: a bare TLSSocket verifies no client certificate on Node. A client
+// certificate that is missing or not trusted does not break the handshake; the frontend is told in words that it can read.
+// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
+import type { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+import * as tls from "node:tls";
+import { carrierOf } from "./deno-gate.ts";
+import { serverEndPoint } from "./end-point.ts";
+import { ConnectionClosed } from "./socket-reader.ts";
+
+const ALPN = "postgresql"; // PG_ALPN_PROTOCOL, src/include/libpq/pqcomm.h
+
+/** What TLS is served with; PEM. */
+export interface ServerCertificate {
+  /** The certificate, followed by its intermediates. */
+  readonly cert: string;
+  readonly key: string;
+  /** Whose client certificates are taken; without it none is asked for. */
+  readonly clientCa: readonly string[] | undefined;
+}
+
+/** How TLS is served; the certificate is asked for at each handshake, so that a renewed one counts. */
+export interface FrontendTls {
+  readonly certificate: () => Promise<ServerCertificate>;
+  /** Whether a login without TLS is refused; to be set with a client CA, which would count for nothing otherwise. */
+  readonly required: boolean;
+}
+
+/** A frontend's connection after its handshake. */
+export interface SecuredFrontend {
+  readonly socket: tls.TLSSocket;
+  /** The binding data of `tls-server-end-point`, where the certificate has any. */
+  readonly endPoint: Buffer | undefined;
+  /** Whether a client certificate was asked for, and one of the right CA's came. */
+  readonly client: "not asked" | "verified" | "missing" | "not trusted";
+}
+
+/** A handshake that failed: nothing can be answered. */
+export class HandshakeFailed extends ConnectionClosed {}
+
+/** Does the handshake; `direct` when no SSLRequest came before it, which demands ALPN. Rejects with HandshakeFailed, or the signal's reason. */
+export async function startFrontendTls(
+  raw: Socket,
+  served: FrontendTls,
+  how: { readonly direct: boolean; readonly signal: AbortSignal },
+): Promise<SecuredFrontend> {
+  const { cert, key, clientCa } = await served.certificate();
+  how.signal.throwIfAborted();
+  const server = tls.createServer({
+    cert,
+    key,
+    minVersion: "TLSv1.2",
+    ALPNProtocols: [ALPN],
+    ...(clientCa === undefined ? {} : { ca: [...clientCa], requestCert: true }),
+    rejectUnauthorized: false,
+  });
+  const socket = await shakeHands(raw, server, how.signal);
+  if (how.direct && socket.alpnProtocol !== ALPN) {
+    raw.destroy();
+    throw new HandshakeFailed("direct TLS without the ALPN protocol postgresql");
+  }
+  const client = clientCa === undefined ? "not asked" : judge(socket);
+  return { socket, endPoint: serverEndPoint(cert), client };
+}
+
+function judge(socket: tls.TLSSocket): SecuredFrontend["client"] {
+  if (socket.authorized) return "verified";
+  return Object.keys(socket.getPeerCertificate()).length === 0 ? "missing" : "not trusted";
+}
+
+function shakeHands(raw: Socket, server: tls.Server, signal: AbortSignal): Promise<tls.TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const carrier = carrierOf(raw);
+    const settle = (): void => {
+      signal.removeEventListener("abort", onAbort);
+      raw.off("close", onClose).off("end", onClose);
+      carrier.stream.allowHalfOpen = true;
+    };
+    const fail = (error: Error): void => {
+      settle();
+      raw.destroy();
+      reject(error);
+    };
+    const onAbort = (): void => fail(signal.reason as Error);
+    const onClose = (): void => fail(new HandshakeFailed("the TLS handshake was broken off"));
+    signal.addEventListener("abort", onAbort, { once: true });
+    raw.once("close", onClose).once("end", onClose);
+    // A peer that ends in the middle has nothing to wait for; TLS takes the setting over from what carries it.
+    carrier.stream.allowHalfOpen = false;
+    server.on("tlsClientError", (error: NodeJS.ErrnoException) =>
+      fail(new HandshakeFailed(`the TLS handshake failed: ${error.code ?? "unknown error"}`)),
+    );
+    server.once("secureConnection", (secured) => {
+      settle();
+      carrier.attach(secured);
+      secured.allowHalfOpen = true;
+      // Told by the close that follows it.
+      secured.on("error", () => {});
+      raw.once("close", () => secured.destroy());
+      resolve(secured);
+    });
+    server.emit("connection", carrier.stream);
+  });
+}

@@ -1,0 +1,152 @@
+// Keeps one connection to the backend ready, dialled and with TLS up, for the login that comes next: the first while the tool
+// starts, and another after each login of a tool that opens several (pg_dump -j, pgbench -C). Nothing has been said on it, so
+// it is no login and leaves no line in the server's log (ProcessStartupPacket, postmaster.c); but the server keeps a process
+// for it, until its authentication_timeout: 60 s, where nobody has changed that.
+import { type Backend, type BackendConnection, connectBackend } from "./backend-login.ts";
+import { deadline, unlessAborted } from "./deadline.ts";
+import type { Address } from "./dial.ts";
+import { connectTimedOut } from "./timed-out.ts";
+
+const LIFE = 30_000; // ms
+const SAME_DNS = 1_000; // ms that an answer of DNS serves a connection that is opened ahead; the shortest TTL of RDS's own names
+
+/** When a connection is opened ahead, and for how long it is kept. */
+export interface SpareOptions {
+  /** Whether a tool that logs in again and again finds one each time. */
+  readonly ahead: boolean;
+  /** Milliseconds. */
+  readonly life?: number;
+}
+
+interface Heard {
+  readonly addresses: readonly Address[];
+  readonly at: number;
+}
+
+/** Connections to a backend, of which the next may be there already. */
+export class BackendConnections implements Disposable {
+  readonly #backend: Backend;
+  readonly #ahead: boolean;
+  readonly #life: number;
+  #spare: Spare | undefined;
+  #heard: Heard = { addresses: [], at: Number.NEGATIVE_INFINITY };
+  #logins = 0;
+  #closed = false;
+
+  constructor(backend: Backend, { ahead, life = LIFE }: SpareOptions) {
+    this.#backend = backend;
+    this.#ahead = ahead;
+    this.#life = life;
+  }
+
+  /** Opens a connection for a login that is expected. */
+  prepare(): void {
+    // Other ways than dialling cost more than time: a process, a session with AWS, a channel of ssh's.
+    if (this.#closed || this.#spare?.isAlive || this.#backend.dial !== undefined) return;
+    const { addresses, at } = this.#heard;
+    const isYoung = performance.now() - at < SAME_DNS;
+    this.#spare = new Spare(isYoung ? this.#at(addresses) : this.#backend, this.#life);
+  }
+
+  /** Gives a connection for a login: the spare one, where that would be dialled now too, else a new one. */
+  async take(signal: AbortSignal): Promise<BackendConnection> {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    const isFirst = this.#logins === 0;
+    this.#logins += 1;
+    if (spare?.isAlive && isFirst && spare.age < SAME_DNS) return spare.take(signal);
+    if (this.#backend.dial !== undefined) return connectBackend(this.#backend, signal);
+    const addresses = await this.#ask(signal);
+    const isNear = spare?.address !== undefined && spare.address === addresses[0]?.address;
+    if (spare?.isAlive && isNear) return spare.take(signal);
+    spare?.close();
+    return connectBackend(this.#at(addresses), signal);
+  }
+
+  /** To be called after each login that worked: where there were two, a third is likely. */
+  loggedIn(): void {
+    if (this.#ahead && this.#logins > 1) this.prepare();
+  }
+
+  /** Closes the spare connection; there will be none any more. */
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    this.#spare?.close();
+  }
+
+  // In a failover, or in the turn of a reader endpoint, the name leads elsewhere than it did: each login asks, once.
+  async #ask(signal: AbortSignal): Promise<readonly Address[]> {
+    const { connectTimeout } = this.#backend;
+    using limit = deadline(connectTimeout, () => connectTimedOut(this.#backend), signal);
+    const asking = this.#backend.addresses(limit.signal);
+    const addresses = await unlessAborted(asking, limit.signal);
+    this.#heard = { addresses, at: performance.now() };
+    return addresses;
+  }
+
+  #at(addresses: readonly Address[]): Backend {
+    return { ...this.#backend, addresses: () => Promise.resolve(addresses) };
+  }
+}
+
+class Spare {
+  readonly #since = performance.now();
+  readonly #stop = new AbortController();
+  readonly #connecting: Promise<BackendConnection>;
+  readonly #timer: NodeJS.Timeout;
+  #connection: BackendConnection | undefined;
+  #isDead = false;
+
+  constructor(backend: Backend, life: number) {
+    this.#timer = setTimeout(this.close, life).unref();
+    this.#connecting = connectBackend(backend, this.#stop.signal);
+    this.#connecting.then((connection) => this.#watch(connection), this.close);
+  }
+
+  /** Whether it is there, or about to be. */
+  get isAlive(): boolean {
+    return !this.#isDead;
+  }
+
+  /** Milliseconds. */
+  get age(): number {
+    return performance.now() - this.#since;
+  }
+
+  /** The address that it is connected to, once it is. */
+  get address(): string | undefined {
+    return this.#connection?.address.address;
+  }
+
+  /** Waits for it, and hands it over; its failure is the login's. */
+  async take(signal: AbortSignal): Promise<BackendConnection> {
+    try {
+      const connection = await unlessAborted(this.#connecting, signal);
+      clearTimeout(this.#timer);
+      const { socket } = connection;
+      socket.pause();
+      socket.off("data", this.close).off("end", this.close).off("close", this.close);
+      return connection;
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  readonly close = (): void => {
+    this.#isDead = true;
+    clearTimeout(this.#timer);
+    this.#stop.abort(new Error("the spare connection is not needed"));
+    this.#connection?.socket.destroy();
+  };
+
+  // The server ends it when it restarts. It says nothing before it is asked; what does is no database.
+  #watch(connection: BackendConnection): void {
+    this.#connection = connection;
+    const { socket } = connection;
+    if (this.#isDead) return void socket.destroy();
+    socket.on("data", this.close).on("end", this.close).on("close", this.close);
+    socket.on("error", () => {});
+    socket.resume();
+  }
+}

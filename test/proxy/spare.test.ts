@@ -1,0 +1,141 @@
+// The connection that is opened ahead of a login: used once, never a login by itself, and replaced when it is no good.
+import assert from "node:assert/strict";
+import process from "node:process";
+import { test } from "node:test";
+import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
+import type { Address } from "../../src/proxy/dial.ts";
+import { BackendConnections } from "../../src/proxy/spare.ts";
+import { until } from "../e2e/traces.ts";
+import { RawFrontend, startup } from "./raw-frontend.ts";
+import {
+  HOST,
+  logIn,
+  scene,
+  type Scene,
+  type SceneOptions,
+  type Script,
+  startBackend,
+} from "./scripted-backend.ts";
+
+const HERE: Address = { address: "127.0.0.1", family: 4 };
+
+/** A scene whose backend counts the connections that have TLS up, and those that have closed. */
+async function spareScene(options: SceneOptions = {}) {
+  const seen = { open: 0, closed: 0 };
+  const script: Script = async (peer) => {
+    seen.open += 1;
+    peer.socket.once("close", () => (seen.closed += 1));
+    await logIn(peer);
+    peer.socket.on("data", () => {});
+  };
+  return { seen, stage: await scene(script, options) };
+}
+
+async function openSession({ proxy }: Scene): Promise<RawFrontend> {
+  const frontend = new RawFrontend(proxy.port);
+  frontend.send(startup({ user: "app", database: "orders" }));
+  await frontend.prove(proxy.secret);
+  const types = (await frontend.messages("EZ")).map(({ type }) => type);
+  assert.deepEqual(types, ["R", "K", "Z"]);
+  return frontend;
+}
+
+test("prepare() connects with TLS, says nothing, and the login takes that connection", async () => {
+  const { seen, stage } = await spareScene();
+  await using _stage = stage;
+  stage.proxy.prepare();
+  stage.proxy.prepare();
+  await until(async () => seen.open === 1, "a spare connection");
+  assert.equal(stage.received(), "");
+  await openSession(stage);
+  assert.equal(stage.connections(), 1);
+});
+
+test("prepare() while it is still dialling is waited for, not dialled beside", async () => {
+  const { stage } = await spareScene();
+  await using _stage = stage;
+  stage.proxy.prepare();
+  await openSession(stage);
+  assert.equal(stage.connections(), 1);
+});
+
+test("a spare connection that the server has closed is replaced by a new one", async () => {
+  let first = true;
+  const script: Script = async (peer) => {
+    if (first) {
+      first = false;
+      peer.socket.destroy();
+      return;
+    }
+    await logIn(peer);
+    peer.socket.on("data", () => {});
+  };
+  await using stage = await scene(script);
+  stage.proxy.prepare();
+  await until(async () => !first, "the end of the spare connection");
+  await openSession(stage);
+  assert.equal(stage.connections(), 2);
+});
+
+test("without `ahead` there are as many connections as logins; with it one more from the second on", async () => {
+  const plain = await spareScene();
+  await using _plain = plain.stage;
+  for (let login = 0; login < 3; login += 1) await openSession(plain.stage);
+  assert.equal(plain.stage.connections(), 3);
+  const { seen, stage } = await spareScene({ ahead: true });
+  await using _stage = stage;
+  await openSession(stage);
+  assert.equal(stage.connections(), 1);
+  await openSession(stage);
+  for (let made = 3; made < 6; made += 1) {
+    await until(async () => seen.open === made, `${made} connections`);
+    await openSession(stage);
+  }
+});
+
+test(
+  "a spare connection to an address that DNS does not put first any more is closed unused",
+  { skip: process.platform !== "linux" && "loopback has one address here" },
+  async () => {
+    let addresses: readonly Address[] = [HERE];
+    const backend = { addresses: () => Promise.resolve(addresses) };
+    const { seen, stage } = await spareScene({ ahead: true, backend });
+    await using _stage = stage;
+    for (let login = 0; login < 2; login += 1) await openSession(stage);
+    await until(async () => seen.open === 3, "a spare connection");
+    addresses = [{ address: "127.0.0.9", family: 4 }, HERE];
+    await openSession(stage);
+    await until(async () => seen.closed === 1, "the end of the spare connection");
+    assert.ok(stage.connections() >= 4);
+  },
+);
+
+test("a spare connection ends with the proxy", async () => {
+  const { seen, stage } = await spareScene();
+  stage.proxy.prepare();
+  await until(async () => seen.open === 1, "a spare connection");
+  await stage.proxy[Symbol.asyncDispose]();
+  await until(async () => seen.closed === 1, "the end of the spare connection");
+  await stage[Symbol.asyncDispose]();
+});
+
+test("a spare connection that nobody takes ends after its time", async () => {
+  let closed = 0;
+  const script: Script = async ({ socket }) => void socket.once("close", () => (closed += 1));
+  await using scripted = await startBackend(script);
+  const secureContext = backendSecureContext([scripted.ca]);
+  const backend = {
+    host: HOST,
+    port: scripted.port,
+    verification: () => ({ secureContext, trust: "the test root" }),
+    addresses: () => Promise.resolve([HERE]),
+    connectTimeout: 5_000,
+    loginTimeout: 5_000,
+  };
+  using connections = new BackendConnections(backend, { ahead: true, life: 300 });
+  connections.prepare();
+  await until(async () => closed === 1, "the end of the spare connection");
+  const { socket } = await connections.take(AbortSignal.timeout(5_000));
+  assert.equal(scripted.connections(), 2);
+  socket.destroy();
+});
