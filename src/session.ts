@@ -1,31 +1,24 @@
 // The spine, and the only file that knows every room:
 // profile -> credentials -> endpoint -> auth token -> proxy -> child.
-import type { SecureContext } from "node:tls";
-import type { AuthTokenSource } from "./aws/token-cache.ts";
-import type { Credentials } from "./aws/credentials.ts";
-import { childEnvironment } from "./child/environment.ts";
-import { isPostgresqlTool } from "./child/find-tool.ts";
-import { runTool } from "./child/run.ts";
+import { type AuthTokenSource, authTokenSource } from "./aws/token-cache.ts";
 import {
   type OptionValues,
   requireUser,
   resolveSettings,
   type Settings,
 } from "./config/settings.ts";
-import { type LoadedTargets, loadTargets } from "./config/targets.ts";
+import type { LoadedTargets } from "./config/targets.ts";
+import { loadConfiguration } from "./configuration.ts";
 import { RdsIamError } from "./errors.ts";
-import type { Identity } from "./identity.ts";
-import type { Place } from "./locate.ts";
+import { type Identity, openIdentity } from "./identity.ts";
+import { locate, type Place } from "./locate.ts";
 import type { Log } from "./log.ts";
-import type { Backend } from "./proxy/backend-login.ts";
-import type { ProxyEvent } from "./proxy/connection.ts";
-import type { Proxy } from "./proxy/proxy.ts";
+import type { LocalSide, Proxy } from "./proxy/proxy.ts";
+import { openReachProxy, type ProxyPlan } from "./reach-proxy.ts";
 import { explainRefusals } from "./refusal.ts";
-import { eventText, recordLogins } from "./report.ts";
-import type { Way } from "./way.ts";
-
-const SECRETS = ["aws_secret_access_key", "aws_session_token"];
-const LOGIN_TIMEOUT = 30_000; // ms that the server gets for each login once TLS stands; a throttled IAM check takes seconds
+import type { Style } from "./style.ts";
+import type { Waiting } from "./waiting.ts";
+import { openWay, readWay, type Way } from "./way.ts";
 
 /** What the process edge hands in. */
 export interface RunContext {
@@ -34,6 +27,12 @@ export interface RunContext {
   readonly log: Log;
   /** Prints a line on stdout; for commands that run no tool. */
   readonly print: (line: string) => void;
+  /** Paints what is printed, where stdout takes colour. */
+  readonly style: Style;
+  /** The columns of the terminal that stdout is; undefined when it is none. */
+  readonly width: () => number | undefined;
+  /** Says at the terminal what takes long. */
+  readonly waiting: Waiting;
   /** Aborts when something in this process failed that nobody caught: the tool is ended. */
   readonly failed: AbortSignal;
 }
@@ -44,9 +43,15 @@ export interface AccessRequest {
   readonly options: OptionValues;
 }
 
-/** Everything that a login needs, resolved; the two sources are called late and as often as needed. */
-export interface Access extends Place, Identity {
+/** What a run uses; nobody has been asked for anything yet. */
+export interface Settled {
+  /** All that the configuration says. */
+  readonly loaded: LoadedTargets;
   readonly settings: Settings;
+}
+
+/** Everything that a login needs, resolved; the two sources are called late and as often as needed. */
+export interface Access extends Settled, Place, Identity {
   readonly user: string;
   readonly dbname: string;
   readonly authToken: AuthTokenSource;
@@ -54,28 +59,32 @@ export interface Access extends Place, Identity {
   readonly openWay: () => Promise<Way>;
 }
 
-/** Loads the targets; warnings go to the log, and no secret of the files or the environment ever does. */
-export async function loadConfiguration(context: RunContext): Promise<LoadedTargets> {
-  const loaded = await loadTargets(context);
-  const { env, log } = context;
-  for (const keys of loaded.aws.profiles.values()) {
-    for (const name of SECRETS) log.addSecret(keys[name] ?? "");
-  }
-  for (const name of SECRETS) log.addSecret(env[name.toUpperCase()] ?? "");
-  for (const warning of loaded.warnings) context.log.always(`rdsiam: warning: ${warning}`);
-  return loaded;
-}
-
-/** Resolves a target as far as one can without connecting: settings, credentials, canonical host, Region. */
-export async function openAccess(context: RunContext, request: AccessRequest): Promise<Access> {
+/** Reads the configuration, and settles what a run uses. */
+export async function settle(context: RunContext, request: AccessRequest): Promise<Settled> {
   const loaded = await loadConfiguration(context);
   const settings = resolveSettings({ ...request, loaded, env: context.env, home: context.home });
+  return { loaded, settings };
+}
+
+/** Resolves a target that IAM logs in to; one with a password command is an ERR_TARGET. */
+export async function openAccess(context: RunContext, request: AccessRequest): Promise<Access> {
+  const settled = await settle(context, request);
+  const { passwordCommand, target } = settled.settings;
+  if (passwordCommand === undefined) return accessTo(context, settled);
+  throw new RdsIamError(`the logins of "${target}" are not IAM's, so there is no auth token`, {
+    code: "ERR_TARGET",
+    detail: "Their password is what the password command prints.",
+    hint: "It works with rdsiam psql, exec and proxy, without --direct. For IAM, take rds_password_command (RDSIAM_PASSWORD_COMMAND) away.",
+  });
+}
+
+/** Resolves a target as far as one can without connecting: credentials, canonical host, Region. */
+export async function accessTo(
+  context: RunContext,
+  { loaded, settings }: Settled,
+): Promise<Access> {
   const user = requireUser(settings);
-  const { openWay, readWay } = await import("./way.ts");
   await readWay(context, settings);
-  const { locate } = await import("./locate.ts");
-  const { authTokenSource } = await import("./aws/token-cache.ts");
-  const { openIdentity } = await import("./identity.ts");
   // One for the whole run, whether finding the place needs it or only the token: an MFA code is asked for once.
   let opened: Promise<Identity> | undefined;
   const identityFor = (region: string): Promise<Identity> =>
@@ -86,135 +95,40 @@ export async function openAccess(context: RunContext, request: AccessRequest): P
   const { host, port, region } = place;
   const authToken = authTokenSource({ host, port, region, credentials: identity.credentials });
   const dbname = settings.dbname ?? user;
-  const access = { settings, user, dbname, ...place, ...identity, authToken };
-  return { ...access, openWay: () => openWay(context, { ...access, loaded }) };
+  const access = { settings, loaded, user, dbname, ...place, ...identity, authToken };
+  return { ...access, openWay: () => openWay(context, access) };
 }
 
-/** Runs a tool on a target through the proxy; resolves with rdsiam's exit status. */
-export async function runOnTarget(
-  context: RunContext,
-  request: AccessRequest,
-  tool: { readonly file: string; readonly args: readonly string[]; readonly localPort: number },
-): Promise<number> {
-  const access = await openAccess(context, request);
-  const { settings, user, dbname, host, port } = access;
-  // Before the tool has the terminal, so that a failure is told here.
-  const identity = await access.credentials();
-  access.giveTerminalAway();
-  context.log.verbose(`credentials: ${identity.source}${untilText(identity)}`);
-  const logins = recordLogins();
-  await using proxy = await openProxy(context, access, {
-    port: tool.localPort,
-    onEvent: logins.note,
-  });
-  context.log.addSecret(proxy.secret);
-  context.log.notice(
-    `${settings.target}: ${user} on ${host}:${port}/${dbname}, ${identity.source}`,
-  );
-  const ended = new AbortController();
-  void proxy.failed.then((error) => ended.abort(error));
-  const env = toolEnvironment(context, access, proxy);
-  const { exitStatus } = await runTool({
-    file: tool.file,
-    args: tool.args,
-    env,
-    signal: AbortSignal.any([ended.signal, context.failed]),
-  });
-  if (ended.signal.aborted) throw proxyFailed(ended.signal.reason);
-  const swallowed = exitStatus !== 0 && !isPostgresqlTool(tool.file) ? logins.refusalLines() : [];
-  for (const line of swallowed) context.log.always(line);
-  return exitStatus;
-}
-
-function toolEnvironment(
-  context: RunContext,
-  access: Access,
-  proxy: Proxy,
-): Record<string, string> {
-  const { settings } = access;
-  return childEnvironment({
-    env: context.env,
-    host: proxy.host,
-    port: proxy.port,
-    user: access.user,
-    dbname: access.dbname,
-    password: proxy.secret,
-    target: settings.target,
-    // With the port where it is not the usual one: a nested rdsiam takes RDSIAM_HOST for its --host.
-    rdsHost: settings.port === 5432 ? access.dialHost : `${access.dialHost}:${settings.port}`,
-    applicationName: settings.applicationName,
-  });
-}
-
-function untilText(credentials: Credentials): string {
-  return credentials.expiration === undefined
-    ? ""
-    : `, good until ${credentials.expiration.toISOString()}`;
-}
-
-function proxyFailed(cause: unknown): RdsIamError {
-  return new RdsIamError("the proxy stopped, so the tool was ended", {
-    code: "ERR_INTERNAL",
-    detail: cause instanceof Error ? `${cause.message}.` : undefined,
-    cause,
-  });
+/** How a proxy is opened: its local side, and who is told what. */
+export interface OpenProxyOptions
+  extends LocalSide, Pick<ProxyPlan, "onlyUser" | "warnsOfRefusals"> {
+  /** A new auth token was signed. */
+  readonly onToken?: () => void;
 }
 
 /** Starts the proxy of a target on a local port. */
-export async function openProxy(
+export function openProxy(
   context: RunContext,
   access: Access,
-  local: { readonly port: number; readonly onEvent?: (event: ProxyEvent) => void },
+  { onToken, ...local }: OpenProxyOptions,
 ): Promise<Proxy> {
-  const { startProxy } = await import("./proxy/proxy.ts");
   const { host, port, region } = access;
   const refusals = explainRefusals({ host, port, region });
-  const backend = await openBackend(context, access);
-  const way = await access.openWay();
-  const closeWay = (): PromiseLike<void> => way[Symbol.asyncDispose]();
-  const starting = startProxy({
-    backend: { ...backend, ...way.backend },
-    port: local.port,
-    authToken: async (user, { renew }) => {
-      const made = await access.authToken(user, { renew });
-      refusals.signed({ identity: made.identity, token: made });
-      return { token: made.token, reused: made.reused };
+  return openReachProxy(context, access, {
+    ...local,
+    ahead: true,
+    login: {
+      authToken: async (user, { renew }) => {
+        const made = await access.authToken(user, { renew });
+        refusals.signed({ identity: made.identity, token: made });
+        if (!made.reused) onToken?.();
+        return { token: made.token, reused: made.reused };
+      },
     },
     explain: (user, fields) => refusals.explain(user, fields),
     onEvent: (event) => {
-      context.log.verbose(eventText(event));
       if (event.kind === "login") access.remember();
       local.onEvent?.(event);
     },
   });
-  const proxy = await starting.catch(async (error: unknown) => {
-    await closeWay();
-    throw error;
-  });
-  const close = async (): Promise<void> => {
-    await proxy[Symbol.asyncDispose]();
-    await closeWay();
-  };
-  const { failed, secret } = proxy;
-  return { host: proxy.host, port: proxy.port, secret, failed, [Symbol.asyncDispose]: close };
-}
-
-async function openBackend({ env, home }: RunContext, access: Access): Promise<Backend> {
-  const { settings, host, kind, region, addresses } = access;
-  const { backendSecureContext } = await import("./proxy/backend-tls.ts");
-  const { trustedCertificates } = await import("./rds/certificates.ts");
-  const { caDirectory } = await import("./rds/ca-store.ts");
-  const storeDirectory = caDirectory(env, home);
-  const { sslrootcert } = settings;
-  const trust = await trustedCertificates({ sslrootcert, kind, region, storeDirectory });
-  let secureContext: SecureContext | undefined;
-  return {
-    host,
-    port: settings.port,
-    secureContext: () => (secureContext ??= backendSecureContext(trust.certificates)),
-    trust: trust.description,
-    addresses,
-    connectTimeout: settings.connectTimeout * 1_000,
-    loginTimeout: LOGIN_TIMEOUT,
-  };
 }

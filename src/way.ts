@@ -3,12 +3,14 @@
 import type { CredentialSource } from "./aws/credentials.ts";
 import type { Settings } from "./config/settings.ts";
 import type { LoadedTargets } from "./config/targets.ts";
-import type { RdsIamError } from "./errors.ts";
+import { RdsIamError } from "./errors.ts";
 import type { Place } from "./locate.ts";
 import type { Log } from "./log.ts";
 import type { Backend } from "./proxy/backend-login.ts";
 import type { Via } from "./via/parse.ts";
+import type { ProveIdentity } from "./via/relay.ts";
 import type { StartSsmSession } from "./via/ssm.ts";
+import type { WayTarget } from "./via/start.ts";
 
 /** What the process edge hands in. */
 export interface WayEdge {
@@ -17,7 +19,10 @@ export interface WayEdge {
 }
 
 /** Where to, and with whose credentials. */
-export interface WayRequest extends Pick<Place, "addresses" | "dialHost" | "region"> {
+export interface WayRequest extends Pick<
+  Place,
+  "addresses" | "dialHost" | "host" | "port" | "region"
+> {
   readonly settings: Settings;
   readonly loaded: LoadedTargets;
   readonly credentials: CredentialSource;
@@ -25,7 +30,7 @@ export interface WayRequest extends Pick<Place, "addresses" | "dialHost" | "regi
 
 /** The backend's own part of a way; empty when it is dialled directly. */
 export interface Way extends AsyncDisposable {
-  readonly backend: Pick<Backend, "dial" | "way">;
+  readonly backend: Pick<Backend, "dial" | "middleman" | "way">;
 }
 
 const DIRECT: Way = { backend: {}, [Symbol.asyncDispose]: async () => {} };
@@ -41,7 +46,7 @@ export async function readWay({ log }: WayEdge, { via }: Settings): Promise<Via>
 
 /** Starts the way of the settings; it may ask on the terminal (ssh for a passphrase). */
 export async function openWay(edge: WayEdge, request: WayRequest): Promise<Way> {
-  const { settings, addresses, dialHost: host } = request;
+  const { settings } = request;
   const via = await readWay(edge, settings);
   if (via.kind === "direct") return DIRECT;
   const { dialler, startVia } = await import("./via/start.ts");
@@ -55,22 +60,63 @@ export async function openWay(edge: WayEdge, request: WayRequest): Promise<Way> 
     connectTimeout: settings.connectTimeout * 1_000,
     findProgram: (name) => findTool(name, env),
     note: log.verbose,
-    warn: (line) => log.always(`rdsiam: warning: ${line}`),
-    onBroken: (error) => tell(log, error),
+    warn: (message) => log.warning({ message }),
+    // The tool only sees that its session ended: why is known here alone.
+    onBroken: (error) => log.error(error),
     startSsmSession: sessionStarter(edge, request),
+    proveIdentity: identityProver(request, env),
   });
   if (carrier === undefined) return DIRECT;
-  // Without DNS servers of the database's own network, the far end knows its names better than we do.
-  const lookUp = settings.dnsServers.length > 0 ? addresses : undefined;
-  const dial = dialler(carrier, { host, port: settings.port, addresses: lookUp });
-  return { backend: { dial, way }, [Symbol.asyncDispose]: () => carrier[Symbol.asyncDispose]() };
+  const close = (): PromiseLike<void> => carrier[Symbol.asyncDispose]();
+  const dial = dialler(carrier, await wayTarget(via, request));
+  if (via.kind === "rds-auth-proxy") {
+    const { throughMiddleman } = await import("./way-rds-auth-proxy.ts");
+    const secret = settings.passwordCommand === undefined ? "auth token" : "password";
+    log.warning({
+      message: `rds-auth-proxy at ${via.host} reads the ${secret} and all data of its sessions`,
+      hint: "rdsiam relay sees neither: see docs/relay.md.",
+    });
+    return {
+      backend: { ...throughMiddleman(via, request, dial), way },
+      [Symbol.asyncDispose]: close,
+    };
+  }
+  return { backend: { dial, way }, [Symbol.asyncDispose]: close };
 }
 
-// The tool only sees that its session ended: why is known here alone.
-function tell(log: Log, { message, detail, hint }: RdsIamError): void {
-  log.always(`rdsiam: error: ${message}`);
-  if (detail !== undefined) log.always(`DETAIL:  ${detail}`);
-  if (hint !== undefined) log.always(`HINT:  ${hint}`);
+// Without DNS servers of the database's own network, the far end knows its names better than we do. Relays have lists of
+// RDS's own names, and look them up themselves in any case.
+async function wayTarget(
+  { kind }: Via,
+  { addresses, dialHost, host, port, settings }: WayRequest,
+): Promise<WayTarget> {
+  const dialled = { host: dialHost, port: settings.port };
+  if (kind !== "relay" && kind !== "rds-auth-proxy") {
+    return { ...dialled, addresses: settings.dnsServers.length > 0 ? addresses : undefined };
+  }
+  const { parseEndpoint } = await import("./rds/endpoint.ts");
+  const own = parseEndpoint(dialHost) === undefined ? { host, port } : dialled;
+  return { ...own, addresses: undefined };
+}
+
+// Signed with the credentials that sign the auth tokens too. Where STS is asked is the relay's word: it has to be AWS.
+function identityProver(request: WayRequest, env: WayEdge["env"]): ProveIdentity {
+  const { credentials, loaded, settings } = request;
+  return async ({ endpoint, nonce, region, relay }) => {
+    const { awsCalls } = await import("./aws/profile-credentials.ts");
+    const { isStsEndpoint, presignIdentity } = await import("./aws/presigned-identity.ts");
+    const { configProfile, awsTimeout, profile } = settings;
+    const calls = awsCalls(profile, { env, files: loaded.aws, configProfile, awsTimeout });
+    if (!isStsEndpoint({ endpoint, region }, calls)) {
+      throw new RdsIamError(`the relay ${relay} wants a proof for somebody who is not AWS STS`, {
+        code: "ERR_VIA",
+        detail: "Nothing was signed.",
+        hint: "Ask those who run the relay at which endpoint it asks STS.",
+      });
+    }
+    const fields = { "x-rdsiam-relay": relay, "x-rdsiam-nonce": nonce };
+    return presignIdentity(await credentials(), { endpoint, region }, fields);
+  };
 }
 
 function sessionStarter({ env, log }: WayEdge, request: WayRequest): StartSsmSession {

@@ -127,11 +127,16 @@ export function stsRegion(roleArn: string, place: StsPlace): string {
 
 // A Region whose name shows that it is in another partition than the given one, as far as that one is known.
 function isElsewhere(region: string, partition: string): boolean {
-  const own = PARTITION_PREFIXES.find(([, prefix]) => region.startsWith(prefix))?.[0] ?? "aws";
-  return Object.hasOwn(PARTITION_REGION, partition) && own !== partition;
+  return Object.hasOwn(PARTITION_REGION, partition) && partitionOf(region) !== partition;
 }
 
-function signingKeys(source: AwsKeys) {
+/** The partition of a Region, as its name shows it. */
+export function partitionOf(region: string): string {
+  return PARTITION_PREFIXES.find(([, prefix]) => region.startsWith(prefix))?.[0] ?? "aws";
+}
+
+/** The part of credentials that an SDK client signs with. */
+export function signingKeys(source: AwsKeys) {
   const keys = { accessKeyId: source.accessKeyId, secretAccessKey: source.secretAccessKey };
   return source.sessionToken ? { ...keys, sessionToken: source.sessionToken } : keys;
 }

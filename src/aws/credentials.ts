@@ -50,6 +50,8 @@ export interface CredentialOptions {
   /** A Region of the database's partition, for STS calls when neither profile nor environment has one. */
   readonly fallbackRegion?: string | undefined;
   readonly role?: RoleOptions | undefined;
+  /** Credentials of the program's own, instead of a profile's or the environment's. */
+  readonly own?: (() => Promise<AwsKeys>) | undefined;
   /** Asks a person for the code of an MFA device; absent where nobody can be asked. */
   readonly askMfaCode?: AskMfaCode | undefined;
   /** The directory of the AWS CLI's credential cache; absent where nothing may be cached. */
@@ -128,11 +130,12 @@ function contextOf(options: CredentialOptions, now: () => number): ProfileContex
 }
 
 async function loadCredentials(
-  { role, profile }: CredentialOptions,
+  { role, profile, own }: CredentialOptions,
   context: ProfileContext,
 ): Promise<Loaded> {
+  const load = () => (own === undefined ? loadBase(profile, context) : loadOwn(own));
   if (role === undefined) {
-    return loadBase(profile, context);
+    return load();
   }
   let base: string | undefined;
   const {
@@ -149,7 +152,7 @@ async function loadCredentials(
       defaultSessionName: context.defaultSessionName,
     },
     async () => {
-      const { source, ...found } = await loadBase(profile, context);
+      const { source, ...found } = await load();
       base = source;
       return found;
     },
@@ -160,6 +163,13 @@ async function loadCredentials(
 }
 
 const CACHED = " (from the AWS CLI's cache)";
+
+// Where they show no end they are asked for as often as those in a file: something else renews both.
+async function loadOwn(own: NonNullable<CredentialOptions["own"]>): Promise<Loaded> {
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } = await own();
+  const keys = { accessKeyId, secretAccessKey, sessionToken, expiration };
+  return { ...keys, source: "the program's own credentials", fromFile: expiration === undefined };
+}
 
 async function loadBase(profile: string | undefined, context: ProfileContext): Promise<Loaded> {
   const name = profile ?? (hasDefaultProfile(context.files) ? "default" : undefined);

@@ -20,6 +20,9 @@ export interface Network {
   readonly limits: { readonly connect: number; readonly whole: number };
 }
 
+// Whatever NODE_TLS_REJECT_UNAUTHORIZED says: in another program's process it cannot be taken out of the environment.
+const VERIFIED = { rejectUnauthorized: true } as const;
+
 type Request = Parameters<NodeHttpHandler["handle"]>[0];
 type Options = NonNullable<Parameters<NodeHttpHandler["handle"]>[1]>;
 type Answer = Awaited<ReturnType<NodeHttpHandler["handle"]>>;
@@ -91,7 +94,7 @@ function startAttempt(request: Request, network: Network): Started {
   let tunnelStatus: number | undefined;
   const httpsAgent =
     proxy === undefined || !isTls
-      ? new Agent({ keepAlive: false, ...(ca === undefined ? {} : { ca }) })
+      ? new Agent({ ...VERIFIED, keepAlive: false, ...(ca === undefined ? {} : { ca }) })
       : tunnelAgent(proxy, ca, (status) => (tunnelStatus = status));
   const attempt = (): Attempt => ({ service, proxy, tunnelStatus, bundle });
   let refused: RdsIamError | undefined;
@@ -122,13 +125,14 @@ function tunnelAgent(
   const headers =
     proxy.authorization === undefined ? {} : { "Proxy-Authorization": proxy.authorization };
   const agent = new HttpsProxyAgent(proxy.url.href, {
+    ...VERIFIED,
     keepAlive: false,
     headers,
     // These are for the proxy's own certificate, where it has one.
     ...(ca === undefined ? {} : { ca: [...ca, ...rootCertificates] }),
   });
   // And these for the service's at the other end of the tunnel.
-  agent.options = { ...agent.options, ...(ca === undefined ? {} : { ca }) };
+  agent.options = { ...agent.options, ...VERIFIED, ...(ca === undefined ? {} : { ca }) };
   agent.on("proxyConnect", (answer: { readonly statusCode: number }) =>
     onAnswer(answer.statusCode),
   );

@@ -52,10 +52,18 @@ export async function sdkClientOptions(calls: AwsCalls) {
   };
 }
 
+let isGuest = false;
+
+/** Says that the process is another program's: its environment is left as it is. */
+export function leaveEnvironment(): void {
+  isGuest = true;
+}
+
 // Two things the SDK takes from the process's own environment alone: that it must not warn about Node 20, and the profile
 // that the clients inside it (SSO, sign-in) read endpoint_url, [services] and FIPS from. Whoever copies the environment
 // for a child does it before the first call here.
 function tellSdk({ configProfile }: AwsCalls): void {
+  if (isGuest) return;
   // oxlint-disable-next-line no-restricted-properties -- written, never read: the SDK itself looks nowhere else
   const environment = process.env;
   environment["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";

@@ -14,10 +14,10 @@ export interface IssuedToken extends AuthToken {
   readonly reused: boolean;
 }
 
-/** Gives an auth token for a database user; with `renew` one that nobody has had. */
+/** Gives an auth token for a database user; with `renew` one that nobody has had, with `ahead` one that nobody gets yet. */
 export type AuthTokenSource = (
   user: string,
-  options?: { readonly renew?: boolean | undefined },
+  options?: { readonly renew?: boolean | undefined; readonly ahead?: boolean | undefined },
 ) => Promise<IssuedToken>;
 
 /** What auth tokens are signed for, and who signs. */
@@ -35,8 +35,9 @@ interface Entry {
   readonly signing: Promise<AuthToken>;
   readonly signedAt: number;
   readonly end: number;
-  /** False while it is being signed: nobody has had it yet. */
   isSigned: boolean;
+  /** False for one that was signed ahead: the first login that takes it is not its second. */
+  isGiven: boolean;
 }
 
 /** Makes the function that gives auth tokens for one database; logins at the same time share one signing. */
@@ -44,17 +45,20 @@ export function authTokenSource(options: AuthTokenOptions): AuthTokenSource {
   const sign = authTokenSigner(options);
   const now = options.now ?? Date.now;
   const entries = new Map<string, Entry>();
-  return async (user, { renew = false } = {}) => {
+  return async (user, { renew = false, ahead = false } = {}) => {
     const identity = await options.credentials();
     const { accessKeyId, secretAccessKey, sessionToken } = identity;
     const key = JSON.stringify([user, accessKeyId, secretAccessKey, sessionToken]);
     const time = now();
     const known = entries.get(key);
     if (known !== undefined && isReusable(known, time) && !(renew && known.isSigned)) {
-      return { ...(await known.signing), reused: true };
+      const reused = known.isGiven;
+      known.isGiven ||= !ahead;
+      return { ...(await known.signing), reused };
     }
     dropOld(entries, time);
     const entry = startSigning(sign(user, identity), time, identity);
+    entry.isGiven = !ahead;
     entries.delete(key);
     entries.set(key, entry);
     try {
@@ -75,7 +79,7 @@ function startSigning(
 ): Entry {
   const credentialsEnd = identity.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
   const end = Math.min(signedAt + TOKEN_LIFE, credentialsEnd);
-  return { signing, signedAt, end, isSigned: false };
+  return { signing, signedAt, end, isSigned: false, isGiven: true };
 }
 
 // A clock that was set back makes a token's age unknown.

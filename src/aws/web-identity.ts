@@ -11,7 +11,7 @@ import { sdkClientOptions } from "./sdk.ts";
  * Whether AWS_WEB_IDENTITY_TOKEN_FILE counts where no profile is meant. The AWS CLI's order: a role of the default profile,
  * this, all else of the default profile.
  */
-export function hasWebIdentity({ env, files }: ProfileContext): boolean {
+export function hasWebIdentity({ env, files }: Pick<ProfileContext, "env" | "files">): boolean {
   const keys = files.profiles.get("default");
   const isRole =
     keys?.["role_arn"] !== undefined &&

@@ -3,17 +3,21 @@
 // What is neither set nor deleted here is the user's own and stays as it is (PGOPTIONS, PGTZ, PSQLRC, PAGER, ...).
 // https://www.postgresql.org/docs/current/libpq-envars.html
 
-/** Where the proxy listens and who logs in, for childEnvironment(). */
-export interface ChildEnvironmentOptions {
-  /** The environment that rdsiam itself was started with. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+/** Where a proxy listens, and who logs in there. */
+export interface ProxyPlace {
   /** The literal address of the proxy: with a name, another process on the name's other address would be asked. */
-  readonly host: "127.0.0.1";
+  readonly host: string;
   readonly port: number;
   readonly user: string;
   readonly dbname: string;
   /** The secret of this run, never an auth token. */
   readonly password: string;
+}
+
+/** Where the proxy listens and who logs in, for childEnvironment(). */
+export interface ChildEnvironmentOptions extends ProxyPlace {
+  /** The environment that rdsiam itself was started with. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** The target's name; undefined when the host came from an option alone. */
   readonly target: string | undefined;
   /** The canonical host of the database. */
@@ -59,27 +63,53 @@ const DELETED: ReadonlySet<string> = new Set([
   "PGOAUTHDEBUG",
 ]);
 
+const PLACE: ReadonlySet<string> = new Set([
+  "PGHOST",
+  "PGPORT",
+  "PGUSER",
+  "PGDATABASE",
+  "PGPASSWORD",
+]);
+
 /** The environment for the tool, as a new object. */
 export function childEnvironment(options: ChildEnvironmentOptions): Record<string, string> {
+  const environment = environmentWithoutPlace(options.env);
+  for (const [name, value] of placeVariables(options)) environment[name] = value;
+  environment["RDSIAM_HOST"] = options.rdsHost;
+  if (options.target !== undefined) environment["RDSIAM_TARGET"] = options.target;
+  if (options.applicationName !== undefined) environment["PGAPPNAME"] ??= options.applicationName;
+  return environment;
+}
+
+/** An environment that leads to no database: the user's own must not take the place of one that has a name here. */
+export function environmentWithoutPlace(
+  env: ChildEnvironmentOptions["env"],
+): Record<string, string> {
   const environment: Record<string, string> = {};
-  for (const [name, value] of Object.entries(options.env)) {
-    if (value !== undefined && !DELETED.has(name)) environment[name] = value;
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && !DELETED.has(name) && !PLACE.has(name)) environment[name] = value;
   }
-  environment["PGHOST"] = options.host;
-  environment["PGPORT"] = String(options.port);
-  environment["PGUSER"] = options.user;
-  environment["PGDATABASE"] = options.dbname;
-  environment["PGPASSWORD"] = options.password;
   environment["PGSSLMODE"] = "disable";
   environment["PGGSSENCMODE"] = "disable";
   environment["PGCHANNELBINDING"] = "disable";
   environment["PGREQUIREAUTH"] = "scram-sha-256";
-  environment["RDSIAM_HOST"] = options.rdsHost;
   // It worked once, and would be refused to a nested rdsiam.
   delete environment["RDSIAM_MFA_CODE"];
   // A target that came from an outer rdsiam would name the wrong database.
   delete environment["RDSIAM_TARGET"];
-  if (options.target !== undefined) environment["RDSIAM_TARGET"] = options.target;
-  if (options.applicationName !== undefined) environment["PGAPPNAME"] ??= options.applicationName;
+  delete environment["RDSIAM_HOST"];
   return environment;
+}
+
+/** The variables that lead to a proxy, with SRC_ in front of each for the prefix `SRC_`. */
+export function placeVariables(place: ProxyPlace, prefix = ""): [string, string][] {
+  const { host, port, user, dbname, password } = place;
+  return [
+    [`${prefix}PGHOST`, host],
+    [`${prefix}PGPORT`, String(port)],
+    [`${prefix}PGUSER`, user],
+    [`${prefix}PGDATABASE`, dbname],
+    [`${prefix}PGPASSWORD`, password],
+    [`${prefix}PGSSLMODE`, "disable"],
+  ];
 }

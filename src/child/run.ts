@@ -8,6 +8,7 @@ import { fstatSync } from "node:fs";
 import { constants } from "node:os";
 import process from "node:process";
 import { RdsIamError } from "../errors.ts";
+import { settleStreams } from "./own-streams.ts";
 import { restoreTerminal, saveTerminal } from "./terminal.ts";
 
 /** What runTool() starts. */
@@ -19,6 +20,8 @@ export interface RunToolOptions {
   readonly env: Readonly<Record<string, string>>;
   /** The tool's argv[0], when it is not the path. */
   readonly argv0?: string | undefined;
+  /** Called once the tool has started. */
+  readonly started?: (() => void) | undefined;
   /** Ends the tool when aborted: SIGTERM, and SIGKILL five seconds later. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -39,6 +42,7 @@ const FD_PATH = /\/(?:dev|proc\/self)\/fd\/(\d+)/g;
 /** Runs the tool to its end; throws ERR_TOOL_NOT_FOUND or ERR_TOOL_NOT_EXECUTABLE when it cannot be started. */
 export async function runTool(options: RunToolOptions): Promise<ToolExit> {
   options.signal?.throwIfAborted();
+  settleStreams();
   const terminal = saveTerminal();
   const forward = (signal: NodeJS.Signals): void => sendSignal(child, signal);
   // Installed right before the spawn: until now a Ctrl-C had to end a hanging STS call.
@@ -49,6 +53,7 @@ export async function runTool(options: RunToolOptions): Promise<ToolExit> {
     child = startTool(options);
     const ending = waitFor(child, options);
     running = ending;
+    options.started?.();
     const ended = await ending;
     if (ended.signal !== undefined) restoreTerminal(terminal);
     return ended;
@@ -65,11 +70,6 @@ export async function runTool(options: RunToolOptions): Promise<ToolExit> {
 /** Resolves when no tool runs; never rejects. */
 export async function toolEnded(): Promise<void> {
   await running.catch(() => {});
-}
-
-/** Keeps SIGUSR1 from opening Node's inspector, through which any process of the user could read secrets. */
-export function guardInspectorSignal(): void {
-  process.on("SIGUSR1", ignore);
 }
 
 function startTool(options: RunToolOptions): ChildProcess {

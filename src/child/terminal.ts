@@ -4,11 +4,11 @@
 
 import { spawnSync } from "node:child_process";
 import process from "node:process";
-import { isatty } from "node:tty";
 
 /** The settings of the terminal on stdin, in stty's words; undefined where there is nothing to restore. */
 export function saveTerminal(): string | undefined {
-  if (!("deno" in process.versions) || !isatty(0)) return undefined;
+  if (!("deno" in process.versions) || !process.getBuiltinModule("node:tty").isatty(0))
+    return undefined;
   const result = spawnSync("stty", ["-g"], { stdio: ["inherit", "pipe", "ignore"] });
   return result.status === 0 ? result.stdout.toString().trim() : undefined;
 }

@@ -83,13 +83,16 @@ function bareTarget(name: string, loaded: LoadedTargets): Target {
     mfaSerial: undefined,
   };
   const noWay = {
+    passwordCommand: undefined,
     host: undefined,
     port: undefined,
     signHost: undefined,
     strictHost: undefined,
+    readOnly: undefined,
     connectTimeout: undefined,
     dnsServers: undefined,
     via: undefined,
+    localPort: undefined,
   };
   const file = loaded.aws.paths.configFilepath;
   return {

@@ -5,6 +5,8 @@ import type { Environment } from "./aws-files.ts";
 import { canonicalKey, valueProblem } from "./target-keys.ts";
 import type { LoadedTargets } from "./targets.ts";
 
+const HIDDEN = ["via", "password_command"];
+
 /** The command line's options that say where and who, as the exact strings that were typed. */
 export interface OptionValues {
   readonly profile?: string | undefined;
@@ -22,15 +24,21 @@ export interface OptionValues {
   /** The canonical host, HOST or HOST:PORT, on the user's word. */
   readonly signHost?: string | undefined;
   readonly strictHost?: boolean | undefined;
+  readonly readOnly?: boolean | undefined;
   readonly user?: string | undefined;
   readonly dbname?: string | undefined;
   readonly sslrootcert?: string | undefined;
+  /** Run by a shell; prints the password for a login. */
+  readonly passwordCommand?: string | undefined;
   /** The way to a database that cannot be dialled directly. */
   readonly via?: string | undefined;
 }
 
+/** The options that are on or off, in the environment and in a target yes or no. */
+export type FlagOption = "strictHost" | "readOnly";
+
 /** The options that have a value. */
-export type ValueOption = Exclude<keyof OptionValues, "noCache" | "strictHost">;
+export type ValueOption = Exclude<keyof OptionValues, "noCache" | FlagOption>;
 
 /** What settings are made of. */
 export interface SettingsInput {
@@ -54,6 +62,21 @@ export function givenValue(
     : checked(value, key, optionName(option));
 }
 
+/** Whether a flag was given, or what its twin says. */
+export function givenFlag(
+  input: SettingsInput,
+  option: FlagOption,
+  key: string,
+): boolean | undefined {
+  const given = input.options[option];
+  if (given !== undefined) return given;
+  const inEnvironment = input.env[`RDSIAM_${key.toUpperCase()}`] ?? "";
+  if (/^(?:1|on|true)$/i.test(inEnvironment)) return true;
+  if (/^(?:0|off|false)$/i.test(inEnvironment)) return false;
+  const value = environmentValue(input.env, key);
+  return value === undefined ? undefined : value === "yes";
+}
+
 /** The value of RDSIAM_<KEY>; set to nothing counts as not set, as AWS's and PostgreSQL's own do. */
 export function environmentValue(env: Environment, key: string): string | undefined {
   const name = `RDSIAM_${key.toUpperCase()}`;
@@ -67,8 +90,8 @@ export function checked(value: string, key: string, name: string): string {
   if (problem !== undefined) {
     throw new RdsIamError(`${name} ${problem}`, {
       code: "ERR_USAGE",
-      // A way may have a password in it.
-      detail: value === "" || key === "via" ? undefined : `It is ${JSON.stringify(value)}.`,
+      // A way or a command may have a password in it.
+      detail: value === "" || HIDDEN.includes(key) ? undefined : `It is ${JSON.stringify(value)}.`,
     });
   }
   return value;

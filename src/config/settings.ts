@@ -9,7 +9,13 @@ import {
   chooseTarget,
   environmentProfile,
 } from "./choose-target.ts";
-import { environmentValue, givenValue, type SettingsInput, type ValueOption } from "./given.ts";
+import {
+  environmentValue,
+  givenFlag,
+  givenValue,
+  type SettingsInput,
+  type ValueOption,
+} from "./given.ts";
 import { type HostPort, readDnsServers, readFileName, readHostPort } from "./target-keys.ts";
 import { type LoadedTargets, type Target, targetWithoutHost } from "./targets.ts";
 
@@ -36,6 +42,8 @@ export interface Settings {
   readonly signHost: HostPort | undefined;
   /** Whether an alias that leads elsewhere than before is an error. */
   readonly strictHost: boolean;
+  /** Whether every session starts with default_transaction_read_only. */
+  readonly readOnly: boolean;
   readonly user: string | undefined;
   readonly dbname: string | undefined;
   /** --region, RDSIAM_REGION or rds_region: the Region to sign for, whatever the host says. */
@@ -53,6 +61,8 @@ export interface Settings {
   readonly cache: boolean;
   /** A file's name, `system`, or undefined for the built-in certificates. */
   readonly sslrootcert: string | undefined;
+  /** Prints the passwords of logins, in the place of auth tokens. */
+  readonly passwordCommand: string | undefined;
   /** Seconds. */
   readonly connectTimeout: number;
   /** Seconds for one AWS call with its retries. */
@@ -62,6 +72,8 @@ export interface Settings {
   readonly dnsServers: readonly string[];
   /** How to reach it; may hold a password. Undefined for dialling it directly. */
   readonly via: GivenVia | undefined;
+  /** The target's rds_local_port. */
+  readonly localPort: number | undefined;
 }
 
 const DEFAULT_PORT = 5432;
@@ -89,7 +101,8 @@ export function resolveSettings(input: SettingsInput): Settings {
     port: address?.port ?? target?.port ?? DEFAULT_PORT,
     // A target's sign host goes with its own host, not with another that --host names.
     signHost: givenSignHost(input) ?? (host === target?.host ? target.signHost : undefined),
-    strictHost: givenStrictHost(input) ?? target?.strictHost ?? false,
+    strictHost: givenFlag(input, "strictHost", "strict_host") ?? target?.strictHost ?? false,
+    readOnly: givenFlag(input, "readOnly", "read_only") ?? target?.readOnly ?? false,
     user: read("user", "user") ?? target?.user,
     dbname: read("dbname", "dbname") ?? target?.dbname,
     region: read("region", "region") ?? target?.region,
@@ -100,11 +113,13 @@ export function resolveSettings(input: SettingsInput): Settings {
     cache: isCacheOn(input, target?.cache),
     sslrootcert:
       sslrootcert === undefined ? target?.sslrootcert : readFileName(sslrootcert, input.home),
+    passwordCommand: read("passwordCommand", "password_command") ?? target?.passwordCommand,
     connectTimeout: integer(timeout) ?? target?.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
     awsTimeout: integer(read("awsTimeout", "aws_timeout")) ?? target?.awsTimeout,
     applicationName: environmentValue(input.env, "application_name") ?? target?.applicationName,
     dnsServers: dnsServers === undefined ? (target?.dnsServers ?? []) : readDnsServers(dnsServers),
     via: givenVia(input, target?.via),
+    localPort: target?.localPort,
   };
 }
 
@@ -115,7 +130,10 @@ export function requireUser(settings: Settings): string {
   }
   throw new RdsIamError(`no database user for "${settings.target}"`, {
     code: "ERR_TARGET",
-    detail: "An auth token is made for one database user; PGUSER is not used for it.",
+    detail:
+      settings.passwordCommand === undefined
+        ? "An auth token is made for one database user; PGUSER is not used for it."
+        : "A password is one database user's; PGUSER is not used for it.",
     hint: "Add -U USER before the target, or set rds_user in the target's profile.",
   });
 }
@@ -168,13 +186,6 @@ function givenVia(input: SettingsInput, ofTarget: string | undefined): GivenVia 
 
 function givenSignHost(input: SettingsInput): HostPort | undefined {
   return readHostPort(givenValue(input, "signHost", "sign_host") ?? "");
-}
-
-function givenStrictHost(input: SettingsInput): boolean | undefined {
-  const inEnvironment = environmentValue(input.env, "strict_host");
-  return (
-    input.options.strictHost ?? (inEnvironment === undefined ? undefined : inEnvironment === "yes")
-  );
 }
 
 function integer(value: string | undefined): number | undefined {

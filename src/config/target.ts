@@ -15,6 +15,8 @@ export interface Target {
   readonly signHost: HostPort | undefined;
   /** Whether an alias that leads elsewhere than before is an error. */
   readonly strictHost: boolean | undefined;
+  /** Whether every session starts with default_transaction_read_only. */
+  readonly readOnly: boolean | undefined;
   readonly user: string | undefined;
   readonly dbname: string | undefined;
   readonly region: string | undefined;
@@ -26,6 +28,8 @@ export interface Target {
   /** Whether assumed roles may be kept in the AWS CLI's credential cache. */
   readonly cache: boolean | undefined;
   readonly sslrootcert: string | undefined;
+  /** Run by a shell; prints the password for a login. */
+  readonly passwordCommand: string | undefined;
   /** Seconds. */
   readonly connectTimeout: number | undefined;
   /** Seconds for one AWS call with its retries. */
@@ -33,6 +37,8 @@ export interface Target {
   readonly applicationName: string | undefined;
   readonly dnsServers: readonly string[] | undefined;
   readonly via: string | undefined;
+  /** Where the proxy listens on this machine. */
+  readonly localPort: number | undefined;
   /** Whole sentences; a target with problems cannot be used. */
   readonly problems: readonly string[];
 }

@@ -161,6 +161,7 @@ function targetFrom(draft: Draft, home: string): Target {
     port: address?.port ?? port,
     signHost: readHostPort(values.get("sign_host") ?? ""),
     strictHost: yesOrNo(values.get("strict_host")),
+    readOnly: yesOrNo(values.get("read_only")),
     user: values.get("user"),
     dbname: values.get("dbname"),
     region: values.get("region"),
@@ -171,11 +172,13 @@ function targetFrom(draft: Draft, home: string): Target {
     mfaSerial: values.get("mfa_serial"),
     cache: values.has("cache") ? values.get("cache") === "on" : undefined,
     sslrootcert: sslrootcert === undefined ? undefined : readFileName(sslrootcert, home),
+    passwordCommand: values.get("password_command"),
     connectTimeout: integer(values.get("connect_timeout")),
     awsTimeout: integer(values.get("aws_timeout")),
     applicationName: values.get("application_name"),
     dnsServers: dnsServers === undefined ? undefined : readDnsServers(dnsServers),
     via: values.get("via"),
+    localPort: integer(values.get("local_port")),
     problems,
   };
 }

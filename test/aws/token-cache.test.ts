@@ -134,6 +134,16 @@ test("authTokenSource() signs anew when asked to, and gives that one out from th
   assert.deepEqual(await tokens("u"), { ...renewed, reused: true });
 });
 
+test("authTokenSource() + ahead gives nothing out: the login that gets it is its first", async () => {
+  const { tokens, asked } = scene();
+  const ahead = await tokens("u", { ahead: true });
+  const first = await tokens("u");
+  const second = await tokens("u");
+  assert.deepEqual([first.reused, second.reused], [false, true]);
+  assert.deepEqual([first.token, second.token], [ahead.token, ahead.token]);
+  assert.equal(asked(), 3);
+});
+
 test("authTokenSource() holds no failure", async () => {
   const { at, become, tokens } = scene(10);
   at(20);

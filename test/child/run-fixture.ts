@@ -3,7 +3,8 @@
 
 import process from "node:process";
 import { RdsIamError } from "../../src/errors.ts";
-import { guardInspectorSignal, runTool } from "../../src/child/run.ts";
+import { runTool } from "../../src/child/run.ts";
+import { guardInspectorSignal } from "../../src/debuggers.ts";
 
 async function main(): Promise<void> {
   const [file = "", ...args] = process.argv.slice(2);

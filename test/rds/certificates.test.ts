@@ -1,7 +1,7 @@
 // Which CA certificates are trusted, by kind, Region and --sslrootcert.
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -115,4 +115,35 @@ test("trustedCertificates() of one kind of name verifies nothing that a root of 
       assert.ok(!roots.some((root) => certificate.checkIssued(root)), certificate.subject);
     }
   }
+});
+
+test("trustedCertificates() takes several files and directories, each certificate once", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "rdsiam-ca-"));
+  const [one = "", two = "", three = ""] = rootCertificates;
+  const file = join(directory, "one.pem");
+  const others = join(directory, "others");
+  await mkdir(join(others, "deeper"), { recursive: true });
+  await writeFile(file, one);
+  // As OpenSSL names them, beside a file of another kind.
+  await writeFile(join(others, "1f2e3d4c.0"), `${two}\n${one}\n`);
+  await writeFile(join(others, "another.crt"), three);
+  await writeFile(join(others, "README"), "no certificate");
+  const { certificates, description } = await trust("unknown", undefined, `${file},${others}`);
+  const bare = (pem: string): string => pem.trim();
+  assert.deepEqual(certificates.map(bare).toSorted(), [one, two, three].map(bare).toSorted());
+  assert.equal(description, `the certificates in ${file},${others}`);
+  await assert.rejects(trust("unknown", undefined, `${file},${join(others, "deeper")}`), {
+    code: "ERR_CERTIFICATE",
+    message: `there is no certificate in ${join(others, "deeper")}`,
+  });
+  await assert.rejects(
+    trust("unknown", undefined, `${file},${join(directory, "nowhere")}`),
+    /ENOENT/,
+  );
+  await writeFile(
+    join(others, "broken.pem"),
+    "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n",
+  );
+  await assert.rejects(trust("unknown", undefined, others), /broken\.pem cannot be read/);
+  await rm(directory, { recursive: true });
 });

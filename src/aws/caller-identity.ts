@@ -1,0 +1,68 @@
+// Asks STS who one is. The call needs no permission, so it fails only where the credentials or the way to AWS do.
+// The answer has AWS's own time: the SDK mends a wrong clock in silence and tries again, but auth tokens are signed with
+// the clock of this machine.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+
+import { type AwsKeys, signingKeys, stsRegion, type StsPlace } from "./assume-role.ts";
+import { stsEndpointOptions } from "./endpoints.ts";
+import { identityError } from "./errors.ts";
+import { sdkClientOptions } from "./sdk.ts";
+
+/** Who somebody is in AWS. */
+export interface CallerIdentity {
+  readonly arn: string;
+  readonly account: string;
+}
+
+/** How far the clock here is ahead of AWS's, in ms; negative when it is behind. Exact to about a second. */
+export type ClockListener = (ahead: number) => void;
+
+/** Asks STS whose the credentials are; `onClock` hears of the first answer, even of one that is a refusal. */
+export async function callerIdentity(
+  keys: AwsKeys & { readonly source: string },
+  place: StsPlace,
+  onClock: ClockListener = () => {},
+): Promise<CallerIdentity> {
+  const where = stsEndpointOptions(place);
+  const region = stsRegion("", place);
+  const { STSClient, GetCallerIdentityCommand } = await import("@aws-sdk/client-sts");
+  const client = new STSClient({
+    ...(await sdkClientOptions(place)),
+    ...where,
+    region,
+    credentials: signingKeys(keys),
+  });
+  let isFirst = true;
+  client.middlewareStack.add(
+    (next) => async (sent) => {
+      const before = Date.now();
+      const result = await next(sent);
+      const ahead = clockAhead(result.response, (before + Date.now()) / 2);
+      if (isFirst && ahead !== undefined) onClock(ahead);
+      isFirst = false;
+      return result;
+    },
+    // The innermost step: it sees every attempt's answer before the SDK reads it.
+    { step: "deserialize", priority: "low", name: "rdsiamClock" },
+  );
+  try {
+    const { Arn, Account } = await client.send(new GetCallerIdentityCommand({}));
+    if (!Arn || !Account) throw new Error("Invalid response from STS");
+    return { arn: Arn, account: Account };
+  } catch (error) {
+    throw identityError(error, {
+      profile: place.profile,
+      endpoint: where.endpoint ?? `STS in ${region}`,
+      secrets: [keys.secretAccessKey, keys.sessionToken],
+    });
+  } finally {
+    client.destroy();
+  }
+}
+
+function clockAhead(response: unknown, here: number): number | undefined {
+  const { headers } = response as { readonly headers?: Readonly<Record<string, string>> };
+  // A Date header has whole seconds, cut off: on average half of one is missing.
+  const there = Date.parse(headers?.["date"] ?? "") + 500;
+  return Number.isNaN(there) ? undefined : Math.round(here - there);
+}

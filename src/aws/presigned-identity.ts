@@ -1,0 +1,141 @@
+// Proves an AWS identity to somebody who is not AWS: a presigned GetCallerIdentity request, which the other one sends to
+// STS. It is signed together with header fields of the other one's, so that nobody else can use it for anything else.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+
+import { Sha256 } from "@smithy/core/checksum";
+import { HttpRequest } from "@smithy/core/protocols";
+import { SignatureV4 } from "@smithy/signature-v4";
+import { RdsIamError } from "../errors.ts";
+import { type AwsKeys, signingKeys } from "./assume-role.ts";
+import { configuredEndpoint } from "./endpoints.ts";
+import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
+
+const ACTION = { Action: "GetCallerIdentity", Version: "2011-06-15" } as const;
+const MAX_ANSWER = 64 * 1024;
+
+/** Where STS is asked, and in which Region. */
+export interface StsEndpoint {
+  /** Without a path. */
+  readonly endpoint: string;
+  readonly region: string;
+}
+
+const SUFFIXES: readonly (readonly [RegExp, string])[] = [
+  [/^cn-/, "amazonaws.com.cn"],
+  [/^eusc-/, "amazonaws.eu"],
+  [/^us-iso-/, "c2s.ic.gov"],
+  [/^us-isob-/, "sc2s.sgov.gov"],
+  [/^us-isof-/, "csp.hci.ic.gov"],
+  [/^eu-isoe-/, "cloud.adc-e.uk"],
+];
+
+/** STS in a Region: the configured endpoint, else AWS's own. */
+export function stsIn(region: string, calls: AwsCalls): StsEndpoint {
+  checkRegion(region);
+  return { endpoint: configured(calls) ?? `https://sts.${region}.${suffixOf(region)}`, region };
+}
+
+/** Whether somebody else's choice of where STS is asked is one of AWS's own names for it, or the configured one. */
+export function isStsEndpoint({ endpoint, region }: StsEndpoint, calls: AwsCalls): boolean {
+  checkRegion(region);
+  const own = String.raw`(?:sts|sts-fips|vpce-[a-z0-9-]+\.sts)\.${region}(?:\.vpce)?\.`;
+  const pattern = new RegExp(`^https://${own}${suffixOf(region).replaceAll(".", String.raw`\.`)}$`);
+  return pattern.test(endpoint) || endpoint === configured(calls);
+}
+
+function configured(calls: AwsCalls): string | undefined {
+  return configuredEndpoint("sts", calls)?.replace(/\/+$/, "");
+}
+
+function suffixOf(region: string): string {
+  return SUFFIXES.find(([prefix]) => prefix.test(region))?.[1] ?? "amazonaws.com";
+}
+
+function checkRegion(region: string): void {
+  if (!/^[a-z]{2,8}(-[a-z]+)+-\d{1,2}$/.test(region)) {
+    throw new RdsIamError(`"${region}" is no AWS Region`, { code: "ERR_REGION" });
+  }
+}
+
+/** Signs a request that is good for a minute, together with the given header fields (names in lower case). */
+export async function presignIdentity(
+  keys: AwsKeys,
+  { endpoint, region }: StsEndpoint,
+  headers: Readonly<Record<string, string>>,
+): Promise<string> {
+  const { host, hostname, port, protocol } = new URL(endpoint);
+  const signer = new SignatureV4({
+    service: "sts",
+    region,
+    credentials: signingKeys(keys),
+    sha256: Sha256,
+  });
+  const request = new HttpRequest({
+    method: "GET",
+    protocol,
+    hostname,
+    ...(port === "" ? {} : { port: Number(port) }),
+    path: "/",
+    query: { ...ACTION },
+    headers: { host, ...headers },
+  });
+  const { query = {} } = await signer.presign(request, {
+    expiresIn: 60,
+    // Without this the signer moves what begins with x-amz- only; our fields have to stay headers, and signed.
+    unhoistableHeaders: new Set(Object.keys(headers)),
+  });
+  return `${endpoint}/?${encodeQuery(query as Readonly<Record<string, string>>)}`;
+}
+
+/** Sends such a request; the ARN of who signed it, or undefined when STS does not take it. Rejects when STS cannot be asked. */
+export async function askIdentity(
+  question: {
+    readonly query: Readonly<Record<string, string>>;
+    readonly headers: Readonly<Record<string, string>>;
+  },
+  { endpoint, signal }: Pick<StsEndpoint, "endpoint"> & { readonly signal: AbortSignal },
+  calls: AwsCalls,
+): Promise<string | undefined> {
+  const { host, hostname, port, protocol } = new URL(endpoint);
+  const { requestHandler } = await sdkClientOptions(calls);
+  const request = new HttpRequest({
+    method: "GET",
+    protocol,
+    hostname,
+    ...(port === "" ? {} : { port: Number(port) }),
+    path: "/",
+    query: { ...question.query },
+    headers: { host, accept: "text/xml", ...question.headers },
+  });
+  const { response } = await requestHandler.handle(request, { abortSignal: signal });
+  const body = await readText(response.body as AsyncIterable<Uint8Array>);
+  if (response.statusCode === 200) return /<Arn>([^<&]+)<\/Arn>/.exec(body)?.[1];
+  const code = /<Code>(\w{1,64})<\/Code>/.exec(body)?.[1];
+  // The caller's fault; anything else is STS's, or of something in between.
+  if (response.statusCode >= 400 && response.statusCode < 500 && code !== undefined) {
+    if (!/Throttl|TooManyRequests/.test(code)) return undefined;
+  }
+  throw new Error(`STS answered ${response.statusCode}${code === undefined ? "" : ` ${code}`}`);
+}
+
+async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of body) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > MAX_ANSWER) throw new Error("STS answered too much");
+  }
+  return text;
+}
+
+// As SigV4 wants it: all but RFC 3986's unreserved characters.
+function encodeQuery(query: Readonly<Record<string, string>>): string {
+  const encode = (text: string): string =>
+    encodeURIComponent(text).replace(
+      /[!'()*]/g,
+      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
+  return Object.entries(query)
+    .map(([name, value]) => `${encode(name)}=${encode(value)}`)
+    .join("&");
+}

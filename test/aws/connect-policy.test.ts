@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { attachAdvice, connectPolicy, connectResource } from "../../src/aws/connect-policy.ts";
+
+const PERMISSION = {
+  partition: "aws-cn",
+  region: "cn-north-1",
+  account: "123456789012",
+  resourceId: "db-ABC",
+  user: "app",
+};
+
+test("connectPolicy() allows one user of one database", () => {
+  assert.deepEqual(connectPolicy(PERMISSION), {
+    Version: "2012-10-17",
+    Statement: [
+      {
+        Effect: "Allow",
+        Action: "rds-db:connect",
+        Resource: "arn:aws-cn:rds-db:cn-north-1:123456789012:dbuser:db-ABC/app",
+      },
+    ],
+  });
+});
+
+test("connectResource() lets no character of a user's name stand for others", () => {
+  const name = "a*b?c${aws:username}";
+  assert.match(
+    connectResource({ ...PERMISSION, user: name }),
+    /\/a\$\{\*\}b\$\{\?\}c\$\{\$\}\{aws:username\}$/,
+  );
+});
+
+test("attachAdvice() knows roles, users with paths, SSO roles and what it does not know", () => {
+  const advice = (arn: string | undefined): string =>
+    attachAdvice(arn, "rdsiam policy prod --json");
+  const account = "123456789012";
+  assert.match(
+    advice(`arn:aws:sts::${account}:assumed-role/db-reader/me`),
+    /^Allow it: aws iam put-role-policy --role-name db-reader .* "\$\(rdsiam policy prod --json\)"$/,
+  );
+  assert.match(advice(`arn:aws:iam::${account}:user/team/ada`), /put-user-policy --user-name ada /);
+  assert.match(
+    advice(`arn:aws:sts::${account}:assumed-role/AWSReservedSSO_Dev_0a/ada`),
+    /^Add the policy to the permission set behind AWSReservedSSO_Dev_0a in IAM Identity Center/,
+  );
+  assert.match(advice(`arn:aws:iam::${account}:root`), /^Attach the policy to the identity/);
+  assert.match(advice(undefined), /^Attach the policy to the identity/);
+});
