@@ -2,12 +2,13 @@
 import { RdsIamError } from "../errors.ts";
 import type { Options } from "../options.ts";
 
-/** The local port of --port or RDSIAM_PORT; 0 when any will do. */
+/** The local port of --port or RDSIAM_PORT: 0 for any free one, undefined when neither was given. */
 export function localPort(
   options: Options,
   env: Readonly<Record<string, string | undefined>>,
-): number {
-  const given = options.port ?? (env["RDSIAM_PORT"] || "0");
+): number | undefined {
+  const given = options.port ?? (env["RDSIAM_PORT"] || undefined);
+  if (given === undefined) return undefined;
   const port = Number(given);
   if (/^\d+$/.test(given) && port <= 65_535) return port;
   throw new RdsIamError(`"${given}" is no port`, {

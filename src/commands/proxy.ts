@@ -1,0 +1,59 @@
+// `rdsiam proxy`: proxies that stay open, for GUI tools, services and containers.
+import { constants } from "node:os";
+import type { LocalWish } from "../local-side.ts";
+import { openProxies, type OpenedProxy } from "../open-proxies.ts";
+import { type Invocation, valueOrTwin } from "../options.ts";
+import { serveProxies } from "../serve-proxies.ts";
+import type { RunContext } from "../session.ts";
+import { watchSignals } from "../stop-signals.ts";
+import { openHealth } from "../watch.ts";
+import { readProxyOptions } from "./proxy-options.ts";
+import { placeOf, readyJson, readyLines } from "./proxy-ready.ts";
+
+/** Serves until a signal; resolves with the exit status. */
+export async function runProxy(context: RunContext, invocation: Invocation): Promise<number> {
+  const { options, targets = [] } = invocation;
+  const wish = readProxyOptions(options, context.env);
+  const names = targets.length === 0 ? [undefined] : targets;
+  const requests = names.map((targetName) => ({ targetName, options }));
+  using signals = watchSignals();
+  const opening = (async () => {
+    const health = await openHealth(context, options);
+    return { health, opened: await openProxies(context, requests, { wish, health }) };
+  })();
+  // Until then nobody is served, and there is nothing to wait for.
+  const early = await Promise.race([opening.then(() => undefined), signals.first]);
+  if (early !== undefined) return 128 + constants.signals[early];
+  const { health, opened } = await opening;
+  try {
+    health?.started();
+    await printReady(context, invocation, { opened, wish });
+    return await serveProxies({
+      proxies: opened.map(({ proxy }) => proxy),
+      signals,
+      log: context.log,
+      draining: () => health?.draining(),
+    });
+  } finally {
+    await Promise.all(opened.map((each) => each[Symbol.asyncDispose]()));
+    await health?.[Symbol.asyncDispose]();
+  }
+}
+
+async function printReady(
+  { env, log, print }: RunContext,
+  { options }: Invocation,
+  { opened, wish }: { readonly opened: readonly OpenedProxy[]; readonly wish: LocalWish },
+): Promise<void> {
+  const places = opened.map((each) => placeOf(each, wish));
+  // The lines have them in, on stdout; nothing else may.
+  for (const { proxy } of opened) log.addSecret(proxy.secret);
+  const tool = valueOrTwin(options, env, "printConfig");
+  if (tool !== undefined) {
+    const { configLines } = await import("./print-config.ts");
+    const { settingsOf } = await import("./print-config-place.ts");
+    const settings = places.map((place) => settingsOf(place, wish.passThrough));
+    // In one piece: who waits for it has all of it at once.
+    print(configLines(tool, await Promise.all(settings)).join("\n"));
+  } else print(options.json === true ? readyJson(places) : readyLines(places).join("\n"));
+}

@@ -1,0 +1,126 @@
+// The options of `rdsiam proxy` that belong together, and those that exclude each other.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readProxyOptions } from "../../src/commands/proxy-options.ts";
+import type { Options } from "../../src/options.ts";
+
+const TLS = { tlsCert: "c", tlsKey: "k" };
+
+test("readProxyOptions() + without any listens on loopback with SCRAM", () => {
+  assert.deepEqual(readProxyOptions({}, {}), {
+    passThrough: false,
+    isIam: false,
+    matchUser: false,
+    clientAuth: "scram-sha-256",
+    host: undefined,
+    socket: undefined,
+    port: undefined,
+    tls: undefined,
+    passwordFile: undefined,
+    idleTimeout: undefined,
+    maxSessions: undefined,
+  });
+});
+
+test("readProxyOptions() + beyond loopback and with a client CA, TLS is required", () => {
+  const required = (options: Options): boolean | undefined =>
+    readProxyOptions({ ...TLS, ...options }, {}).tls?.required;
+  assert.equal(required({}), false);
+  assert.equal(required({ listen: "127.0.0.2" }), false);
+  assert.equal(required({ listen: "::1" }), false);
+  assert.equal(required({ listen: "localhost" }), false);
+  assert.equal(required({ requireTls: true }), true);
+  assert.equal(required({ tlsClientCa: "ca" }), true);
+  for (const listen of ["0.0.0.0", "::", "[::]", "10.0.0.7", "2001:db8::1", "::ffff:10.0.0.1"])
+    assert.equal(required({ listen }), true, listen);
+});
+
+test("readProxyOptions() + refuses what would let strangers in, and what contradicts itself", () => {
+  const refused: readonly (readonly [Options, RegExp])[] = [
+    [{ listen: "0.0.0.0" }, /^listening on 0\.0\.0\.0 needs TLS$/],
+    [{ listen: "10.0.0.7" }, /needs TLS/],
+    [{ listen: "::" }, /needs TLS/],
+    [{ listen: "192.168.127.1" }, /needs TLS/],
+    [{ listen: "0.0.0.0", auth: "pass-through" }, /needs TLS/],
+    [{ ...TLS, listen: "0.0.0.0", clientAuth: "trust" }, /whole network/],
+    [{ listen: "db.example.com" }, /is no address/],
+    [{ listen: "127.0.0.1:6432" }, /is no address/],
+    [{ tlsCert: "c" }, /certificate and its key/],
+    [{ tlsKey: "k" }, /certificate and its key/],
+    [{ requireTls: true }, /certificate and its key/],
+    [{ tlsClientCa: "ca" }, /certificate and its key/],
+    [{ ...TLS, socket: "d" }, /exclude each other/],
+    [{ listen: "127.0.0.1", socket: "d" }, /exclude each other/],
+    [{ auth: "pass-through", passwordFile: "f" }, /no password of its own/],
+    [{ auth: "pass-through", clientAuth: "trust" }, /no password of its own/],
+    [{ auth: "pass-through", matchUser: true }, /--match-user exclude each other/],
+    [{ auth: "pass-through", passwordCommand: "pass db" }, /--password-command exclude each other/],
+    [{ auth: "iam", passwordCommand: "pass db" }, /--auth iam and --password-command exclude/],
+    [{ idleTimeout: "soon" }, /is no duration/],
+    [{ idleTimeout: "-1s" }, /is no duration/],
+    [{ idleTimeout: "25d" }, /is no duration/],
+    [{ maxConnections: "0" }, /is no number of connections/],
+    [{ maxConnections: "many" }, /is no number of connections/],
+    [{ port: "65536" }, /is no port/],
+  ];
+  for (const [options, message] of refused) {
+    assert.throws(
+      () => readProxyOptions(options, {}),
+      (error: Error & { code?: string; hint?: string }) => {
+        assert.equal(error.code, "ERR_USAGE");
+        assert.match(error.message, message);
+        assert.ok(error.hint !== undefined && error.hint.length > 0);
+        return true;
+      },
+      JSON.stringify(options),
+    );
+  }
+});
+
+test("readProxyOptions() + every option has its twin", () => {
+  const wish = readProxyOptions(
+    {},
+    {
+      RDSIAM_PORT: "6432",
+      RDSIAM_LISTEN: "0.0.0.0",
+      RDSIAM_TLS_CERT: "c",
+      RDSIAM_TLS_KEY: "k",
+      RDSIAM_TLS_CLIENT_CA: "ca",
+      RDSIAM_PASSWORD_FILE: "f",
+      RDSIAM_CLIENT_AUTH: "password",
+      RDSIAM_IDLE_TIMEOUT: "30m",
+      RDSIAM_MAX_CONNECTIONS: "7",
+    },
+  );
+  assert.deepEqual(wish, {
+    passThrough: false,
+    isIam: false,
+    matchUser: false,
+    clientAuth: "password",
+    host: "0.0.0.0",
+    socket: undefined,
+    port: 6432,
+    tls: { cert: "c", key: "k", clientCa: "ca", required: true },
+    passwordFile: "f",
+    idleTimeout: 1_800_000,
+    maxSessions: 7,
+  });
+  assert.equal(readProxyOptions({}, { RDSIAM_AUTH: "pass-through" }).passThrough, true);
+  assert.equal(readProxyOptions({}, { RDSIAM_SOCKET: "d" }).socket, "d");
+  const tls = { RDSIAM_TLS_CERT: "c", RDSIAM_TLS_KEY: "k", RDSIAM_REQUIRE_TLS: "1" };
+  assert.equal(readProxyOptions({}, tls).tls?.required, true);
+});
+
+test("readProxyOptions() + durations", () => {
+  const read = (idleTimeout: string): number | undefined =>
+    readProxyOptions({ idleTimeout }, {}).idleTimeout;
+  assert.deepEqual(["90", "90s", "500ms", "2m", "8h", "1d", "0"].map(read), [
+    90_000,
+    90_000,
+    500,
+    120_000,
+    28_800_000,
+    86_400_000,
+    undefined,
+  ]);
+});

@@ -1,0 +1,103 @@
+// psql with the password of a command, on a real PostgreSQL that asks for SCRAM-SHA-256: no AWS anywhere.
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
+import { startTlsPostgres, type TlsPostgres } from "../tls-postgres.ts";
+import { rdsiam, without } from "./program.ts";
+import { HAS_PROC, marked } from "./traces.ts";
+
+const PSQL = { skip: without("psql") };
+const PASSWORD = "päß\u00a0wörd with 'quotes'";
+
+let home: string;
+let server: TlsPostgres;
+before(async () => {
+  home = await mkdtemp(join(tmpdir(), "rdsiam-password-"));
+  const issuer = await makeAuthority({ subject: "CN=a CA" });
+  const certificate = await makeLeaf({ subject: "CN=localhost", names: ["localhost"], issuer });
+  server = await startTlsPostgres({
+    certificate,
+    hba: ["hostssl all all 127.0.0.1/32 scram-sha-256"],
+    statements: [`create role app login password '${PASSWORD.replaceAll("'", "''")}'`],
+  });
+  await mkdir(join(home, ".aws"));
+  const config = `[profile local]
+rds_host = localhost:${server.port}
+rds_user = app
+rds_dbname = postgres
+rds_sslrootcert = ${join(home, "ca.pem")}
+rds_password_command = cat '${join(home, "password")}'
+`;
+  const files = { "ca.pem": issuer.cert, ".aws/config": config, password: PASSWORD };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(home, name), text);
+});
+after(async () => {
+  await server[Symbol.asyncDispose]();
+  await rm(home, { recursive: true, force: true });
+});
+
+test(
+  "rdsiam psql logs in with what the command prints, which nobody else gets to see",
+  PSQL,
+  async () => {
+    // psql's own environment and command line, from inside of it.
+    const own = "\\! env; ps -o args= -p $PPID 2>/dev/null";
+    const words = ["psql", "-v", "local", "-XAt", "-c", "select current_user", "-c", own];
+    const ran = await rdsiam(words, { env: { HOME: home } });
+    assert.equal(ran.status, 0, ran.stderr);
+    assert.match(ran.stdout, /^app\n/);
+    assert.ok(!`${ran.stdout}${ran.stderr}`.includes(PASSWORD));
+  },
+);
+
+test(
+  "rdsiam psql: a command that fails, or prints another password, is told by psql",
+  PSQL,
+  async () => {
+    const failed = await rdsiam(
+      ["psql", "--password-command", "exit 4", "local", "-c", "select 1"],
+      {
+        env: { HOME: home },
+      },
+    );
+    assert.equal(failed.status, 2);
+    assert.match(
+      failed.stderr,
+      /the password command gave no password\nDETAIL: {2}It ended with exit status 4\./,
+    );
+    const wrong = await rdsiam(["psql", "local", "-c", "select 1"], {
+      env: { HOME: home, RDSIAM_PASSWORD_COMMAND: "echo hunter2hunter2" },
+    });
+    assert.equal(wrong.status, 2);
+    assert.match(
+      wrong.stderr,
+      /FATAL: {2}password authentication failed for user "app"\nDETAIL: {2}The server refused the password that the command printed\./,
+    );
+    assert.ok(!wrong.stderr.includes("hunter2"));
+  },
+);
+
+test(
+  "rdsiam psql: a command that hangs is ended with rdsiam",
+  { skip: PSQL.skip || !HAS_PROC },
+  async () => {
+    const mark = `password-command-${server.port}`;
+    const env = {
+      HOME: home,
+      RDSIAM_TEST_MARK: mark,
+      RDSIAM_PASSWORD_COMMAND: "echo up >&2; sleep 600; true",
+    };
+    const ran = await rdsiam(["psql", "local", "-c", "select 1"], {
+      env,
+      started: (child) => child.stderr?.once("data", () => child.kill("SIGTERM")),
+    });
+    assert.equal(ran.status, 143);
+    for (const end = performance.now() + 20_000; (await marked(mark)).length > 0;) {
+      assert.ok(performance.now() < end, "something is left");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  },
+);
