@@ -1,4 +1,4 @@
-// pgjdbc. It does not read PGHOST and its like by itself, so they are put into its URL here.
+// pgjdbc, with the URL in CLIENT_URL, or with PG*: it does not read those by itself, so they are put into its URL here.
 import java.io.ByteArrayOutputStream;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
@@ -30,6 +30,14 @@ public class Pgjdbc {
 
   static Connection connect() throws SQLException {
     Properties properties = new Properties();
+    String url = System.getenv("CLIENT_URL");
+    if (url != null) {
+      for (String name : new String[] {"user", "password"}) {
+        String value = System.getenv("CLIENT_" + name.toUpperCase());
+        if (value != null) properties.setProperty(name, value);
+      }
+      return DriverManager.getConnection(url, properties);
+    }
     properties.setProperty("user", System.getenv("PGUSER"));
     properties.setProperty("password", System.getenv("PGPASSWORD"));
     properties.setProperty("sslmode", System.getenv("PGSSLMODE"));

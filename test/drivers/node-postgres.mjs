@@ -1,4 +1,4 @@
-// node-postgres. COPY comes from pg-copy-streams.
+// node-postgres, with PG* alone or with the URI in CLIENT_URL. COPY comes from pg-copy-streams.
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import process from "node:process";
@@ -16,7 +16,7 @@ const sqlstate = (promise) =>
   );
 
 async function main() {
-  const client = new pg.Client();
+  const client = new pg.Client(process.env.CLIENT_URL);
   client.on("error", () => {});
   try {
     await client.connect();
@@ -41,7 +41,7 @@ async function main() {
   const failed = once(query, "error");
   client.query(query);
   await setTimeout(300);
-  new pg.Client().cancel(client, query);
+  new pg.Client(process.env.CLIENT_URL).cancel(client, query);
   say("cancel", (await failed)[0].code);
   await client.query("set statement_timeout = 200");
   say("timeout", await sqlstate(client.query("select pg_sleep(30)")));

@@ -1,4 +1,4 @@
-// postgres.js.
+// postgres.js, with PG* alone or with the URI in CLIENT_URL.
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import { Readable } from "node:stream";
@@ -16,7 +16,7 @@ const sqlstate = (promise) =>
 // On a connection of its own: postgres.js leaves its socket paused after a COPY that filled the stream's buffer, also
 // without a proxy, and nothing that is asked on that connection afterwards is answered.
 async function copyOut() {
-  const sql = postgres({ max: 1 });
+  const sql = postgres(process.env.CLIENT_URL ?? "", { max: 1 });
   const query = sql`copy (select n, 'row ' || n from generate_series(0, 9999) n) to stdout`;
   const out = [];
   for await (const chunk of await query.readable()) out.push(chunk);
@@ -25,7 +25,7 @@ async function copyOut() {
 }
 
 async function main() {
-  const sql = postgres({ max: 1, onnotice: () => {} });
+  const sql = postgres(process.env.CLIENT_URL ?? "", { max: 1, onnotice: () => {} });
   try {
     const [user] = await sql`select current_user as it`;
     say("connect", user.it);

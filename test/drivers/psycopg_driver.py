@@ -1,4 +1,5 @@
-# psycopg 3.
+# psycopg 3, with PG* alone or with the connection string in CLIENT_URL.
+import os
 import threading
 
 import psycopg
@@ -13,7 +14,7 @@ def sqlstate(statement):
 
 
 try:
-    connection = psycopg.connect("", autocommit=True)
+    connection = psycopg.connect(os.environ.get("CLIENT_URL", ""), autocommit=True)
 except psycopg.Error as error:
     print("refused", error.sqlstate, str(error).splitlines()[0])
     raise SystemExit

@@ -51,14 +51,18 @@ export async function tryDriver(
   const cancels = stage.standIn.gateway.cancels;
   const ran = await runLimited(["exec", "prod", ...command], env);
   const cancelled = stage.standIn.gateway.cancels > cancels;
-  const outcomes = Object.entries(EXPECTED).map(([step, expected]): Outcome => {
+  const refused = await runLimited(["exec", REFUSED, ...command], env);
+  return [...judgeSteps(ran, cancelled), judgeRefusal(refused)];
+}
+
+/** What came of the steps of a run that was let in; `cancelled` when the server was asked to cancel. */
+export function judgeSteps(ran: Finished, cancelled: boolean): readonly Outcome[] {
+  return Object.entries(EXPECTED).map(([step, expected]): Outcome => {
     const said = findLine(ran.stdout, step) ?? `nothing; ${ran.stderr.trim().slice(-300)}`;
     if (said === NOT_THERE) return { step, cell: NOT_THERE, ok: true };
     const ok = said === expected && (step !== "cancel" || cancelled);
     return { step, cell: ok ? shorten(said) : `FAILED: ${said}`, ok };
   });
-  const refused = await runLimited(["exec", REFUSED, ...command], env);
-  return [...outcomes, judgeRefusal(refused)];
 }
 
 // A driver that hangs is ended, and what it had said until then is judged.

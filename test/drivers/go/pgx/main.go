@@ -1,4 +1,4 @@
-// pgx.
+// pgx, with PG* alone or with the URI in CLIENT_URL.
 package main
 
 import (
@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -53,7 +54,7 @@ func copyBoth(ctx context.Context, conn *pgx.Conn) {
 
 func main() {
 	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, "")
+	conn, err := pgx.Connect(ctx, os.Getenv("CLIENT_URL"))
 	if err != nil {
 		fmt.Println("refused", sqlstate(err), strings.Split(err.Error(), "\n")[0])
 		return

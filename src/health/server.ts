@@ -1,0 +1,103 @@
+// An HTTP server that answers a handful of fixed paths: for probes and for Prometheus. It may listen beyond loopback, where
+// anybody can talk to it, so it reads as little as it can, waits for nobody, and what it says holds no secret.
+// https://nodejs.org/api/http.html#httpcreateserveroptions-requestlistener
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { RdsIamError } from "../errors.ts";
+
+const MAX_HEADER_SIZE = 8 * 1024; // bytes; probes and Prometheus send a few hundred
+const TIMEOUT = 5_000; // ms for a question, and between two on one connection
+const MAX_CONNECTIONS = 64;
+
+/** An answer, as text. */
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+  /** text/plain when absent. */
+  readonly contentType?: string;
+}
+
+/** What there is: a path, and what makes its answer. */
+export type Routes = Readonly<Record<string, () => Answer | Promise<Answer>>>;
+
+/** Where to listen; port 0 lets the system pick one. */
+export interface Place {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A server that is listening. */
+export interface HealthServer extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** Serves the routes to GET and HEAD; rejects with ERR_CONNECT when the port cannot be had. */
+export async function serveRoutes(place: Place, routes: Routes): Promise<HealthServer> {
+  const server = createServer(
+    { maxHeaderSize: MAX_HEADER_SIZE, connectionsCheckingInterval: 1_000 },
+    (request, response) => void answer(request, response, routes),
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  server.headersTimeout = TIMEOUT;
+  server.requestTimeout = TIMEOUT;
+  server.keepAliveTimeout = TIMEOUT;
+  const port = await listen(server, place);
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return { port, [Symbol.asyncDispose]: close };
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  routes: Routes,
+): Promise<void> {
+  const { status, body, contentType = "text/plain; charset=utf-8" } = await find(request, routes);
+  response.setHeader("Content-Type", contentType);
+  response.setHeader("Cache-Control", "no-store");
+  response.setHeader("X-Content-Type-Options", "nosniff");
+  if (status === 405) response.setHeader("Allow", "GET, HEAD");
+  // Nobody reads what it may send yet.
+  if (request.method !== "GET" && request.method !== "HEAD")
+    response.setHeader("Connection", "close");
+  response.writeHead(status, { "Content-Length": new TextEncoder().encode(body).length });
+  response.end(request.method === "HEAD" ? undefined : body);
+}
+
+async function find({ method, url = "" }: IncomingMessage, routes: Routes): Promise<Answer> {
+  if (method !== "GET" && method !== "HEAD") return { status: 405, body: "GET and HEAD only\n" };
+  const [path = ""] = url.split("?", 1);
+  // Not one of the names that every object has: a path begins with a slash.
+  const route = routes[path];
+  if (route === undefined) return { status: 404, body: `${Object.keys(routes).join("\n")}\n` };
+  try {
+    return await route();
+  } catch {
+    return { status: 500, body: "internal error\n" };
+  }
+}
+
+function listen(server: Server, { address, port }: Place): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const taken = error.code === "EADDRINUSE";
+      const detail = `${error.code ?? error.message}: ${taken ? "another program listens there." : "the system refused it."}`;
+      reject(
+        new RdsIamError(`could not listen for health checks on ${address} port ${port}`, {
+          code: "ERR_CONNECT",
+          detail,
+          hint: "Choose another --health-port.",
+          cause: error,
+        }),
+      );
+    });
+    server.listen({ host: address, port }, () => {
+      server.removeAllListeners("error");
+      server.on("error", () => {});
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
