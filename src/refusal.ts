@@ -61,6 +61,30 @@ function explain({ sqlState, message }: Refusal, login: RefusedLogin): RefusalTe
     const grant = `GRANT rds_iam TO ${quoted(login.user)};`;
     return { detail: signedFor(login), hint: `As an administrator of the database: ${grant}` };
   }
+  return explainAnyLogin(sqlState);
+}
+
+/** Explains the refusal of a login with the password of a command. */
+export function explainPasswordRefusal(fields: ReadonlyMap<string, string>): RefusalTexts {
+  const [sqlState = "", message = ""] = ["C", "M"].map((name) => fields.get(name));
+  if (sqlState !== "28P01" && !/PAM authentication failed/.test(message))
+    return explainAnyLogin(sqlState);
+  return {
+    detail: "The server refused the password that the command printed.",
+    hint: "Run the password command by hand, with RDSIAM_USER set to the user's name, and log in with what it prints.",
+  };
+}
+
+/** Explains the refusal of a login that was left to the tool and the server. */
+export function explainPassedLogin(fields: ReadonlyMap<string, string>): RefusalTexts {
+  if (!/channel binding/.test(fields.get("M") ?? "")) return {};
+  return {
+    hint: "TLS ends at rdsiam, so the login cannot be bound to it: connect with channel_binding=disable.",
+  };
+}
+
+// Whatever the login was made with.
+function explainAnyLogin(sqlState: string): RefusalTexts {
   if (sqlState === "3D000") {
     return {
       detail: "The login itself worked.",

@@ -1,12 +1,22 @@
 // `rdsiam list`: the targets in the configuration. Loads no AWS SDK client.
-import type { Invocation } from "../options.ts";
-import { loadConfiguration, type RunContext } from "../session.ts";
+// For people a table that fits the terminal, for programs a line each with tabs and without a heading.
+import { type Invocation, isOn } from "../options.ts";
+import type { Target } from "../config/targets.ts";
+import { loadConfiguration } from "../configuration.ts";
+import type { RunContext } from "../session.ts";
+import { tableLines } from "./table.ts";
+
+const HEADINGS = ["TARGET", "HOST", "USER", "DATABASE", "PROFILE"];
 
 /** Prints the targets that have a host: a table, with --names the names alone, with --json an array. */
 export async function runList(context: RunContext, { options }: Invocation): Promise<number> {
   const loaded = await loadConfiguration(context);
   const targets = [...loaded.targets.values()].filter(({ host }) => host !== undefined);
-  if (options.json) {
+  if (isOn(options, context.env, "names")) {
+    for (const { name } of targets) context.print(name);
+    return 0;
+  }
+  if (isOn(options, context.env, "json")) {
     const rows = targets.map(({ name, host, port, user, dbname, profile, file }) => ({
       name,
       host,
@@ -19,34 +29,26 @@ export async function runList(context: RunContext, { options }: Invocation): Pro
     context.print(JSON.stringify(rows, undefined, 2));
     return 0;
   }
-  if (options.names) {
-    for (const { name } of targets) context.print(name);
-    return 0;
-  }
   if (targets.length === 0) {
     context.log.always(
       `rdsiam: no targets in ${loaded.aws.paths.configFilepath} or ${loaded.ownFile}`,
     );
     return 0;
   }
-  const rows = targets.map(({ name, host, port, user, dbname }) => [
+  for (const line of listLines(context, targets)) context.print(line);
+  return 0;
+}
+
+function listLines({ style, width }: RunContext, targets: readonly Target[]): string[] {
+  const rows = targets.map(({ name, host, port, user, dbname, profile }) => [
     name,
     `${host}:${port ?? 5432}`,
     user ?? "",
     dbname ?? user ?? "",
+    profile ?? "",
   ]);
-  for (const row of table([["TARGET", "HOST", "USER", "DATABASE"], ...rows])) context.print(row);
-  return 0;
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
+  const columns = width();
+  if (columns === undefined) return rows.map((row) => row.join("\t"));
+  const [heading = "", ...lines] = tableLines([HEADINGS, ...rows], columns);
+  return [style("heading", heading), ...lines];
 }

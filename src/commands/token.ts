@@ -1,15 +1,14 @@
 // `rdsiam token`: prints an auth token, for tools that run a password command.
-import type { Invocation } from "../options.ts";
-import { openAccess, type RunContext } from "../session.ts";
+import { type Invocation, isOn } from "../options.ts";
+import { type Access, openAccess, type RunContext } from "../session.ts";
 
-/** Prints the token, with --json together with what it was signed for. */
+/** Prints the token, with --json together with what it was signed for; --check asks AWS first whose it will be. */
 export async function runToken(context: RunContext, invocation: Invocation): Promise<number> {
-  const access = await openAccess(context, {
-    targetName: invocation.target,
-    options: invocation.options,
-  });
+  const { options, target: targetName } = invocation;
+  const access = await openAccess(context, { targetName, options });
+  if (isOn(options, context.env, "check")) await tellCaller(context, access);
   const { token, expiresAt, host, port, region, user } = await access.authToken(access.user);
-  if (!invocation.options.json) {
+  if (!isOn(options, context.env, "json")) {
     context.print(token);
     return 0;
   }
@@ -17,4 +16,12 @@ export async function runToken(context: RunContext, invocation: Invocation): Pro
     JSON.stringify({ token, expiresAt: expiresAt.toISOString(), host, port, region, user }),
   );
   return 0;
+}
+
+// A token is signed without asking AWS, so that of dead credentials is noticed only by the database.
+async function tellCaller(context: RunContext, access: Access): Promise<void> {
+  const { identify } = await import("../caller.ts");
+  const credentials = await access.credentials();
+  const { arn, account } = await identify(context, access, credentials);
+  context.log.always(`rdsiam: signed by ${arn} (account ${account}), ${credentials.source}`);
 }

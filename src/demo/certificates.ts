@@ -32,9 +32,10 @@ export interface CertificateOptions {
   readonly issuer?: Certificate | undefined;
 }
 
-/** A leaf's options: the DNS names and IP addresses of its subjectAltName. */
+/** A leaf's options: the DNS names, IP addresses and URIs of its subjectAltName, and whether a client shows it. */
 export interface LeafOptions extends CertificateOptions {
   readonly names: readonly string[];
+  readonly client?: boolean | undefined;
 }
 
 /** Makes a CA: a root, or an intermediate when an issuer is given. */
@@ -47,18 +48,21 @@ export async function makeAuthority(options: CertificateOptions): Promise<Certif
   ]);
 }
 
-/** Makes a server certificate for the given names. */
+/** Makes a server's certificate for the given names, or a client's. */
 export async function makeLeaf(options: LeafOptions): Promise<Certificate> {
-  const names = options.names.map((value) => ({
-    type: isIP(value) === 0 ? ("dns" as const) : ("ip" as const),
-    value,
-  }));
+  const names = options.names.map((value) => ({ type: nameType(value), value }));
+  const { clientAuth, serverAuth } = x509.ExtendedKeyUsage;
   return await issue(options, [
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+    new x509.ExtendedKeyUsageExtension([options.client === true ? clientAuth : serverAuth]),
     new x509.SubjectAlternativeNameExtension(names),
   ]);
+}
+
+function nameType(value: string): "dns" | "ip" | "url" {
+  if (value.includes("://")) return "url";
+  return isIP(value) === 0 ? "dns" : "ip";
 }
 
 async function issue(

@@ -38,15 +38,19 @@ export async function appendProfile(
   await appendFile(home.credentials, formatSection(name, credentialSettings(key)));
 }
 
-/** What a child needs in its environment to use this home and this STS. */
-export function makeEnvironment(home: Home, stsEndpoint: string): Readonly<Record<string, string>> {
+/** What a child needs in its environment to use this home, this STS and this RDS API. */
+export function makeEnvironment(
+  home: Home,
+  stsEndpoint: string,
+  rdsEndpoint = stsEndpoint,
+): Readonly<Record<string, string>> {
   return {
     HOME: home.directory,
     AWS_CONFIG_FILE: home.config,
     AWS_SHARED_CREDENTIALS_FILE: home.credentials,
     AWS_ENDPOINT_URL_STS: stsEndpoint,
-    // It knows no such calls: nothing of a demo goes to the real AWS.
-    AWS_ENDPOINT_URL_RDS: stsEndpoint,
+    // Even one that knows no such calls: nothing of a demo goes to the real AWS.
+    AWS_ENDPOINT_URL_RDS: rdsEndpoint,
     AWS_EC2_METADATA_DISABLED: "true",
     // A proxy of the machine's own cannot reach this STS. The lower-case name wins where both are set.
     NO_PROXY: "127.0.0.1",

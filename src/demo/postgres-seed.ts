@@ -62,4 +62,7 @@ INSERT INTO shop.events
 GRANT USAGE ON SCHEMA shop TO ${USERS.reader}, "${USERS.person}", ${USERS.legacy};
 GRANT SELECT ON ALL TABLES IN SCHEMA public, shop
   TO ${USERS.reader}, "${USERS.person}", ${USERS.legacy};
+-- pg_dump reads them too.
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA public, shop
+  TO ${USERS.reader}, "${USERS.person}", ${USERS.legacy};
 `;

@@ -20,6 +20,8 @@ import { startPostgres } from "./postgres.ts";
 import type { Postgres } from "./postgres.ts";
 import { DATABASE, makeRoleStatements, TABLE_STATEMENTS, USERS } from "./postgres-seed.ts";
 import { SUPERUSER } from "./postgres-server.ts";
+import { startRdsApi } from "./rds-api.ts";
+import type { RdsApiStandIn } from "./rds-api.ts";
 import { startSts } from "./sts.ts";
 import type { StsStandIn } from "./sts.ts";
 
@@ -28,6 +30,8 @@ const ACCOUNT = "123456789012";
 const ZONE = `c1a2b3c4d5e6.${REGION}.rds.amazonaws.com`;
 const CLUSTER_HOST = `orders.cluster-${ZONE}`;
 const INSTANCE_HOST = `orders-1.${ZONE}`;
+const CLUSTER_ARN = `arn:aws:rds:${REGION}:${ACCOUNT}:cluster:orders`;
+const RESOURCE_ID = "cluster-ABCDEFGHIJKL01234";
 const ALIAS = "orders.db.example.com";
 const PRIMARY_ALIAS = "orders-primary.db.example.com";
 
@@ -57,6 +61,7 @@ export interface StandIn extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
   readonly gateway: Gateway;
   readonly sts: StsStandIn;
+  readonly rds: RdsApiStandIn;
   readonly dns: DnsStandIn;
   readonly postgres: Postgres;
   readonly keys: KeyStore;
@@ -114,14 +119,24 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   const { authority, leaf } = await makeCertificates();
   const gateway = keep(await startFront(options, { keys, leaf, postgres }));
   const sts = keep(await startSts({ keys, roles: { [ROLE_ARN]: {} }, now }));
+  const known = { clusterArn: CLUSTER_ARN, resourceId: RESOURCE_ID };
+  const rds = keep(await startRdsApi({ keys, now, ...known }));
   const dns = keep(await startDns(zone()));
-  const parts = { authority, directory, dns, gateway, keys, legacyPassword, postgres, sts };
+  const parts = { authority, directory, dns, gateway, keys, legacyPassword, postgres, rds, sts };
   return { ...(await furnish(parts)), [Symbol.asyncDispose]: closing.close };
 }
 
 type Parts = Pick<
   StandIn,
-  "authority" | "directory" | "dns" | "gateway" | "keys" | "legacyPassword" | "postgres" | "sts"
+  | "authority"
+  | "directory"
+  | "dns"
+  | "gateway"
+  | "keys"
+  | "legacyPassword"
+  | "postgres"
+  | "rds"
+  | "sts"
 >;
 
 async function startFront(
@@ -145,7 +160,7 @@ async function startFront(
 
 // The home directory, with the targets in it.
 async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncDispose>> {
-  const { authority, directory, dns, gateway, keys, sts } = parts;
+  const { authority, directory, dns, gateway, keys, rds, sts } = parts;
   const caFile = join(directory, "rds-ca.pem");
   await writeFile(caFile, authority.cert);
   const home = await makeHome(directory);
@@ -176,7 +191,7 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
     canonicalHost: CLUSTER_HOST,
     instanceHost: INSTANCE_HOST,
     region: REGION,
-    env: makeEnvironment(home, sts.endpoint),
+    env: makeEnvironment(home, sts.endpoint, rds.endpoint),
   };
 }
 

@@ -8,7 +8,12 @@ import type { IncomingMessage, Server } from "node:http";
 
 import { randomId } from "./keys.ts";
 import type { AccessKey, KeyStore } from "./keys.ts";
-import { verifyAuthorization } from "./sigv4.ts";
+import {
+  type SignatureVerdict,
+  type SignedRequest,
+  verifyAuthorization,
+  verifyPresigned,
+} from "./sigv4.ts";
 import { makeAccessDenied, makeFailure, makeResult, makeSignatureFailure } from "./sts-answer.ts";
 import type { StsAnswer } from "./sts-answer.ts";
 import { checkConditions, checkDuration, checkForm, DEFAULT_SESSION } from "./sts-conditions.ts";
@@ -63,7 +68,8 @@ export class StsStandIn {
             body === undefined
               ? makeFailure(413, "Sender", "too long")
               : this.#answer(request, body);
-          response.writeHead(answer.status, { "content-type": "text/xml" });
+          const date = this.#now().toUTCString();
+          response.writeHead(answer.status, { "content-type": "text/xml", date });
           response.end(answer.body);
         },
         () => response.destroy(),
@@ -102,40 +108,43 @@ export class StsStandIn {
   }
 
   #answer(request: IncomingMessage, body: Buffer): StsAnswer {
-    const parameters = new URLSearchParams(body.toString("utf8"));
     const [path = "/", query = ""] = (request.url ?? "/").split("?");
+    const isGet = request.method === "GET";
+    const parameters = new URLSearchParams(isGet ? query : body.toString("utf8"));
     const headers = new Map(
       Object.entries(request.headers).map(([name, value]) => [name, String(value)] as const),
     );
-    const verdict = headers.has("authorization")
-      ? verifyAuthorization(
-          { method: request.method ?? "", path, query, headers, body },
-          {
-            service: "sts",
-            region: this.#options.region,
-            find: (accessKeyId) => this.#options.keys.find(accessKeyId),
-            now: this.#now(),
-          },
-        )
-      : undefined;
+    const verdict = this.#verify({ method: request.method ?? "", path, query, headers, body });
     const answer =
       verdict === undefined
         ? this.#performUnsigned(parameters)
         : verdict.ok
           ? this.#perform(verdict.key, parameters)
           : makeSignatureFailure(verdict.fault, {
-              signed: headers.get("x-amz-date") ?? "",
+              signed: headers.get("x-amz-date") ?? parameters.get("X-Amz-Date") ?? "",
               now: this.#now(),
             });
     this.calls.push({
       action: parameters.get("Action") ?? "",
       parameters: Object.fromEntries(
-        [...parameters].filter(([name]) => !SECRET_PARAMETERS.has(name)),
+        [...parameters].filter(([name]) => !SECRET_PARAMETERS.has(name) && !/^X-Amz-/i.test(name)),
       ),
       caller: verdict?.ok === true ? verdict.key.arn : undefined,
       status: answer.status,
     });
     return answer;
+  }
+
+  // Undefined for a request without a signature.
+  #verify(request: SignedRequest): SignatureVerdict | undefined {
+    const isPresigned = request.query.includes("X-Amz-Signature=");
+    if (!isPresigned && !request.headers.has("authorization")) return undefined;
+    return (isPresigned ? verifyPresigned : verifyAuthorization)(request, {
+      service: "sts",
+      region: this.#options.region,
+      find: (accessKeyId) => this.#options.keys.find(accessKeyId),
+      now: this.#now(),
+    });
   }
 
   #perform(caller: AccessKey, parameters: URLSearchParams): StsAnswer {

@@ -1,0 +1,31 @@
+// `rdsiam doctor`: tries each step of a run in turn, and says of each what it found.
+import { type Invocation, isOn, OPTIONS, optionTwin } from "../options.ts";
+import type { RunContext } from "../session.ts";
+
+// Those that are no option's twin.
+const OTHER_VARIABLES = [
+  "RDSIAM_TARGET",
+  "RDSIAM_CONFIG_FILE",
+  "RDSIAM_CONNECT_TIMEOUT",
+  "RDSIAM_DNS_SERVERS",
+  "RDSIAM_APPLICATION_NAME",
+];
+const ROLES = { ok: "ok", fail: "error", skip: "skip" } as const;
+
+/** Prints a line for each step, with --json all as one object; resolves with 0 when no step failed, else 1. */
+export async function runDoctor(context: RunContext, invocation: Invocation): Promise<number> {
+  const { options, target: targetName } = invocation;
+  const { examine } = await import("../doctor.ts");
+  const { findingLines, summaryLine } = await import("../doctor/text.ts");
+  const asJson = isOn(options, context.env, "json");
+  const knownVariables = [...OPTIONS.map(optionTwin), ...OTHER_VARIABLES];
+  const findings = await examine(context, { targetName, options, knownVariables }, (finding) => {
+    if (asJson) return;
+    const lines = findingLines(finding, (status, text) => context.style(ROLES[status], text));
+    for (const line of lines) context.print(line);
+  });
+  const isOk = findings.every(({ status }) => status !== "fail");
+  if (asJson) context.print(JSON.stringify({ ok: isOk, steps: findings }, undefined, 2));
+  else context.print(`\n${summaryLine(findings)}`);
+  return isOk ? 0 : 1;
+}

@@ -1,0 +1,43 @@
+// `rdsiam policy`: the least that IAM must allow and the database grant, so that the target's user gets in.
+import type { FoundPermission } from "../connect-permission.ts";
+import { type Invocation, isOn } from "../options.ts";
+import { openAccess, type RunContext } from "../session.ts";
+
+/** Prints the policy and the GRANTs; with --json the policy document alone, for `aws iam create-policy`. */
+export async function runPolicy(context: RunContext, invocation: Invocation): Promise<number> {
+  const { options, target: targetName } = invocation;
+  const access = await openAccess(context, { targetName, options });
+  const { dbname, kind, settings, user } = access;
+  const { findPermission } = await import("../connect-permission.ts");
+  const { attachAdvice, connectPolicy } = await import("../aws/connect-policy.ts");
+  const found = await findPermission(context, { ...access, place: access });
+  const document = JSON.stringify(connectPolicy(found.permission), undefined, 2);
+  context.print(document);
+  if (!isOn(options, context.env, "json")) {
+    const { exampleGrants, grantStatements } = await import("../grants.ts");
+    const isProxied = kind === "proxy" || kind === "proxy-endpoint";
+    context.print("\n-- SQL, as an administrator of the database:");
+    const statements = grantStatements({ user, dbname, isProxied });
+    for (const line of [...statements, ...exampleGrants({ user })]) context.print(line);
+    const which = targetName ?? settings.target;
+    const advice = attachAdvice(found.caller?.arn, `rdsiam policy ${which} --json`);
+    context.log.notice(`for ${found.caller?.arn ?? "the identity that logs in"}. ${advice}`);
+  }
+  tellMissing(context, found);
+  return 0;
+}
+
+function tellMissing({ log }: RunContext, { missing, resource }: FoundPermission): void {
+  for (const { command, placeholder, why } of missing) {
+    log.warning({
+      message: `${placeholder} is not known: ${why}`,
+      hint: `Put in its place what this tells: ${command}`,
+    });
+  }
+  if (resource?.iam === false) {
+    log.warning({
+      message: `IAM authentication is off for ${resource.resourceId}`,
+      hint: `Switch it on: ${resource.switchOn}`,
+    });
+  }
+}

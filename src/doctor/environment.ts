@@ -1,0 +1,115 @@
+// Reads the environment for what changes a run without anybody thinking of it, and for what one may think counts and does
+// not. Only names are told, and values that cannot be secret.
+
+import { nearestName } from "../nearest-name.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What is known beside the environment. */
+export interface EnvironmentQuestion {
+  readonly env: Environment;
+  /** The RDSIAM_ variables that this version reads. */
+  readonly known: readonly string[];
+  /** The AWS profile of the run; undefined for the environment's own credentials, or while no target is known. */
+  readonly profile: string | undefined;
+  /** Whether a target is known. */
+  readonly settled: boolean;
+}
+
+// What decides where libpq goes and how; rdsiam sets or deletes them for the tool.
+const LIBPQ =
+  /^PG(?:HOST|HOSTADDR|PORT|USER|DATABASE|PASSWORD|PASSFILE|SERVICE|SERVICEFILE|SSL\w*|REQUIRE\w+|CHANNELBINDING|GSSENCMODE|TARGETSESSIONATTRS|LOADBALANCEHOSTS)$/;
+// What rdsiam or the tool really reads, and whose value is no secret once a URL's login is gone.
+const HEEDED: readonly (readonly [RegExp, string])[] = [
+  [/^AWS_ENDPOINT_URL(?:_STS|_RDS|_SSM)?$/, "calls to AWS go there"],
+  [/^AWS_CA_BUNDLE$/, "calls to AWS trust this file alone"],
+  [
+    /^(?:AWS_CONFIG_FILE|AWS_SHARED_CREDENTIALS_FILE|RDSIAM_CONFIG_FILE)$/,
+    "read instead of the usual file",
+  ],
+  [
+    /^(?:AWS_REGION|AWS_DEFAULT_REGION)$/,
+    "where STS is called; tokens are signed for the database's Region",
+  ],
+  [/^AWS_USE_(?:FIPS|DUALSTACK)_ENDPOINT$/, "calls to AWS use it"],
+  [
+    /^(?:NODE_OPTIONS|NODE_EXTRA_CA_CERTS|BUN_OPTIONS|DENO_CERT)$/,
+    "changes the runtime under rdsiam",
+  ],
+  [/^PGOPTIONS$/, "reaches the database with every tool"],
+];
+const IGNORED: readonly (readonly [RegExp, string])[] = [
+  [/^NODE_TLS_REJECT_UNAUTHORIZED$/, "is set and ignored: rdsiam always verifies"],
+];
+
+// What has a note of its own, or changes no more than what is printed.
+const QUIET_OWN = new Set(["RDSIAM_CONFIG_FILE", "RDSIAM_VERBOSE", "RDSIAM_QUIET"]);
+const KEY_ID = "AWS_ACCESS_KEY_ID";
+const SECRET = "AWS_SECRET_ACCESS_KEY";
+
+/** What of the environment is worth knowing, a sentence each. */
+export function environmentNotes(question: EnvironmentQuestion): readonly string[] {
+  const { env } = question;
+  const names = Object.keys(env)
+    .filter((name) => env[name])
+    .toSorted();
+  return [
+    ...libpqNotes(names),
+    ...identityNotes(question),
+    ...names.flatMap((name) => heededNote(name, env[name] ?? "")),
+    ...names.flatMap((name) => ignoredNote(name)),
+    ...ownNotes(names, question.known),
+  ];
+}
+
+function libpqNotes(names: readonly string[]): string[] {
+  const found = names.filter((name) => LIBPQ.test(name));
+  return found.length === 0
+    ? []
+    : [`${found.join(", ")}: not used; the tool gets rdsiam's own or none`];
+}
+
+// The order is the AWS CLI's; which of several counts surprises people.
+function identityNotes({ env, profile, settled }: EnvironmentQuestion): string[] {
+  const notes: string[] = [];
+  const key = env[KEY_ID];
+  const [there, missing] = key ? [KEY_ID, SECRET] : [SECRET, KEY_ID];
+  if (env[there] && !env[missing]) notes.push(`${there} is set without ${missing}`);
+  if (!settled) return notes;
+  const named = env["AWS_DEFAULT_PROFILE"] || env["AWS_PROFILE"] || undefined;
+  const variable = env["AWS_DEFAULT_PROFILE"] ? "AWS_DEFAULT_PROFILE" : "AWS_PROFILE";
+  if (key && profile !== undefined) {
+    notes.push(`${KEY_ID}: not used; profile "${profile}" is the target's or was named`);
+  }
+  if (key && profile === undefined && named !== undefined) {
+    notes.push(`${KEY_ID} wins over ${variable}=${named}, as in the AWS CLI`);
+  }
+  if (named !== undefined && profile !== undefined && named !== profile) {
+    notes.push(`${variable}=${named}: not used; profile "${profile}" is the target's or was named`);
+  }
+  return notes;
+}
+
+function heededNote(name: string, value: string): string[] {
+  const what = HEEDED.find(([pattern]) => pattern.test(name))?.[1];
+  const shown = value.replaceAll(/\/\/[^@/\s]*@/g, "//");
+  return what === undefined ? [] : [`${name}=${shown}: ${what}`];
+}
+
+function ignoredNote(name: string): string[] {
+  const what = IGNORED.find(([pattern]) => pattern.test(name))?.[1];
+  return what === undefined ? [] : [`${name} ${what}`];
+}
+
+function ownNotes(names: readonly string[], known: readonly string[]): string[] {
+  const own = names.filter((name) => name.startsWith("RDSIAM_"));
+  const used = own.filter((name) => known.includes(name) && !QUIET_OWN.has(name));
+  const unknown = own.filter((name) => !known.includes(name));
+  const notes = used.length === 0 ? [] : [`${used.join(", ")}: counted as options`];
+  for (const name of unknown) {
+    const nearest = nearestName(name, known);
+    const guess = nearest === undefined ? "" : `; did you mean ${nearest}?`;
+    notes.push(`${name}: no variable of rdsiam's${guess}`);
+  }
+  return notes;
+}

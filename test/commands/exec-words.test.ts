@@ -1,0 +1,154 @@
+// What exec's options make of arguments and environment, without a process.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { cutArgv } from "../../src/argv.ts";
+import { readInvocation } from "../../src/cli.ts";
+import { readTargets, refuseForSeveral } from "../../src/commands/exec-targets.ts";
+import { checkTemplate, fitWords } from "../../src/commands/exec-words.ts";
+import { databaseUrl } from "../../src/database-url.ts";
+import { RdsIamError } from "../../src/errors.ts";
+
+const PLACE = {
+  PGHOST: "127.0.0.1",
+  PGPORT: "5000",
+  PGUSER: "app@x",
+  PGDATABASE: "my db",
+  PGPASSWORD: "s3cret-of-the-run",
+  PGSSLMODE: "disable",
+};
+const SOURCE = Object.fromEntries(
+  Object.entries(PLACE).map(([name, value]) => [`SRC_${name}`, value]),
+);
+const URL_WITHOUT_SECRET = "postgresql://app%40x@127.0.0.1:5000/my%20db?sslmode=disable";
+const URL_WITH_SECRET =
+  "postgresql://app%40x:s3cret-of-the-run@127.0.0.1:5000/my%20db?sslmode=disable";
+
+function words(...args: readonly string[]) {
+  return readTargets(readInvocation(cutArgv(["exec", ...args])));
+}
+
+test("fitWords() puts the URL with the secret into the variable, and leaves the arguments alone", () => {
+  const fitting = { prefixes: [""], urlVariable: "DATABASE_URL", template: false };
+  const fitted = fitWords({ args: ["{url}"], env: PLACE }, fitting);
+  assert.deepEqual(fitted, {
+    args: ["{url}"],
+    env: { ...PLACE, DATABASE_URL: URL_WITH_SECRET },
+  });
+});
+
+test("fitWords() fills in arguments, never with the secret", () => {
+  const fitting = { prefixes: ["", "SRC_"], urlVariable: undefined, template: true };
+  const args = [
+    "--url={url}",
+    "{host}:{port}/{dbname}",
+    "{src.user}{SRC.host}",
+    "{dst.host} {x} {}",
+  ];
+  const fitted = fitWords({ args, env: { ...PLACE, ...SOURCE } }, fitting);
+  assert.deepEqual(fitted.args, [
+    `--url=${URL_WITHOUT_SECRET}`,
+    "127.0.0.1:5000/my db",
+    "app@x127.0.0.1",
+    "{dst.host} {x} {}",
+  ]);
+  assert.equal(fitted.env["SRC_URL"], URL_WITH_SECRET);
+});
+
+test("fitWords() lets the secret into no argument, whatever they are", () => {
+  const part = fc.constantFrom(
+    "{host}",
+    "{url}",
+    "{src.url}",
+    "{password}",
+    "{PGPASSWORD}",
+    "{",
+    "}",
+    "x",
+  );
+  const fitting = { prefixes: ["", "SRC_"], urlVariable: "U", template: true };
+  fc.assert(
+    fc.property(fc.array(fc.array(part).map((parts) => parts.join(""))), (args) => {
+      const fitted = fitWords({ args, env: { ...PLACE, ...SOURCE } }, fitting);
+      assert.equal(fitted.args.join(" ").includes(PLACE.PGPASSWORD), false);
+    }),
+  );
+});
+
+test("databaseUrl() is read back by the URL standard as what it was made of", () => {
+  // Whole characters: PostgreSQL takes no lone surrogates.
+  const text = fc.string({ unit: "grapheme", minLength: 1 });
+  fc.assert(
+    fc.property(text, text, text, (user, password, dbname) => {
+      const url = new URL(databaseUrl({ host: "127.0.0.1", port: 1, user, dbname, password }));
+      const parts = [url.username, url.password, url.pathname.slice(1)].map(decodeURIComponent);
+      // `.` and `..` are steps of a path to the standard, and names to PostgreSQL.
+      fc.pre(!/^\.\.?$/.test(dbname));
+      assert.deepEqual(parts, [user, password, dbname]);
+    }),
+  );
+  const place = { port: 5432, user: "u", dbname: "d" };
+  assert.equal(databaseUrl({ ...place, host: "::1" }), "postgresql://u@[::1]:5432/d");
+  assert.equal(databaseUrl({ ...place, host: "/run/x" }), "postgresql://u@:5432/d?host=%2Frun%2Fx");
+});
+
+test("readTargets() takes TARGET, or --target with and without a name", () => {
+  assert.deepEqual(words("prod", "x"), { targets: [{ prefix: "", target: "prod" }], tail: ["x"] });
+  assert.deepEqual(words("--target", "prod", "x"), words("prod", "x"));
+  assert.deepEqual(words("--target=src=prod", "--target", "Dst=a=b", "--", "x", "--", "y"), {
+    targets: [
+      { prefix: "SRC_", target: "prod" },
+      { prefix: "DST_", target: "a=b" },
+    ],
+    tail: ["x", "--", "y"],
+  });
+});
+
+test("readTargets() with --target leaves any other words to the tool", () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(fc.constant("--"), fc.string())), (tail) => {
+      assert.deepEqual(words("--target", "src=prod", "--", ...tail).tail, tail);
+      assert.deepEqual(words("--target", "src=prod", "tool", ...tail).tail, ["tool", ...tail]);
+    }),
+  );
+});
+
+function isUsageError(message: RegExp) {
+  return (error: unknown): boolean =>
+    error instanceof RdsIamError && error.code === "ERR_USAGE" && message.test(error.message);
+}
+
+test("readTargets() refuses two targets of one name, and a name without a target", () => {
+  assert.throws(
+    () => words("--target", "a=x", "--target", "A=y", "z"),
+    isUsageError(/two targets with the name A/),
+  );
+  assert.throws(
+    () => words("--target", "x", "--target", "y", "z"),
+    isUsageError(/two targets without a name/),
+  );
+  assert.throws(() => words("--target", "a=", "z"), isUsageError(/names no target/));
+});
+
+test("refuseForSeveral() refuses what only one target can have", () => {
+  refuseForSeveral({ port: "0" }, { RDSIAM_TARGET: "prod", RDSIAM_HOST: "db1" });
+  for (const [options, env] of [
+    [{ host: "db1" }, {}],
+    [{ signHost: "db1" }, {}],
+    [{ port: "5000" }, {}],
+    [{}, { RDSIAM_HOST: "db1" }],
+    [{}, { RDSIAM_SIGN_HOST: "db1" }],
+    [{}, { RDSIAM_PORT: "5000" }],
+  ] as const) {
+    assert.throws(() => refuseForSeveral(options, env), isUsageError(/goes with one target/));
+  }
+});
+
+test("checkTemplate() wants something to fill in, and no password", () => {
+  checkTemplate(["x", "jdbc:postgresql://{host}:{port}/"], [""]);
+  checkTemplate(["{src.url}"], ["SRC_", "DST_"]);
+  assert.throws(() => checkTemplate(["x"], [""]), isUsageError(/nothing to fill in/));
+  assert.throws(() => checkTemplate(["{prt}"], [""]), isUsageError(/does not know \{prt\}/));
+  assert.throws(() => checkTemplate(["{host}"], ["SRC_"]), isUsageError(/does not know \{host\}/));
+  assert.throws(() => checkTemplate(["{host} {password}"], [""]), isUsageError(/\{password\}/));
+});

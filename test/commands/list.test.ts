@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { runList } from "../../src/commands/list.ts";
+import { appendProfile, makeEnvironment, makeHome } from "../../src/demo/home.ts";
+import { runCommand } from "./in-process.ts";
+
+let directory: string;
+let env: Readonly<Record<string, string>>;
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "rdsiam-list-"));
+  const home = await makeHome(directory);
+  env = makeEnvironment(home, "http://127.0.0.1:1");
+  const rds_host = "orders.cluster-c1a2b3c4d5e6.eu-west-1.rds.amazonaws.com";
+  await appendProfile(home, "prod", { rds_host, rds_user: "app_ro" });
+  await appendProfile(home, "stage", { rds_host: "stage.example.com:6432", rds_dbname: "orders" });
+  await appendProfile(home, "corp", { region: "eu-west-1" });
+});
+after(() => rm(directory, { recursive: true, force: true }));
+
+test("list is a line each with tabs where stdout is no terminal", async () => {
+  const { stdout } = await runCommand(runList, ["list"], { env });
+  assert.equal(
+    stdout,
+    "prod\torders.cluster-c1a2b3c4d5e6.eu-west-1.rds.amazonaws.com:5432\tapp_ro\tapp_ro\tprod\n" +
+      "stage\tstage.example.com:6432\t\torders\tstage\n",
+  );
+});
+
+test("list is a table that fits the terminal", async () => {
+  const { stdout } = await runCommand(runList, ["list"], { env, width: 60 });
+  const lines = stdout.split("\n").slice(0, -1);
+  assert.match(lines[0] ?? "", /^TARGET +HOST +USER +DATABASE +PROFILE$/);
+  assert.match(lines[1] ?? "", /^prod +orders\.cluster-\S+… +app_ro +app_ro +prod$/);
+  assert.equal(lines.length, 3);
+  assert.ok(
+    lines.every((line) => line.length <= 60),
+    stdout,
+  );
+});

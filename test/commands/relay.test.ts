@@ -1,0 +1,162 @@
+// `rdsiam relay` as its operators meet it: discovery, health, files that change, signals, mistakes.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import { connect } from "node:tls";
+import { after, before, test } from "node:test";
+import { makeLeaf } from "../../src/demo/certificates.ts";
+import { startRelayCarrier } from "../../src/via/relay.ts";
+import { ACCOUNT } from "../aws/account-inventory.ts";
+import { type RdsApiOptions, startRdsApi } from "../aws/rds-api.ts";
+import { rdsiam } from "../e2e/program.ts";
+import { startTestRelay } from "../e2e/relay-scene.ts";
+import { until } from "../e2e/traces.ts";
+import { freePort } from "../e2e/via-servers.ts";
+import { type EchoStage, RULES, startEchoStage } from "../relay/relay-stage.ts";
+
+let stage: EchoStage;
+before(async () => {
+  stage = await startEchoStage();
+});
+after(() => stage[Symbol.asyncDispose]());
+
+async function tryRelay(port: number, prove = stage.prove): Promise<string> {
+  const address = { host: "localhost", port, ca: stage.caFile, client: undefined };
+  const carrier = await startRelayCarrier(address, prove);
+  const { canonicalHost: host, gateway } = stage;
+  const target = { host, port: gateway.port, address: host };
+  try {
+    (await carrier.open(target, AbortSignal.timeout(20_000))).destroy();
+    return "opened";
+  } catch (error) {
+    return String((error as Error & { detail?: string }).detail);
+  }
+}
+
+test("rdsiam relay finds databases, answers probes, and ends at once with the second signal", async () => {
+  const keys: RdsApiOptions["keys"] = await import("../../src/demo/keys.ts").then(
+    ({ KeyStore }) => new KeyStore(),
+  );
+  const key = keys.createStaticKey({ arn: "arn:aws:iam::123456789012:user/relay" });
+  await using api = await startRdsApi({
+    keys,
+    regions: ACCOUNT,
+    denied: new Set(["DescribeDBProxies"]),
+  });
+  const healthPort = await freePort();
+  await using relay = await startTestRelay(stage, {
+    rules: RULES,
+    keys: "discover = eu-west-1",
+    args: ["--health-port", String(healthPort)],
+    env: {
+      AWS_ENDPOINT_URL_RDS: api.endpoint,
+      AWS_ACCESS_KEY_ID: key.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
+    },
+  });
+  assert.match(relay.output(), /warning: not allowed to call rds:DescribeDBProxies in eu-west-1/);
+  assert.match(relay.output(), /for \d{3} databases/);
+  assert.equal(await tryRelay(relay.port), "opened");
+  const get = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${healthPort}${path}`);
+  for (const path of ["/startup", "/readiness", "/liveness"])
+    assert.equal((await get(path)).status, 200);
+  await until(async () => /closed /.test(relay.output()), "the session has ended");
+  const metrics = await (await get("/metrics")).text();
+  assert.match(metrics, /^rdsiam_relay_sessions_total 1$/m);
+  assert.match(metrics, /^rdsiam_relay_sessions 0$/m);
+  assert.match(metrics, /^rdsiam_relay_refused_total\{reason="not-allowed"\} 0$/m);
+  const carrier = await startRelayCarrier(
+    { host: "localhost", port: relay.port, ca: stage.caFile, client: undefined },
+    stage.prove,
+  );
+  const target = {
+    host: stage.canonicalHost,
+    port: stage.gateway.port,
+    address: stage.canonicalHost,
+  };
+  const open = await carrier.open(target, AbortSignal.timeout(20_000));
+  open.on("error", () => {}).resume();
+  const exited = once(relay.child, "exit");
+  relay.child.kill("SIGTERM");
+  await until(async () => (await get("/readiness")).status === 503, "it is not ready any more");
+  assert.equal(await (await get("/readiness")).text(), "draining\n");
+  relay.child.kill("SIGTERM");
+  assert.deepEqual(await exited, [143, null]);
+  open.destroy();
+});
+
+test("a proof that opened one connection opens no other, on no replica: STS does not take it", async () => {
+  await using first = await startTestRelay(stage, { rules: RULES });
+  await using second = await startTestRelay(stage, { rules: RULES });
+  const proofs: string[] = [];
+  const own = await tryRelay(first.port, async (challenge) => {
+    proofs.push(await stage.prove(challenge));
+    return proofs[0] ?? "";
+  });
+  assert.equal(own, "opened");
+  for (const { port } of [first, second]) {
+    const asked = stage.sts.calls.length;
+    assert.match(
+      await tryRelay(port, async () => proofs[0] ?? ""),
+      /STS does not take the signature/,
+    );
+    assert.deepEqual(
+      stage.sts.calls.slice(asked).map(({ status }) => status),
+      [403],
+    );
+  }
+});
+
+test("rdsiam relay takes changed files without a restart, and leaves everything as it was for wrong ones", async () => {
+  await using relay = await startTestRelay(stage, { rules: RULES });
+  assert.equal(await tryRelay(relay.port), "opened");
+  const good = await readFile(relay.configFile, "utf8");
+  await writeFile(relay.configFile, good.replace("user/demo", "user/somebody"));
+  await until(
+    async () => /have changed, and count from now on/.test(relay.output()),
+    "it is taken",
+  );
+  assert.match(await tryRelay(relay.port), /no rule of it lets that identity reach/);
+  await writeFile(relay.configFile, good.replace("arn =", "arns ="));
+  await until(
+    async () => /old ones go on counting: .* has a key arns/.test(relay.output()),
+    "it is told",
+  );
+  await writeFile(relay.configFile, good);
+  await until(async () => (await tryRelay(relay.port)) === "opened", "the first one is back");
+  const leaf = await makeLeaf({
+    subject: "CN=renewed",
+    names: ["localhost"],
+    issuer: stage.authority,
+  });
+  await writeFile(relay.configFile.replace("config", "tls.crt"), leaf.cert);
+  await writeFile(relay.configFile.replace("config", "tls.key"), leaf.key);
+  const subject = async (): Promise<string> => {
+    const socket = connect({ port: relay.port, servername: "localhost", ca: stage.authority.cert });
+    await once(socket, "secureConnect");
+    const { CN } = socket.getPeerCertificate().subject;
+    socket.destroy();
+    return String(CN);
+  };
+  await until(async () => (await subject()) === "renewed", "the new certificate is shown");
+  assert.equal(await tryRelay(relay.port), "opened");
+});
+
+test("rdsiam relay says what its options and files lack", async () => {
+  const env = stage.env;
+  const config = `${stage.directory}/wrong.ini`;
+  const relay = (...words: readonly string[]) => rdsiam(["relay", ...words], { env });
+  const none = await relay();
+  assert.deepEqual([none.status, none.stdout], [125, ""]);
+  assert.match(none.stderr, /needs a file that says who .*\nHINT: {2}Name it with --config FILE/);
+  await writeFile(
+    config,
+    `[target x]\nhost = x.rds.example.com\n[allow x]\ncertificate = CN:x\ntargets = *\n`,
+  );
+  assert.match(
+    (await relay("--config", config)).stderr,
+    /--tls-cert is needed: a relay always speaks TLS/,
+  );
+  const tls = ["--tls-cert", stage.caFile, "--tls-key", stage.caFile];
+  assert.match((await relay("--config", config, ...tls)).stderr, /are no certificate with its key/);
+});
