@@ -16,6 +16,8 @@ export interface CarrierTarget {
 export interface Carrier extends AsyncDisposable {
   /** Opens a connection; rejects with ERR_VIA or the signal's reason. A way that breaks later fails the stream with an ERR_VIA. */
   readonly open: (target: CarrierTarget, signal: AbortSignal) => Promise<Duplex>;
+  /** The address that a connection leads to, where the far end tells it. */
+  readonly addressOf?: (connection: Duplex) => string | undefined;
 }
 
 /** What a way is started with. */

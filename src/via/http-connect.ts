@@ -5,7 +5,8 @@ import type { Duplex } from "node:stream";
 import { RdsIamError } from "../errors.ts";
 import type { CarrierTarget } from "./carrier.ts";
 import { Handshake, HandshakeFailed } from "./handshake.ts";
-import { type ProxyAddress, showPlace } from "./parse.ts";
+import { showPlace } from "./host-port.ts";
+import type { ProxyAddress } from "./parse.ts";
 
 const MAX_HEAD = 64 * 1024; // bytes of an answer's head
 

@@ -1,14 +1,9 @@
 // Reads what --via, RDSIAM_VIA or rds_via say: one of the ways to a database that cannot be dialled directly.
 // Pure. A password or a command never gets into an error's text, which goes to screens and logs.
 
-import { isIPv6 } from "node:net";
 import { RdsIamError } from "../errors.ts";
-
-/** A host and a port. */
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
+import { type HostPort, readHostPort, showPlace } from "./host-port.ts";
+import { readRelay, type RelayVia } from "./relay-address.ts";
 
 /** A proxy, with what logs in to it. */
 export interface ProxyAddress extends HostPort {
@@ -28,7 +23,8 @@ export type Via =
     }
   | { readonly kind: "ssm"; readonly target: string }
   | ({ readonly kind: "socks5" | "http" | "https" } & ProxyAddress)
-  | { readonly kind: "command"; readonly command: string };
+  | { readonly kind: "command"; readonly command: string }
+  | RelayVia;
 
 /** Where the text stands: the command line, the environment or a configuration file. */
 export type ViaSource = "option" | "environment" | "target";
@@ -40,7 +36,7 @@ const NAMES: Readonly<Record<ViaSource, string>> = {
 };
 
 const FORMS =
-  "One of: HOST:PORT, ssh://[USER@]HOST[:PORT], ssm://INSTANCE-ID, socks5://[USER:PASSWORD@]HOST:PORT, http://... or https://..., 'command:CMD %h %p', direct.";
+  "One of: HOST:PORT, ssh://[USER@]HOST[:PORT], ssm://INSTANCE-ID, socks5://[USER:PASSWORD@]HOST:PORT, http://... or https://..., relay://HOST[:PORT], 'command:CMD %h %p', direct.";
 
 const DEFAULT_PORTS = { socks5: 1080, http: 3128, https: 443 } as const;
 
@@ -55,6 +51,11 @@ export function parseVia(text: string, source: ViaSource): Via {
   };
   if (text === "direct") return { kind: "direct" };
   if (text.startsWith("command:")) return readCommand(text.slice("command:".length), source, fail);
+  const relay = /^(relay|rds-auth-proxy):\/\/([^]*)$/.exec(text);
+  if (relay !== null) {
+    const [, kind, rest = ""] = relay;
+    return readRelay(kind === "relay" ? "relay" : "rds-auth-proxy", rest, fail);
+  }
   const url = /^([a-z0-9+]+):\/\/(?:(.*)@)?([^@]*?)\/?$/i.exec(text);
   if (url === null) {
     const place = readHostPort(text);
@@ -104,12 +105,11 @@ export function describeVia(via: Via): string {
       return `the ${via.kind.toUpperCase()} proxy ${showPlace(via)}`;
     case "command":
       return "the command of rds_via";
+    case "relay":
+      return `the relay ${showPlace(via)}`;
+    case "rds-auth-proxy":
+      return `rds-auth-proxy at ${showPlace(via)}`;
   }
-}
-
-/** HOST:PORT, with brackets around an IPv6 address. */
-export function showPlace({ host, port }: HostPort): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 type Fail = (why: string, hint?: string) => never;
@@ -172,16 +172,6 @@ function readProxy(kind: "socks5" | "http" | "https", text: ProxyText, fail: Fai
     user: user === "" && password === undefined ? undefined : decoded(user),
     password: password === undefined ? undefined : decoded(password),
   };
-}
-
-function readHostPort(text: string): { host: string; port: number | undefined } | undefined {
-  const match = /^(?:\[([^\]]+)\]|([A-Za-z0-9_][A-Za-z0-9._-]*))(?::(\d{1,5}))?$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  if (match === null || host === undefined) return undefined;
-  if (match[1] !== undefined && !isIPv6(match[1])) return undefined;
-  const port = match[3] === undefined ? undefined : Number(match[3]);
-  if (port !== undefined && (port < 1 || port > 65_535)) return undefined;
-  return { host, port };
 }
 
 // A bare % is taken as it stands.

@@ -6,7 +6,8 @@ import * as tls from "node:tls";
 import { RdsIamError } from "../errors.ts";
 import type { Carrier, CarrierTarget } from "./carrier.ts";
 import { requestTunnel } from "./http-connect.ts";
-import { type HostPort, type ProxyAddress, showPlace } from "./parse.ts";
+import { type HostPort, showPlace } from "./host-port.ts";
+import type { ProxyAddress } from "./parse.ts";
 import { requestSocks5 } from "./socks5.ts";
 import { connectTcp } from "./tcp.ts";
 

@@ -8,7 +8,8 @@ import type { Duplex } from "node:stream";
 import { RdsIamError } from "../errors.ts";
 import type { CarrierTarget } from "./carrier.ts";
 import { Handshake, HandshakeFailed } from "./handshake.ts";
-import { type ProxyAddress, showPlace } from "./parse.ts";
+import { showPlace } from "./host-port.ts";
+import type { ProxyAddress } from "./parse.ts";
 
 const VERSION = 5;
 const NO_LOGIN = 0;

@@ -10,7 +10,7 @@ import {
   programDetail,
   viaError,
 } from "./child-stream.ts";
-import { showPlace } from "./parse.ts";
+import { showPlace } from "./host-port.ts";
 import { SshMaster } from "./ssh-master.ts";
 
 /** A bastion as rds_via names it. */

@@ -1,9 +1,11 @@
 // Starts a way, and makes from it the function that dials a database through it.
 
+import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import type { RdsIamError } from "../errors.ts";
 import type { Carrier, CarrierOptions } from "./carrier.ts";
 import type { Via } from "./parse.ts";
+import type { ProveIdentity } from "./relay.ts";
 import type { StartSsmSession } from "./ssm.ts";
 
 /** An address, or with family 0 a name that the far end looks up. */
@@ -15,7 +17,10 @@ export interface DialledPlace {
 /** Starts a way; undefined for the direct one. */
 export async function startVia(
   via: Via,
-  options: CarrierOptions & { readonly startSsmSession: StartSsmSession },
+  options: CarrierOptions & {
+    readonly startSsmSession: StartSsmSession;
+    readonly proveIdentity: ProveIdentity;
+  },
 ): Promise<Carrier | undefined> {
   switch (via.kind) {
     case "direct":
@@ -32,6 +37,10 @@ export async function startVia(
       return (await import("./ssm.ts")).startSsm(via.target, options.startSsmSession, options);
     case "command":
       return (await import("./command.ts")).commandCarrier(via.command, options);
+    case "relay":
+      return (await import("./relay.ts")).startRelayCarrier(via, options.proveIdentity);
+    case "rds-auth-proxy":
+      return (await import("./rds-auth-proxy.ts")).rdsAuthProxyCarrier(via);
   }
 }
 
@@ -60,7 +69,7 @@ export function dialler(
     for (const place of places) {
       try {
         const socket = await carrier.open({ host, port, address: place.address }, signal);
-        return { socket, address: place };
+        return { socket, address: told(carrier.addressOf?.(socket)) ?? place };
       } catch (error) {
         signal.throwIfAborted();
         failure ??= error as RdsIamError;
@@ -68,4 +77,9 @@ export function dialler(
     }
     throw failure ?? new TypeError("a host without addresses");
   };
+}
+
+function told(address: string | undefined): DialledPlace | undefined {
+  const family = isIP(address ?? "");
+  return address === undefined || (family !== 4 && family !== 6) ? undefined : { address, family };
 }

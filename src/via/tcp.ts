@@ -3,7 +3,7 @@
 
 import { connect, type Socket } from "node:net";
 import { RdsIamError } from "../errors.ts";
-import { type HostPort, showPlace } from "./parse.ts";
+import { type HostPort, showPlace } from "./host-port.ts";
 
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["ECONNREFUSED", "Nothing listens there: the connection was refused"],

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { RdsIamError } from "../../src/errors.ts";
-import { describeVia, parseVia, showPlace, viaSecrets } from "../../src/via/parse.ts";
+import { showPlace } from "../../src/via/host-port.ts";
+import { describeVia, parseVia, viaSecrets } from "../../src/via/parse.ts";
 
 const READ: readonly (readonly [string, unknown])[] = [
   ["direct", { kind: "direct" }],

@@ -1,0 +1,36 @@
+// `rdsiam relay`: stands in the VPC, and opens connections to databases for those who may.
+import { constants } from "node:os";
+import { RdsIamError } from "../errors.ts";
+import { type Invocation, valueOrTwin } from "../options.ts";
+import type { RunContext } from "../session.ts";
+import { watchSignals } from "../stop-signals.ts";
+
+/** Serves until a signal, then until its sessions have ended; a second signal ends them. */
+export async function runRelay(context: RunContext, { options }: Invocation): Promise<number> {
+  using signals = watchSignals();
+  const { log } = context;
+  const configFile = valueOrTwin(options, context.env, "config");
+  if (configFile === undefined) {
+    throw new RdsIamError("a relay needs a file that says who may reach which database", {
+      code: "ERR_CONFIG",
+      hint: "Name it with --config FILE; docs/relay.md has an example.",
+    });
+  }
+  const { startRelay } = await import("../relay-service.ts");
+  const starting = startRelay(context, { options, configFile });
+  const early = await Promise.race([starting.then(() => undefined), signals.first]);
+  if (early !== undefined) return 128 + constants.signals[early];
+  await using relay = await starting;
+  const { host, port, targets } = relay;
+  log.always(`rdsiam: the relay listens at ${host} port ${port}, for ${targets} databases`, {
+    event: "listening",
+    host,
+    port,
+    targets,
+  });
+  const stopped = await Promise.race([signals.first, relay.failed]);
+  if (stopped instanceof Error) throw stopped;
+  log.always("rdsiam: the relay takes no new sessions and waits for those that are open");
+  const second = await Promise.race([relay.drain().then(() => undefined), signals.second]);
+  return second === undefined ? 0 : 128 + constants.signals[second];
+}

@@ -1,0 +1,119 @@
+// Reads the proof of an AWS identity: a presigned GetCallerIdentity request to STS, which the relay sends on as it is.
+// Two signed header fields make it good for this relay and this very connection: `x-rdsiam-relay` is the name that the
+// client dialled, `x-rdsiam-nonce` what the relay gave it on this connection. Nothing of the URL decides where the
+// request goes: its parts are checked one by one, and the request is put together anew from them.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+// https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
+
+import { Buffer } from "node:buffer";
+
+/** The authentication scheme of the challenge and its answer. */
+export const SCHEME = "RDSIAM-STS";
+/** Header fields that the client signs beside `host`. */
+export const RELAY_FIELD = "x-rdsiam-relay";
+export const NONCE_FIELD = "x-rdsiam-nonce";
+
+const MAX_URL = 12 * 1024;
+const MAX_EXPIRES = 900; // seconds, STS's own limit
+const MAX_SKEW = 300_000; // ms that a client's clock may be off, as at AWS
+
+/** What a proof must have been made for. */
+export interface ProofContext {
+  /** Where STS is asked: `https://sts.eu-west-1.amazonaws.com`, without a path. */
+  readonly endpoint: string;
+  readonly region: string;
+  /** The relay's name as the client said it, and what it was given on this connection. */
+  readonly relay: string;
+  readonly nonce: string;
+  readonly now: number;
+}
+
+/** A request to STS that may be sent. */
+export interface StsQuestion {
+  readonly query: Readonly<Record<string, string>>;
+  /** Those that were signed; `host` goes without saying. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A proof that is not even worth a question to STS. */
+export class BadProof extends Error {
+  override readonly name = "BadProof";
+  readonly refusal: "identity-malformed" | "identity-expired";
+
+  constructor(refusal: BadProof["refusal"], message: string) {
+    super(message);
+    this.refusal = refusal;
+  }
+}
+
+type ShapeContext = Pick<ProofContext, "region">;
+
+// Every parameter that a presigned GetCallerIdentity has; no other is let through.
+const SHAPES: Readonly<Record<string, (context: ShapeContext) => RegExp>> = {
+  Action: () => /^GetCallerIdentity$/,
+  Version: () => /^2011-06-15$/,
+  "X-Amz-Algorithm": () => /^AWS4-HMAC-SHA256$/,
+  "X-Amz-Credential": ({ region }) =>
+    new RegExp(String.raw`^[A-Z0-9]{16,128}/\d{8}/${region}/sts/aws4_request$`),
+  "X-Amz-Date": () => /^\d{8}T\d{6}Z$/,
+  "X-Amz-Expires": () => /^[1-9]\d{0,2}$/,
+  "X-Amz-Security-Token": () => /^[\w+/=]{1,8192}$/,
+  "X-Amz-SignedHeaders": () => new RegExp(`^host;${NONCE_FIELD};${RELAY_FIELD}$`),
+  "X-Amz-Signature": () => /^[0-9a-f]{64}$/,
+};
+const OPTIONAL = "X-Amz-Security-Token";
+
+/** Reads the value of Proxy-Authorization. */
+export function readProof(authorization: string, context: ProofContext): StsQuestion {
+  const encoded = new RegExp(`^${SCHEME} ([\\w-]{1,${MAX_URL * 2}})$`).exec(authorization)?.[1];
+  if (encoded === undefined) throw malformed(`it is no ${SCHEME} proof`);
+  const url = Buffer.from(encoded, "base64url").toString("latin1");
+  const start = `${context.endpoint}/?`;
+  if (url.length > MAX_URL || !url.startsWith(start)) throw malformed("it asks somebody else");
+  const query = readQuery(url.slice(start.length));
+  for (const [name, shape] of Object.entries(SHAPES)) {
+    const value = query[name];
+    if (value === undefined && name === OPTIONAL) continue;
+    if (value === undefined || !shape(context).test(value)) throw malformed(`${name} is not right`);
+  }
+  checkTimes(query, context.now);
+  return { query, headers: { [RELAY_FIELD]: context.relay, [NONCE_FIELD]: context.nonce } };
+}
+
+function readQuery(text: string): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const part of text.split("&")) {
+    const [, name = "", value = ""] = /^([A-Za-z-]+)=([\w.~%-]*)$/.exec(part) ?? [];
+    if (!Object.hasOwn(SHAPES, name)) throw malformed("it has a parameter that does not belong");
+    if (Object.hasOwn(query, name)) throw malformed("a parameter is there twice");
+    query[name] = decoded(value);
+  }
+  return query;
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    throw malformed("a parameter cannot be decoded");
+  }
+}
+
+// STS takes a presigned request for 15 minutes, whatever it says of itself.
+function checkTimes(query: Readonly<Record<string, string>>, now: number): void {
+  const date = query["X-Amz-Date"] ?? "";
+  const expires = Number(query["X-Amz-Expires"]);
+  const iso = date.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, "$1-$2-$3T$4:$5:$6Z");
+  const signed = Date.parse(iso);
+  if (Number.isNaN(signed) || expires > MAX_EXPIRES) throw malformed("its times are not right");
+  if (query["X-Amz-Credential"]?.split("/")[1] !== date.slice(0, 8)) {
+    throw malformed("its date and its scope differ");
+  }
+  if (now > signed + expires * 1_000 + MAX_SKEW || now < signed - MAX_SKEW) {
+    throw new BadProof("identity-expired", `it was signed at ${iso} for ${expires} s`);
+  }
+}
+
+function malformed(message: string): BadProof {
+  return new BadProof("identity-malformed", message);
+}

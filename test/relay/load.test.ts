@@ -1,0 +1,20 @@
+// A short slice of `npm run test:relay`: bad requests, and the end of one of several replicas.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { sendBadRequests } from "./hostile.ts";
+import { hostileBroke, hostileFigures, replicasBroke, replicasFigures } from "./relay-report.ts";
+import { endOneReplica, lackingForReplicas } from "./replicas.ts";
+
+test("bad requests leave neither memory nor descriptors behind", async () => {
+  const result = await sendBadRequests(270, 90);
+  assert.deepEqual(hostileBroke(result), [], hostileFigures(result));
+});
+
+test(
+  "the end of one replica is the end of its own sessions alone",
+  { skip: lackingForReplicas() },
+  async () => {
+    const result = await endOneReplica(2, 30);
+    assert.deepEqual(replicasBroke(result, 20), [], replicasFigures(result));
+  },
+);

@@ -1,0 +1,29 @@
+// npm run test:relay: 10,000 bad requests against one relay, then 1,000 sessions on three replicas behind haproxy, of which
+// one is killed. Under two minutes.
+import process from "node:process";
+import { sendBadRequests } from "../relay/hostile.ts";
+import {
+  hostileBroke,
+  hostileFigures,
+  replicasBroke,
+  replicasFigures,
+} from "../relay/relay-report.ts";
+import { endOneReplica, lackingForReplicas } from "../relay/replicas.ts";
+
+async function main(): Promise<void> {
+  const bad = await sendBadRequests(10_000, 2_000);
+  tell(hostileFigures(bad), hostileBroke(bad));
+  const skip = lackingForReplicas();
+  if (skip !== false) return tell(`replicas: skipped, ${skip}`, []);
+  const ended = await endOneReplica(3, 1_000);
+  tell(replicasFigures(ended), replicasBroke(ended, 20));
+}
+
+function tell(figures: string, broken: readonly string[]): void {
+  for (const line of [figures, ...broken.map((each) => `  BROKEN: ${each}`)]) {
+    process.stdout.write(`${line}\n`);
+  }
+  if (broken.length > 0) process.exitCode = 1;
+}
+
+void main();

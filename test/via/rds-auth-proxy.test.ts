@@ -1,0 +1,73 @@
+// What a server of the old rds-auth-proxy refuses, and what it cannot do; that it works is test/e2e/rds-auth-proxy.test.ts.
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { makeLeaf } from "../../src/demo/certificates.ts";
+import type { StandIn } from "../../src/demo/stand-in.ts";
+import { type Finished, rdsiam, without } from "../e2e/program.ts";
+import { type RdsAuthProxy, startRdsAuthProxy } from "../e2e/rds-auth-proxy-stand-in.ts";
+import { startStage } from "../e2e/stage.ts";
+import { until } from "../e2e/traces.ts";
+
+let standIn: StandIn;
+let server: RdsAuthProxy;
+let via: string;
+before(async () => {
+  standIn = await startStage();
+  // As the server makes it for itself: signed by itself, for localhost.
+  const certificate = await makeLeaf({
+    subject: "O=Mothership",
+    names: ["localhost", "127.0.0.1"],
+  });
+  const caFile = join(standIn.directory, "mothership.pem");
+  await writeFile(caFile, certificate.cert);
+  const { port } = standIn.gateway;
+  server = await startRdsAuthProxy({
+    certificate,
+    allowed: `${standIn.canonicalHost}:${port}`,
+    databasePort: port,
+    databaseCa: standIn.authority.cert,
+  });
+  via = `rds-auth-proxy://localhost:${server.port}?ca=${caFile}`;
+});
+after(async () => {
+  await server[Symbol.asyncDispose]();
+  await standIn[Symbol.asyncDispose]();
+});
+
+const skip = without("psql");
+
+function psql(...words: readonly string[]): Promise<Finished> {
+  return rdsiam(["psql", "--via", via, ...words], { env: standIn.env });
+}
+
+test("a refusal of the database, and one of the server, reach psql", { skip }, async () => {
+  const denied = await psql("-U", "nobody_there", "prod", "-c", "select 1");
+  assert.equal(denied.status, 2);
+  assert.match(denied.stderr, /FATAL: {2}\S/);
+  const { env } = standIn;
+  const other = `${standIn.instanceHost}:${standIn.gateway.port}`;
+  const off = await rdsiam(["psql", "--via", via, "--host", other, "prod", "-c", "select 1"], {
+    env,
+  });
+  assert.match(off.stderr, /host not allowed by ACL, or not configured for this proxy/);
+});
+
+test("a cancel is not sent: the server cannot carry it, and rdsiam says so", { skip }, async () => {
+  const script = `psql -Atc 'select pg_sleep(2)' & until [ -e "$1" ]; do sleep 0.05; done; kill -INT $!; wait $!; echo "psql=$?"`;
+  const go = join(standIn.directory, "go");
+  const words = ["exec", "-v", "--via", via, "prod", "bash", "-c", script, "bash", go];
+  const running = rdsiam(words, { env: standIn.env });
+  await until(async () => {
+    const { rows } = await standIn.postgres.query(
+      "select pid from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep'",
+    );
+    return rows.length === 1;
+  }, "the query runs");
+  await writeFile(go, "");
+  const ran = await running;
+  assert.doesNotMatch(ran.stderr, /canceling statement/);
+  assert.match(ran.stderr, /rds-auth-proxy carries no cancel requests/);
+  assert.deepEqual(server.unknown, []);
+});
