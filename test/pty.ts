@@ -23,7 +23,9 @@ export function openTerminal(
 ): Terminal {
   // Wide, so that readline does not fold the lines that are typed.
   const size = { cols: 300, rows: 24 };
-  const pty = spawn(file, [...args], { ...size, env: { TERM: "xterm", ...env } });
+  // Texts are looked for as they are; a test of colour sets NO_COLOR to nothing.
+  const own = { TERM: "xterm", NO_COLOR: "1" };
+  const pty = spawn(file, [...args], { ...size, env: { ...own, ...env } });
   let output = "";
   let onOutput: () => void = () => {};
   pty.onData((data) => {

@@ -51,7 +51,7 @@ async function testServer({ env, log }: RunContext): Promise<Server | undefined>
       hint: "Unset it.",
     });
   }
-  log.always(`rdsiam: warning: RDSIAM_TEST_TRUSTSTORE is set: ${url} stands in for AWS`);
+  log.warning({ message: `RDSIAM_TEST_TRUSTSTORE is set: ${url} stands in for AWS` });
   return { url, roots: [await readFile(file, "utf8")] };
 }
 

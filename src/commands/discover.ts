@@ -5,7 +5,8 @@ import type { FoundDatabase } from "../aws/discovery-search.ts";
 import { type Account, openAccount } from "../account.ts";
 import { RdsIamError } from "../errors.ts";
 import type { Invocation } from "../options.ts";
-import { loadConfiguration, type RunContext } from "../session.ts";
+import { loadConfiguration } from "../configuration.ts";
+import type { RunContext } from "../session.ts";
 import { type NamedDatabase, nameDatabases, sectionOf, sectionText } from "./discovered-targets.ts";
 
 const REGIONS_AT_ONCE = 4;
@@ -103,9 +104,8 @@ async function search(
     if (isQuiet) log.verbose(error.message);
     if (isQuiet || told.has(error.message)) continue;
     told.add(error.message);
-    log.always(`rdsiam: warning: ${error.message}`);
-    if (error instanceof RdsIamError && error.hint !== undefined)
-      log.always(`HINT:  ${error.hint}`);
+    const { message } = error;
+    log.warning({ message, hint: error instanceof RdsIamError ? error.hint : undefined });
   }
   return results.flatMap(({ databases }) => databases);
 }

@@ -1,24 +1,67 @@
-// `rdsiam exec`: any tool that reads the PG* variables, on a target.
-import type { Invocation } from "../options.ts";
+// `rdsiam exec`: any tool, on one target or several. It reads the PG* variables, a URL in a variable, or its arguments.
 import { findTool } from "../child/find-tool.ts";
 import { RdsIamError } from "../errors.ts";
-import { type RunContext, runOnTarget } from "../session.ts";
+import { type Invocation, isOn, type Options, valueOrTwin } from "../options.ts";
+import type { RunContext } from "../session.ts";
+import { runOnTarget, type ToolWords } from "../tool-run.ts";
+import { readTargets, refuseForSeveral } from "./exec-targets.ts";
+import { checkTemplate, type Fitting, fitWords } from "./exec-words.ts";
 import { localPort } from "./local-port.ts";
 
 /** Runs the tool; resolves with its exit status. */
 export async function runExec(context: RunContext, invocation: Invocation): Promise<number> {
-  const [name, ...args] = invocation.tail;
+  const { options } = invocation;
+  const { targets, tail } = readTargets(invocation);
+  const [name, ...args] = tail;
   if (name === undefined) throw noCommand(invocation);
+  const prefixes = targets.map(({ prefix }) => prefix);
+  const fitting = readFitting(context, options, prefixes);
+  if (options.template) checkTemplate(args, prefixes);
+  const isOne = prefixes.every((prefix) => prefix === "");
+  if (!isOne) refuseForSeveral(options, context.env);
   const file = await findTool(name, context.env);
-  const request = { targetName: invocation.target, options: invocation.options };
-  return runOnTarget(context, request, {
-    file,
-    args,
-    localPort: localPort(invocation.options, context.env),
+  const tool = { file, args, fit: (words: ToolWords) => fitWords(words, fitting) };
+  if (isOne) {
+    const request = { targetName: targets[0]?.target, options };
+    if (isOn(options, context.env, "direct")) {
+      refuseUrls(fitting);
+      const { runDirect } = await import("../direct.ts");
+      return runDirect(context, request, tool);
+    }
+    return runOnTarget(context, request, { ...tool, localPort: localPort(options, context.env) });
+  }
+  const { runOnTargets } = await import("../several-targets.ts");
+  const requests = targets.map(({ prefix, target }) => ({ prefix, targetName: target, options }));
+  return runOnTargets(context, requests, tool);
+}
+
+function readFitting({ env }: RunContext, options: Options, prefixes: readonly string[]): Fitting {
+  const urlVariable = valueOrTwin(options, env, "databaseUrl");
+  if (urlVariable !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(urlVariable)) {
+    throw new RdsIamError("--database-url (RDSIAM_DATABASE_URL) is no name of a variable", {
+      code: "ERR_USAGE",
+      detail: "It names the variable that the tool reads its URL from; the URL is made by rdsiam.",
+      hint: "Write --database-url alone for DATABASE_URL, or --database-url=NAME.",
+    });
+  }
+  return { prefixes, urlVariable, template: isOn(options, env, "template") };
+}
+
+// A URL with the token in it would be good for 15 minutes, and no library reads the password file for it.
+function refuseUrls({ urlVariable }: Fitting): void {
+  if (urlVariable === undefined) return;
+  throw new RdsIamError("--direct does not go with --database-url", {
+    code: "ERR_USAGE",
+    detail: "--direct is for tools that use libpq, which find the auth token through PGPASSFILE.",
+    hint: "Leave one of the two out.",
   });
 }
 
-function noCommand({ target }: Invocation): RdsIamError {
+function noCommand({ target, values }: Invocation): RdsIamError {
+  if (values.target !== undefined) {
+    const hint = `Run: rdsiam exec ${values.target.map((each) => `--target ${each}`).join(" ")} -- COMMAND [arguments...]`;
+    return new RdsIamError("no command to run", { code: "ERR_USAGE", hint });
+  }
   const hint =
     target === undefined
       ? "Run: rdsiam exec TARGET COMMAND [arguments...]"

@@ -120,7 +120,17 @@ function namedPlace(database: string): string | undefined {
   if (uri === null) return PLACES.exec(database)?.[1];
   const [, authority = "", query = ""] = uri;
   if (authority.slice(authority.lastIndexOf("@") + 1) !== "") return "host";
-  return /(?:^|&)(host|hostaddr|port|service)=/.exec(query)?.[1];
+  const names = query.split("&").map((pair) => decoded(pair.split("=")[0] ?? ""));
+  return names.find((name) => /^(?:host|hostaddr|port|service)$/.test(name));
+}
+
+// conninfo_uri_decode: names may be written with %, what cannot be decoded is for psql to refuse.
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function refusal(what: string, place: string): RdsIamError {

@@ -1,7 +1,8 @@
 // `rdsiam psql`: psql on a target; everything after the target is psql's own.
 import { findTool } from "../child/find-tool.ts";
-import type { Invocation } from "../options.ts";
-import { type RunContext, runOnTarget } from "../session.ts";
+import { type Invocation, isOn } from "../options.ts";
+import type { RunContext } from "../session.ts";
+import { runOnTarget } from "../tool-run.ts";
 import { localPort } from "./local-port.ts";
 import { psqlUser, refuseOtherServer } from "./psql-arguments.ts";
 
@@ -11,6 +12,10 @@ export async function runPsql(context: RunContext, invocation: Invocation): Prom
   const file = await findTool("psql", context.env);
   const user = invocation.options.user ?? psqlUser(invocation.tail);
   const request = { targetName: invocation.target, options: { ...invocation.options, user } };
+  if (isOn(invocation.options, context.env, "direct")) {
+    const { runDirect } = await import("../direct.ts");
+    return runDirect(context, request, { file, args: invocation.tail });
+  }
   return runOnTarget(context, request, {
     file,
     args: invocation.tail,

@@ -1,0 +1,70 @@
+// The targets of one `rdsiam exec`: TARGET, or any number of --target [NAME=]TARGET.
+import { RdsIamError } from "../errors.ts";
+import { type Invocation, isOn, type Options } from "../options.ts";
+import { prefixOf } from "./exec-words.ts";
+
+/** A target, and what its variables begin with: `SRC_`, or nothing. */
+export interface NamedTarget {
+  readonly prefix: string;
+  /** Undefined for the one of the environment. */
+  readonly target: string | undefined;
+}
+
+/** What is to be run, and on what. */
+export interface ExecWords {
+  readonly targets: readonly NamedTarget[];
+  readonly tail: readonly string[];
+}
+
+/** Reads the targets; with --target every other word is the tool's. */
+export function readTargets({ values, target, tail, dashes }: Invocation): ExecWords {
+  const given = values.target ?? [];
+  if (given.length === 0) return { targets: [{ prefix: "", target }], tail };
+  const targets = given.map(readTarget);
+  for (const [index, { prefix }] of targets.entries()) {
+    if (targets.findIndex((other) => other.prefix === prefix) < index) throw givenTwice(prefix);
+  }
+  // The cutter took the first word for a TARGET, and a `--` right behind it for its own.
+  const first = target === undefined ? [] : [target, ...(dashes ? ["--"] : [])];
+  return { targets, tail: [...first, ...tail] };
+}
+
+/** Throws ERR_USAGE for what only one target can have: a host, and a local port. */
+export function refuseForSeveral(
+  options: Options,
+  env: Readonly<Record<string, string | undefined>>,
+): void {
+  // RDSIAM_HOST beside RDSIAM_TARGET is an outer rdsiam's, and counts for that target alone.
+  const host = options.host ?? (env["RDSIAM_TARGET"] ? undefined : env["RDSIAM_HOST"]);
+  const port = options.port ?? env["RDSIAM_PORT"];
+  const given = [
+    host && "--host (RDSIAM_HOST)",
+    (options.signHost ?? env["RDSIAM_SIGN_HOST"]) && "--sign-host (RDSIAM_SIGN_HOST)",
+    port && port !== "0" && "--port (RDSIAM_PORT)",
+    isOn(options, env, "direct") && "--direct (RDSIAM_DIRECT)",
+  ].find(Boolean);
+  if (!given) return;
+  throw new RdsIamError(`${given} goes with one target, not with --target NAME=TARGET`, {
+    code: "ERR_USAGE",
+    hint: "Describe each database as a target of its own, and let rdsiam pick the local ports.",
+  });
+}
+
+function readTarget(text: string): NamedTarget {
+  const [, name, target = ""] = /^([A-Za-z][A-Za-z0-9_]*)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined) return { prefix: "", target: text };
+  if (target !== "") return { prefix: prefixOf(name), target };
+  throw new RdsIamError(`--target ${text} names no target`, {
+    code: "ERR_USAGE",
+    hint: `Write --target ${text}TARGET; rdsiam list shows those there are.`,
+  });
+}
+
+function givenTwice(prefix: string): RdsIamError {
+  const what = prefix === "" ? "without a name" : `with the name ${prefix.slice(0, -1)}`;
+  return new RdsIamError(`two targets ${what}`, {
+    code: "ERR_USAGE",
+    detail: `The second one's ${prefix}PGHOST would take the place of the first one's.`,
+    hint: "Name each: --target src=TARGET --target dst=TARGET.",
+  });
+}
