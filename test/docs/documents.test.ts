@@ -1,0 +1,176 @@
+// What holds for every document: each command line is run or says what it needs, links lead somewhere, and nothing that the
+// program has is missing from them.
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { COMMANDS } from "../../src/command-table.ts";
+import { parseOwnFile } from "../../src/config/own-file.ts";
+import { TARGET_KEY_NAMES } from "../../src/config/target-keys.ts";
+import { optionFlag, OPTIONS } from "../../src/options.ts";
+import { readRelayConfig } from "../../src/relay/config.ts";
+import { rdsiam } from "../e2e/program.ts";
+import { type Block, blocksOf, documents, proseOf, readDocument, ROOT } from "./markdown.ts";
+
+// What a block may need that the stand-in has not; each says why nobody can run it here.
+const NEEDS = [
+  "AWS",
+  "a browser",
+  "a clone",
+  "a cluster",
+  "a release",
+  "Docker",
+  "Homebrew",
+  "macOS",
+  "an older tool",
+  "ssh",
+  "the AWS CLI",
+  "systemd",
+];
+const LANGUAGES = ["sh", "console", "ini", "text", "sql", "json", "yaml", "ts", "js", "dockerfile"];
+
+const DOCUMENTS = documents();
+const BLOCKS = DOCUMENTS.flatMap(blocksOf);
+const ALL = DOCUMENTS.map(readDocument).join("\n");
+
+function at(block: Block): string {
+  return `${block.document}:${block.line}`;
+}
+
+test("each code block says what it is, and why it is not run", () => {
+  for (const block of BLOCKS) {
+    assert.ok(LANGUAGES.includes(block.language), `${at(block)}: "${block.language}"`);
+    const isShell = block.language === "sh" || block.language === "console";
+    const isMarked = block.needs !== undefined || block.until !== undefined;
+    assert.ok(isShell || !isMarked, `${at(block)}: a mark on what is never run`);
+    if (block.needs !== undefined)
+      assert.ok(NEEDS.includes(block.needs), `${at(block)}: ${block.needs}`);
+  }
+});
+
+test("no command line hides in an indented block", () => {
+  for (const document of DOCUMENTS) {
+    for (const line of proseOf(document).split("\n")) {
+      assert.ok(!/^ {4,}\S/.test(line), `${document}: ${line}`);
+    }
+  }
+});
+
+test("no mark stands where it marks nothing", () => {
+  for (const document of DOCUMENTS) {
+    const marks =
+      readDocument(document).match(/^ *<!-- (?:needs|stays open until): .+ -->$/gm) ?? [];
+    const used = blocksOf(document).filter(({ needs, until }) => (needs ?? until) !== undefined);
+    assert.equal(marks.length, used.length, document);
+  }
+});
+
+// GitHub's way from a heading to an anchor.
+function anchorsOf(document: string): string[] {
+  const headings = proseOf(document).match(/^#+ .+$/gm) ?? [];
+  return headings.map((heading) =>
+    heading
+      .replace(/^#+ /, "")
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+test("each link leads to a file and a heading that are there", () => {
+  for (const document of DOCUMENTS) {
+    for (const [, link = ""] of proseOf(document).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(link)) continue;
+      const [path = "", anchor] = link.split("#");
+      const file = path === "" ? document : join(dirname(document), path);
+      assert.ok(existsSync(join(ROOT, file)), `${document}: ${link}`);
+      if (anchor !== undefined) assert.ok(anchorsOf(file).includes(anchor), `${document}: ${link}`);
+    }
+  }
+});
+
+test("README leads to every guide", () => {
+  const readme = readDocument("README.md");
+  for (const document of DOCUMENTS.slice(1)) assert.ok(readme.includes(`(${document})`), document);
+});
+
+test("every command, option and key is in the documents", () => {
+  const readme = readDocument("README.md");
+  for (const { name } of COMMANDS) assert.ok(readme.includes(`rdsiam ${name}`), name);
+  for (const option of OPTIONS) assert.ok(ALL.includes(optionFlag(option)), optionFlag(option));
+  for (const key of TARGET_KEY_NAMES) assert.ok(ALL.includes(`rds_${key}`), `rds_${key}`);
+});
+
+test("every option that the documents name is one", () => {
+  const flags = new Set(OPTIONS.map(optionFlag));
+  for (const document of DOCUMENTS) {
+    // A console block shows what is wrong, too.
+    const text = readDocument(document).replaceAll(/^```console$[^]*?^```$/gm, "");
+    for (const [, line = "", command = ""] of text.matchAll(/(rdsiam ([a-z]+) [^`\n]*)/g)) {
+      const spec = COMMANDS.find(({ name }) => name === command);
+      if (spec === undefined) continue;
+      // Those of a wrapped tool come after the target.
+      const words = line.split(/\s+/).slice(2);
+      const first = words.findIndex((word) => !word.startsWith("-"));
+      const own = spec.tail === "none" ? words : words.slice(0, Math.max(first, 0));
+      for (const word of own) {
+        const [flag = ""] = /^--[a-z][a-z-]*/.exec(word) ?? [];
+        if (flag !== "") assert.ok(flags.has(flag), `${document}: ${line}`);
+      }
+    }
+  }
+});
+
+test("every configuration sample is read without a warning", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "rdsiam-samples-"));
+  try {
+    for (const block of BLOCKS.filter(({ language }) => language === "ini")) {
+      if (/^\[relay\]$/m.test(block.text)) {
+        readRelayConfig(parseOwnFile(block.text, at(block)), at(block));
+        continue;
+      }
+      const isOwn = !/^rds_/m.test(block.text) && !/^\[(?:profile |sso-session )/m.test(block.text);
+      const file = join(directory, "config");
+      await writeFile(file, block.text);
+      const env = {
+        HOME: directory,
+        ...(isOwn ? { RDSIAM_CONFIG_FILE: file } : { AWS_CONFIG_FILE: file }),
+      };
+      const ran = await rdsiam(["list"], { env });
+      const said = ran.stderr.replaceAll(/^.*profile "\S+" (?:was|is) not.*$/gm, "").trim();
+      assert.deepEqual([ran.status, said], [0, ""], `${at(block)}: ${ran.stderr}`);
+      assert.notEqual(ran.stdout.trim(), "", at(block));
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+function sourceText(directory: string): string {
+  const entries = readdirSync(directory, { withFileTypes: true });
+  const texts = entries.map((entry) => {
+    const path = join(directory, entry.name);
+    return entry.isDirectory() ? sourceText(path) : readFileSync(path, "utf8");
+  });
+  return texts.join("\n");
+}
+
+test("each error text that has a remedy in the documents is one that the program or PostgreSQL says", () => {
+  // PostgreSQL's and libpq's own words, which the program passes on.
+  const others = [
+    "server closed the connection unexpectedly",
+    "password authentication failed for user",
+    'database "',
+    '" does not exist',
+  ];
+  const source = [sourceText(join(ROOT, "src")), ...others].join("\n").replaceAll('\\"', '"');
+  const headings = readDocument("docs/troubleshooting.md").match(/^### .+$/gm) ?? [];
+  assert.ok(headings.length > 20);
+  for (const heading of headings) {
+    for (const part of heading.slice(4).split("…")) {
+      assert.ok(source.includes(part.trim()), `${heading}: "${part}" is nowhere in src`);
+    }
+  }
+});

@@ -1,0 +1,22 @@
+// The slice of `npm run test:docs` that npm test runs: every command line of the README, on the stand-in.
+import { after, before, test } from "node:test";
+import type { StandIn } from "../../src/demo/stand-in.ts";
+import { without } from "../e2e/program.ts";
+import { startStage } from "../e2e/stage.ts";
+import { blocksOf } from "./markdown.ts";
+import { isRun, makeScene, runBlock, type Scene } from "./run-blocks.ts";
+
+let standIn: StandIn;
+let scene: Scene;
+before(async () => {
+  standIn = await startStage();
+  scene = await makeScene(standIn);
+});
+after(() => standIn[Symbol.asyncDispose]());
+
+for (const block of blocksOf("README.md").filter(isRun)) {
+  const [title] = block.text.split("\n");
+  test(`README.md:${block.line} ${title}`, { skip: without("psql", "pg_dump", "bash") }, () =>
+    runBlock(scene, block),
+  );
+}

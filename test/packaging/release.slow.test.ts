@@ -1,0 +1,236 @@
+// npm run test:packaging: what npm run release makes on this platform, each part looked at, and made a second time.
+import assert from "node:assert/strict";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { after, before, test } from "node:test";
+import { archiveName, buildBinary, TARGETS } from "../../scripts/release/binaries.ts";
+import { writeFormula } from "../../scripts/release/formula.ts";
+import { validate } from "../../scripts/release/sbom.ts";
+import { type Finished, run, without } from "../e2e/program.ts";
+import { startStage } from "../e2e/stage.ts";
+import { publishedFiles, ROOT } from "./packed.ts";
+
+const HOST = `${process.platform}-${process.arch}`;
+const VERSION = (JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as Manifest)
+  .version;
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+}
+
+let directory: string;
+let first: Finished;
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "rdsiam-release-test-"));
+  first = await release("first");
+});
+after(() => rm(directory, { recursive: true, force: true }));
+
+async function release(name: string, ...more: readonly string[]): Promise<Finished> {
+  const words = ["node", "--import", "tsx", "scripts/release.ts", "--install", "--targets", HOST];
+  return await run([...words, "--out", join(directory, name), ...more], {
+    cwd: ROOT,
+    env: process.env,
+  });
+}
+
+test("npm run release: package, archive, bills of materials, and sums that are right", async () => {
+  assert.equal(first.status, 0, first.stderr);
+  const checked = await run(["sha256sum", "--check", "--strict", "SHA256SUMS"], {
+    cwd: join(directory, "first"),
+  });
+  assert.equal(
+    checked.stdout,
+    [
+      `rdsiam-${VERSION}-binaries.cdx.json: OK`,
+      `${archiveName(VERSION, HOST)}: OK`,
+      `rdsiam-${VERSION}.cdx.json: OK`,
+      `rdsiam-${VERSION}.tgz: OK\n`,
+    ].join("\n"),
+  );
+});
+
+test("npm run release: the package holds exactly the files that are meant", async () => {
+  const listed = await run(["tar", "tf", join(directory, "first", `rdsiam-${VERSION}.tgz`)]);
+  const names = listed.stdout
+    .trim()
+    .split("\n")
+    .map((name) => name.replace("package/", ""));
+  assert.deepEqual(names.toSorted(), await publishedFiles());
+});
+
+test("npm run release: the same bytes a second time", async () => {
+  const second = await release("second");
+  assert.equal(second.status, 0, second.stderr);
+  const sums = (name: string): Promise<string> =>
+    readFile(join(directory, name, "SHA256SUMS"), "utf8");
+  assert.equal(await sums("second"), await sums("first"));
+});
+
+test("npm run release: refuses to mix with other files", async () => {
+  await mkdir(join(directory, "other"));
+  await writeFile(join(directory, "other/precious"), "");
+  const ran = await release("other");
+  assert.notEqual(ran.status, 0);
+  assert.match(ran.stderr, /holds other files/);
+  assert.equal(await readFile(join(directory, "other/precious"), "utf8"), "");
+});
+
+test("buildBinary(): says what is missing and how to get it", async () => {
+  const target = { name: "plan9-x64", runtime: "@oven/bun-plan9-x64/bin/bun", program: "rdsiam" };
+  const options = { out: directory, version: VERSION, install: false };
+  const problem = await buildBinary(target, options);
+  assert.match(
+    problem ?? "",
+    /^rdsiam-\S+-plan9-x64\.tar\.gz: Bun for plan9-x64 is not here; npm run/,
+  );
+});
+
+test("the archive: papers and the binary, which logs in", { skip: without("psql") }, async () => {
+  const archive = join(directory, "first", archiveName(VERSION, HOST));
+  const listed = await run(["tar", "tf", archive]);
+  const root = `rdsiam-${VERSION}-${HOST}`;
+  const names = listed.stdout.trim().split("\n");
+  assert.deepEqual(
+    names.filter((name) => !name.endsWith("/")).toSorted(),
+    [
+      "BUN.txt",
+      "CHANGELOG.md",
+      "LICENSE",
+      "LICENSES.txt",
+      "README.md",
+      "SECURITY.md",
+      "completions/_rdsiam",
+      "completions/rdsiam.bash",
+      "completions/rdsiam.fish",
+      "man/rdsiam.1",
+      "rdsiam",
+    ].map((name) => `${root}/${name}`),
+  );
+  assert.equal((await run(["tar", "xf", archive, "-C", directory])).status, 0);
+  await using standIn = await startStage();
+  const ran = await run(
+    [join(directory, root, "rdsiam"), "psql", "prod", "-Atc", "select current_user"],
+    { env: standIn.env },
+  );
+  assert.deepEqual([ran.status, ran.stdout], [0, "app_ro\n"], ran.stderr);
+});
+
+interface Bom {
+  readonly components: readonly {
+    readonly group?: string;
+    readonly name: string;
+    readonly version: string;
+  }[];
+}
+
+async function listed(name: string): Promise<string[]> {
+  const text = await readFile(join(directory, "first", name), "utf8");
+  assert.equal(await validate(text), null);
+  assert.ok(!text.includes(ROOT));
+  const bom: Bom = JSON.parse(text);
+  return bom.components
+    .map(
+      ({ group, name: own, version }) =>
+        `${group === undefined ? "" : `${group}/`}${own}@${version}`,
+    )
+    .toSorted();
+}
+
+// What the bundler says that bytes were taken from, found without the tool that writes the bill.
+async function bundled(): Promise<string[]> {
+  const text = await readFile(join(ROOT, "build/metafile.json"), "utf8");
+  const metafile: { outputs: Record<string, { inputs: Record<string, unknown> }> } =
+    JSON.parse(text);
+  const found = new Set<string>();
+  for (const { inputs } of Object.values(metafile.outputs)) {
+    for (const input of Object.keys(inputs)) {
+      const [directoryOfPackage] = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? [];
+      if (directoryOfPackage === undefined) continue;
+      const file = join(ROOT, directoryOfPackage, "package.json");
+      const manifest: Manifest = JSON.parse(await readFile(file, "utf8"));
+      found.add(`${manifest.name}@${manifest.version}`);
+    }
+  }
+  return [...found].toSorted();
+}
+
+test("the bills of materials: valid, and exactly what is bundled; Bun with the binaries", async () => {
+  const expected = await bundled();
+  assert.ok(expected.length > 50);
+  assert.deepEqual(await listed(`rdsiam-${VERSION}.cdx.json`), expected);
+  const targets: { dependencies: Record<string, string> } = JSON.parse(
+    await readFile(join(ROOT, "scripts/targets/package.json"), "utf8"),
+  );
+  const [bun] = new Set(Object.values(targets.dependencies));
+  const withBun = [...expected, `bun@${bun}`].toSorted();
+  assert.deepEqual(await listed(`rdsiam-${VERSION}-binaries.cdx.json`), withBun);
+});
+
+test("writeFormula(): every mark filled in, and Ruby that parses", async (context) => {
+  const out = join(directory, "formula");
+  await mkdir(out);
+  const options = { out, version: "1.2.3", repository: "acme/rdsiam" };
+  assert.match((await writeFormula(options)) ?? "", /was not made/);
+  for (const { name } of TARGETS) await writeFile(join(out, archiveName("1.2.3", name)), name);
+  assert.equal(await writeFormula(options), undefined);
+  const formula = await readFile(join(out, "rdsiam.rb"), "utf8");
+  assert.deepEqual(formula.match(/@[^"]*@/g), null);
+  assert.equal(formula.match(/sha256 "[0-9a-f]{64}"/g)?.length, 4);
+  const reason = without("ruby");
+  if (reason !== false) return context.skip(reason);
+  const parsed = await run(["ruby", "-c", join(out, "rdsiam.rb")]);
+  assert.equal(parsed.stdout, "Syntax OK\n", parsed.stderr);
+});
+
+async function installLinters(): Promise<void> {
+  const words = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+  const installed = await run([...words, "--prefix", import.meta.dirname], { env: process.env });
+  assert.equal(installed.status, 0, installed.stderr);
+}
+
+test("packaging/docker/Dockerfile and the workflow: nothing for their linters to say", async () => {
+  await installLinters();
+  const modules = join(import.meta.dirname, "node_modules");
+  const dockerfile = await run([
+    join(modules, ".bin/dockerfile-utils"),
+    "lint",
+    join(ROOT, "packaging/docker/Dockerfile"),
+  ]);
+  assert.deepEqual([dockerfile.status, dockerfile.stdout], [0, ""], dockerfile.stderr);
+  const workflow = await run(["node", join(import.meta.dirname, "lint-workflow.mjs")], {
+    cwd: ROOT,
+  });
+  assert.deepEqual([workflow.status, workflow.stdout], [0, ""], workflow.stderr);
+});
+
+// There is no Docker here to build the image: its first stage is a shell script over two files, and that runs.
+test("packaging/docker/Dockerfile: its first stage unpacks the archive of the platform", async (context) => {
+  if (HOST !== "linux-x64") return context.skip("not linux-x64");
+  const text = await readFile(join(ROOT, "packaging/docker/Dockerfile"), "utf8");
+  const script = /^RUN (case [^]*?)\n\n/m.exec(text)?.[1] ?? "";
+  const image = join(directory, "image");
+  const file = join(image, "unpack.sh");
+  await mkdir(join(image, "release"), { recursive: true });
+  for (const name of [archiveName(VERSION, HOST), "SHA256SUMS"]) {
+    const bytes = await readFile(join(directory, "first", name));
+    await writeFile(join(image, "release", name), bytes);
+  }
+  await writeFile(
+    file,
+    script
+      .replaceAll("/release", `${image}/release`)
+      .replaceAll(/(?<=\s)\/rdsiam(?=\s)/g, `${image}/rdsiam`),
+  );
+  await chmod(file, 0o755);
+  const ran = await run(["sh", "-e", file], {
+    cwd: join(image, "release"),
+    env: { TARGETARCH: "amd64" },
+  });
+  assert.equal(ran.status, 0, ran.stderr);
+  const version = await run([join(image, "rdsiam/rdsiam"), "--version"]);
+  assert.equal(version.stdout, `${VERSION}\n`);
+});
