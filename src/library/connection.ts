@@ -1,0 +1,154 @@
+// Everything that a driver needs to connect, in one object that node-postgres and postgres.js both take as it is. TLS is
+// verified as the command line verifies it: RDS's own roots alone, against the canonical host, whatever name is dialled.
+// https://node-postgres.com/apis/client   https://github.com/porsager/postgres#connection-details
+import { isIP, type LookupFunction, Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { checkServerIdentity } from "node:tls";
+import { RdsIamError } from "../errors.ts";
+import type { Place } from "../locate.ts";
+import { trustFor } from "../trust.ts";
+import { type Access, openAccess } from "./access.ts";
+import type { ConnectionOptions, ConnectionRequest, TlsOptions } from "./public.ts";
+import type { TokenSourceRegistry } from "./token-sources.ts";
+
+/** Resolves a database into the options of a driver; the first token is made when the driver asks for it. */
+export async function openConnection(
+  request: ConnectionRequest,
+  sources: Pick<TokenSourceRegistry, "find">,
+): Promise<ConnectionOptions> {
+  const access = await openAccess(request, sources);
+  const { guard } = access.surroundings;
+  return guard(async () => {
+    const way = await dialled(access);
+    const place = await access.locate();
+    const password = (): Promise<string> => guard(() => access.token(place));
+    const { user, dbname } = access.settings;
+    const { host, port, lookup } = way ?? straight(access, place);
+    return {
+      host,
+      port,
+      user,
+      database: dbname ?? user,
+      password,
+      ssl: await tlsOptions(access, place),
+      ...nodePostgres(access, lookup),
+      ...postgresJs(access, { host, port, lookup, password }),
+    };
+  });
+}
+
+interface Dialled {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined for the system's own. */
+  readonly lookup: LookupFunction | undefined;
+}
+
+// A tunnel that is open already has an address; any other way would have to be held open, and closed by somebody.
+async function dialled({ settings, surroundings }: Access): Promise<Dialled | undefined> {
+  if (settings.via === undefined) return undefined;
+  const { describeVia, parseVia, viaSecrets } = await import("../via/parse.ts");
+  const via = parseVia(settings.via.text, settings.via.source);
+  for (const secret of viaSecrets(via)) surroundings.log.addSecret(secret);
+  if (via.kind === "direct") return undefined;
+  if (via.kind === "tunnel") return { host: via.host, port: via.port, lookup: undefined };
+  throw new RdsIamError("there is no straight way to the database", {
+    code: "ERR_VIA",
+    detail: `It is reached by ${describeVia(via)}, which somebody has to hold open.`,
+    hint: `Run: rdsiam proxy ${settings.target}, and connect to that; or start the program with rdsiam exec ${settings.target}.`,
+  });
+}
+
+// By name, so that each connection finds the address that counts then; by the target's own DNS servers where it has some.
+function straight({ settings }: Access, place: Place): Dialled {
+  const { dialHost: host, addresses } = place;
+  const { dnsServers, port } = settings;
+  return { host, port, lookup: dnsServers.length === 0 ? undefined : lookupBy(addresses) };
+}
+
+function lookupBy(addresses: Place["addresses"]): LookupFunction {
+  return (_host, { all }, callback) => {
+    addresses().then(
+      (found) => {
+        const [first] = found;
+        if (all === true) callback(null, [...found]);
+        else callback(null, first?.address ?? "", first?.family);
+      },
+      (error: NodeJS.ErrnoException) => callback(error, ""),
+    );
+  };
+}
+
+async function tlsOptions({ settings, surroundings }: Access, place: Place): Promise<TlsOptions> {
+  const { host } = place;
+  const { certificates } = await trustFor(surroundings, { ...place, settings });
+  return {
+    ca: [...certificates],
+    // An address has no place in SNI (RFC 6066); the runtimes throw.
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    minVersion: "TLSv1.2",
+    rejectUnauthorized: true,
+    checkServerIdentity: (_name, certificate) =>
+      checkServerIdentity(host, certificate as Parameters<typeof checkServerIdentity>[1]),
+  };
+}
+
+const READ_ONLY = "default_transaction_read_only";
+
+function nodePostgres({ settings }: Access, lookup: LookupFunction | undefined) {
+  const { applicationName, connectTimeout, hasConnectTimeout, readOnly } = settings;
+  return {
+    ...(applicationName === undefined ? {} : { application_name: applicationName }),
+    ...(hasConnectTimeout ? { connectionTimeoutMillis: connectTimeout * 1_000 } : {}),
+    ...(readOnly ? { options: `-c ${READ_ONLY}=on` } : {}),
+    ...(lookup === undefined ? {} : { stream: () => lookingUp(lookup) }),
+  };
+}
+
+// node-postgres calls connect(port, host) on it.
+function lookingUp(lookup: LookupFunction): Socket {
+  const socket = new Socket();
+  const connect = socket.connect.bind(socket);
+  return Object.assign(socket, {
+    connect: (port: number, host: string) => connect({ port, host, lookup }),
+  });
+}
+
+interface Dial extends Dialled {
+  readonly password: () => Promise<string>;
+}
+
+// Session settings have a place in postgres.js's options whose name node-postgres uses for something else: they are put
+// there when it dials. And a token that cannot be made has to fail here: from its password function that ends the process
+// (nobody catches it), and a socket function that throws would lose one of the pool's connections for good.
+function postgresJs({ settings }: Access, { host, port, lookup, password }: Dial) {
+  const { applicationName, connectTimeout, hasConnectTimeout, readOnly } = settings;
+  const session = {
+    ...(applicationName === undefined ? {} : { application_name: applicationName }),
+    ...(readOnly ? { [READ_ONLY]: "on" } : {}),
+  };
+  const socket = async (driver: object = {}): Promise<Duplex> => {
+    try {
+      Object.assign(sessionOf(driver), session);
+      await password();
+    } catch (error) {
+      return failing(error as Error);
+    }
+    return new Socket().connect(lookup === undefined ? { host, port } : { host, port, lookup });
+  };
+  return { ...(hasConnectTimeout ? { connect_timeout: connectTimeout } : {}), socket };
+}
+
+// It fails with the first word: sooner, and postgres.js 3.4.9 would never write on that connection of its pool again.
+function failing(error: Error): Duplex {
+  return new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done(error) });
+}
+
+function sessionOf(driver: { readonly connection?: unknown }): object {
+  const { connection } = driver;
+  if (typeof connection === "object" && connection !== null) return connection;
+  throw new RdsIamError("the driver does not say what its sessions start with", {
+    code: "ERR_USAGE",
+    detail: "socket() is for postgres.js, which hands its own options to it.",
+  });
+}

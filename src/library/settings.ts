@@ -1,0 +1,100 @@
+// The library's options as the settings that every other part works with: option, then environment, then target, then default,
+// by the same rules as on the command line.
+import type { OptionValues } from "../config/given.ts";
+import { resolveSettings, type Settings } from "../config/settings.ts";
+import { readHostPort } from "../config/target-keys.ts";
+import type { LoadedTargets } from "../config/targets.ts";
+import { RdsIamError } from "../errors.ts";
+import type { ConnectionRequest } from "./public.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+const DEFAULT_PORT = 5432;
+const LONGEST_TIMEOUT = 3_600; // seconds, as for rds_connect_timeout
+
+/** What a program asked for, resolved. */
+export interface LibrarySettings extends Settings {
+  readonly user: string;
+  /** Whether somebody said how long a connection may take: a pool's own limit counts otherwise. */
+  readonly hasConnectTimeout: boolean;
+}
+
+/** Merges options, environment, target and defaults. */
+export function librarySettings(
+  request: ConnectionRequest,
+  loaded: LoadedTargets,
+  { env, home }: Pick<Surroundings, "env" | "home">,
+): LibrarySettings {
+  const { target: targetName, port } = request;
+  const timeout = request.connectTimeout;
+  const connectTimeout =
+    timeout === undefined ? undefined : checkedNumber("connectTimeout", timeout, LONGEST_TIMEOUT);
+  const options = optionValues(request);
+  const settings = resolveSettings({ targetName, options, loaded, env, home });
+  const { user, passwordCommand } = settings;
+  if (passwordCommand !== undefined) throw startsNoCommand(settings.target);
+  if (user === undefined) {
+    throw new RdsIamError(`no database user for "${settings.target}"`, {
+      code: "ERR_TARGET",
+      detail: "An auth token is made for one database user; PGUSER is not used for it.",
+      hint: "Give user, or set rds_user in the target's profile.",
+    });
+  }
+  const ofTarget = loaded.targets.get(settings.target)?.connectTimeout;
+  return {
+    ...settings,
+    user,
+    port: port === undefined ? settings.port : checkedPort(port),
+    applicationName: request.applicationName ?? settings.applicationName,
+    connectTimeout: connectTimeout ?? settings.connectTimeout,
+    hasConnectTimeout:
+      (connectTimeout ?? ofTarget) !== undefined || Boolean(env["RDSIAM_CONNECT_TIMEOUT"]),
+  };
+}
+
+function startsNoCommand(target: string): RdsIamError {
+  return new RdsIamError(`the logins of "${target}" are not IAM's, so there is no auth token`, {
+    code: "ERR_TARGET",
+    detail: "Their password is what the password command prints, and a library starts none.",
+    hint: `Run: rdsiam proxy ${target}, and connect to that; or start the program with rdsiam exec ${target}.`,
+  });
+}
+
+function optionValues(request: ConnectionRequest): OptionValues {
+  const { profile, region, roleArn, roleSessionName, externalId, cache } = request;
+  return {
+    profile,
+    region,
+    roleArn,
+    roleSessionName,
+    externalId,
+    durationSeconds: request.durationSeconds?.toString(),
+    awsTimeout: request.awsTimeout?.toString(),
+    noCache: cache === false ? true : undefined,
+    host: hostAndPort(request),
+    signHost: request.signHost,
+    strictHost: request.strictHost,
+    readOnly: request.readOnly,
+    user: request.user,
+    dbname: request.database,
+    sslrootcert: request.sslrootcert,
+    via: request.via,
+  };
+}
+
+// A host without a port is at 5432, as for every driver: the port of a target that nobody named does not count.
+function hostAndPort({ host, port, target }: ConnectionRequest): string | undefined {
+  const address = readHostPort(host ?? "");
+  if (address === undefined || address.port !== undefined || target !== undefined) return host;
+  const name = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return `${name}:${checkedPort(port ?? DEFAULT_PORT)}`;
+}
+
+function checkedPort(port: number): number {
+  return checkedNumber("port", port, 65_535);
+}
+
+// What the types say holds in TypeScript alone; in a connection string it may be any text.
+function checkedNumber(name: string, value: number, most: number): number {
+  if (Number.isInteger(value) && value > 0 && value <= most) return value;
+  throw new RdsIamError(`${name} must be a whole number from 1 to ${most}`, { code: "ERR_USAGE" });
+}
