@@ -1,0 +1,46 @@
+// npm run bench [-- OPTION...]: measures rdsiam beside the tool alone, stunnel, pgbouncer and the AWS CLI, all with the
+// same PostgreSQL server over verified TLS; --help lists the options.
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { BENCH_HELP, readBenchOptions } from "./bench/options.ts";
+import { measure } from "./bench/measure.ts";
+import { pageText, updateReadme } from "./bench/page.ts";
+import { drawPicture } from "./bench/picture.ts";
+import { reportText } from "./bench/report.ts";
+import type { Results } from "./bench/results.ts";
+
+async function main(): Promise<void> {
+  const options = readBenchOptions(process.argv.slice(2));
+  if (options.help) {
+    process.stdout.write(BENCH_HELP);
+    return;
+  }
+  const results =
+    options.from === undefined ? await measure(options) : await readResults(options.from);
+  process.stdout.write(`\n${reportText(results)}`);
+  const { docs, json, svg } = options;
+  if (json !== undefined) await writeFile(json, dataText(results));
+  if (svg !== undefined) await drawPicture(results, svg);
+  if (docs === undefined) return;
+  const files = { picture: "performance.svg", data: "performance.json" };
+  await writeFile(join(docs, files.data), dataText(results));
+  await drawPicture(results, join(docs, files.picture));
+  await writeFile(join(docs, "performance.md"), pageText(results, files));
+  const readme = join(docs, "../README.md");
+  await writeFile(readme, updateReadme(await readFile(readme, "utf8"), results));
+}
+
+// One run a line: a file that differs where the figures do.
+function dataText({ runs, ...head }: Results): string {
+  const lines = runs.map((run) => JSON.stringify(run));
+  const text = JSON.stringify({ ...head, runs: [] }, undefined, 2);
+  return `${text.replace(/\[\]\s*\}$/, `[\n    ${lines.join(",\n    ")}\n  ]\n}`)}\n`;
+}
+
+async function readResults(file: string): Promise<Results> {
+  const results: Results = JSON.parse(await readFile(file, "utf8"));
+  return results;
+}
+
+void main();
