@@ -1,0 +1,69 @@
+// How a run starts: what is told before the tool starts and what beside it, and where V8 keeps what it has compiled.
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { StandIn } from "../../src/demo/stand-in.ts";
+import { rdsiam, RUNTIME, without } from "./program.ts";
+import { startStage } from "./stage.ts";
+
+let standIn: StandIn;
+before(async () => (standIn = await startStage()));
+after(() => standIn[Symbol.asyncDispose]());
+
+const skip = without("psql");
+const NOBODY = "arn:aws:iam::123456789012:role/nobody";
+
+test(
+  "a role that is refused is told beside the tool: to it, on stderr, and as status 125",
+  { skip },
+  async () => {
+    const words = ["exec", "--role-arn", NOBODY, "prod", "psql", "-XAtc", "select 1"];
+    const ran = await rdsiam(words, { env: standIn.env });
+    assert.equal(ran.status, 125, ran.stderr);
+    assert.match(
+      ran.stderr,
+      /^rdsiam: error: cannot assume arn:aws:iam::123456789012:role\/nobody/m,
+    );
+    assert.match(ran.stderr, /^psql: error: .*FATAL: {2}cannot assume arn:.*role\/nobody/m);
+    assert.equal(ran.stdout, "");
+  },
+);
+
+test("what the files show to be wrong is told before the tool starts", async () => {
+  const tool = ["sh", "-c", "echo started"];
+  for (const words of [
+    ["exec", "--profile", "nobody", "prod", ...tool],
+    ["exec", "--sslrootcert", "/nonexistent", "prod", ...tool],
+    ["exec", "--host", "nowhere.db.example.com", "prod", ...tool],
+  ]) {
+    const ran = await rdsiam(words, { env: standIn.env });
+    assert.deepEqual([ran.status, ran.stdout], [125, ""], words.join(" "));
+    assert.match(ran.stderr, /^rdsiam: error: /);
+  }
+});
+
+test("compiled code is kept by Node alone, in a directory of the user's own", async () => {
+  const cache = join(standIn.directory, "own-cache");
+  const directory = join(cache, "rdsiam", "compiled");
+  const list = async (mode: number): Promise<void> => {
+    await mkdir(directory, { recursive: true });
+    await chmod(directory, mode);
+    const env = { ...standIn.env, XDG_CACHE_HOME: cache };
+    const ran = await rdsiam(["list", "--names"], { env });
+    assert.match(ran.stdout, /^prod$/m);
+  };
+  await list(0o777);
+  assert.deepEqual(await readdir(directory), [], "others could write there");
+  await list(0o700);
+  assert.equal((await readdir(directory)).length > 0, RUNTIME === "node");
+  assert.equal((await stat(directory)).mode & 0o777, 0o700);
+});
+
+test("a home that cannot be written to is no failure", async () => {
+  const env = { ...standIn.env, XDG_CACHE_HOME: "/proc/nonexistent" };
+  const ran = await rdsiam(["list", "--names"], { env });
+  assert.deepEqual([ran.status, ran.stderr], [0, ""]);
+  assert.equal(existsSync("/proc/nonexistent"), false);
+});
