@@ -205,8 +205,9 @@ async function commonJs(file: OutputFile): Promise<string> {
 
 // In one step: another process may be starting the program.
 function writeWhole(path: string, text: string, mode = 0o644): void {
-  writeFileSync(`${path}.new`, text, { mode });
-  renameSync(`${path}.new`, path);
+  const whole = `${path}.${process.pid}.new`;
+  writeFileSync(whole, text, { mode });
+  renameSync(whole, path);
 }
 
 function removeOldChunks(directory: string, current: ReadonlySet<string>): void {

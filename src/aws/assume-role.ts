@@ -56,6 +56,19 @@ const PARTITION_PREFIXES: readonly (readonly [string, string])[] = [
   ["aws-iso-b", "us-isob-"],
 ];
 
+const PRELOAD_DELAY = 5_000; // ms; the start is over
+
+/**
+ * Loads what a call of STS needs, in a while: a run whose first credentials are cached may call hours later, when an update of
+ * rdsiam has taken this version's files away.
+ */
+export function preloadSts(): void {
+  const load = (): void => {
+    Promise.all([import("@aws-sdk/client-sts"), import("./request-handler.ts")]).catch(() => {});
+  };
+  setTimeout(load, PRELOAD_DELAY).unref();
+}
+
 /** Assumes a role with the given credentials; every failure is an RdsIamError. */
 export async function assumeRole(
   source: AwsKeys,

@@ -7,6 +7,7 @@ import {
   type AssumedRole,
   type AssumeRoleParameters,
   type AwsKeys,
+  preloadSts,
   type StsPlace,
 } from "./assume-role.ts";
 import { cliCacheKey, type RoleCache } from "./cli-cache.ts";
@@ -70,6 +71,7 @@ export async function roleCredentials(
   const cached = await cache?.read(key);
   if (cached !== undefined) {
     note(`${request.roleArn}: credentials from the AWS CLI's cache (${key}.json)`);
+    preloadSts();
     return { ...cached, cached: true };
   }
   const named = {

@@ -90,7 +90,6 @@ export function resolveSettings(input: SettingsInput): Settings {
   const read = (option: ValueOption, key: string) => givenValue(input, option, key);
   const profile = chooseProfile(input, choice);
   const configProfile = chooseConfigProfile(input, choice, profile);
-  const sslrootcert = read("sslrootcert", "sslrootcert");
   const timeout = environmentValue(input.env, "connect_timeout");
   const dnsServers = environmentValue(input.env, "dns_servers");
   return {
@@ -111,8 +110,7 @@ export function resolveSettings(input: SettingsInput): Settings {
     ...readRole(read, target),
     mfaCode: readMfaCode(input),
     cache: isCacheOn(input, target?.cache),
-    sslrootcert:
-      sslrootcert === undefined ? target?.sslrootcert : readFileName(sslrootcert, input.home),
+    sslrootcert: readFileName(read("sslrootcert", "sslrootcert"), input.home) ?? target?.sslrootcert,
     passwordCommand: read("passwordCommand", "password_command") ?? target?.passwordCommand,
     connectTimeout: integer(timeout) ?? target?.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
     awsTimeout: integer(read("awsTimeout", "aws_timeout")) ?? target?.awsTimeout,

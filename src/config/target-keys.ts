@@ -106,9 +106,9 @@ export function readDnsServers(value: string): readonly string[] {
 }
 
 /** Expands `~/` in the names of CA files, which commas separate; the word `system` stays. */
-export function readFileName(value: string, home: string): string {
+export function readFileName(value: string | undefined, home: string): string | undefined {
   return value
-    .split(",")
+    ?.split(",")
     .map((name) => expandHome(name.trim(), home))
     .join(",");
 }

@@ -152,7 +152,6 @@ function targetFrom(draft: Draft, home: string): Target {
     );
   }
   const dnsServers = values.get("dns_servers");
-  const sslrootcert = values.get("sslrootcert");
   return {
     name: draft.name,
     file: draft.file,
@@ -171,7 +170,7 @@ function targetFrom(draft: Draft, home: string): Target {
     durationSeconds: integer(values.get("duration_seconds")),
     mfaSerial: values.get("mfa_serial"),
     cache: values.has("cache") ? values.get("cache") === "on" : undefined,
-    sslrootcert: sslrootcert === undefined ? undefined : readFileName(sslrootcert, home),
+    sslrootcert: readFileName(values.get("sslrootcert"), home),
     passwordCommand: values.get("password_command"),
     connectTimeout: integer(values.get("connect_timeout")),
     awsTimeout: integer(values.get("aws_timeout")),

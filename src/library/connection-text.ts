@@ -79,8 +79,17 @@ export function sourceIn(parameters: Parameters): string | undefined {
 // Those that are read below, and those that say nothing here: the token is the password, TLS is verified in any case.
 const KNOWN = [
   ...SOURCE_NAMES,
-  ...["host", "port", "user", "dbname", "sslrootcert", "application_name", "connect_timeout"],
-  ...["password", "sslmode", "channel_binding", "gssencmode"],
+  "host",
+  "port",
+  "user",
+  "dbname",
+  "sslrootcert",
+  "application_name",
+  "connect_timeout",
+  "password",
+  "sslmode",
+  "channel_binding",
+  "gssencmode",
 ];
 
 /** What the string asks for, beside the given options, which are for what it cannot say. */

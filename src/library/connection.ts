@@ -4,6 +4,7 @@
 import { isIP, type LookupFunction, Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { checkServerIdentity } from "node:tls";
+import { callbackify } from "node:util";
 import { RdsIamError } from "../errors.ts";
 import type { Place } from "../locate.ts";
 import { trustFor } from "../trust.ts";
@@ -67,16 +68,14 @@ function straight({ settings }: Access, place: Place): Dialled {
 }
 
 function lookupBy(addresses: Place["addresses"]): LookupFunction {
-  return (_host, { all }, callback) => {
-    addresses().then(
-      (found) => {
-        const [first] = found;
-        if (all === true) callback(null, [...found]);
-        else callback(null, first?.address ?? "", first?.family);
-      },
-      (error: NodeJS.ErrnoException) => callback(error, ""),
-    );
-  };
+  const ask = callbackify(addresses);
+  return (_host, { all }, callback) =>
+    ask((error, found) => {
+      if (error) return callback(error, "");
+      const [first] = found;
+      if (all === true) return callback(null, [...found]);
+      callback(null, first?.address ?? "", first?.family);
+    });
 }
 
 async function tlsOptions({ settings, surroundings }: Access, place: Place): Promise<TlsOptions> {

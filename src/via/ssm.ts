@@ -102,6 +102,8 @@ class PluginStarter {
 
   async #start(key: string, place: CarrierTarget): Promise<Running> {
     let plugin: Plugin | undefined;
+    // From here, as the login's own: a start that its login has given up must not be waited for by the next one.
+    const limit = AbortSignal.timeout(this.#limit);
     try {
       plugin = await this.#make(place);
       const own = plugin;
@@ -113,7 +115,7 @@ class PluginStarter {
       if (this.#isClosed) void own.close();
       return {
         plugin,
-        port: await plugin.port(AbortSignal.timeout(this.#limit)),
+        port: await plugin.port(limit),
         sockets: new Set(),
       };
     } catch (error) {

@@ -221,3 +221,36 @@ test(
     for (const secret of standIn.gateway.tokens) assert.ok(!proxy.stderr().includes(secret));
   },
 );
+
+test(
+  "pgpx in front of RDS, with the user in the command: IAM for that one, passwords for the others",
+  PSQL,
+  async () => {
+    await using standIn = await startStage();
+    const words = ["prod", "--match-user", "--client-auth", "trust"];
+    const alias = await run([...COMMAND, "proxy", ...words], { env: standIn.env });
+    assert.equal(alias.status, 125);
+    assert.match(
+      alias.stderr,
+      /--match-user does not follow .*\nDETAIL: .*\nHINT: .*--sign-host orders\.cluster-/,
+    );
+    const { canonicalHost, gateway, legacyPassword } = standIn;
+    const host = ["--host", `${canonicalHost}:${gateway.port}`];
+    await using proxy = openProxy([...host, ...words], standIn.env);
+    const own = await psql(
+      proxy,
+      { user: "app_ro", password: "ANY PASSWORD" },
+      "select current_user",
+    );
+    assert.equal(own.stdout, "app_ro\n", own.stderr);
+    const other = await psql(
+      proxy,
+      { user: "legacy", password: legacyPassword },
+      "select current_user",
+    );
+    assert.equal(other.stdout, "legacy\n", other.stderr);
+    const wrong = await psql(proxy, { user: "legacy", password: "ANY PASSWORD" });
+    assert.match(wrong.stderr, /password authentication failed for user "legacy"/);
+    assert.equal(standIn.gateway.tokens.length, 1);
+  },
+);
