@@ -10,7 +10,10 @@ import type { Settings } from "./config/settings.ts";
 import type { LoadedTargets } from "./config/targets.ts";
 import type { Log } from "./log.ts";
 import { mfaPrompt } from "./mfa-prompt.ts";
+import { recentSecrets } from "./redact.ts";
 import type { Waiting } from "./waiting.ts";
+
+const KEPT_OUT = 24; // secrets of a role, two an hour as a rule, that the log strikes out
 
 /** What the process edge hands in. */
 export interface IdentityEdge {
@@ -66,11 +69,11 @@ export async function openIdentity(
   const effort = (): CredentialEffort =>
     credentialEffort({ profile, role, files: loaded.aws, env });
   const asked = whoIsAsked(settings, loaded);
+  const keepOut = recentSecrets(log.addSecret, KEPT_OUT);
   const credentials: CredentialSource = async () => {
     // Where somebody may be asked for something, the terminal is for that.
     const found = await (willCall(effort) ? waiting.for(asked, load()) : load());
-    for (const secret of [found.secretAccessKey, found.sessionToken])
-      if (secret) log.addSecret(secret);
+    for (const secret of [found.secretAccessKey, found.sessionToken]) if (secret) keepOut(secret);
     return found;
   };
   return { credentials, effort, giveTerminalAway: prompt.close };

@@ -5,6 +5,7 @@ import { requireUser, type Settings } from "./config/settings.ts";
 import type { Who } from "./proxy/backend-session.ts";
 import type { Proxy } from "./proxy/proxy.ts";
 import { openReachProxy } from "./reach-proxy.ts";
+import { recentSecrets } from "./redact.ts";
 import { explainPasswordRefusal } from "./refusal.ts";
 import { type OpenProxyOptions, type RunContext, type Settled } from "./session.ts";
 import { type TypedPlace, typedPlace } from "./typed-place.ts";
@@ -58,15 +59,7 @@ export function passwordSource(
 ): PasswordAccess["password"] {
   const { passwordCommand: command = "", target } = settings;
   const running = new Map<string, Promise<string>>();
-  const recent = new Map<string, () => void>();
-  const keepOut = (password: string): void => {
-    if (recent.has(password)) return;
-    recent.set(password, log.addSecret(password));
-    const [oldest] = recent;
-    if (recent.size <= KEPT_OUT || oldest === undefined) return;
-    recent.delete(oldest[0]);
-    oldest[1]();
-  };
+  const keepOut = recentSecrets(log.addSecret, KEPT_OUT);
   const run = async ({ user, database: dbname }: Who): Promise<string> => {
     const wish = { target, host, port, user, dbname };
     const password = await runPasswordCommand({ command, env: passwordEnvironment(env, wish) });

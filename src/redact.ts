@@ -4,43 +4,69 @@ const STRUCK_OUT = "[secret]";
 const SHORTEST_SECRET = 6; // an MFA code; anything shorter would strike out ordinary text
 
 // What looks like a secret of AWS's: query parameters of an auth token, keys and session tokens, credentials in a URL.
+// Each takes a time that grows with the text's length alone: \b, since every letter of a long word would be a beginning.
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/(X-Amz-(?:Signature|Security-Token|Credential)(?:=|%3D))[^&\s"']+/gi, `$1${STRUCK_OUT}`],
   [
     /((?:aws_?)?(?:secret_?access_?key|session_?token)["']?\s*[=:]\s*["']?)[^\s"',}]+/gi,
     `$1${STRUCK_OUT}`,
   ],
-  [/(\w+:\/\/[^\s/:@]+:)[^\s/@]+(@)/g, `$1${STRUCK_OUT}$2`],
+  [/(\b\w+:\/\/[^\s/:@]+:)[^\s/@]+(@)/g, `$1${STRUCK_OUT}$2`],
   [/(PGPASSWORD=)\S+/g, `$1${STRUCK_OUT}`],
 ];
 
 /** Knows the secrets of a run. */
 export class Redactor {
-  readonly #secrets = new Set<string>();
+  // Each with how many have named it.
+  readonly #secrets = new Map<string, number>();
   #known: RegExp | undefined;
 
   /** Names a secret, to be struck out in its own form, in a URL's and in a JSON string's, until what it returns is called. */
   add(secret: string): () => void {
-    if (secret.length < SHORTEST_SECRET || this.#secrets.has(secret)) return () => {};
-    this.#secrets.add(secret);
-    this.#known = undefined;
+    if (secret.length < SHORTEST_SECRET) return () => {};
+    this.#count(secret, 1);
+    let isTakenBack = false;
     return () => {
-      this.#secrets.delete(secret);
-      this.#known = undefined;
+      if (!isTakenBack) this.#count(secret, -1);
+      isTakenBack = true;
     };
+  }
+
+  #count(secret: string, change: 1 | -1): void {
+    const before = this.#secrets.get(secret) ?? 0;
+    const now = before + change;
+    if (now === 0) this.#secrets.delete(secret);
+    else this.#secrets.set(secret, now);
+    if (before === 0 || now === 0) this.#known = undefined;
   }
 
   /** The text without any secret. */
   strike(text: string): string {
-    const known = (this.#known ??= patternOf(this.#secrets));
+    const known = (this.#known ??= patternOf([...this.#secrets.keys()]));
     let clean = this.#secrets.size === 0 ? text : text.replaceAll(known, STRUCK_OUT);
     for (const [pattern, replacement] of PATTERNS) clean = clean.replaceAll(pattern, replacement);
     return clean;
   }
 }
 
-function patternOf(secrets: ReadonlySet<string>): RegExp {
-  const forms = [...secrets].flatMap((secret) => [secret, urlForm(secret), jsonForm(secret)]);
+/**
+ * Names secrets that follow one another for as long as the program runs; the oldest is taken back when there are more than
+ * `most`: the pattern of thousands takes seconds to compile.
+ */
+export function recentSecrets(add: Redactor["add"], most: number): (secret: string) => void {
+  const recent = new Map<string, () => void>();
+  return (secret) => {
+    if (recent.has(secret)) return;
+    recent.set(secret, add(secret));
+    const [oldest] = recent;
+    if (recent.size <= most || oldest === undefined) return;
+    recent.delete(oldest[0]);
+    oldest[1]();
+  };
+}
+
+function patternOf(secrets: readonly string[]): RegExp {
+  const forms = secrets.flatMap((secret) => [secret, urlForm(secret), jsonForm(secret)]);
   // Longest first: a secret that begins another one would leave its end.
   const sorted = forms.toSorted((one, other) => other.length - one.length);
   return new RegExp(sorted.map(escapeForPattern).join("|"), "g");

@@ -43,13 +43,4 @@ function make(cache: string, directory: string): Stats {
   return statSync(directory);
 }
 
-// One at a time: in a file system that has no room for it (/proc), Node's own `recursive` tries without end.
-function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  }
-}
-
 start();

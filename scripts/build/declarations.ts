@@ -11,7 +11,8 @@ import process from "node:process";
 // In the order in which they stand in the one file; each may only import from those before it.
 const FILES = ["errors", "library/public", "library"];
 
-const OPTIONS = [
+const VALUES = ["--types", "", "--target", "es2022", "--module", "nodenext", "--rootDir", "src"];
+const FLAGS = [
   "--ignoreConfig",
   "--noResolve",
   "--noCheck",
@@ -19,7 +20,6 @@ const OPTIONS = [
   "--emitDeclarationOnly",
   "--isolatedDeclarations",
   "--allowImportingTsExtensions",
-  ...["--types", "", "--target", "es2022", "--module", "nodenext", "--rootDir", "src"],
 ];
 
 /** The text of the declarations. */
@@ -27,7 +27,14 @@ export function declarations(root: string): string {
   const directory = mkdtempSync(join(tmpdir(), "rdsiam-declarations-"));
   try {
     const sources = FILES.map((file) => `src/${file}.ts`);
-    const words = ["node_modules/typescript/bin/tsc", ...OPTIONS, "--outDir", directory, ...sources];
+    const words = [
+      "node_modules/typescript/bin/tsc",
+      ...FLAGS,
+      ...VALUES,
+      "--outDir",
+      directory,
+      ...sources,
+    ];
     execFileSync(process.execPath, words, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
     const texts = FILES.map((file) => readFileSync(join(directory, `${file}.d.ts`), "utf8"));
     return joined(texts);
@@ -41,7 +48,11 @@ function joined(texts: readonly string[]): string {
   const entry = texts.at(-1) ?? "";
   const passedOn = [...entry.matchAll(/^export (type )?\{([^}]*)\} from "\.[^"]+";$/gm)];
   const names = passedOn.flatMap(([, type = "", list = ""]) =>
-    list.split(",").map((name) => name.trim()).filter((name) => name !== "").map((name) => type + name),
+    list
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== "")
+      .map((name) => type + name),
   );
   const own = [...entry.matchAll(/^export declare (?:const|function) (\w+)/gm)];
   const bodies = texts.map((text) =>

@@ -29,7 +29,9 @@ function baseEffort({ profile, files, env }: EffortOptions): CredentialEffort {
   if (profile === undefined && hasEnvironmentKeys(env)) return "reading";
   if (profile === undefined && hasWebIdentity({ env, files })) return "calling";
   const name = profile ?? "default";
-  if (profile === undefined && !hasIdentity(files.profiles.get(name) ?? {})) return "calling";
+  // What is left is the metadata service of a container or an instance; without one, that there is nothing is told at once.
+  if (profile === undefined && !hasIdentity(files.profiles.get(name) ?? {}))
+    return hasMetadata(env) ? "calling" : "reading";
   checkProfile(name, files);
   const chain = profileChain(name, files).map((each) => files.profiles.get(each) ?? {});
   const [top = {}] = chain;
@@ -39,4 +41,10 @@ function baseEffort({ profile, files, env }: EffortOptions): CredentialEffort {
     (keys) => keys["credential_process"] !== undefined || keys["mfa_serial"] !== undefined,
   );
   return asks ? "asking" : "calling";
+}
+
+function hasMetadata(env: Environment): boolean {
+  const isContainer =
+    env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] || env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+  return Boolean(isContainer) || env["AWS_EC2_METADATA_DISABLED"]?.toLowerCase() !== "true";
 }

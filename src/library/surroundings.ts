@@ -1,6 +1,7 @@
 // The library's side of what a command finds in its RunContext: environment, home, a log that writes nowhere. Errors leave
 // through here: no secret is in them, and they speak of the library's options, not of the command line's.
 import { homedir } from "node:os";
+import { proxyPasswords } from "../aws/proxy-setting.ts";
 import { leaveEnvironment } from "../aws/sdk.ts";
 import { RdsIamError } from "../errors.ts";
 import type { Log, Problem } from "../log.ts";
@@ -22,6 +23,7 @@ export interface Surroundings {
 export function surroundings({ env = {}, onWarning }: SigningOptions): Surroundings {
   leaveEnvironment();
   const redactor = new Redactor();
+  for (const password of proxyPasswords(env)) redactor.add(password);
   const strike = (text: string): string => ownWords(redactor.strike(text));
   const tell = ({ message, detail, hint }: Problem): void =>
     onWarning?.({

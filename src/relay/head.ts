@@ -61,11 +61,11 @@ function readFields(lines: readonly string[]): ReadonlyMap<string, string> {
   if (lines.length > MAX_FIELDS) throw new BadHead(431, "there are too many header fields");
   const fields = new Map<string, string>();
   for (const line of lines) {
-    const [, name, value = ""] = /^([\w!#$%&'*+.^`|~-]+):[\t ]*([^\r\n]*?)[\t ]*$/.exec(line) ?? [];
+    const [, name, value = ""] = /^([\w!#$%&'*+.^`|~-]+):([^\r\n]*)$/.exec(line) ?? [];
     if (name === undefined) throw new BadHead(400, "a header field cannot be read");
     const key = name.toLowerCase();
     if (fields.has(key)) throw new BadHead(400, "a header field is there twice");
-    fields.set(key, value);
+    fields.set(key, value.trim());
   }
   return fields;
 }

@@ -57,6 +57,10 @@ test("credentialEffort() + no profile reads the environment's keys, else calls",
   const env = { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "SECRET" };
   assert.equal(effort(undefined, { env }), "reading");
   assert.equal(effort(undefined), "calling");
+  const off = { AWS_EC2_METADATA_DISABLED: "true" };
+  assert.equal(effort(undefined, { env: off }), "reading");
+  const container = { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/v2/credentials" };
+  assert.equal(effort(undefined, { env: { ...off, ...container } }), "calling");
 });
 
 test("credentialEffort() + a broken profile throws what is wrong with it", () => {

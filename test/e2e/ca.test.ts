@@ -149,5 +149,7 @@ test("rdsiam ca wants to know what, and rdsiam ca --help says", async () => {
   assert.match((await rdsiam(["ca", "update", "now"])).stderr, /unexpected argument "now"/);
   assert.match((await rdsiam(["ca", "--help"])).stdout, /rdsiam ca update/);
   const ran = await rdsiam(["ca", "update", "--partition", "aws-eusc"]);
-  assert.match(ran.stderr, /no address is known for the RDS certificates of aws-eusc/);
+  assert.match(ran.stderr, /--partition cannot be "aws-eusc"/);
+  const elsewhere = await rdsiam(["ca", "update", "--region", "eusc-de-east-1"]);
+  assert.match(elsewhere.stderr, /no address is known for the RDS certificates of aws-eusc/);
 });

@@ -80,6 +80,13 @@ test(
   },
 );
 
+test("rdsiam doctor tries the login with the password, and leaves AWS alone", PSQL, async () => {
+  const ran = await rdsiam(["doctor", "local"], { env: { HOME: home } });
+  assert.equal(ran.status, 0, ran.stdout);
+  assert.match(ran.stdout, /^skip +credentials +the password is a command's: AWS is not asked$/m);
+  assert.match(ran.stdout, /^ok +login +user "app", database "postgres", \d+ ms$/m);
+});
+
 test(
   "rdsiam psql: a command that hangs is ended with rdsiam",
   { skip: PSQL.skip || !HAS_PROC },

@@ -52,6 +52,9 @@ test("authTokens() signs for a target, an endpoint, or the endpoint that an alia
     "us-east-1",
     "Zoë",
   ]);
+  // The profile is a target with a port of its own, which is not this host's.
+  const profiled = await signedFor({ user: "u", host: INSTANCE, env: { AWS_PROFILE: "prod" } });
+  assert.equal(profiled[1], "5432");
   const env = { RDSIAM_DNS_SERVERS: standIn.dns.address };
   assert.deepEqual(await signedFor({ ...own, host: alias, env }), [
     cluster,
@@ -171,6 +174,33 @@ test("no secret is in an error, whoever made its text", async () => {
   );
   assert.match(error, /the credentials function failed: cannot renew \[secret\] \[secret\]/);
   for (const secret of secrets) assert.ok(!error.includes(secret));
+});
+
+test("a credentials function is asked again two minutes before their end, and each minute where they have none", async () => {
+  const { accessKeyId, secretAccessKey } = standIn.key;
+  let asked = 0;
+  const askedIn = async (minutes: number, seconds: number | undefined) => {
+    asked = 0;
+    const give = tokens({
+      host: INSTANCE,
+      user: "u",
+      credentials: () => {
+        asked += 1;
+        const expiration = seconds && new Date(Date.now() + seconds * 1_000);
+        return { accessKeyId, secretAccessKey, ...(expiration ? { expiration } : {}) };
+      },
+    });
+    mock.timers.enable({ apis: ["Date"], now: Date.now() });
+    for (let minute = 0; minute < minutes; minute += 1) {
+      mock.timers.setTime(Date.now() + 60_100);
+      await give();
+    }
+    mock.timers.reset();
+    return asked;
+  };
+  assert.equal(await askedIn(30, 3_600), 1);
+  assert.equal(await askedIn(60, 3_600), 2);
+  assert.equal(await askedIn(5, undefined), 5);
 });
 
 test("credentials of the program's own that are none are an error", async () => {
