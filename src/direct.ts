@@ -3,7 +3,6 @@
 // price is that the token stands in a file, and that a login follows nothing: no failover, no other user, no better error.
 // https://www.postgresql.org/docs/current/libpq-connect.html
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { lookup } from "node:dns/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { directEnvironment } from "./child/direct-environment.ts";
@@ -11,6 +10,7 @@ import { runTool } from "./child/run.ts";
 import { RdsIamError } from "./errors.ts";
 import { problemOf } from "./report.ts";
 import { type Access, type AccessRequest, openAccess, type RunContext } from "./session.ts";
+import { tunnelAddresses } from "./straight-connection.ts";
 import { keepTokenFile } from "./token-file.ts";
 import type { Tool } from "./tool-run.ts";
 import { trustFor } from "./trust.ts";
@@ -71,8 +71,7 @@ async function placeOf(access: Access, via: Via): Promise<DirectTarget> {
     const hint = `Leave --direct out, or open a tunnel first: ssh -N -L 15432:${access.dialHost}:${settings.port} BASTION, then --via 127.0.0.1:15432.`;
     throw needsProxy("this kind of --via (rds_via)", hint);
   }
-  const found = await lookup(via.host, { all: true });
-  return { host, port: via.port, addresses: found.map(({ address }) => address) };
+  return { host, port: via.port, addresses: await tunnelAddresses(via.host) };
 }
 
 function needsProxy(what: string, hint: string): RdsIamError {

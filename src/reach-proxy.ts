@@ -3,7 +3,7 @@ import { type BackendEdge, type BackendPlace, openBackend } from "./backend.ts";
 import type { Log } from "./log.ts";
 import type { LocalSide, Proxy, ProxyOptions } from "./proxy/proxy.ts";
 import { explainPassedLogin } from "./refusal.ts";
-import { tellEvent } from "./report.ts";
+import { eventTeller } from "./report.ts";
 import type { Way } from "./way.ts";
 
 /** What the process edge hands in. */
@@ -36,13 +36,14 @@ export async function openReachProxy(
   const isPassed = (user: string): boolean =>
     plan.login === "pass-through" || (plan.onlyUser !== undefined && user !== plan.onlyUser);
   const closeWay = (): PromiseLike<void> => way[Symbol.asyncDispose]();
+  const tell = eventTeller(edge.log, { target: place.settings.target, warns });
   const starting = startProxy({
     ...plan,
     backend: { ...backend, ...way.backend, secret: secretOf(plan.login) },
     explain: (user, fields) =>
       isPassed(user) ? explainPassedLogin(fields) : (explain?.(user, fields) ?? {}),
     onEvent: (event) => {
-      tellEvent(edge.log, event, { target: place.settings.target, warns });
+      tell(event);
       plan.onEvent?.(event);
     },
   });

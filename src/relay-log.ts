@@ -4,8 +4,7 @@
 import type { Fields, Log } from "./log.ts";
 import { describeCaller } from "./relay/caller.ts";
 import type { RelayEvent } from "./relay/connection.ts";
-
-const MAX_REFUSALS = 20; // lines a second
+import { Throttle } from "./throttle.ts";
 
 /** Says what happens in a relay. */
 export function relayLogger(log: Log): (event: RelayEvent) => void {
@@ -41,25 +40,4 @@ function fieldsOf(event: RelayEvent): Fields {
   if (event.kind === "opened") return { ...tunnel, address };
   const { milliseconds, received, sent } = event;
   return { ...tunnel, address, milliseconds, sent, received };
-}
-
-class Throttle {
-  readonly #onDropped: (count: number) => void;
-  #taken = 0;
-
-  constructor(onDropped: (count: number) => void) {
-    this.#onDropped = onDropped;
-  }
-
-  take(): boolean {
-    if (this.#taken === 0) setTimeout(() => this.#restart(), 1_000).unref();
-    this.#taken += 1;
-    return this.#taken <= MAX_REFUSALS;
-  }
-
-  #restart(): void {
-    const dropped = this.#taken - MAX_REFUSALS;
-    this.#taken = 0;
-    if (dropped > 0) this.#onDropped(dropped);
-  }
 }

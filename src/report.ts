@@ -2,6 +2,7 @@
 import { type ErrorCode, RdsIamError } from "./errors.ts";
 import type { Fields, Log, Problem } from "./log.ts";
 import type { ProxyEvent } from "./proxy/proxy-event.ts";
+import { Throttle } from "./throttle.ts";
 
 /** The exit status for a failure of rdsiam's own. */
 export const FAILED = 125; // as env(1), nohup(1) and docker-run(1): the wrapper itself failed
@@ -53,18 +54,25 @@ function eventText(event: ProxyEvent): string {
   }
 }
 
-/** Says what happened on a connection of a target's proxy; a refusal as a warning where no tool of ours is told of it. */
-export function tellEvent(
+/** Makes the function that says what happened on a target's proxy; a refusal as a warning where no tool of ours is told of it. */
+export function eventTeller(
   log: Log,
-  event: ProxyEvent,
   { target, warns }: { readonly target: string; readonly warns: boolean },
-): void {
-  const fields = { target, ...eventFields(event) };
-  if (warns && event.kind === "refused") return log.warning(refusalProblem(event), fields);
-  // The server was not asked: a wrong password of the proxy's own, no TLS, no client certificate.
-  if (warns && event.kind === "stranger" && event.error !== undefined)
-    return log.warning({ ...event.error, message: `refused a login: ${event.reason}` }, fields);
-  log.event(eventText(event), fields);
+): (event: ProxyEvent) => void {
+  const strangers = new Throttle((count) =>
+    log.warning({ message: `refused ${count} more logins in the same second` }, { target, count }),
+  );
+  return (event) => {
+    const fields = { target, ...eventFields(event) };
+    if (warns && event.kind === "refused") return log.warning(refusalProblem(event), fields);
+    // The server was not asked: a wrong password of the proxy's own, no TLS, no client certificate.
+    if (warns && event.kind === "stranger" && event.error !== undefined) {
+      if (!strangers.take()) return;
+      const message = `refused a login: ${event.reason}`;
+      return log.warning({ ...event.error, message }, fields);
+    }
+    log.event(eventText(event), fields);
+  };
 }
 
 // What happened, as the fields of a JSON line.

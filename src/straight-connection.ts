@@ -57,7 +57,7 @@ async function placeToDial(
   const { settings, dialHost, host } = access;
   const via = await readWay(context, settings);
   if (via.kind === "tunnel") {
-    const { address } = await lookUpTunnel(via.host);
+    const [address] = await tunnelAddresses(via.host);
     return { hostaddr: address, port: via.port };
   }
   if (via.kind !== "direct") {
@@ -75,9 +75,10 @@ async function placeToDial(
   return { hostaddr: first?.address, port };
 }
 
-async function lookUpTunnel(host: string): Promise<{ readonly address: string }> {
+/** The addresses of a tunnel that is open already; ERR_DNS when its name has none. */
+export async function tunnelAddresses(host: string): Promise<readonly string[]> {
   try {
-    return await lookup(host);
+    return (await lookup(host, { all: true })).map(({ address }) => address);
   } catch (error) {
     throw new RdsIamError(`cannot look up ${host}, the tunnel of --via`, {
       code: "ERR_DNS",

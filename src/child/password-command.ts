@@ -62,15 +62,14 @@ export async function runPasswordCommand(options: PasswordCommand): Promise<stri
     detached: true,
   });
   const end = (): void => killGroup(child);
-  let isLate = false;
+  const late = new AbortController();
   const limit = setTimeout(() => {
-    isLate = true;
     end();
+    late.abort(failed(`It was not done after ${timeLimit / 1_000} seconds, and was ended.`));
   }, timeLimit);
   process.on("exit", end);
   try {
-    const { output, how } = await finished(child, end);
-    if (isLate) throw failed(`It was not done after ${timeLimit / 1_000} seconds, and was ended.`);
+    const { output, how } = await finished(child, end, late.signal);
     if (output.length > MAX_OUTPUT) throw failed(`It printed more than ${MAX_OUTPUT} bytes.`);
     if (how !== undefined) throw failed(`It ended with ${how}.`);
     return readPassword(output);
@@ -86,7 +85,7 @@ interface Ended {
   readonly how: string | undefined;
 }
 
-function finished(child: ChildProcess, end: () => void): Promise<Ended> {
+function finished(child: ChildProcess, end: () => void, late: AbortSignal): Promise<Ended> {
   const chunks: Buffer[] = [];
   let length = 0;
   child.stdout?.on("data", (chunk: Buffer) => {
@@ -95,6 +94,10 @@ function finished(child: ChildProcess, end: () => void): Promise<Ended> {
     if (length > MAX_OUTPUT) end();
   });
   return new Promise((resolve, reject) => {
+    late.addEventListener("abort", () => {
+      child.stdout?.destroy();
+      reject(late.reason as Error);
+    });
     child.once("error", (error) => reject(failed(`It could not be started: ${error.message}.`)));
     // As in a shell's $(...), it is done when nobody holds its stdout open any more.
     child.once("close", (status, signal) => {
@@ -124,8 +127,9 @@ function failed(detail: string): RdsIamError {
   });
 }
 
+// Whether the shell itself is gone already or not: what it has left in the background may hold its stdout open.
 function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, "SIGKILL");
   } catch {

@@ -110,7 +110,8 @@ export function resolveSettings(input: SettingsInput): Settings {
     ...readRole(read, target),
     mfaCode: readMfaCode(input),
     cache: isCacheOn(input, target?.cache),
-    sslrootcert: readFileName(read("sslrootcert", "sslrootcert"), input.home) ?? target?.sslrootcert,
+    sslrootcert:
+      readFileName(read("sslrootcert", "sslrootcert"), input.home) ?? target?.sslrootcert,
     passwordCommand: read("passwordCommand", "password_command") ?? target?.passwordCommand,
     connectTimeout: integer(timeout) ?? target?.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
     awsTimeout: integer(read("awsTimeout", "aws_timeout")) ?? target?.awsTimeout,

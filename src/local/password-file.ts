@@ -1,6 +1,7 @@
 // The file that keeps a proxy's password from run to run, for tools that are configured once. It is made with a random one
 // where it is not there, and what anybody else could have read is not taken.
 import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
 import { link, mkdir, open, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
@@ -43,9 +44,12 @@ async function make(file: string): Promise<void> {
 }
 
 async function read(file: string): Promise<string> {
-  const handle = await open(file, "r");
+  // A pipe would be waited for without end.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const { mode, uid } = await handle.stat();
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw noPassword(file);
+    const { mode, uid } = stats;
     const isOurs = process.platform === "win32" || uid === process.geteuid?.() || uid === 0;
     // A credential of systemd is root's, and the bits of its group show the access list that lets us read it.
     const others = uid === 0 && process.geteuid?.() !== 0 ? 0o037 : 0o077;

@@ -47,8 +47,10 @@ async function makeDirectory(directory: string): Promise<void> {
   } catch (error) {
     throw unusable(directory, `it cannot be made (${codeOf(error)})`, error);
   }
+  // Of a link, its own owner: whoever has it could lead it elsewhere later.
+  const { uid: owner } = await lstat(directory);
   const { mode, uid } = await stat(directory);
-  if (uid !== process.geteuid?.() || (mode & 0o077) !== 0) {
+  if (owner !== process.geteuid?.() || uid !== process.geteuid?.() || (mode & 0o077) !== 0) {
     throw new RdsIamError(`others may enter the directory ${directory}`, {
       code: "ERR_USAGE",
       detail:

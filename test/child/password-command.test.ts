@@ -60,6 +60,13 @@ describe("runPasswordCommand()", () => {
     assert.match(await detailOf("yes hunter2"), /^It printed more than 65536 bytes\.$/);
   });
 
+  test("what holds its output open in the background is ended at the time limit too", async () => {
+    const started = Date.now();
+    const detail = await detailOf("sleep 20 & echo pw", 500);
+    assert.equal(detail, "It was not done after 0.5 seconds, and was ended.");
+    assert.ok(Date.now() - started < 10_000);
+  });
+
   test("after the time limit it is ended with all that it started", async () => {
     const file = join(root, "pid");
     const detail = await detailOf(`sh -c 'echo $$ >${file}; sleep 60'; true`, 1_000);

@@ -1,5 +1,6 @@
 // The file that keeps a proxy's password.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -61,4 +62,10 @@ test("passwordFrom() + refuses what is no password, and what cannot be read", as
     await assert.rejects(passwordFrom(file), { code: "ERR_USAGE", message: /no password/ }, text);
   }
   await assert.rejects(passwordFrom(directory), { code: "ERR_USAGE" });
+});
+
+test("passwordFrom() + does not wait for a pipe", async () => {
+  const file = join(directory, "pipe");
+  execFileSync("mkfifo", ["-m", "600", file]);
+  await assert.rejects(passwordFrom(file), { code: "ERR_USAGE" });
 });

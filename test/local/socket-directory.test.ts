@@ -1,6 +1,16 @@
 // The directory of a unix socket: who may enter, what an earlier run has left, how long its path may be.
 import assert from "node:assert/strict";
-import { chmod, lstat, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  lchown,
+  lstat,
+  mkdir,
+  mkdtemp,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,6 +49,16 @@ test("prepareSocket() + refuses a directory that others may enter", async () => 
       message: `others may enter the directory ${directory}`,
     });
   }
+});
+
+test("prepareSocket() + refuses another user's link to a directory of ours", async (t) => {
+  if (process.geteuid?.() !== 0) return t.skip("only root can give a link to another user");
+  const directory = join(parent, "own");
+  await mkdir(directory, { mode: 0o700 });
+  await symlink(directory, join(parent, "link"));
+  await prepareSocket(join(parent, "link"), 5432);
+  await lchown(join(parent, "link"), 65_534, 65_534);
+  await assert.rejects(prepareSocket(join(parent, "link"), 5432), { code: "ERR_USAGE" });
 });
 
 test("prepareSocket() + removes a stale socket, and refuses one that somebody listens on", async () => {
