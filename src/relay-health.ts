@@ -1,11 +1,9 @@
 // What a relay answers to probes and to Prometheus.
 
-import process from "node:process";
 import type { RelayFigures } from "./health/relay-metrics.ts";
-import type { Answer } from "./health/server.ts";
 import type { RelayEvent } from "./relay/connection.ts";
 import { REFUSALS } from "./relay/refusal.ts";
-import { VERSION } from "./version.ts";
+import { runtimeName, VERSION } from "./version.ts";
 
 /** Where it answers, and what it tells. */
 export interface RelayHealthOptions {
@@ -24,19 +22,16 @@ export interface RelayHealth extends AsyncDisposable {
 export async function startRelayHealth(options: RelayHealthOptions): Promise<RelayHealth> {
   const { figures, place, state } = options;
   const { createRelayMetrics } = await import("./health/relay-metrics.ts");
+  const { serviceRoutes } = await import("./health/routes.ts");
   const { serveRoutes } = await import("./health/server.ts");
   const build = { version: VERSION, runtime: runtimeName() };
   const metrics = createRelayMetrics(build, figures, Object.keys(REFUSALS));
-  const server = await serveRoutes(place, {
-    "/startup": () => probe(state() === "starting" ? ["starting"] : []),
-    "/readiness": () => probe(reasons(state(), figures())),
-    "/liveness": () => probe([]),
-    "/metrics": async () => ({
-      status: 200,
-      contentType: metrics.contentType,
-      body: await metrics.text(),
-    }),
+  const routes = serviceRoutes({
+    isStarting: () => state() === "starting",
+    reasons: () => reasons(state(), figures()),
+    metrics,
   });
+  const server = await serveRoutes(place, routes);
   return {
     port: server.port,
     note: (event) => {
@@ -54,15 +49,4 @@ function reasons(
 ): readonly string[] {
   if (state !== "serving") return [state];
   return sessions >= maxSessions ? [`${sessions} of ${maxSessions} sessions`] : [];
-}
-
-function probe(because: readonly string[]): Answer {
-  if (because.length === 0) return { status: 200, body: "ok\n" };
-  return { status: 503, body: `${because.join("\n")}\n` };
-}
-
-function runtimeName(): string {
-  const { bun, deno, node } = process.versions as NodeJS.ProcessVersions & { deno?: string };
-  if (bun !== undefined) return `bun ${bun}`;
-  return deno === undefined ? `node ${node}` : `deno ${deno}`;
 }

@@ -1,11 +1,10 @@
 // The part of an open proxy that is about being watched: --health-port. The figures are those of the proxy itself; the room
 // that answers with them is loaded only where a port was asked for.
-import process from "node:process";
 import { RdsIamError } from "./errors.ts";
 import type { Health } from "./health/health.ts";
 import { type Options, valueOrTwin } from "./options.ts";
 import type { RunContext } from "./session.ts";
-import { VERSION } from "./version.ts";
+import { runtimeName, VERSION } from "./version.ts";
 
 const LOOPBACK = "127.0.0.1";
 
@@ -29,9 +28,4 @@ export async function openHealth(
   const shown = address.includes(":") ? `[${address}]` : address;
   log.notice(`health: http://${shown}:${health.port}/`, { health: health.port });
   return health;
-}
-
-function runtimeName(): string {
-  const name = ["bun", "deno"].find((each) => each in process.versions) ?? "node";
-  return `${name} ${process.versions[name]}`;
 }

@@ -2,7 +2,8 @@
 // alive. The words are those of cloud-sql-proxy, whose probes people have in their manifests.
 // https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 import { type BuildInfo, createMetrics, type Measured, type TargetMetrics } from "./metrics.ts";
-import { type Answer, type Place, serveRoutes } from "./server.ts";
+import { serviceRoutes } from "./routes.ts";
+import { type Place, serveRoutes } from "./server.ts";
 
 const CREDENTIALS_CHECK = 10_000; // ms between two looks; probes may come every second, and a look may ask AWS
 const CHECK_TIMEOUT = 800; // ms; a probe's own default timeout is 1 s
@@ -33,21 +34,12 @@ export async function startHealth(
   const metrics = createMetrics(build, now);
   const proxies: ProxyHealth[] = [];
   let state: "starting" | "serving" | "draining" = "starting";
-  const readiness = async (): Promise<string[]> => {
+  const reasons = async (): Promise<string[]> => {
     if (state !== "serving") return [state];
-    const reasons = await Promise.all(proxies.map((proxy) => proxy.reasons()));
-    return reasons.flat();
+    return (await Promise.all(proxies.map((proxy) => proxy.reasons()))).flat();
   };
-  const server = await serveRoutes(place, {
-    "/startup": () => probe(state === "starting" ? ["starting"] : []),
-    "/readiness": async () => probe(await readiness()),
-    "/liveness": () => probe([]),
-    "/metrics": async () => ({
-      status: 200,
-      contentType: metrics.contentType,
-      body: await metrics.text(),
-    }),
-  });
+  const isStarting = (): boolean => state === "starting";
+  const server = await serveRoutes(place, serviceRoutes({ isStarting, reasons, metrics }));
   return {
     port: server.port,
     watch: (proxy) => {
@@ -62,11 +54,6 @@ export async function startHealth(
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
-}
-
-function probe(reasons: readonly string[]): Answer {
-  if (reasons.length === 0) return { status: 200, body: "ok\n" };
-  return { status: 503, body: `${reasons.join("\n")}\n` };
 }
 
 class ProxyHealth {
