@@ -26,6 +26,8 @@ interface Result {
 }
 
 const NAMES = ["node20", "node", "bun", "deno", "binary"];
+// Most tests wait; see test.ts.
+const CONCURRENCY = availableParallelism() + 1;
 const BUNDLE = resolve("dist/rdsiam.js");
 
 async function main(): Promise<void> {
@@ -82,7 +84,7 @@ async function runSuite(subject: Subject, endToEnd: readonly string[]): Promise<
     env: environment,
     nothrow: true,
     verbose: true,
-  })`node --import tsx --test --test-reporter=spec --test-concurrency=${availableParallelism()} --test-timeout=300000 ${files}`;
+  })`node --import tsx --test --test-reporter=spec --test-concurrency=${CONCURRENCY} --test-timeout=300000 ${files}`;
   const failed = count(run.stdout, "fail") + count(run.stdout, "cancelled");
   return {
     name: subject.name,

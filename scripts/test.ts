@@ -1,5 +1,5 @@
 // npm test [FILE...] [node --test option...]: builds, sees to psql, and runs the quick suite: every test/**/*.test.ts but *.slow.test.ts.
-// With --slow the others, but for those that have a script of their own: end to end (check:runtimes), docs, library, packaging.
+// With --slow the others, but for those that have a script of their own: docs, library, packaging.
 // RDSIAM_TEST_MISSING tells the tests which PostgreSQL tools are not there; those that need one skip themselves.
 
 import { availableParallelism } from "node:os";
@@ -13,7 +13,7 @@ const CONCURRENCY = availableParallelism() + 1;
 // Longer than the whole suite may take: a test that hangs is named instead of hanging the run.
 const TIMEOUT_MS = 200_000;
 
-const OWN_SCRIPT = /^test\/(?:e2e|docs|library|packaging\/(?:installed|release))/;
+const OWN_SCRIPT = /^test\/(?:docs|library|packaging\/(?:installed|release))/;
 
 async function main(): Promise<void> {
   const words = process.argv.slice(2);
