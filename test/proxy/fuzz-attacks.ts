@@ -25,6 +25,8 @@ export interface Attack {
   readonly replies: readonly ((request: Received) => Buffer)[];
   /** Holds a CancelRequest: nothing is answered then, and the proxy closes after a second. */
   readonly cancels: boolean;
+  /** Is one whole CancelRequest and nothing else: the only one that the proxy makes wait. */
+  readonly isCancel: boolean;
 }
 
 type Generator = (from: Random, known: Knowledge) => Attack;
@@ -70,11 +72,18 @@ export const GENERATORS: Readonly<Record<string, Generator>> = {
 };
 
 function first(send: Buffer): Attack {
-  return { send, replies: [], cancels: send.includes(CANCEL_REQUEST_CODE) };
+  const cancels = send.includes(CANCEL_REQUEST_CODE);
+  return { send, replies: [], cancels, isCancel: cancels && isCancelRequest(send) };
+}
+
+// A key has 4 to 256 bytes; protocol 3.2.
+function isCancelRequest(send: Buffer): boolean {
+  if (send.length < 16 || send.length > 12 + 256) return false;
+  return send.readInt32BE(0) === send.length && send.indexOf(CANCEL_REQUEST_CODE) === 4;
 }
 
 function exchange(replies: Attack["replies"]): Attack {
-  return { send: STARTUP, replies, cancels: false };
+  return { send: STARTUP, replies, cancels: false, isCancel: false };
 }
 
 function serverFirst(request: Received): string {

@@ -177,7 +177,8 @@ async function attackOnce(run: Run, number: number): Promise<void> {
   }, HANG);
   const { answer, cancelDelay } = await carryOut(frontend, attack, from);
   clearTimeout(watch);
-  if (cancelDelay !== undefined) run.cancelDelay = Math.max(run.cancelDelay ?? 0, cancelDelay);
+  if (attack.isCancel && cancelDelay !== undefined)
+    run.cancelDelay = Math.max(run.cancelDelay ?? 0, cancelDelay);
   if (grantsAccess(answer)) run.authenticated.push(label);
   const told = verdict(answer);
   run.answers.set(told, (run.answers.get(told) ?? 0) + 1);
