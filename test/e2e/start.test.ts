@@ -1,7 +1,7 @@
 // How a run starts: what is told before the tool starts and what beside it, and where V8 keeps what it has compiled.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readdir, stat } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
@@ -57,8 +57,40 @@ test("compiled code is kept by Node alone, in a directory of the user's own", as
   await list(0o777);
   assert.deepEqual(await readdir(directory), [], "others could write there");
   await list(0o700);
-  assert.equal((await readdir(directory)).length > 0, RUNTIME === "node");
+  assert.equal((await readdir(directory)).length > 0, RUNTIME.startsWith("node"));
   assert.equal((await stat(directory)).mode & 0o777, 0o700);
+});
+
+test("what was kept and got damaged is compiled again, and a run that fails keeps nothing", async () => {
+  const cache = join(standIn.directory, "damaged-cache");
+  const directory = join(cache, "rdsiam", "compiled");
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const run = (...words: string[]) =>
+    rdsiam(words, { env: { ...standIn.env, XDG_CACHE_HOME: cache } });
+  const kept = async (): Promise<string[]> =>
+    (await readdir(directory, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name));
+  assert.equal((await run("token", "nowhere")).status, 125);
+  const afterFailure = await kept();
+  assert.match((await run("list", "--names")).stdout, /^prod$/m);
+  const files = await kept();
+  assert.equal(files.length > 0, RUNTIME.startsWith("node"));
+  const whole = await Promise.all(files.map((file) => readFile(file)));
+  for (const [index, file] of files.entries()) {
+    await writeFile(file, whole[index]?.subarray(0, index % 2 === 0 ? 100 : -1) ?? "");
+  }
+  const again = await run("list", "--names");
+  assert.match(again.stdout, /^prod$/m);
+  assert.equal(again.stderr, "");
+  assert.deepEqual(
+    await Promise.all(files.map(async (file) => (await stat(file)).size > 100)),
+    files.map(() => true),
+  );
+  assert.deepEqual(
+    afterFailure.filter((file) => file.includes("-token-")),
+    [],
+  );
 });
 
 test("a home that cannot be written to is no failure", async () => {
