@@ -3,7 +3,7 @@
 // indent, keys given twice, `'123'` as a number). In a file that chooses a database nothing may get lost: such a line
 // is an error with its number. Dots in names are escaped before parsing, because ini would nest the sections.
 
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "ini";
 import { RdsIamError } from "../errors.ts";
@@ -19,14 +19,14 @@ export interface OwnFile {
 }
 
 /** Loads our own file; the default path may be missing, a path in RDSIAM_CONFIG_FILE may not. */
-export async function loadOwnFile(env: Environment, home: string): Promise<OwnFile> {
+export function loadOwnFile(env: Environment, home: string): OwnFile {
   const named = env["RDSIAM_CONFIG_FILE"] || undefined;
   const path =
     named === undefined
       ? join(env["XDG_CONFIG_HOME"] || join(home, ".config"), "rdsiam", "config")
       : expandHome(named, home);
   try {
-    return { path, sections: parseOwnFile(await readFile(path, "utf8"), path) };
+    return { path, sections: parseOwnFile(readFileSync(path, "utf8"), path) };
   } catch (error) {
     if (error instanceof RdsIamError) {
       throw error;

@@ -152,7 +152,8 @@ function dnsServersProblem(value: string): string | undefined {
 
 // node:net takes 3 ms to load, and 5 more for its first look at an IPv6 address: only what may be one gets there.
 function isIPv4(value: string): boolean {
-  return /^[\d.]+$/.test(value) && process.getBuiltinModule("node:net").isIPv4(value);
+  const byte = "(?:\\d|[1-9]\\d|1\\d\\d|2[0-4]\\d|25[0-5])";
+  return new RegExp(`^${byte}(?:\\.${byte}){3}$`).test(value);
 }
 
 function isIPv6(value: string): boolean {

@@ -33,10 +33,8 @@ export async function loadTargets(options: {
   readonly env: Environment;
   readonly home: string;
 }): Promise<LoadedTargets> {
-  const [own, aws] = await Promise.all([
-    loadOwnFile(options.env, options.home),
-    loadAwsFiles(options.env, options.home),
-  ]);
+  const own = loadOwnFile(options.env, options.home);
+  const aws = await loadAwsFiles(options.env, options.home);
   const targets = new Map<string, Target>();
   const warnings = [...aws.warnings];
   const drafts = [...ownDrafts(own, warnings), ...awsDrafts(aws, warnings)];
