@@ -24,6 +24,7 @@ export async function openBackend(edge: BackendEdge, place: BackendPlace): Promi
   const { settings, host, addresses } = place;
   let verified: Promise<Verification> | undefined;
   const verification = (): Promise<Verification> => (verified ??= verify(edge, place));
+  // Whatever is wrong with them is told before a tool starts.
   if (settings.sslrootcert !== undefined) await verification();
   return {
     host,

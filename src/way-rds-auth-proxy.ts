@@ -49,10 +49,11 @@ async function verify(via: RdsAuthProxy): Promise<Verification> {
   const { host, port, ca, verified } = via;
   if (verified) {
     const trust = ca === undefined ? "the runtime's own CAs" : `those in ${ca}`;
-    return { secureContext: await relayContext({ ca }), trust };
+    const context = await relayContext({ ca });
+    return { secureContext: () => context, trust };
   }
   const { presentedCertificate } = await import("./via/rds-auth-proxy.ts");
   const cert = await presentedCertificate({ host, port }, AbortSignal.timeout(PROBE_TIMEOUT));
-  const secureContext = createSecureContext({ ca: cert, minVersion: "TLSv1.2" });
-  return { secureContext, trust: "the certificate that it showed first" };
+  const context = createSecureContext({ ca: cert, minVersion: "TLSv1.2" });
+  return { secureContext: () => context, trust: "the certificate that it showed first" };
 }

@@ -26,7 +26,8 @@ const MAX_LOGIN_BYTES = 1024 * 1024; // what a verified server may send before R
 
 /** What a backend's certificate is verified with. */
 export interface Verification {
-  readonly secureContext: SecureContext;
+  /** Made when it is first needed: on Node 20 it takes as long as all else in a start. */
+  readonly secureContext: () => SecureContext;
   /** What is trusted, for messages. */
   readonly trust: string;
 }

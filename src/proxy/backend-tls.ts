@@ -19,12 +19,13 @@ const ERROR_RESPONSE = 0x45; // 'E'
 export interface BackendIdentity extends Trust {
   /** The canonical host: sent as SNI and matched with the certificate. */
   readonly host: string;
-  readonly secureContext: tls.SecureContext;
+  readonly secureContext: () => tls.SecureContext;
 }
 
-/** Makes the TLS context that every login of a run shares; `ca` are PEM certificates and replace the runtime's own. */
-export function backendSecureContext(ca: readonly string[]): tls.SecureContext {
-  return tls.createSecureContext({ ca: [...ca], minVersion: "TLSv1.2" });
+/** Makes, when it is first needed, the TLS context that every login of a run shares; `ca` are PEM certificates and replace the runtime's own. */
+export function backendSecureContext(ca: readonly string[]): () => tls.SecureContext {
+  let context: tls.SecureContext | undefined;
+  return () => (context ??= tls.createSecureContext({ ca: [...ca], minVersion: "TLSv1.2" }));
 }
 
 /** Asks for TLS and verifies the answer; rejects with ERR_TLS or ERR_CERTIFICATE. */
@@ -49,12 +50,18 @@ function unauthorized(reason: unknown): NodeJS.ErrnoException {
 }
 
 // Exactly one byte may follow an SSLRequest: more were stuffed in by somebody else (CVE-2021-23222).
-async function requestTls(socket: Duplex, trust: Trust, signal: AbortSignal): Promise<void> {
+async function requestTls(
+  socket: Duplex,
+  identity: BackendIdentity,
+  signal: AbortSignal,
+): Promise<void> {
   const reader = new SocketReader(socket, 64 * 1024);
   try {
     socket.write(encodeSslRequest());
+    // The server starts a process for us meanwhile.
+    identity.secureContext();
     const answer = await reader.take((bytes) => readByte(bytes), signal);
-    if (answer !== YES || reader.buffered > 0) throw refusedTls(trust, answer, reader.buffered);
+    if (answer !== YES || reader.buffered > 0) throw refusedTls(identity, answer, reader.buffered);
   } finally {
     reader.detach();
   }
@@ -129,7 +136,7 @@ function connectTls(socket: Duplex, identity: BackendIdentity): tls.TLSSocket {
     socket: carrier.stream,
     // An address has no place in SNI (RFC 6066); the runtimes throw.
     ...(isIP(identity.host) === 0 ? { servername: identity.host } : {}),
-    secureContext: identity.secureContext,
+    secureContext: identity.secureContext(),
     rejectUnauthorized: true,
     ALPNProtocols: ["postgresql"],
     checkServerIdentity: (_name, certificate) =>
