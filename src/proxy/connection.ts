@@ -97,7 +97,7 @@ async function ownSession(
 ): Promise<Opened> {
   const { socket, raw } = frontend;
   const agreed = negotiateVersion(message, socket);
-  const proof = await own.prove(frontend, user);
+  const proof = await own.prove(frontend, agreed);
   limit[Symbol.dispose]();
   context.sessions.authenticate(raw);
   context.onProven();

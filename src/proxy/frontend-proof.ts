@@ -11,9 +11,11 @@ import {
 } from "../protocol/authentication.ts";
 import { MessageError, readMessage } from "../protocol/message.ts";
 import { readSaslInitialResponse } from "../protocol/scram-message.ts";
+import { type StartupMessage, startupParameter } from "../protocol/startup-packet.ts";
 import { type FrontendRefused, refuse, violation } from "./frontend-refused.ts";
 import type { Frontend } from "./frontend-startup.ts";
 import { type ScramVerifier, scramVerifier, startScram } from "./scram.ts";
+import { FEWEST_ITERATIONS, takesFewIterations, USUAL_ITERATIONS } from "./scram-iterations.ts";
 
 const MAX_SASL_LENGTH = 1024; // PG_MAX_SASL_MESSAGE_LENGTH, src/include/libpq/sasl.h
 const MAX_PASSWORD_LENGTH = 65_535; // PG_MAX_AUTH_TOKEN_LENGTH, src/include/libpq/auth.h
@@ -24,28 +26,47 @@ const PLUS = "SCRAM-SHA-256-PLUS";
 export type ClientAuth = "scram-sha-256" | "password" | "trust";
 
 /** Demands a proof of a frontend; resolves with what it is to be sent then, and throws FrontendRefused when it fails. */
-export type Prove = (frontend: Frontend, user: string) => Promise<Buffer | undefined>;
+export type Prove = (frontend: Frontend, message: StartupMessage) => Promise<Buffer | undefined>;
+
+/** What tools prove to know. */
+export interface ProvenSecret {
+  readonly secret: string;
+  /** Whether it is of random bytes, too many for anybody to guess. */
+  readonly isRandom: boolean;
+}
 
 /** The proof that a proxy with this secret demands. */
-export function proofOf(method: ClientAuth, secret: string): Prove {
+export function proofOf(method: ClientAuth, proven: ProvenSecret): Prove {
   switch (method) {
     case "scram-sha-256": {
-      const verifier = scramVerifier(secret);
-      return (frontend, user) => proveByScram(frontend, verifier, user);
+      const verifierFor = verifiersOf(proven);
+      return (frontend, message) => proveByScram(frontend, message, verifierFor);
     }
     case "password": {
-      const expected = digest(secret);
-      return (frontend, user) => proveByPassword(frontend, expected, user);
+      const expected = digest(proven.secret);
+      return (frontend, message) => proveByPassword(frontend, message, expected);
     }
     case "trust":
       return () => Promise.resolve(undefined);
   }
 }
 
+type VerifierFor = (message: StartupMessage, clientFirst: string) => ScramVerifier;
+
+function verifiersOf({ secret, isRandom }: ProvenSecret): VerifierFor {
+  // Milliseconds of work, which a run of psql does not need.
+  let usual: ScramVerifier | undefined;
+  const few = isRandom ? scramVerifier(secret, FEWEST_ITERATIONS) : undefined;
+  return (message, clientFirst) =>
+    few !== undefined && takesFewIterations(message, clientFirst)
+      ? few
+      : (usual ??= scramVerifier(secret, USUAL_ITERATIONS));
+}
+
 async function proveByScram(
   frontend: Frontend,
-  verifier: ScramVerifier,
-  user: string,
+  message: StartupMessage,
+  verifierFor: VerifierFor,
 ): Promise<Buffer> {
   const { socket, endPoint } = frontend;
   const mechanisms = endPoint === undefined ? [PLAIN] : [PLUS, PLAIN];
@@ -55,27 +76,28 @@ async function proveByScram(
   if (!mechanisms.includes(initial.mechanism))
     throw violation("client selected an invalid SASL authentication mechanism");
   const isBound = initial.mechanism === PLUS;
+  const verifier = verifierFor(message, initial.data);
   const exchange = startScram(verifier, initial.data, { endPoint, isBound });
   if (exchange === "downgraded") throw downgraded();
   if (exchange === undefined) throw violation("malformed SCRAM message");
   socket.write(encodeAuthenticationSaslContinue(exchange.serverFirst));
   const final = await takeResponse(frontend, "SASL response");
   const serverFinal = exchange.verify(final.toString("latin1"));
-  if (serverFinal === undefined) throw wrongSecret(user);
+  if (serverFinal === undefined) throw wrongSecret(message);
   return encodeAuthenticationSaslFinal(serverFinal);
 }
 
 async function proveByPassword(
   frontend: Frontend,
+  message: StartupMessage,
   expected: Buffer,
-  user: string,
 ): Promise<undefined> {
   frontend.socket.write(encodeAuthenticationCleartextPassword());
   const body = await takeResponse(frontend, "password response");
   // Exactly one zero byte, which is the last.
   const isString = body.indexOf(0) === body.length - 1;
   const isRight = timingSafeEqual(digest(body.subarray(0, -1)), expected);
-  if (!isString || !isRight) throw wrongSecret(user);
+  if (!isString || !isRight) throw wrongSecret(message);
 }
 
 // Of one length whatever is compared, as timingSafeEqual() demands.
@@ -104,7 +126,8 @@ function downgraded(): FrontendRefused {
   });
 }
 
-function wrongSecret(user: string): FrontendRefused {
+function wrongSecret(message: StartupMessage): FrontendRefused {
+  const user = startupParameter(message, "user")?.toString("utf8") ?? "";
   return refuse({
     sqlState: "28P01",
     message: `password authentication failed for user "${user}"`,

@@ -131,10 +131,11 @@ function connectionContext(
   { secret, sessions, connections }: Shared,
 ): ConnectionContext {
   const { login: secrets, onlyUser } = options;
+  const proven = { secret, isRandom: options.secret === undefined };
   const own =
     secrets === "pass-through"
       ? secrets
-      : { secrets, connections, prove: proofOf(options.clientAuth ?? "scram-sha-256", secret) };
+      : { secrets, connections, prove: proofOf(options.clientAuth ?? "scram-sha-256", proven) };
   return {
     backend: options.backend,
     tls: options.tls,

@@ -1,17 +1,17 @@
 // The server side of SCRAM-SHA-256: proves that the peer knows the run's secret, and to it that we do.
-// The verifier is derived once per run; a login costs two HMACs. 4096 iterations because pgjdbc refuses fewer.
+// The verifier is derived once per run; a login costs two HMACs.
 // https://www.rfc-editor.org/rfc/rfc5802#section-3, https://www.rfc-editor.org/rfc/rfc7677
 import { Buffer } from "node:buffer";
 import { createHash, createHmac, pbkdf2Sync, randomBytes, timingSafeEqual } from "node:crypto";
 import { type ClientFirst, readClientFinal, readClientFirst } from "../protocol/scram-message.ts";
 
-const ITERATIONS = 4096;
 const SALT_LENGTH = 16; // SCRAM_DEFAULT_SALT_LEN, src/include/common/scram-common.h
 const NONCE_LENGTH = 18; // SCRAM_RAW_NONCE_LEN, same file
 
 /** What a server keeps of a password (RFC 5802 section 3). */
 export interface ScramVerifier {
   readonly salt: string;
+  readonly iterations: number;
   readonly storedKey: Buffer;
   readonly serverKey: Buffer;
 }
@@ -23,13 +23,14 @@ export interface ScramExchange {
   readonly verify: (clientFinal: string) => string | undefined;
 }
 
-/** Derives the verifier of a secret. */
-export function scramVerifier(secret: string): ScramVerifier {
+/** Derives the verifier of a secret; scram-iterations.ts says with how many iterations. */
+export function scramVerifier(secret: string, iterations: number): ScramVerifier {
   const salt = randomBytes(SALT_LENGTH);
-  const salted = pbkdf2Sync(secret, salt, ITERATIONS, 32, "sha256");
+  const salted = pbkdf2Sync(secret, salt, iterations, 32, "sha256");
   const clientKey = hmac(salted, "Client Key");
   const storedKey = createHash("sha256").update(clientKey).digest();
-  return { salt: salt.toString("base64"), storedKey, serverKey: hmac(salted, "Server Key") };
+  const serverKey = hmac(salted, "Server Key");
+  return { salt: salt.toString("base64"), iterations, storedKey, serverKey };
 }
 
 /** What there is of channel binding: data where it was offered, and whether the client chose the mechanism that has it. */
@@ -49,7 +50,7 @@ export function startScram(
   // It believes that there is none here, so somebody on the way has taken our offer away.
   if (first.bindingFlag === "y" && endPoint !== undefined) return "downgraded";
   const nonce = first.nonce + randomBytes(NONCE_LENGTH).toString("base64");
-  const serverFirst = `r=${nonce},s=${verifier.salt},i=${ITERATIONS}`;
+  const serverFirst = `r=${nonce},s=${verifier.salt},i=${verifier.iterations}`;
   const data = isBound ? (endPoint?.toString("latin1") ?? "") : "";
   const expected = { first, nonce, serverFirst, channelBinding: first.gs2Header + data };
   return {

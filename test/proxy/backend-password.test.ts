@@ -32,7 +32,7 @@ async function scram(known: string, tried: string, tamper = (text: string): stri
   const initial = await answers.answer("AuthenticationSASL", request(10, "SCRAM-SHA-256\0\0"));
   const response = readSaslInitialResponse(body(initial));
   assert.equal(response?.mechanism, "SCRAM-SHA-256");
-  const exchange = startScram(scramVerifier(known), response.data, UNBOUND);
+  const exchange = startScram(scramVerifier(known, 4096), response.data, UNBOUND);
   assert.ok(exchange !== undefined && exchange !== "downgraded");
   const final = await answers.answer(
     "AuthenticationSASLContinue",

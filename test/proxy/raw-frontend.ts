@@ -9,6 +9,14 @@ export interface Received {
   readonly body: Buffer;
 }
 
+/** How far a SCRAM exchange came. */
+export interface Proven {
+  /** The server-first-message; empty where none came. */
+  readonly asked: string;
+  /** What follows client-final, or came in place of what was expected. */
+  readonly final: Received | undefined;
+}
+
 /** A raw connection to the proxy. */
 export class RawFrontend {
   readonly socket: Socket;
@@ -79,9 +87,13 @@ export class RawFrontend {
 
   /** Answers AuthenticationSASL with the secret; resolves with the message that follows client-final. */
   async prove(secret: string): Promise<Received | undefined> {
+    return (await this.proveAs(secret, "n=,r=rOprNGfwEbeRWgbNEkqO")).final;
+  }
+
+  /** The same with another client-first-message-bare; resolves with the server-first-message too. */
+  async proveAs(secret: string, first: string): Promise<Proven> {
     const offer = await this.message();
-    if (offer?.type !== "R" || offer.body.readInt32BE(0) !== 10) return offer;
-    const first = "n=,r=rOprNGfwEbeRWgbNEkqO";
+    if (offer?.type !== "R" || offer.body.readInt32BE(0) !== 10) return { final: offer, asked: "" };
     this.send(
       password(
         Buffer.concat([
@@ -92,11 +104,11 @@ export class RawFrontend {
       ),
     );
     const challenge = await this.message();
-    if (challenge?.type !== "R" || challenge.body.readInt32BE(0) !== 11) return challenge;
-    this.send(
-      password(Buffer.from(clientFinal(secret, first, challenge.body.toString("latin1", 4)))),
-    );
-    return this.message();
+    if (challenge?.type !== "R" || challenge.body.readInt32BE(0) !== 11)
+      return { final: challenge, asked: "" };
+    const asked = challenge.body.toString("latin1", 4);
+    this.send(password(Buffer.from(clientFinal(secret, first, asked))));
+    return { final: await this.message(), asked };
   }
 }
 

@@ -74,16 +74,17 @@ export interface BoundProof {
   readonly mechanism?: string;
   readonly gs2Header?: string;
   readonly binding: Buffer;
+  readonly nonce?: string;
 }
 
 /** Answers AuthenticationSASL with a bound proof; resolves with what follows it, or with what came instead of a challenge. */
 export async function proveBound(
   frontend: RawFrontend,
-  { secret, mechanism, gs2Header = "p=tls-server-end-point,,", binding }: BoundProof,
+  { secret, mechanism, gs2Header = "p=tls-server-end-point,,", binding, nonce: own }: BoundProof,
 ): Promise<Received | undefined> {
   const offer = await frontend.message();
   if (offer?.type !== "R" || offer.body.readInt32BE(0) !== 10) return offer;
-  const first = "n=,r=rOprNGfwEbeRWgbNEkqO";
+  const first = `n=,r=${own ?? "rOprNGfwEbeRWgbNEkqO"}`;
   const initial = Buffer.from(gs2Header + first);
   const name = Buffer.from(`${mechanism ?? "SCRAM-SHA-256-PLUS"}\0`);
   frontend.send(password(Buffer.concat([name, int32(initial.length), initial])));
