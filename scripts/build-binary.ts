@@ -1,5 +1,6 @@
-// npm run build:binary [-- --target bun-linux-arm64 --runtime FILE --outfile FILE]: compiles dist/rdsiam.js and Bun's runtime
+// npm run build:binary [-- --target bun-linux-arm64 --runtime FILE --outfile FILE]: compiles src/binary.ts and Bun's runtime
 // into one executable, build/rdsiam; for another platform FILE is that platform's Bun, so that none is downloaded.
+// --splitting: of one large module the bytecode of everything would be read at each start, of chunks only what a command loads.
 // A compiled program would load .env and bunfig.toml from the directory it is started in: both are switched off.
 // https://bun.com/docs/bundler/executables
 
@@ -10,6 +11,7 @@ import { runtimePath } from "./runtimes.ts";
 
 const OPTIONS = [
   "--compile",
+  "--splitting",
   "--minify",
   "--bytecode",
   "--format=esm",
@@ -37,8 +39,8 @@ async function main(): Promise<void> {
     ...(values.target === undefined ? [] : [`--target=${values.target}`]),
     ...(values.runtime === undefined ? [] : [`--compile-executable-path=${values.runtime}`]),
   ];
-  await $`npm run --silent build`;
-  await $`${bun} build dist/rdsiam.js ${OPTIONS} ${platform} --outfile=${values.outfile}`;
+  await $`npm run --silent build -- --modules`;
+  await $`${bun} build build/modules/rdsiam.js ${OPTIONS} ${platform} --outfile=${values.outfile}`;
 }
 
 void main();

