@@ -88,6 +88,7 @@ const BINARY: Product = {
   name: "rdsiam",
   chunks: "chunks",
   plugins: PLUGINS,
+  packs: [],
 };
 
 interface Manifest {
@@ -98,7 +99,7 @@ interface Manifest {
 
 async function main(): Promise<void> {
   if (process.argv.includes("--modules")) return writeModules(await bundle(BINARY));
-  const built = [await bundle(PROGRAM), await bundle(LIBRARY)];
+  const built = [await commonJsBundle(PROGRAM), await commonJsBundle(LIBRARY)];
   const types = declarations(ROOT);
   if (process.argv.includes("--clean")) rmSync(DIST, { recursive: true, force: true });
   mkdirSync(DIST, { recursive: true });
@@ -119,21 +120,25 @@ interface Built {
   readonly files: readonly ModuleFile[];
 }
 
-async function bundle(product: Product): Promise<Built> {
-  const { metafile, outputFiles } = await build({
+async function bundle({ source, name, chunks, plugins }: Product) {
+  return build({
     ...COMMON,
-    entryPoints: [product.source],
+    entryPoints: [source],
     outdir: "dist",
-    entryNames: product.name,
-    chunkNames: `${product.chunks}/[name]-[hash]`,
+    entryNames: name,
+    chunkNames: `${chunks}/[name]-[hash]`,
     splitting: true,
     format: "esm",
     external: EXTERNAL,
     metafile: true,
     write: false,
     logLevel: "warning",
-    plugins: [...product.plugins],
+    plugins: [...plugins],
   });
+}
+
+async function commonJsBundle(product: Product): Promise<Built> {
+  const { metafile, outputFiles } = await bundle(product);
   const modules = await Promise.all(
     outputFiles.map(async (file) => ({
       path: relative(ROOT, file.path),
@@ -163,7 +168,7 @@ function write({ product, files }: Built): void {
   removeOldChunks(directory, new Set(files.map(({ path }) => join(ROOT, path))));
 }
 
-function writeModules({ outputFiles }: Built): void {
+function writeModules({ outputFiles }: { readonly outputFiles: readonly OutputFile[] }): void {
   rmSync(MODULES, { recursive: true, force: true });
   for (const { path, text } of outputFiles) {
     const file = join(MODULES, relative(DIST, path));
