@@ -67,8 +67,8 @@ for (const plans of [[], [FIRST], [LATER, FIRST], [FIRST, LATER]]) {
         await mkdir(dirname(join(directory, path)), { recursive: true });
         await writeFile(join(directory, path), code);
       }
-      const require = createRequire(join(directory, "here.js"));
-      const run = require("./dist/entry.js") as () => Promise<unknown>;
+      const require = createRequire(import.meta.url);
+      const run = require(join(directory, "dist/entry.js")) as () => Promise<unknown>;
       assert.deepEqual(await run(), ["ab1c", "coldc", ["a", "b", "c", "cold"]]);
     } finally {
       await rm(directory, { recursive: true });
