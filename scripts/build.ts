@@ -203,7 +203,7 @@ async function commonJs(file: OutputFile): Promise<string> {
     format: "cjs",
     platform: "node",
     target: "node20",
-    charset: "utf8",
+    charset: COMMON.charset,
     minifyWhitespace: true,
     minifySyntax: true,
   });
