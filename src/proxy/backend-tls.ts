@@ -3,6 +3,7 @@
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
 import type { Buffer } from "node:buffer";
 import { isIP } from "node:net";
+import process from "node:process";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { RdsIamError } from "../errors.ts";
@@ -25,7 +26,26 @@ export interface BackendIdentity extends Trust {
 /** Makes, when it is first needed, the TLS context that every login of a run shares; `ca` are PEM certificates and replace the runtime's own. */
 export function backendSecureContext(ca: readonly string[]): () => tls.SecureContext {
   let context: tls.SecureContext | undefined;
-  return () => (context ??= tls.createSecureContext({ ca: [...ca], minVersion: "TLSv1.2" }));
+  return () => (context ??= makeContext(ca));
+}
+
+function makeContext(ca: readonly string[]): tls.SecureContext {
+  const options: tls.SecureContextOptions = { ca: [...ca], minVersion: "TLSv1.2" };
+  try {
+    return tls.createSecureContext({ ...options, ecdhCurve: keyExchangeGroups() });
+  } catch {
+    // A library without one of them, as in FIPS mode.
+    return tls.createSecureContext(options);
+  }
+}
+
+// P-256 first, because up to PostgreSQL 17 ssl_ecdh_curve is one group, and that one; 18 has X25519 and P-256. The libraries
+// guess X25519 or the hybrid with ML-KEM, are sent back for another ClientHello, and each login takes one round trip more.
+// The hybrid stays on offer: OpenSSL 3.5 has it, and so has BoringSSL.
+function keyExchangeGroups(): string {
+  const [major = 0, minor = 0] = process.versions.openssl.split(".").map(Number);
+  const isHybrid = "bun" in process.versions || major > 3 || (major === 3 && minor >= 5);
+  return isHybrid ? "P-256:X25519MLKEM768:X25519:P-384" : "P-256:X25519:P-384";
 }
 
 /** Asks for TLS and verifies the answer; rejects with ERR_TLS or ERR_CERTIFICATE. */

@@ -1,0 +1,66 @@
+// What the first packet to the backend offers: the group that PostgreSQL has, so that TLS takes one round trip.
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server } from "node:net";
+import { test } from "node:test";
+import * as tls from "node:tls";
+import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
+import { backendSecureContext, startBackendTls } from "../../src/proxy/backend-tls.ts";
+import { HOST } from "./scripted-backend.ts";
+
+const HANDSHAKE = 22; // a record's type
+const CLIENT_HELLO = 1;
+const RECORD_HEADER = 5; // bytes
+
+async function listen(server: Server): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+function countHellos(sent: Buffer): number {
+  let hellos = 0;
+  for (let at = 0; at + RECORD_HEADER < sent.length;) {
+    if (sent[at] === HANDSHAKE && sent[at + RECORD_HEADER] === CLIENT_HELLO) hellos += 1;
+    at += RECORD_HEADER + sent.readUInt16BE(at + 3);
+  }
+  return hellos;
+}
+
+/** A handshake with a server that has these groups: how many ClientHellos it took, and the group it ended with. */
+async function handshake(ecdhCurve: string) {
+  const ca = await makeAuthority({ subject: "CN=test root" });
+  const { cert, key } = await makeLeaf({ subject: `CN=${HOST}`, names: [HOST], issuer: ca });
+  const database = tls.createServer({ cert, key, ecdhCurve });
+  const databasePort = await listen(database);
+  let sent = Buffer.alloc(0);
+  // Answers the SSLRequest, and hears what is said after it.
+  const front = createServer((socket) => {
+    socket.once("data", () => {
+      const behind = connect(databasePort, "127.0.0.1");
+      socket.on("data", (chunk) => (sent = Buffer.concat([sent, chunk])));
+      socket.pipe(behind).pipe(socket);
+      for (const end of [socket, behind]) end.on("error", () => {});
+      socket.write("S");
+    });
+  });
+  const socket = connect(await listen(front), "127.0.0.1");
+  const identity = { host: HOST, trust: "", secureContext: backendSecureContext([ca.cert]) };
+  const secured = await startBackendTls(socket, identity, AbortSignal.timeout(20_000));
+  const group = (secured.getEphemeralKeyInfo() as tls.EphemeralKeyInfo).name;
+  secured.destroy();
+  socket.destroy();
+  for (const server of [front, database]) server.close();
+  return { hellos: countHellos(sent), group };
+}
+
+test("startBackendTls() guesses the group of PostgreSQL up to 17, and takes P-256 of 18's", async () => {
+  for (const groups of ["prime256v1", "X25519:prime256v1"])
+    assert.deepEqual(await handshake(groups), { hellos: 1, group: "prime256v1" });
+});
+
+test("startBackendTls() agrees on another group with a server that has no P-256", async () => {
+  assert.deepEqual(await handshake("X25519"), { hellos: 2, group: "X25519" });
+  assert.deepEqual(await handshake("secp384r1"), { hellos: 2, group: "secp384r1" });
+});
