@@ -2,12 +2,12 @@
 // TLS and an auth token out of a password file. Nothing is copied by anybody, which a very large dump may be worth; the
 // price is that the token stands in a file, and that a login follows nothing: no failover, no other user, no better error.
 // https://www.postgresql.org/docs/current/libpq-connect.html
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { directEnvironment } from "./child/direct-environment.ts";
 import { runTool } from "./child/run.ts";
 import { RdsIamError } from "./errors.ts";
+import { makeTokenDirectory } from "./local/token-directory.ts";
 import { problemOf } from "./report.ts";
 import { type Access, type AccessRequest, openAccess, type RunContext } from "./session.ts";
 import { tunnelAddresses } from "./straight-connection.ts";
@@ -17,18 +17,22 @@ import { trustFor } from "./trust.ts";
 import type { Via } from "./via/parse.ts";
 import { readWay } from "./way.ts";
 
+const NO_LOCAL_PORT =
+  "Leave one of the two out; the database's own port belongs to the host: --host HOST:PORT or rds_port.";
+
 /** Runs a tool that connects by itself; resolves with its exit status. */
 export async function runDirect(
   context: RunContext,
   request: AccessRequest,
-  tool: Omit<Tool, "localPort">,
+  tool: Tool,
 ): Promise<number> {
+  if (tool.localPort) throw needsProxy("--port (RDSIAM_PORT)", NO_LOCAL_PORT);
   const access = await openAccess(context, request);
   const place = await placeOf(access, await readWay(context, access.settings));
   const { certificates } = await trustFor(context, access);
   const first = await access.authToken(access.user);
   access.giveTerminalAway();
-  using directory = makeDirectory(context.env);
+  using directory = makeTokenDirectory(context.env);
   const { path } = directory;
   const rootCertificates = join(path, "roots.pem");
   writeFileSync(rootCertificates, `${certificates.join("\n")}\n`, { mode: 0o600 });
@@ -49,6 +53,8 @@ export async function runDirect(
     ...(tool.fit?.({ args: tool.args, env }) ?? { args: tool.args, env }),
     signal: context.failed,
   });
+  // Nobody else sees the login: that it worked is what a tool says that ends well.
+  if (exitStatus === 0) access.remember();
   return exitStatus;
 }
 
@@ -98,39 +104,5 @@ function tell({ log }: RunContext, access: Access, file: string): void {
   log.notice(`${settings.target}: ${user} on ${host}:${port}/${dbname}, directly`);
   log.warning({
     message: `with --direct an auth token is in ${file} (mode 0600) while the tool runs`,
-  });
-}
-
-// XDG_RUNTIME_DIR is in memory and the user's own; nothing of it outlives the login. A second removal hurts nobody, and
-// covers what ends this process in a hurry.
-function makeDirectory(env: RunContext["env"]): Disposable & { readonly path: string } {
-  const path = makeBelow([env["XDG_RUNTIME_DIR"], env["TMPDIR"], "/tmp"]);
-  const remove = (): void => rmSync(path, { recursive: true, force: true });
-  process.on("exit", remove);
-  return {
-    path,
-    [Symbol.dispose]: () => {
-      process.off("exit", remove);
-      remove();
-    },
-  };
-}
-
-function makeBelow(parents: readonly (string | undefined)[]): string {
-  let failure: unknown;
-  for (const parent of parents) {
-    if (!parent) continue;
-    try {
-      return mkdtempSync(join(parent, "rdsiam-direct-"));
-    } catch (error) {
-      failure = error;
-    }
-  }
-  const { code = "unknown error" } = failure as NodeJS.ErrnoException;
-  throw new RdsIamError(`cannot make a directory for the auth token: ${code}`, {
-    code: "ERR_CONFIG",
-    detail: "--direct keeps it in a directory of its own, in XDG_RUNTIME_DIR, TMPDIR or /tmp.",
-    hint: "Set TMPDIR to a directory that can be written to.",
-    cause: failure,
   });
 }

@@ -23,12 +23,13 @@ export async function runExec(context: RunContext, invocation: Invocation): Prom
   const tool = { file, args, fit: (words: ToolWords) => fitWords(words, fitting) };
   if (isOne) {
     const request = { targetName: targets[0]?.target, options };
+    const onlyTool = { ...tool, localPort: localPort(options, context.env) };
     if (isOn(options, context.env, "direct")) {
       refuseUrls(fitting);
       const { runDirect } = await import("../direct.ts");
-      return runDirect(context, request, tool);
+      return runDirect(context, request, onlyTool);
     }
-    return runOnTarget(context, request, { ...tool, localPort: localPort(options, context.env) });
+    return runOnTarget(context, request, onlyTool);
   }
   const { runOnTargets } = await import("../several-targets.ts");
   const requests = targets.map(({ prefix, target }) => ({ prefix, targetName: target, options }));

@@ -12,13 +12,11 @@ export async function runPsql(context: RunContext, invocation: Invocation): Prom
   const file = await findTool("psql", context.env);
   const user = invocation.options.user ?? psqlUser(invocation.tail);
   const request = { targetName: invocation.target, options: { ...invocation.options, user } };
+  const port = localPort(invocation.options, context.env);
+  const tool = { file, args: invocation.tail, localPort: port };
   if (isOn(invocation.options, context.env, "direct")) {
     const { runDirect } = await import("../direct.ts");
-    return runDirect(context, request, { file, args: invocation.tail });
+    return runDirect(context, request, tool);
   }
-  return runOnTarget(context, request, {
-    file,
-    args: invocation.tail,
-    localPort: localPort(invocation.options, context.env),
-  });
+  return runOnTarget(context, request, tool);
 }
