@@ -60,6 +60,11 @@ function keepChunks(directory: string, command: string): void {
   const compiler = Module.prototype as unknown as Compiler;
   const compile = compiler._compile;
   const end = `${command}-${process.version}-${process.arch}`;
+  const compiled = new Map<string, Script>();
+  process.on("exit", (status) => {
+    if (status !== 0) return;
+    for (const [kept, script] of compiled) keep(kept, script.createCachedData());
+  });
   compiler._compile = function compileChunk(code, file) {
     const name = basename(file);
     if (!CHUNK.test(name) || code.length < SMALL) return compile.call(this, code, file);
@@ -70,11 +75,7 @@ function keepChunks(directory: string, command: string): void {
       cachedData,
       importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     });
-    if (cachedData === undefined || script.cachedDataRejected) {
-      process.on("exit", (status) => {
-        if (status === 0) keep(kept, script.createCachedData());
-      });
-    }
+    if (cachedData === undefined || script.cachedDataRejected) compiled.set(kept, script);
     const require = (id: string): unknown => this.require(id);
     const run = script.runInThisContext() as (...words: unknown[]) => unknown;
     return run.call(this.exports, this.exports, require, this, file, dirname(file));
