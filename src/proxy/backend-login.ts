@@ -39,7 +39,7 @@ export interface Backend {
   readonly port: number;
   /** What it is verified with; asked for each login, made once. */
   readonly verification: () => Verification | Promise<Verification>;
-  /** The addresses to dial, asked anew for each login. */
+  /** The addresses to dial; what it answers serves the logins of one second. */
   readonly addresses: (signal: AbortSignal) => Promise<readonly Address[]>;
   /** Dials some other way than to those addresses, or to the one address that is asked for. */
   readonly dial?: (signal: AbortSignal, only?: Address) => Promise<Dialled>;

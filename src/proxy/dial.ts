@@ -29,6 +29,8 @@ export interface DialTarget {
 
 /** Resolves with a connected socket (NODELAY set); rejects with ERR_CONNECT, or the signal's reason. */
 export async function dial(target: DialTarget, signal: AbortSignal): Promise<Socket> {
+  const [only, ...others] = target.addresses;
+  if (only !== undefined && others.length === 0) return dialOnly(only, target, signal);
   const settled = new AbortController();
   const stop = AbortSignal.any([signal, settled.signal]);
   const failures: string[] = [];
@@ -37,7 +39,7 @@ export async function dial(target: DialTarget, signal: AbortSignal): Promise<Soc
     const mine = turn;
     const attempt = mine.then(() => open(address, target.port, stop));
     const failed = attempt.catch((error: NodeJS.ErrnoException) =>
-      failures.push(`${address}: ${error.code ?? error.message}`),
+      failures.push(failureOf(address, error)),
     );
     turn = Promise.race([failed, mine.then(() => delay(ATTEMPT_DELAY, undefined, { ref: false }))]);
     return attempt;
@@ -50,6 +52,24 @@ export async function dial(target: DialTarget, signal: AbortSignal): Promise<Soc
   } finally {
     settled.abort();
   }
+}
+
+// Most names of RDS have one address, and there is nothing to race.
+async function dialOnly(
+  { address }: Address,
+  target: DialTarget,
+  signal: AbortSignal,
+): Promise<Socket> {
+  try {
+    return await open(address, target.port, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw connectError(target, [failureOf(address, error as NodeJS.ErrnoException)], error);
+  }
+}
+
+function failureOf(address: string, { code, message }: NodeJS.ErrnoException): string {
+  return `${address}: ${code ?? message}`;
 }
 
 /** Notes an RdsIamError that a connection fails with: only whoever dialled knows why its way broke. */

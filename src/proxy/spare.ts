@@ -8,7 +8,7 @@ import type { Address } from "./dial.ts";
 import { connectTimedOut } from "./timed-out.ts";
 
 const LIFE = 30_000; // ms
-const SAME_DNS = 1_000; // ms that an answer of DNS serves a connection that is opened ahead; the shortest TTL of RDS's own names
+const SAME_DNS = 1_000; // ms that an answer of DNS serves; the shortest TTL of RDS's own names
 
 /** When a connection is opened ahead, and for how long it is kept. */
 export interface SpareOptions {
@@ -16,6 +16,8 @@ export interface SpareOptions {
   readonly ahead: boolean;
   /** Milliseconds. */
   readonly life?: number;
+  /** Milliseconds that an answer of DNS serves. */
+  readonly sameDns?: number;
 }
 
 interface Heard {
@@ -23,38 +25,51 @@ interface Heard {
   readonly at: number;
 }
 
+const NOTHING: Heard = { addresses: [], at: Number.NEGATIVE_INFINITY };
+
 /** Connections to a backend, of which the next may be there already. */
 export class BackendConnections implements Disposable {
   readonly #backend: Backend;
   readonly #ahead: boolean;
   readonly #life: number;
+  readonly #sameDns: number;
   #spare: Spare | undefined;
-  #heard: Heard = { addresses: [], at: Number.NEGATIVE_INFINITY };
+  #heard = NOTHING;
   #logins = 0;
   #closed = false;
 
-  constructor(backend: Backend, { ahead, life = LIFE }: SpareOptions) {
+  constructor(backend: Backend, { ahead, life = LIFE, sameDns = SAME_DNS }: SpareOptions) {
     this.#backend = backend;
     this.#ahead = ahead;
     this.#life = life;
+    this.#sameDns = sameDns;
   }
 
   /** Opens a connection for a login that is expected. */
   prepare(): void {
     // Other ways than dialling cost more than time: a process, a session with AWS, a channel of ssh's.
     if (this.#closed || this.#spare?.isAlive || this.#backend.dial !== undefined) return;
-    const { addresses, at } = this.#heard;
-    const isYoung = performance.now() - at < SAME_DNS;
-    this.#spare = new Spare(isYoung ? this.#at(addresses) : this.#backend, this.#life);
+    const first = this.#isFresh ? this.#heard.addresses[0] : undefined;
+    const backend = this.#isFresh ? this.#at(this.#heard.addresses) : this.#backend;
+    this.#spare = new Spare({ backend, first, life: this.#life });
   }
 
   /** Gives a connection for a login: the spare one, where that would be dialled now too, else a new one. */
   async take(signal: AbortSignal): Promise<BackendConnection> {
+    try {
+      return await this.#take(signal);
+    } catch (error) {
+      this.#heard = NOTHING;
+      throw error;
+    }
+  }
+
+  async #take(signal: AbortSignal): Promise<BackendConnection> {
     const spare = this.#spare;
     this.#spare = undefined;
     const isFirst = this.#logins === 0;
     this.#logins += 1;
-    if (spare?.isAlive && isFirst && spare.age < SAME_DNS) return spare.take(signal);
+    if (spare?.isAlive && isFirst && spare.age < this.#sameDns) return spare.take(signal);
     if (this.#backend.dial !== undefined) return connectBackend(this.#backend, signal);
     const addresses = await this.#ask(signal);
     const isNear = spare?.address !== undefined && spare.address === addresses[0]?.address;
@@ -74,8 +89,14 @@ export class BackendConnections implements Disposable {
     this.#spare?.close();
   }
 
-  // In a failover, or in the turn of a reader endpoint, the name leads elsewhere than it did: each login asks, once.
+  get #isFresh(): boolean {
+    return performance.now() - this.#heard.at < this.#sameDns;
+  }
+
+  // In a failover, or in the turn of a reader endpoint, the name leads elsewhere than it did: so logins ask, but not anew
+  // for each of those that come in a burst.
   async #ask(signal: AbortSignal): Promise<readonly Address[]> {
+    if (this.#isFresh) return this.#heard.addresses;
     const { connectTimeout } = this.#backend;
     using limit = deadline(connectTimeout, () => connectTimedOut(this.#backend), signal);
     const asking = this.#backend.addresses(limit.signal);
@@ -89,7 +110,16 @@ export class BackendConnections implements Disposable {
   }
 }
 
+interface SpareStart {
+  readonly backend: Backend;
+  /** What is dialled first, where that is known. */
+  readonly first: Address | undefined;
+  /** Milliseconds. */
+  readonly life: number;
+}
+
 class Spare {
+  readonly #first: Address | undefined;
   readonly #since = performance.now();
   readonly #stop = new AbortController();
   readonly #connecting: Promise<BackendConnection>;
@@ -97,7 +127,8 @@ class Spare {
   #connection: BackendConnection | undefined;
   #isDead = false;
 
-  constructor(backend: Backend, life: number) {
+  constructor({ backend, first, life }: SpareStart) {
+    this.#first = first;
     this.#timer = setTimeout(this.close, life).unref();
     this.#connecting = connectBackend(backend, this.#stop.signal);
     this.#connecting.then((connection) => this.#watch(connection), this.close);
@@ -113,9 +144,9 @@ class Spare {
     return performance.now() - this.#since;
   }
 
-  /** The address that it is connected to, once it is. */
+  /** The address that it is connected to; while it is not yet, the one that it dials first. */
   get address(): string | undefined {
-    return this.#connection?.address.address;
+    return (this.#connection?.address ?? this.#first)?.address;
   }
 
   /** Waits for it, and hands it over; its failure is the login's. */

@@ -1,7 +1,9 @@
 // The connection that is opened ahead of a login: used once, never a login by itself, and replaced when it is no good.
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import process from "node:process";
 import { test } from "node:test";
+import type { Backend } from "../../src/proxy/backend-login.ts";
 import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
 import type { Address } from "../../src/proxy/dial.ts";
 import { BackendConnections } from "../../src/proxy/spare.ts";
@@ -14,6 +16,7 @@ import {
   type Scene,
   type SceneOptions,
   type Script,
+  type ScriptedBackend,
   startBackend,
 } from "./scripted-backend.ts";
 
@@ -38,6 +41,65 @@ async function openSession({ proxy }: Scene): Promise<RawFrontend> {
   const types = (await frontend.messages("EZ")).map(({ type }) => type);
   assert.deepEqual(types, ["R", "K", "Z"]);
   return frontend;
+}
+
+interface Ahead extends AsyncDisposable {
+  readonly backend: ScriptedBackend;
+  readonly seen: { open: number; closed: number };
+  /** Takes a connection as a login does, and has it work; answers what lets the next connection begin TLS, where it is held. */
+  readonly logIn: (how?: { readonly holdNext: boolean }) => Promise<() => void>;
+}
+
+/** Connections that are opened ahead, without a proxy around them. */
+async function aheadOfLogins(options: {
+  readonly sameDns: number;
+  readonly addresses: Backend["addresses"];
+}): Promise<Ahead> {
+  const seen = { open: 0, closed: 0 };
+  const script: Script = async ({ socket }) => {
+    seen.open += 1;
+    socket.once("close", () => (seen.closed += 1));
+  };
+  const scripted = await startBackend(script);
+  const secureContext = backendSecureContext([scripted.ca]);
+  const backend: Backend = {
+    host: HOST,
+    port: scripted.port,
+    verification: async () => {
+      await mayVerify;
+      return { secureContext, trust: "the test root" };
+    },
+    addresses: options.addresses,
+    connectTimeout: 5_000,
+    loginTimeout: 5_000,
+  };
+  const connections = new BackendConnections(backend, { ahead: true, sameDns: options.sameDns });
+  const open: Socket[] = [];
+  let mayVerify = Promise.resolve();
+  let isListening = true;
+  const stopped: ScriptedBackend = {
+    ...scripted,
+    [Symbol.asyncDispose]: async () => {
+      if (isListening) await scripted[Symbol.asyncDispose]();
+      isListening = false;
+    },
+  };
+  return {
+    backend: stopped,
+    seen,
+    logIn: async ({ holdNext } = { holdNext: false }) => {
+      open.push((await connections.take(AbortSignal.timeout(20_000))).socket);
+      let goOn = (): void => {};
+      if (holdNext) mayVerify = new Promise((resolve) => (goOn = resolve));
+      connections.loggedIn();
+      return goOn;
+    },
+    [Symbol.asyncDispose]: async () => {
+      connections[Symbol.dispose]();
+      for (const socket of open) socket.destroy();
+      await stopped[Symbol.asyncDispose]();
+    },
+  };
 }
 
 test("prepare() connects with TLS, says nothing, and the login takes that connection", async () => {
@@ -98,17 +160,49 @@ test(
   { skip: process.platform !== "linux" && "loopback has one address here" },
   async () => {
     let addresses: readonly Address[] = [HERE];
-    const backend = { addresses: () => Promise.resolve(addresses) };
-    const { seen, stage } = await spareScene({ ahead: true, backend });
-    await using _stage = stage;
-    for (let login = 0; login < 2; login += 1) await openSession(stage);
-    await until(async () => seen.open === 3, "a spare connection");
+    await using ahead = await aheadOfLogins({ sameDns: 0, addresses: async () => addresses });
+    for (let login = 0; login < 2; login += 1) await ahead.logIn();
+    await until(async () => ahead.seen.open === 3, "a spare connection");
     addresses = [{ address: "127.0.0.9", family: 4 }, HERE];
-    await openSession(stage);
-    await until(async () => seen.closed === 1, "the end of the spare connection");
-    assert.ok(stage.connections() >= 4);
+    await ahead.logIn();
+    await until(async () => ahead.seen.closed === 1, "the end of the spare connection");
+    assert.ok(ahead.seen.open >= 4);
   },
 );
+
+test("logins that come in a burst ask DNS once, and again when what it said is of no use", async () => {
+  let asked = 0;
+  const addresses = async (): Promise<Address[]> => {
+    asked += 1;
+    return [HERE];
+  };
+  await using ahead = await aheadOfLogins({ sameDns: 600_000, addresses });
+  for (let login = 0; login < 5; login += 1) await ahead.logIn();
+  assert.equal(asked, 1);
+  await ahead.backend[Symbol.asyncDispose]();
+  const fails = (): Promise<boolean> =>
+    ahead.logIn().then(
+      () => false,
+      () => true,
+    );
+  await until(fails, "a refused connection");
+  const before = asked;
+  assert.equal(await fails(), true);
+  assert.equal(asked, before + 1);
+});
+
+test("a login takes the spare connection that is still being made, and dials none beside it", async () => {
+  const addresses = async (): Promise<Address[]> => [HERE];
+  await using ahead = await aheadOfLogins({ sameDns: 600_000, addresses });
+  await ahead.logIn();
+  const goOn = await ahead.logIn({ holdNext: true });
+  await until(async () => ahead.backend.connections() === 3, "a spare connection without TLS");
+  const login = ahead.logIn({ holdNext: true });
+  goOn();
+  await login;
+  assert.equal(ahead.seen.open, 3);
+  assert.equal(ahead.seen.closed, 0);
+});
 
 test("a spare connection ends with the proxy", async () => {
   const { seen, stage } = await spareScene();
