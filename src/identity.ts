@@ -70,9 +70,12 @@ export async function openIdentity(
     credentialEffort({ profile, role, files: loaded.aws, env });
   const asked = whoIsAsked(settings, loaded);
   const keepOut = recentSecrets(log.addSecret, KEPT_OUT);
+  // It reads the profile's file, and stays the same for a run.
+  let calls: boolean | undefined;
   const credentials: CredentialSource = async () => {
+    calls ??= willCall(effort);
     // Where somebody may be asked for something, the terminal is for that.
-    const found = await (willCall(effort) ? waiting.for(asked, load()) : load());
+    const found = await (calls ? waiting.for(asked, load()) : load());
     for (const secret of [found.secretAccessKey, found.sessionToken]) if (secret) keepOut(secret);
     return found;
   };
