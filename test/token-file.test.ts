@@ -1,9 +1,11 @@
 // The password file of --direct: its line as libpq reads it, its mode, and that its token is always a young one.
 import assert from "node:assert/strict";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import process from "node:process";
+import { after, test, type TestContext } from "node:test";
 import { keepTokenFile, passwordLine, type TokenWithEnd } from "../src/token-file.ts";
 import { until } from "./e2e/traces.ts";
 
@@ -54,4 +56,104 @@ test("keepTokenFile() renews before the end of short credentials, and keeps the 
     assert.match(await readFile(file.path, "utf8"), /:only\n$/);
   }
   assert.deepEqual(await readdir(directory), ["pgpass"]);
+});
+
+/** A file whose clock the test turns; `lives` are the seconds that each token is good for. */
+async function turned(context: TestContext, ...lives: readonly number[]) {
+  const directory = await makeDirectory();
+  context.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
+  const seen = { renewals: 0, failures: 0 };
+  const token = (index: number): TokenWithEnd => ({
+    token: `t${index}`,
+    expiresAt: new Date(Date.now() + (lives[index] ?? 0) * 1_000),
+  });
+  const file = keepTokenFile({
+    ...PLACE,
+    directory,
+    first: token(0),
+    // A life of nothing stands for credentials that cannot be had.
+    renew: async () => {
+      seen.renewals += 1;
+      if (lives[seen.renewals] === undefined) throw new Error("STS is away");
+      return token(seen.renewals);
+    },
+    onFailure: () => void (seen.failures += 1),
+  });
+  const pass = async (milliseconds: number): Promise<number> => {
+    context.mock.timers.tick(milliseconds);
+    await new Promise((resolve) => setImmediate(resolve));
+    return seen.renewals;
+  };
+  return { file, pass, seen, read: () => readFileSync(file.path, "utf8") };
+}
+
+// Seconds that the first token is good for, and after which it is replaced.
+const RENEWALS = [
+  [900, 300],
+  [361, 300],
+  [200, 140],
+  [70, 15],
+  [-5, 15],
+] as const;
+
+for (const [life, due] of RENEWALS) {
+  test(`keepTokenFile() replaces a token that is good for ${life} s after ${due} s`, async (context) => {
+    const { file, pass, read } = await turned(context, life, 900);
+    using _file = file;
+    assert.equal(await pass(due * 1_000 - 1), 0);
+    assert.match(read(), /:t0\n$/);
+    assert.equal(await pass(1), 1);
+    assert.match(read(), /:t1\n$/);
+  });
+}
+
+test("keepTokenFile() tries again 15 s after a failure", async (context) => {
+  const { file, pass, seen } = await turned(context, 900);
+  using _file = file;
+  assert.equal(await pass(300_000), 1);
+  assert.equal(await pass(14_999), 1);
+  assert.equal(await pass(1), 2);
+  assert.equal(seen.failures, 2);
+});
+
+test("keepTokenFile() leaves a file that a reader has open as it was", async (context) => {
+  const { file, pass, read } = await turned(context, 900, 900);
+  using _file = file;
+  const reader = openSync(file.path, "r");
+  await pass(300_000);
+  assert.match(read(), /:t1\n$/);
+  assert.match(readFileSync(reader, "utf8"), /:t0\n$/);
+  closeSync(reader);
+});
+
+test("keepTokenFile() writes and signs nothing once it is disposed, whatever is under way", async (context) => {
+  const idle = await turned(context, 900, 900);
+  idle.file[Symbol.dispose]();
+  assert.equal(await idle.pass(900_000), 0);
+  context.mock.timers.reset();
+  for (const lives of [[900, 900], [900]]) {
+    const busy = await turned(context, ...lives);
+    context.mock.timers.tick(300_000);
+    busy.file[Symbol.dispose]();
+    assert.equal(await busy.pass(0), 1);
+    assert.match(busy.read(), /:t0\n$/);
+    assert.equal(await busy.pass(900_000), 1);
+    context.mock.timers.reset();
+  }
+});
+
+test("keepTokenFile() keeps no process alive", async () => {
+  const timers = (): number =>
+    process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const directory = await makeDirectory();
+  const first = { token: "t", expiresAt: later() };
+  const before = timers();
+  using _file = keepTokenFile({
+    ...PLACE,
+    directory,
+    first,
+    renew: () => assert.fail(),
+    onFailure: () => {},
+  });
+  assert.equal(timers(), before);
 });

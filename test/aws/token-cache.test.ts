@@ -137,11 +137,12 @@ test("authTokenSource() signs anew when asked to, and gives that one out from th
 test("authTokenSource() + ahead gives nothing out: the login that gets it is its first", async () => {
   const { tokens, asked } = scene();
   const ahead = await tokens("u", { ahead: true });
+  assert.equal((await tokens("u", { ahead: true })).token, ahead.token);
   const first = await tokens("u");
   const second = await tokens("u");
   assert.deepEqual([first.reused, second.reused], [false, true]);
   assert.deepEqual([first.token, second.token], [ahead.token, ahead.token]);
-  assert.equal(asked(), 3);
+  assert.equal(asked(), 4);
 });
 
 test("authTokenSource() holds no failure", async () => {
