@@ -7,14 +7,23 @@ import process from "node:process";
 
 const RETRY_DELAY = 5; // ms, for a pipe that another process has set to not block, and that is full
 
+type TtyBinding = { readonly isTTY?: (fd: number) => boolean } | undefined;
+
 /** Whether standard output (1) or error (2) is a terminal. */
 export function isTerminal(fd: 1 | 2): boolean {
   try {
     // Asked first, because node:tty brings node:net with it. It is not all: /dev/null is a character device too.
-    return fstatSync(fd).isCharacterDevice() && process.getBuiltinModule("node:tty").isatty(fd);
+    return fstatSync(fd).isCharacterDevice() && isatty(fd);
   } catch {
     return false;
   }
+}
+
+// On Bun the two take 7 ms, half as much as all of `rdsiam list`; what its node:tty asks is there without it.
+function isatty(fd: number): boolean {
+  const { binding } = process as typeof process & { readonly binding?: (name: string) => unknown };
+  const own = "bun" in process.versions ? (binding?.("tty_wrap") as TtyBinding) : undefined;
+  return own?.isTTY?.(fd) ?? process.getBuiltinModule("node:tty").isatty(fd);
 }
 
 /** Writes a text; a reader that has gone (`rdsiam list | head -1`), or a terminal that was closed, is no failure. */
