@@ -63,6 +63,7 @@ const PROGRAM: Product = {
         "src/commands/psql.ts",
         "src/commands/exec.ts",
         "src/rds/resolver.ts",
+        "src/rds/dns-client.ts",
         "src/rds/canonical-host.ts",
         "src/rds/certificates.ts",
         "src/proxy/proxy.ts",
@@ -196,7 +197,7 @@ function isEntry({ path }: Pick<ModuleFile, "path">): boolean {
 async function commonJs(file: OutputFile): Promise<string> {
   // esbuild's transform leaves import() as it is, and a chunk is no ES module any more; a pack may not even be able to (src/compile-cache.ts).
   const lazy = file.text.replaceAll(
-    /\bimport\(("(?:\.{1,2}\/[^"]+\.js|node:\w+)")\)/g,
+    /\bimport\(("(?:\.{1,2}\/[^"]+\.js|node:[\w/]+)")\)/g,
     "Promise.resolve().then(() => require($1))",
   );
   const { code } = await transform(lazy, {

@@ -4,11 +4,9 @@
 // every runtime.
 // https://nodejs.org/api/dns.html
 
-import { getServers } from "node:dns";
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { RdsIamError } from "../errors.ts";
-import { queryDns } from "./dns-client.ts";
+import type { RecordType } from "./dns-message.ts";
 import { normalizeHost } from "./endpoint.ts";
 
 /** An IP address and its family. */
@@ -41,7 +39,7 @@ export function nameResolver(servers: readonly string[]): NameResolver {
     async cname(name) {
       let names: readonly string[];
       try {
-        names = await queryDns(servers.length === 0 ? getServers() : servers, name, "CNAME");
+        names = await askServers(servers, name, "CNAME");
       } catch (error) {
         if (NO_ANSWER.has(codeOf(error))) {
           return undefined;
@@ -79,8 +77,21 @@ function readName(answer: string, name: string): string {
 }
 
 async function systemAddresses(name: string): Promise<readonly Address[]> {
+  const { lookup } = await import("node:dns/promises");
   const found = await limited(lookup(name, { all: true }), LOOKUP_TIMEOUT_MS);
   return found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
+}
+
+// Loaded when there is a question: a tool starts sooner than the name of an RDS endpoint is looked up.
+async function askServers(
+  servers: readonly string[],
+  name: string,
+  type: RecordType,
+): Promise<readonly string[]> {
+  const { queryDns } = await import("./dns-client.ts");
+  if (servers.length > 0) return queryDns(servers, name, type);
+  const { getServers } = await import("node:dns");
+  return queryDns(getServers(), name, type);
 }
 
 async function serverAddresses(
@@ -88,8 +99,8 @@ async function serverAddresses(
   name: string,
 ): Promise<readonly Address[]> {
   const [v4, v6] = await Promise.allSettled([
-    queryDns(servers, name, "A"),
-    queryDns(servers, name, "AAAA"),
+    askServers(servers, name, "A"),
+    askServers(servers, name, "AAAA"),
   ]);
   const found: Address[] = [
     ...(v6.status === "fulfilled" ? v6.value : []).map((address) => ({
