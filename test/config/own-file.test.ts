@@ -89,7 +89,7 @@ test("parseOwnFile() gives back what was written, or refuses", () => {
 test("loadOwnFile() takes XDG_CONFIG_HOME, then ~/.config; a missing file is empty", async () => {
   const home = await mkdtemp(join(tmpdir(), "rdsiam-own-"));
   try {
-    assert.equal((loadOwnFile({}, home)).sections.size, 0);
+    assert.equal(loadOwnFile({}, home).sections.size, 0);
     await mkdir(join(home, "xdg", "rdsiam"), { recursive: true });
     await writeFile(join(home, "xdg", "rdsiam", "config"), "[x]\nhost = h\n");
     const own = loadOwnFile({ XDG_CONFIG_HOME: join(home, "xdg") }, home);
