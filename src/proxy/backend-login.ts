@@ -3,6 +3,7 @@
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
 import { RdsIamError } from "../errors.ts";
 import { type CancelKey, readBackendKeyData } from "../protocol/authentication.ts";
@@ -93,12 +94,17 @@ export async function connectBackend(
   try {
     const identity = { host, secret: backend.secret, ...(await verifying) };
     const socket = await startBackendTls(carrier, identity, limit.signal);
-    socket.once("close", () => carrier.destroy());
+    closeAfter(socket, carrier);
     return { socket, address, brokenBy };
   } catch (error) {
     carrier.destroy();
     throw brokenBy() ?? brokenOff(error, backend);
   }
+}
+
+// Alone, so that it holds nothing of the login for as long as the session lasts.
+function closeAfter(socket: Socket, carrier: Duplex): void {
+  socket.on("close", () => carrier.destroy());
 }
 
 async function dialBackend(

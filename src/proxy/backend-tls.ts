@@ -1,7 +1,7 @@
 // Turns a dialled connection into TLS that is verified in full against the canonical host.
 // Nothing here is left to a default: NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise connect to anybody.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { isIP } from "node:net";
 import process from "node:process";
 import type { Duplex } from "node:stream";
@@ -15,6 +15,11 @@ import { notSent, rememberCertificate, tlsError, type Trust } from "./tls-error.
 const YES = 0x53; // 'S'
 const NO = 0x4e; // 'N'
 const ERROR_RESPONSE = 0x45; // 'E'
+// As it goes over the wire (RFC 7301): of a list of names Node makes a Buffer that each connection keeps, and with it 8 KB
+// of the pool that small Buffers share. Deno takes nothing but the list.
+const PROTOCOL = Buffer.from("\x0apostgresql", "latin1");
+const ALPN =
+  "deno" in process.versions ? ["postgresql"] : new DataView(new Uint8Array(PROTOCOL).buffer);
 
 /** Who the backend must prove to be. */
 export interface BackendIdentity extends Trust {
@@ -126,10 +131,10 @@ function secure(
     const secured = connectTls(socket, identity);
     const presented = rememberCertificate(secured);
     // An error that arrives after the verdict, on either layer, is told by the close that follows it.
-    secured.on("error", () => {});
+    secured.on("error", ignore);
     const settle = (): void => {
       signal.removeEventListener("abort", onAbort);
-      secured.off("close", onClose);
+      secured.off("close", onClose).off("error", onError);
     };
     const fail = (error: Error): void => {
       settle();
@@ -139,16 +144,19 @@ function secure(
     };
     const onAbort = (): void => fail(signal.reason as Error);
     const onClose = (): void => fail(tlsError(identity, new Error("closed")));
+    const onError = (error: Error): void => fail(tlsError(identity, error, presented()));
     if (signal.aborted) return onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     secured.once("close", onClose);
-    secured.once("error", (error) => fail(tlsError(identity, error, presented())));
+    secured.once("error", onError);
     secured.once("secureConnect", () => {
       settle();
       resolve(secured);
     });
   });
 }
+
+function ignore(): void {}
 
 function connectTls(socket: Duplex, identity: BackendIdentity): tls.TLSSocket {
   const carrier = carrierOf(socket);
@@ -158,7 +166,7 @@ function connectTls(socket: Duplex, identity: BackendIdentity): tls.TLSSocket {
     ...(isIP(identity.host) === 0 ? { servername: identity.host } : {}),
     secureContext: identity.secureContext(),
     rejectUnauthorized: true,
-    ALPNProtocols: ["postgresql"],
+    ALPNProtocols: ALPN,
     checkServerIdentity: (_name, certificate) =>
       tls.checkServerIdentity(identity.host, certificate),
   });

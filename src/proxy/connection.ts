@@ -19,7 +19,7 @@ import {
 import type { FrontendTls } from "./frontend-tls.ts";
 import { endWhenIdle } from "./idle.ts";
 import { passLogin } from "./pass-through.ts";
-import { relay } from "./relay.ts";
+import { relay, type RelayEnds } from "./relay.ts";
 import type { Sessions } from "./sessions.ts";
 import { ConnectionClosed } from "./socket-reader.ts";
 
@@ -45,34 +45,59 @@ export interface ConnectionContext extends Answering {
 
 /** Serves a connection to its end; never rejects. */
 export async function serveConnection(raw: Socket, context: ConnectionContext): Promise<void> {
+  const connection: Connection = { raw, socket: raw, user: "" };
+  try {
+    await serve(connection, context);
+  } catch (error) {
+    await answerFailure(connection.socket, { error, user: connection.user }, context);
+  } finally {
+    context.sessions.leave(raw);
+    connection.socket.destroy();
+    raw.destroy();
+  }
+}
+
+interface Connection {
+  /** As it was accepted. */
+  readonly raw: Socket;
+  /** That of TLS once that stands. */
+  socket: Socket;
+  user: string;
+}
+
+// An async function holds whatever it has had in its hands for as long as it waits. So the login has one of its own, and
+// the session none: 1,000 idle sessions would hold as many readers, time limits and greetings.
+function serve(connection: Connection, context: ConnectionContext): Promise<void> {
+  return begin(connection, context).then((session) =>
+    session === undefined ? undefined : serveSession(session, context),
+  );
+}
+
+// Undefined for what is no login.
+async function begin(
+  connection: Connection,
+  context: ConnectionContext,
+): Promise<Session | undefined> {
   using limit = deadline(
     context.loginTimeout,
     () => new ConnectionClosed("the login took too long"),
   );
-  const frontend = receiveFrontend(raw, limit.signal);
-  context.sessions.arrive(raw);
-  let user = "";
+  const frontend = receiveFrontend(connection.raw, limit.signal);
+  context.sessions.arrive(connection.raw);
   try {
     const request = await receiveStartup(frontend, context.tls);
-    if (request?.kind === "cancel")
-      return await forwardCancel(frontend.socket, request.key, context);
-    if (request === undefined)
-      return context.onEvent({ kind: "stranger", reason: "no PostgreSQL frontend" });
-    user = startupParameter(request.message, "user")?.toString("utf8") ?? "";
-    const database = startupParameter(request.message, "database")?.toString("utf8") ?? user;
-    if (context.sessions.isDraining) throw shuttingDown();
-    const login = { frontend, message: request.message, user, database };
-    const own = context.loginOf(user);
-    const opened = await (own === "pass-through"
-      ? passedSession(login, context, limit)
-      : ownSession(login, { context, own }, limit));
-    await serveSession(login, opened, context);
-  } catch (error) {
-    await answerFailure(frontend.socket, { error, user }, context);
+    if (request?.kind !== "login") {
+      if (request !== undefined) await forwardCancel(frontend.socket, request.key, context);
+      else context.onEvent({ kind: "stranger", reason: "no PostgreSQL frontend" });
+      return undefined;
+    }
+    const { message } = request;
+    const user = startupParameter(message, "user")?.toString("utf8") ?? "";
+    connection.user = user;
+    const database = startupParameter(message, "database")?.toString("utf8") ?? user;
+    return await open({ frontend, message, user, database }, context, limit);
   } finally {
-    context.sessions.leave(raw);
-    frontend.socket.destroy();
-    raw.destroy();
+    connection.socket = frontend.socket;
   }
 }
 
@@ -123,29 +148,42 @@ async function passedSession(
   return { session, started, before: Buffer.alloc(0) };
 }
 
-async function serveSession(
-  { frontend, user, database }: Login,
-  { session, started, before }: Opened,
-  context: ConnectionContext,
-): Promise<void> {
-  const { cancelKey: key, address } = session;
+interface Session {
+  readonly user: string;
+  readonly ends: Omit<RelayEnds, "traffic">;
+  /** Ends what lets a CancelRequest name it. */
+  readonly unregister: () => void;
+}
+
+async function open(login: Login, context: ConnectionContext, limit: Deadline): Promise<Session> {
+  const { frontend, user, database } = login;
+  if (context.sessions.isDraining) throw shuttingDown();
+  const own = context.loginOf(user);
+  const { session, started, before } = await (own === "pass-through"
+    ? passedSession(login, context, limit)
+    : ownSession(login, { context, own }, limit));
+  const { cancelKey: key, address, socket: backend } = session;
   const unregister = key === undefined ? () => {} : context.sessions.register({ key, address });
-  try {
-    const milliseconds = Math.round(performance.now() - started);
-    const { address: dialled } = address;
-    context.onEvent({ kind: "login", user, database, address: dialled, milliseconds });
-    const fromFrontend = frontend.reader.detach();
-    const fromBackend = Buffer.concat([before, session.greeting, session.rest]);
-    const ends = { frontend: frontend.socket, backend: session.socket };
-    let idle = false;
-    if (context.idleTimeout !== undefined)
-      endWhenIdle({ ...ends, fromFrontend, fromBackend }, context.idleTimeout, () => (idle = true));
-    await relay({ ...ends, fromFrontend, fromBackend, traffic: context.sessions.traffic });
-    context.onEvent({ kind: "closed", user, ...(idle ? { idle } : {}) });
-  } finally {
-    unregister();
-    session.socket.destroy();
-  }
+  const milliseconds = Math.round(performance.now() - started);
+  context.onEvent({ kind: "login", user, database, address: address.address, milliseconds });
+  const fromFrontend = frontend.reader.detach();
+  const fromBackend = Buffer.concat([before, session.greeting, session.rest]);
+  const ends = { frontend: frontend.socket, backend, fromFrontend, fromBackend };
+  return { user, ends, unregister };
+}
+
+function serveSession(session: Session, context: ConnectionContext): Promise<void> {
+  const { user, ends, unregister } = session;
+  const { backend } = ends;
+  let idle = false;
+  if (context.idleTimeout !== undefined)
+    endWhenIdle(ends, context.idleTimeout, () => (idle = true));
+  return relay({ ...ends, traffic: context.sessions.traffic })
+    .then(() => context.onEvent({ kind: "closed", user, ...(idle ? { idle } : {}) }))
+    .finally(() => {
+      unregister();
+      backend.destroy();
+    });
 }
 
 // Ends what is done for a tool as soon as that is gone.

@@ -97,18 +97,24 @@ function open(address: string, port: number, stop: AbortSignal): Promise<Socket>
       reject(stop.reason as Error);
     };
     stop.addEventListener("abort", onStop, { once: true });
-    socket.once("error", (error) => {
+    const onError = (error: Error): void => {
       stop.removeEventListener("abort", onStop);
       reject(error);
-    });
+    };
+    socket.once("error", onError);
     socket.once("connect", () => {
       stop.removeEventListener("abort", onStop);
+      // What listens from now on holds nothing of the attempt.
+      socket.off("error", onError).on("error", ignore);
       // Another attempt may have won in the same turn; then nobody takes this one.
       if (stop.aborted) return onStop();
       resolve(socket);
     });
   });
 }
+
+// Told by the close that follows it.
+function ignore(): void {}
 
 function interleave(addresses: readonly Address[]): Address[] {
   const first = addresses[0]?.family;

@@ -16,8 +16,8 @@ export function endBackendAfter(frontend: Socket, backend: Socket): void {
     if (!backend.destroyed) backend.end();
     destroyWhenQuiet(backend, frontend);
   };
-  frontend.once("end", end);
-  frontend.once("close", () => {
+  frontend.on("end", end);
+  frontend.on("close", () => {
     end();
     abandon(backend);
   });
@@ -60,8 +60,8 @@ export function endFrontendAfter(backend: Socket, frontend: Socket): void {
     });
     frontend.end();
   };
-  backend.once("end", end);
-  backend.once("close", end);
+  backend.on("end", end);
+  backend.on("close", end);
   if (backend.destroyed || backend.readableEnded) end();
 }
 

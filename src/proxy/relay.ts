@@ -30,14 +30,13 @@ export interface RelayEnds {
   readonly traffic?: Traffic;
 }
 
-/** Relays until both sockets are closed. */
-export async function relay(ends: RelayEnds): Promise<void> {
+/** Relays until both sockets are closed. Not an async function: that would hold the first bytes until then. */
+export function relay(ends: RelayEnds): Promise<void> {
   const { frontend, backend, traffic = { frontendBytes: 0, backendBytes: 0 } } = ends;
   for (const socket of [frontend, backend]) {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEPALIVE_DELAY);
   }
-  const closed = Promise.all([untilClosed(frontend), untilClosed(backend)]);
   glimpse(frontend, backend);
   copy({ source: frontend, target: backend }, ends.fromFrontend, (bytes) => {
     traffic.frontendBytes += bytes;
@@ -47,7 +46,7 @@ export async function relay(ends: RelayEnds): Promise<void> {
   });
   endBackendAfter(frontend, backend);
   endFrontendAfter(backend, frontend);
-  await closed;
+  return untilClosed(frontend).then(() => untilClosed(backend));
 }
 
 interface Direction {
@@ -76,10 +75,11 @@ function copy({ source, target }: Direction, first: Buffer, count: (bytes: numbe
     }
     if (target.writableLength >= MAX_UNSENT) source.pause();
   };
+  const resume = (): void => void source.resume();
   if (first.length > 0) write(first);
   source.on("data", write);
-  target.on("drain", () => source.resume());
-  target.once("close", () => source.resume());
+  target.on("drain", resume);
+  target.on("close", resume);
   if (target.destroyed || target.writableLength < MAX_UNSENT) source.resume();
 }
 
@@ -98,6 +98,6 @@ function glimpse(frontend: Socket, backend: Socket): void {
 function untilClosed(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     if (socket.closed) return resolve();
-    socket.once("close", () => resolve());
+    socket.on("close", () => resolve());
   });
 }

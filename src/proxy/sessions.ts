@@ -1,4 +1,5 @@
 // Who is connected: sockets that have proven nothing yet, sessions in progress, and the keys that cancel them.
+import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
 import { RdsIamError } from "../errors.ts";
@@ -80,7 +81,11 @@ export class Sessions {
   }
 
   /** Makes a session cancellable until the returned function is called. */
-  register(session: Cancellable): () => void {
+  register({ key, address }: Cancellable): () => void {
+    // Memory of its own: a piece of the chunk or the pool that it came in would keep all of that.
+    const secretKey = Buffer.allocUnsafeSlow(key.secretKey.length);
+    secretKey.set(key.secretKey);
+    const session = { key: { processId: key.processId, secretKey }, address };
     this.#cancellable.add(session);
     return () => this.#cancellable.delete(session);
   }
