@@ -4,6 +4,7 @@ import { constants } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { RdsIamError } from "./errors.ts";
 import type { Log } from "./log.ts";
+import { keepYoungSmall } from "./proxy/garbage.ts";
 import type { Proxy } from "./proxy/proxy.ts";
 import type { StopSignals } from "./stop-signals.ts";
 
@@ -21,6 +22,7 @@ export interface Serving {
 /** Serves until a signal and the end of the last session, or a second signal; resolves with the exit status. */
 export async function serveProxies(serving: Serving): Promise<number> {
   const { proxies, signals, log } = serving;
+  keepYoungSmall();
   const failed = Promise.race(proxies.map(listenerFailed));
   const signal = await Promise.race([signals.first, failed]);
   serving.draining();
