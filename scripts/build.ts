@@ -67,6 +67,7 @@ const PROGRAM: Product = {
         "src/rds/canonical-host.ts",
         "src/rds/certificates.ts",
         "src/proxy/proxy.ts",
+        "src/proxy/service.ts",
         "src/proxy/backend-tls.ts",
         "node_modules/@aws-sdk/rds-signer/dist-es/index.js",
       ],

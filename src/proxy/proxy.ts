@@ -1,25 +1,21 @@
 // The proxy: listens and serves each connection. It is told a backend, who may come in and what makes the auth tokens or
-// passwords, and knows nothing of where they come from.
-import { randomBytes } from "node:crypto";
+// passwords, and knows nothing of where they come from. A tool starts as soon as there is a port: what serves its connections
+// is loaded meanwhile.
+import { Buffer } from "node:buffer";
 import { createServer, type Socket } from "node:net";
 import type { ErrorFields } from "../protocol/error-response.ts";
 import type { Explanation } from "./answer.ts";
 import type { Backend } from "./backend-login.ts";
 import type { SecretSource } from "./backend-session.ts";
-import { type ConnectionContext, serveConnection } from "./connection.ts";
-import { type ClientAuth, proofOf } from "./frontend-proof.ts";
+import type { ClientAuth } from "./frontend-proof.ts";
 import type { FrontendTls } from "./frontend-tls.ts";
 import { listen } from "./listen.ts";
 import type { ProxyEvent } from "./proxy-event.ts";
 import type { Traffic } from "./relay.ts";
-import { Sessions } from "./sessions.ts";
-import { BackendConnections } from "./spare.ts";
+import type { Service } from "./service.ts";
 
 // The literal: with `localhost` another user's listener on [::1] got the secret and the query.
 const LOOPBACK = "127.0.0.1";
-const MAX_UNAUTHENTICATED = 64;
-const MAX_SESSIONS = 100;
-const LOGIN_TIMEOUT = 10_000; // ms
 const SECRET_LENGTH = 32; // bytes
 
 /** Where a proxy listens, and who may come in. */
@@ -80,18 +76,11 @@ export interface Proxy extends AsyncDisposable {
 
 /** Starts a proxy; rejects with ERR_CONNECT when the port cannot be had. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
-  const secret = options.secret ?? randomBytes(SECRET_LENGTH).toString("base64url");
-  const sessions = new Sessions({
-    unauthenticated: MAX_UNAUTHENTICATED,
-    sessions: options.maxSessions ?? MAX_SESSIONS,
-  });
-  const connections = new BackendConnections(options.backend, { ahead: options.ahead ?? false });
-  const context = connectionContext(options, { secret, sessions, connections });
-  const serving = new Set<Promise<void>>();
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) => {
-    const served = serveConnection(socket, context).finally(() => serving.delete(served));
-    serving.add(served);
-  });
+  const secret = options.secret ?? randomSecret();
+  const late = new LateService(options, secret);
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+    late.serve(socket),
+  );
   const { host = LOOPBACK, socketPath } = options;
   const port = await listen(server, { host, port: options.port ?? 0, socketPath });
   // Out of descriptors is told as an error of accept(); the listener itself goes on, so only its close counts.
@@ -99,52 +88,69 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     let last = new Error("the listener was closed");
     server.on("error", (error) => (last = error));
     server.once("close", () => resolve(last));
+    void late.failed.then(resolve);
   });
   const close = async (): Promise<void> => {
     server.close();
-    connections[Symbol.dispose]();
-    sessions.destroyAll();
-    await Promise.all(serving);
+    await late.close();
   };
   return {
     host,
     port,
     socketPath,
     secret,
-    sessions: () => sessions.size,
-    traffic: () => sessions.traffic,
-    drain: () => sessions.drain(),
+    sessions: () => late.service?.sessions.size ?? 0,
+    traffic: () => late.service?.sessions.traffic ?? { frontendBytes: 0, backendBytes: 0 },
+    drain: async () => (await late.load())?.sessions.drain(),
     failed,
-    prepare: () => connections.prepare(),
+    prepare: () => void late.load().then((service) => service?.prepare()),
     [Symbol.asyncDispose]: close,
   };
 }
 
-interface Shared {
-  readonly secret: string;
-  readonly sessions: Sessions;
-  readonly connections: BackendConnections;
+// Of the runtime's own globals: node:crypto is loaded with the rest.
+function randomSecret(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(SECRET_LENGTH))).toString("base64url");
 }
 
-function connectionContext(
-  options: ProxyOptions,
-  { secret, sessions, connections }: Shared,
-): ConnectionContext {
-  const { login: secrets, onlyUser } = options;
-  const proven = { secret, isRandom: options.secret === undefined };
-  const own =
-    secrets === "pass-through"
-      ? secrets
-      : { secrets, connections, prove: proofOf(options.clientAuth ?? "scram-sha-256", proven) };
-  return {
-    backend: options.backend,
-    tls: options.tls,
-    loginOf: (user) => (onlyUser === undefined || user === onlyUser ? own : "pass-through"),
-    sessions,
-    loginTimeout: options.loginTimeout ?? LOGIN_TIMEOUT,
-    idleTimeout: options.idleTimeout,
-    explain: options.explain ?? (() => ({})),
-    onProven: options.onProven ?? (() => {}),
-    onEvent: options.onEvent ?? (() => {}),
-  };
+// What serves the connections, once it is loaded.
+class LateService {
+  /** Resolves when it cannot be loaded: somebody has taken the program's files away. */
+  readonly failed: Promise<Error>;
+  service: Service | undefined;
+  readonly #open: () => Promise<Service>;
+  #fail: (error: Error) => void = () => {};
+  #loading: Promise<Service | undefined> | undefined;
+
+  constructor(options: ProxyOptions, secret: string) {
+    this.failed = new Promise((resolve) => (this.#fail = resolve));
+    this.#open = async () => (await import("./service.ts")).openService(options, secret);
+  }
+
+  /** Never rejects; undefined when it cannot be loaded. */
+  load(): Promise<Service | undefined> {
+    return (this.#loading ??= this.#open().then(
+      (service) => (this.service = service),
+      (error: Error) => {
+        this.#fail(error);
+        return undefined;
+      },
+    ));
+  }
+
+  serve(socket: Socket): void {
+    if (this.service !== undefined) return this.service.serve(socket);
+    const ignore = (): void => {};
+    socket.on("error", ignore);
+    void this.load().then((service) => {
+      if (service === undefined) return void socket.destroy();
+      service.serve(socket);
+      socket.off("error", ignore);
+    });
+  }
+
+  async close(): Promise<void> {
+    const service = await this.#loading;
+    await service?.close();
+  }
 }

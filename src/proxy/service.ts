@@ -1,0 +1,75 @@
+// What serves the connections of a proxy: its sessions, its connections to the backend, and how both sides log in.
+import type { Socket } from "node:net";
+import { type ConnectionContext, serveConnection } from "./connection.ts";
+import { proofOf } from "./frontend-proof.ts";
+import type { ProxyOptions } from "./proxy.ts";
+import { Sessions } from "./sessions.ts";
+import { BackendConnections } from "./spare.ts";
+
+const MAX_UNAUTHENTICATED = 64;
+const MAX_SESSIONS = 100;
+const LOGIN_TIMEOUT = 10_000; // ms
+
+/** A proxy without its listener. */
+export interface Service {
+  readonly sessions: Sessions;
+  /** Serves a connection to its end. */
+  readonly serve: (socket: Socket) => void;
+  /** Connects to the backend ahead of a login that is expected at once. */
+  readonly prepare: () => void;
+  /** Ends every connection; resolves when none is left. */
+  readonly close: () => Promise<void>;
+}
+
+/** Makes what serves connections; `secret` is what tools have to know. */
+export function openService(options: ProxyOptions, secret: string): Service {
+  const sessions = new Sessions({
+    unauthenticated: MAX_UNAUTHENTICATED,
+    sessions: options.maxSessions ?? MAX_SESSIONS,
+  });
+  const connections = new BackendConnections(options.backend, { ahead: options.ahead ?? false });
+  const context = connectionContext(options, { secret, sessions, connections });
+  const serving = new Set<Promise<void>>();
+  return {
+    sessions,
+    serve: (socket) => {
+      const served = serveConnection(socket, context).finally(() => serving.delete(served));
+      serving.add(served);
+    },
+    prepare: () => connections.prepare(),
+    close: async () => {
+      connections[Symbol.dispose]();
+      sessions.destroyAll();
+      await Promise.all(serving);
+    },
+  };
+}
+
+interface Shared {
+  readonly secret: string;
+  readonly sessions: Sessions;
+  readonly connections: BackendConnections;
+}
+
+function connectionContext(
+  options: ProxyOptions,
+  { secret, sessions, connections }: Shared,
+): ConnectionContext {
+  const { login: secrets, onlyUser } = options;
+  const proven = { secret, isRandom: options.secret === undefined };
+  const own =
+    secrets === "pass-through"
+      ? secrets
+      : { secrets, connections, prove: proofOf(options.clientAuth ?? "scram-sha-256", proven) };
+  return {
+    backend: options.backend,
+    tls: options.tls,
+    loginOf: (user) => (onlyUser === undefined || user === onlyUser ? own : "pass-through"),
+    sessions,
+    loginTimeout: options.loginTimeout ?? LOGIN_TIMEOUT,
+    idleTimeout: options.idleTimeout,
+    explain: options.explain ?? (() => ({})),
+    onProven: options.onProven ?? (() => {}),
+    onEvent: options.onEvent ?? (() => {}),
+  };
+}
