@@ -1,7 +1,7 @@
 // The proxy: listens and serves each connection. It is told a backend, who may come in and what makes the auth tokens or
 // passwords, and knows nothing of where they come from. A tool starts as soon as there is a port: what serves its connections
 // is loaded meanwhile.
-import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
 import { createServer, type Socket } from "node:net";
 import type { ErrorFields } from "../protocol/error-response.ts";
 import type { Explanation } from "./answer.ts";
@@ -76,7 +76,7 @@ export interface Proxy extends AsyncDisposable {
 
 /** Starts a proxy; rejects with ERR_CONNECT when the port cannot be had. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
-  const secret = options.secret ?? randomSecret();
+  const secret = options.secret ?? randomBytes(SECRET_LENGTH).toString("base64url");
   const late = new LateService(options, secret);
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
     late.serve(socket),
@@ -106,11 +106,6 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     prepare: () => void late.load().then((service) => service?.prepare()),
     [Symbol.asyncDispose]: close,
   };
-}
-
-// Of the runtime's own globals: node:crypto is loaded with the rest.
-function randomSecret(): string {
-  return Buffer.from(crypto.getRandomValues(new Uint8Array(SECRET_LENGTH))).toString("base64url");
 }
 
 // What serves the connections, once it is loaded.
