@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
 import { rdsiam, RUNTIME, without } from "./program.ts";
@@ -45,21 +46,30 @@ test("what the files show to be wrong is told before the tool starts", async () 
   }
 });
 
-test("compiled code is kept by Node alone, in a directory of the user's own", async () => {
+test("compiled code is kept by Node alone, once, in a directory of the user's own", async () => {
   const cache = join(standIn.directory, "own-cache");
   const directory = join(cache, "rdsiam", "compiled");
-  const list = async (mode: number): Promise<void> => {
-    await mkdir(directory, { recursive: true });
-    await chmod(directory, mode);
-    const env = { ...standIn.env, XDG_CACHE_HOME: cache };
+  const list = async (more: Readonly<Record<string, string>> = {}): Promise<string[]> => {
+    const env = { ...standIn.env, XDG_CACHE_HOME: cache, ...more };
     const ran = await rdsiam(["list", "--names"], { env });
     assert.match(ran.stdout, /^prod$/m);
+    return existsSync(directory) ? await readdir(directory) : [];
   };
-  await list(0o777);
-  assert.deepEqual(await readdir(directory), [], "others could write there");
-  await list(0o700);
-  assert.equal((await readdir(directory)).length > 0, RUNTIME.startsWith("node"));
-  assert.equal((await stat(directory)).mode & 0o777, 0o700);
+  const isNode = RUNTIME.startsWith("node");
+  assert.deepEqual(await list({ NODE_DISABLE_COMPILE_CACHE: "1" }), []);
+  assert.equal((await list()).length > 0, isNode);
+  const written = async (): Promise<number[]> =>
+    Promise.all((await list()).map(async (name) => (await stat(join(directory, name))).mtimeMs));
+  assert.deepEqual(await written(), await written());
+  if (isNode) assert.equal((await stat(directory)).mode & 0o777, 0o700);
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  await chmod(directory, 0o777);
+  assert.deepEqual(await list(), [], "others could write there");
+  if (process.geteuid?.() !== 0) return;
+  await chmod(directory, 0o700);
+  await chown(directory, 1, 1);
+  assert.deepEqual(await list(), [], "it is somebody else's");
 });
 
 test("what was kept and got damaged is compiled again, and a run that fails keeps nothing", async () => {
