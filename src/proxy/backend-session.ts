@@ -53,7 +53,9 @@ export async function openSession(
   const login = async (renew: boolean): Promise<BackendSession> => {
     const connection = await source.connections.take(gone);
     const secret = { kind, get: () => get(renew) };
-    const session = await loginToBackend(connection, { backend, message, secret }, gone);
+    const loggingIn = loginToBackend(connection, { backend, message, secret }, gone);
+    source.connections.loggingIn();
+    const session = await loggingIn;
     source.connections.loggedIn();
     return session;
   };

@@ -1,5 +1,5 @@
 // Keeps one connection to the backend ready, dialled and with TLS up, for the login that comes next: the first while the tool
-// starts, and another after each login of a tool that opens several (pg_dump -j, pgbench -C). Nothing has been said on it, so
+// starts, and another with each login of a tool that opens several (pg_dump -j, pgbench -C). Nothing has been said on it, so
 // it is no login and leaves no line in the server's log (ProcessStartupPacket, postmaster.c); but the server keeps a process
 // for it, until its authentication_timeout: 60 s, where nobody has changed that.
 import { type Backend, type BackendConnection, connectBackend } from "./backend-login.ts";
@@ -36,6 +36,7 @@ export class BackendConnections implements Disposable {
   #spare: Spare | undefined;
   #heard = NOTHING;
   #logins = 0;
+  #worked = false;
   #closed = false;
 
   constructor(backend: Backend, { ahead, life = LIFE, sameDns = SAME_DNS }: SpareOptions) {
@@ -78,9 +79,14 @@ export class BackendConnections implements Disposable {
     return connectBackend(this.#at(addresses), signal);
   }
 
-  /** To be called after each login that worked: where there were two, a third is likely. */
+  /** To be called when a login has begun: while the server checks it, the next connection is opened. Where there were two, a third is likely. */
+  loggingIn(): void {
+    if (this.#ahead && this.#logins > 1 && this.#worked) this.prepare();
+  }
+
+  /** To be called after each login that worked. */
   loggedIn(): void {
-    if (this.#ahead && this.#logins > 1) this.prepare();
+    this.#worked = true;
   }
 
   /** Closes the spare connection; there will be none any more. */

@@ -91,6 +91,7 @@ async function aheadOfLogins(options: {
       open.push((await connections.take(AbortSignal.timeout(20_000))).socket);
       let goOn = (): void => {};
       if (holdNext) mayVerify = new Promise((resolve) => (goOn = resolve));
+      connections.loggingIn();
       connections.loggedIn();
       return goOn;
     },
