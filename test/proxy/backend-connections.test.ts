@@ -51,10 +51,11 @@ test("BackendConnections asks DNS once for each login, and not for the connectio
   using connections = new BackendConnections(backend, { ahead: true });
   connections.prepare();
   const { socket: first } = await take(connections);
+  connections.loggedIn();
   assert.equal(seen.asked, 1);
   const { socket: second } = await take(connections);
   assert.equal(seen.asked, 2);
-  connections.loggedIn();
+  connections.loggingIn();
   await until(async () => seen.open === 3, "a connection ahead");
   assert.equal(seen.asked, 2);
   first.destroy();
@@ -84,6 +85,7 @@ for (const { ahead, logins } of [
     using connections = new BackendConnections(backend, { ahead });
     for (let login = 0; login < logins; login += 1) {
       await take(connections);
+      connections.loggingIn();
       connections.loggedIn();
     }
     using others = new BackendConnections(backend, { ahead: false });
