@@ -21,6 +21,8 @@ export interface DnsEntry {
   readonly cname?: string | undefined;
   readonly a?: readonly string[] | undefined;
   readonly aaaa?: readonly string[] | undefined;
+  /** Seconds; 5 when absent. */
+  readonly ttl?: number | undefined;
   /** Answer with this failure instead. */
   readonly rcode?: "SERVFAIL" | "REFUSED" | "NXDOMAIN" | undefined;
   /** Never answer. */
@@ -161,14 +163,15 @@ export class DnsStandIn {
       const entry = this.#entries.get(normalize(name));
       if (entry === undefined) return { rcode: "NXDOMAIN", answers };
       if (entry.rcode !== undefined) return { rcode: entry.rcode, answers: [] };
+      const { ttl = TTL_SECONDS } = entry;
       if (entry.cname === undefined) {
         const addresses = (type === "A" && entry.a) || (type === "AAAA" && entry.aaaa) || [];
         for (const data of addresses) {
-          answers.push({ type: type === "A" ? "A" : "AAAA", name, ttl: TTL_SECONDS, data });
+          answers.push({ type: type === "A" ? "A" : "AAAA", name, ttl, data });
         }
         return { rcode: "NOERROR", answers };
       }
-      answers.push({ type: "CNAME", name, ttl: TTL_SECONDS, data: entry.cname });
+      answers.push({ type: "CNAME", name, ttl, data: entry.cname });
       if (!type4or6) return { rcode: "NOERROR", answers };
       name = entry.cname;
     }

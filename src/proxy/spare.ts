@@ -99,10 +99,8 @@ export class BackendConnections implements Disposable {
     return performance.now() - this.#heard.at < this.#sameDns;
   }
 
-  // In a failover, or in the turn of a reader endpoint, the name leads elsewhere than it did: so logins ask, but not anew
-  // for each of those that come in a burst.
+  // In a failover, or in the turn of a reader endpoint, the name leads elsewhere than it did: each login asks, once.
   async #ask(signal: AbortSignal): Promise<readonly Address[]> {
-    if (this.#isFresh) return this.#heard.addresses;
     const { connectTimeout } = this.#backend;
     using limit = deadline(connectTimeout, () => connectTimedOut(this.#backend), signal);
     const asking = this.#backend.addresses(limit.signal);

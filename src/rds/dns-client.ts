@@ -26,21 +26,21 @@ interface Server {
 }
 
 /**
- * The data of the records of a type. Errors have the codes of node:dns: ENOTFOUND no such name, ENODATA no such record,
+ * The data of the records of a type, and how many seconds it may be used for. Errors have the codes of node:dns: ENOTFOUND no such name, ENODATA no such record,
  * ESERVFAIL, EREFUSED, ETIMEOUT.
  */
 export async function queryDns(
   servers: readonly string[],
   name: string,
   type: RecordType,
-): Promise<readonly string[]> {
+): Promise<Pick<DnsAnswer, "data" | "ttl">> {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(withCode("ETIMEOUT")), QUERY_TIMEOUT_MS);
   try {
-    const { rcode, data } = await askAll(servers.map(readServer), { name, type }, stop.signal);
+    const { rcode, data, ttl } = await askAll(servers.map(readServer), { name, type }, stop.signal);
     if (rcode === NXDOMAIN) throw withCode("ENOTFOUND");
     if (data.length === 0) throw withCode("ENODATA");
-    return data;
+    return { data, ttl };
   } finally {
     clearTimeout(timer);
     stop.abort(withCode("ECANCELLED"));

@@ -27,6 +27,8 @@ export interface DnsAnswer {
   readonly truncated: boolean;
   /** The data of the records of the question's type: for addresses at the end of the CNAMEs in the answer. */
   readonly data: readonly string[];
+  /** Seconds that the whole answer may be used for. */
+  readonly ttl: number;
 }
 
 const HEADER = 12;
@@ -51,6 +53,7 @@ export function encodeQuestion({ id, name, type }: DnsQuestion): Buffer | undefi
 
 interface DnsRecord {
   readonly owner: string;
+  readonly ttl: number;
   readonly type: number;
   readonly data: string;
 }
@@ -86,7 +89,8 @@ function read(bytes: Buffer, { id, name, type }: DnsQuestion): DnsAnswer | undef
   }
   // eslint-disable-next-line no-bitwise -- the flags are a bit set
   const [rcode, truncated] = [flags & 0xf, (flags & 0x0200) !== 0];
-  return { rcode, truncated, data: dataOf(records, name, type) };
+  const ttl = records.length === 0 ? 0 : Math.min(...records.map((record) => record.ttl));
+  return { rcode, truncated, data: dataOf(records, name, type), ttl };
 }
 
 // A server may answer the whole way at once; records of other names do not count.
@@ -108,7 +112,10 @@ function readRecord(bytes: Buffer, start: number): { record: DnsRecord | undefin
   const [from, length] = [fixed + 10, bytes.readUInt16BE(fixed + 8)];
   if (from + length > bytes.length) throw new RangeError("a record is longer than its message");
   const data = kind === IN ? readData(bytes, { type, from, length }) : undefined;
-  return { record: data === undefined ? undefined : { owner, type, data }, end: from + length };
+  // More than 31 bits count as none: https://www.rfc-editor.org/rfc/rfc2181#section-8
+  const ttl = Math.max(0, bytes.readInt32BE(fixed + 4));
+  const record = data === undefined ? undefined : { owner, ttl, type, data };
+  return { record, end: from + length };
 }
 
 function readData(

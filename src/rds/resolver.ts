@@ -6,7 +6,7 @@
 
 import { isIP } from "node:net";
 import { RdsIamError } from "../errors.ts";
-import type { RecordType } from "./dns-message.ts";
+import type { DnsAnswer, RecordType } from "./dns-message.ts";
 import { normalizeHost } from "./endpoint.ts";
 
 /** An IP address and its family. */
@@ -25,13 +25,21 @@ export interface NameResolver {
   addresses(name: string): Promise<readonly Address[]>;
 }
 
+// An answer serves logins as long as it may, but not long: in a failover the name leads elsewhere within seconds.
+const LONGEST_REUSE = 1_000; // ms
 const LOOKUP_TIMEOUT_MS = 4_000; // the system asks all its servers, more than once
 const NO_ANSWER = new Set(["ENODATA", "ENOTFOUND"]);
+
+interface Heard {
+  readonly addresses: readonly Address[];
+  readonly until: number;
+}
 
 /** The resolver for a list of DNS servers (IP or IP:PORT), or the system's for an empty one. */
 export function nameResolver(servers: readonly string[]): NameResolver {
   const list = servers.join(", ");
   const description = servers.length === 0 ? "the system's resolver" : `the DNS server ${list}`;
+  const heard = new Map<string, Heard>();
   const failed = (name: string, error: unknown) =>
     dnsError({ name, description, error, isOwn: servers.length > 0 });
   return {
@@ -39,7 +47,7 @@ export function nameResolver(servers: readonly string[]): NameResolver {
     async cname(name) {
       let names: readonly string[];
       try {
-        names = await askServers(servers, name, "CNAME");
+        names = (await askServers(servers, name, "CNAME")).data;
       } catch (error) {
         if (NO_ANSWER.has(codeOf(error))) {
           return undefined;
@@ -54,9 +62,12 @@ export function nameResolver(servers: readonly string[]): NameResolver {
         return [{ address: name, family }];
       }
       try {
-        return servers.length === 0
-          ? await systemAddresses(name)
-          : await serverAddresses(servers, name);
+        if (servers.length === 0) return await systemAddresses(name);
+        const known = heard.get(name);
+        if (known !== undefined && performance.now() < known.until) return known.addresses;
+        const answer = await serverAddresses(servers, name);
+        heard.set(name, answer);
+        return answer.addresses;
       } catch (error) {
         throw failed(name, error);
       }
@@ -87,33 +98,34 @@ async function askServers(
   servers: readonly string[],
   name: string,
   type: RecordType,
-): Promise<readonly string[]> {
+): Promise<Pick<DnsAnswer, "data" | "ttl">> {
   const { queryDns } = await import("./dns-client.ts");
   if (servers.length > 0) return queryDns(servers, name, type);
   const { getServers } = await import("node:dns");
   return queryDns(getServers(), name, type);
 }
 
-async function serverAddresses(
-  servers: readonly string[],
-  name: string,
-): Promise<readonly Address[]> {
+async function serverAddresses(servers: readonly string[], name: string): Promise<Heard> {
+  const asked = performance.now();
   const [v4, v6] = await Promise.allSettled([
     askServers(servers, name, "A"),
     askServers(servers, name, "AAAA"),
   ]);
   const found: Address[] = [
-    ...(v6.status === "fulfilled" ? v6.value : []).map((address) => ({
+    ...(v6.status === "fulfilled" ? v6.value.data : []).map((address) => ({
       address,
       family: 6 as const,
     })),
-    ...(v4.status === "fulfilled" ? v4.value : []).map((address) => ({
+    ...(v4.status === "fulfilled" ? v4.value.data : []).map((address) => ({
       address,
       family: 4 as const,
     })),
   ];
   if (found.length > 0) {
-    return found;
+    const ttls = [v4, v6].map((each) =>
+      each.status === "fulfilled" ? each.value.ttl * 1_000 : LONGEST_REUSE,
+    );
+    return { addresses: found, until: asked + Math.min(LONGEST_REUSE, ...ttls) };
   }
   // One family's silence is more of a cause than the other's "there is none".
   const reasons: Error[] = [v4, v6].flatMap((each) =>

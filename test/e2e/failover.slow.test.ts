@@ -61,7 +61,7 @@ async function startAddress(address: string): Promise<Address> {
 }
 
 function pointTo(...addresses: readonly string[]): void {
-  standIn.dns.set(standIn.instanceHost, { a: addresses });
+  standIn.dns.set(standIn.instanceHost, { a: addresses, ttl: 0 });
 }
 
 /** A run of rdsiam whose proxy the test itself connects to. */

@@ -171,27 +171,6 @@ test(
   },
 );
 
-test("logins that come in a burst ask DNS once, and again when what it said is of no use", async () => {
-  let asked = 0;
-  const addresses = async (): Promise<Address[]> => {
-    asked += 1;
-    return [HERE];
-  };
-  await using ahead = await aheadOfLogins({ sameDns: 600_000, addresses });
-  for (let login = 0; login < 5; login += 1) await ahead.logIn();
-  assert.equal(asked, 1);
-  await ahead.backend[Symbol.asyncDispose]();
-  const fails = (): Promise<boolean> =>
-    ahead.logIn().then(
-      () => false,
-      () => true,
-    );
-  await until(fails, "a refused connection");
-  const before = asked;
-  assert.equal(await fails(), true);
-  assert.equal(asked, before + 1);
-});
-
 test("a login takes the spare connection that is still being made, and dials none beside it", async () => {
   const addresses = async (): Promise<Address[]> => [HERE];
   await using ahead = await aheadOfLogins({ sameDns: 600_000, addresses });

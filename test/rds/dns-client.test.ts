@@ -24,8 +24,10 @@ function servers(...list: readonly (DnsStandIn | undefined)[]): string[] {
 }
 
 test("queryDns() asks the next server when one fails or is silent, and takes a definite no", async () => {
-  assert.deepEqual(await queryDns(servers(failing, good), "a.test", "A"), ["192.0.2.1"]);
-  assert.deepEqual(await queryDns(servers(failing, good), "v6.test", "AAAA"), ["2001:db8::1"]);
+  const { data, ttl } = await queryDns(servers(failing, good), "a.test", "A");
+  assert.deepEqual([data, ttl], [["192.0.2.1"], 5]);
+  const v6 = await queryDns(servers(failing, good), "v6.test", "AAAA");
+  assert.deepEqual(v6.data, ["2001:db8::1"]);
   await assert.rejects(queryDns(servers(good, failing), "b.test", "A"), { code: "ENOTFOUND" });
   await assert.rejects(queryDns(servers(good), "a.test", "CNAME"), { code: "ENODATA" });
 });
@@ -75,7 +77,7 @@ test("queryDns() asks over TCP what does not fit, and passes over answers to oth
   udp.bind(port, "127.0.0.1");
   await once(udp, "listening");
   try {
-    assert.equal((await queryDns([`127.0.0.1:${port}`], "big.test", "A")).length, 60);
+    assert.equal((await queryDns([`127.0.0.1:${port}`], "big.test", "A")).data.length, 60);
   } finally {
     udp.close();
     tcp.close();
