@@ -159,8 +159,16 @@ test("cache: several rdsiam at once do no harm", async () => {
 });
 
 const env = cleanEnvironment({ PATH: process.env["PATH"], HOME: "/nonexistent" });
-const hasAws = spawnSync("aws", ["--version"], { env }).status === 0;
-const skip = hasAws ? false : "the AWS CLI (aws) is not on this machine";
+// It says `aws-cli/2.9.19 Python/...`; AWS_ENDPOINT_URL_STS, which keeps it on this machine, came with 2.13 and 1.29.
+const [, major = "", minor = ""] =
+  /^aws-cli\/(\d+)\.(\d+)\./.exec(
+    spawnSync("aws", ["--version"], { env, encoding: "utf8" }).stdout,
+  ) ?? [];
+const isNew = Number(minor) >= (major === "1" ? 29 : 13);
+const skip =
+  major === ""
+    ? "the AWS CLI (aws) is not on this machine"
+    : !isNew && `the AWS CLI here is ${major}.${minor}, which knows no AWS_ENDPOINT_URL_STS`;
 
 async function whoami(profile: string): Promise<string> {
   const words = ["aws", "sts", "get-caller-identity", "--profile", profile, "--output", "text"];
