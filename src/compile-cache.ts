@@ -24,7 +24,10 @@ interface Compiler {
   _compile: (this: NodeJS.Module, code: string, file: string) => unknown;
 }
 
-// Their names change with what is in them.
+// Tells builds apart (scripts/build/packs.ts). V8 compares no more than the length of what it has compiled, and a chunk may keep
+// its name and length while it names other chunks.
+declare const BUILD_DIGEST: string;
+
 const CHUNK = /^[\w-]+-[0-9A-Z]{8}\.js$/;
 const SMALL = 4096; // characters, below which a file is compiled as quickly as its cache is found
 
@@ -59,7 +62,7 @@ function make(cache: string, directory: string): Stats {
 function keepChunks(directory: string, command: string): void {
   const compiler = Module.prototype as unknown as Compiler;
   const compile = compiler._compile;
-  const end = `${command}-${process.version}-${process.arch}`;
+  const end = `${command}-${BUILD_DIGEST}-${process.version}-${process.arch}`;
   const compiled = new Map<string, Script>();
   process.on("exit", (status) => {
     if (status !== 0) return;

@@ -37,12 +37,13 @@ interface Pack {
   readonly members: ReadonlyMap<string, ModuleFile>;
 }
 
-/** The files of a build, with each plan's chunks in one. */
+/** The files of a build, with each plan's chunks in one; BUILD_DIGEST in them becomes a string that tells builds apart. */
 export function packed(
   files: readonly ModuleFile[],
   { directory, plans, metafile }: PackOptions,
 ): Packed {
   const byPath = new Map(files.map((file) => [file.path, file]));
+  const digest = digestOf(files);
   const packs: Pack[] = [];
   for (const { name, sources } of plans) {
     const paths = closure(sources, metafile).filter(
@@ -50,19 +51,27 @@ export function packed(
         dirname(path) === directory && !packs.some(({ members }) => members.has(basename(path))),
     );
     const members = paths.flatMap((path) => byPath.get(path) ?? []);
-    // Their names change with what is in them, and with all that they import.
-    const digest = createHash("sha256").update(paths.join("\n")).digest("hex");
-    const path = join(directory, `${name}-${digest.slice(0, 8).toUpperCase()}.js`);
+    const path = join(directory, `${name}-${digest}.js`);
     packs.push({ path, members: new Map(members.map((file) => [basename(file.path), file])) });
   }
   const loose = files.filter(({ path }) => !packs.some((pack) => pack.members.has(basename(path))));
+  const whole = [
+    ...loose.map(({ path, code }) => ({ path, code: redirected(code, packs) })),
+    ...packs.map((pack) => ({ path: pack.path, code: packCode(pack, packs) })),
+  ];
   return {
-    files: [
-      ...loose.map(({ path, code }) => ({ path, code: redirected(code, packs) })),
-      ...packs.map((pack) => ({ path: pack.path, code: packCode(pack, packs) })),
-    ],
+    files: whole.map(({ path, code }) => ({
+      path,
+      code: code.replaceAll("BUILD_DIGEST", JSON.stringify(digest)),
+    })),
     metafile: { ...metafile, outputs: packedOutputs(metafile, packs) },
   };
+}
+
+// Of the whole build: a pack names other packs, so that a change anywhere is one of every file that does.
+function digestOf(files: readonly ModuleFile[]): string {
+  const all = files.map(({ path, code }) => `${path}\n${code}\n`).toSorted();
+  return createHash("sha256").update(all.join("")).digest("hex").slice(0, 8).toUpperCase();
 }
 
 // What a pack was made of, in the place of its chunks.

@@ -91,6 +91,24 @@ test("packed() + one file for what is loaded together, with what it was made of;
   );
 });
 
+test("packed() tells builds apart by every file's text, in its packs' names and where a file asks", () => {
+  const digestOf = (changed: string): string => {
+    const files = Object.entries(SOURCES).map(([path, code]) => ({
+      path,
+      code: path === changed ? `${code} BUILD_DIGEST;` : code,
+    }));
+    const out = packed(files, { directory: "dist/chunks", plans: [LATER], metafile: METAFILE });
+    const [, digest = ""] = /later-([0-9A-F]{8})\.js/.exec(out.files.at(-1)?.path ?? "") ?? [];
+    assert.equal(
+      out.files.some(({ code }) => code.includes(` "${digest}";`)),
+      changed !== "",
+    );
+    return digest;
+  };
+  const digests = ["", ...Object.keys(SOURCES)].map(digestOf);
+  assert.equal(new Set(digests).size, digests.length);
+});
+
 test("packed() refuses a source that begins no chunk", () => {
   assert.throws(() => pack([{ name: "first", sources: ["src/gone.ts"] }]), {
     message: "no chunk begins with src/gone.ts",
