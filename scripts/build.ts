@@ -161,13 +161,12 @@ async function commonJsBundle(product: Product): Promise<Built> {
 // The entry comes last: whoever starts it meanwhile finds the chunks of one build or of the other.
 function write({ product, files }: Built): void {
   const directory = join(DIST, product.chunks);
-  mkdirSync(directory, { recursive: true });
   for (const { path, code } of files.toSorted((a, b) => Number(isEntry(a)) - Number(isEntry(b)))) {
     const isProgram = product === PROGRAM && isEntry({ path });
     if (isProgram) writeWhole(join(ROOT, path), `#!/usr/bin/env node\n${code}`, 0o755);
     else writeWhole(join(ROOT, path), code);
   }
-  removeOldChunks(directory, new Set(files.map(({ path }) => join(ROOT, path))));
+  removeOldChunks(directory, files);
 }
 
 function writeModules({ outputFiles }: { readonly outputFiles: readonly OutputFile[] }): void {
@@ -214,15 +213,17 @@ async function commonJs(file: OutputFile): Promise<string> {
 
 // In one step: another process may be starting the program.
 function writeWhole(path: string, text: string, mode = 0o644): void {
+  mkdirSync(dirname(path), { recursive: true });
   const whole = `${path}.${process.pid}.new`;
   writeFileSync(whole, text, { mode });
   renameSync(whole, path);
 }
 
-function removeOldChunks(directory: string, current: ReadonlySet<string>): void {
+function removeOldChunks(directory: string, current: readonly ModuleFile[]): void {
   for (const name of readdirSync(directory)) {
-    const file = join(directory, name);
-    if (!current.has(file) && Date.now() - statSync(file).mtimeMs > CHUNK_LIFE) rmSync(file);
+    const old = join(directory, name);
+    if (current.some(({ path }) => join(ROOT, path).startsWith(old))) continue;
+    if (Date.now() - statSync(old).mtimeMs > CHUNK_LIFE) rmSync(old, { recursive: true });
   }
 }
 

@@ -24,11 +24,10 @@ interface Compiler {
   _compile: (this: NodeJS.Module, code: string, file: string) => unknown;
 }
 
-// Tells builds apart (scripts/build/packs.ts). V8 compares no more than the length of what it has compiled, and a chunk may keep
-// its name and length while it names other chunks.
+// The name of the directory that a build's chunks are in (scripts/build/packs.ts). V8 compares no more than the length of what it
+// has compiled, and a chunk may keep its name and length while it names other chunks.
 declare const BUILD_DIGEST: string;
 
-const CHUNK = /^[\w-]+-[0-9A-Z]{8}\.js$/;
 const SMALL = 4096; // characters, below which a file is compiled as quickly as its cache is found
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -70,7 +69,8 @@ function keepChunks(directory: string, command: string): void {
   });
   compiler._compile = function compileChunk(code, file) {
     const name = basename(file);
-    if (!CHUNK.test(name) || code.length < SMALL) return compile.call(this, code, file);
+    const isOurs = basename(dirname(file)) === BUILD_DIGEST;
+    if (!isOurs || code.length < SMALL) return compile.call(this, code, file);
     const kept = join(directory, `${name.slice(0, -".js".length)}-${end}`);
     const cachedData = read(kept);
     const script = new Script(Module.wrap(code), {

@@ -37,7 +37,10 @@ interface Pack {
   readonly members: ReadonlyMap<string, ModuleFile>;
 }
 
-/** The files of a build, with each plan's chunks in one; BUILD_DIGEST in them becomes a string that tells builds apart. */
+/**
+ * The files of a build, with each plan's chunks in one, and all chunks in a directory of the build's own: runtimes that keep
+ * what they have compiled know a file by its path and length. BUILD_DIGEST in them becomes that directory's name.
+ */
 export function packed(
   files: readonly ModuleFile[],
   { directory, plans, metafile }: PackOptions,
@@ -51,32 +54,38 @@ export function packed(
         dirname(path) === directory && !packs.some(({ members }) => members.has(basename(path))),
     );
     const members = paths.flatMap((path) => byPath.get(path) ?? []);
-    const path = join(directory, `${name}-${digest}.js`);
+    const path = join(directory, digest, `${name}.js`);
     packs.push({ path, members: new Map(members.map((file) => [basename(file.path), file])) });
   }
+  const place = (path: string): string =>
+    dirname(path) === directory ? join(directory, digest, basename(path)) : path;
   const loose = files.filter(({ path }) => !packs.some((pack) => pack.members.has(basename(path))));
+  const redirect = { packs, digest };
   const whole = [
-    ...loose.map(({ path, code }) => ({ path, code: redirected(code, packs) })),
-    ...packs.map((pack) => ({ path: pack.path, code: packCode(pack, packs) })),
+    ...loose.map(({ path, code }) => ({ path: place(path), code: redirected(code, redirect) })),
+    ...packs.map((pack) => ({ path: pack.path, code: packCode(pack, redirect) })),
   ];
   return {
     files: whole.map(({ path, code }) => ({
       path,
       code: code.replaceAll("BUILD_DIGEST", JSON.stringify(digest)),
     })),
-    metafile: { ...metafile, outputs: packedOutputs(metafile, packs) },
+    metafile: { ...metafile, outputs: packedOutputs(metafile, packs, place) },
   };
 }
 
-// Of the whole build: a pack names other packs, so that a change anywhere is one of every file that does.
 function digestOf(files: readonly ModuleFile[]): string {
   const all = files.map(({ path, code }) => `${path}\n${code}\n`).toSorted();
   return createHash("sha256").update(all.join("")).digest("hex").slice(0, 8).toUpperCase();
 }
 
 // What a pack was made of, in the place of its chunks.
-function packedOutputs({ outputs }: Metafile, packs: readonly Pack[]): Metafile["outputs"] {
-  const moved = new Map<string, string>();
+function packedOutputs(
+  { outputs }: Metafile,
+  packs: readonly Pack[],
+  place: (path: string) => string,
+): Metafile["outputs"] {
+  const moved = new Map(Object.keys(outputs).map((path) => [path, place(path)]));
   for (const { path, members } of packs) {
     for (const member of members.values()) moved.set(member.path, path);
   }
@@ -117,10 +126,15 @@ function closure(sources: readonly string[], { outputs }: Metafile): string[] {
   return [...found];
 }
 
-function packCode(pack: Pack, packs: readonly Pack[]): string {
+interface Redirect {
+  readonly packs: readonly Pack[];
+  readonly digest: string;
+}
+
+function packCode(pack: Pack, redirect: Redirect): string {
   const chunks = [...pack.members].map(
     ([name, { code }]) =>
-      `${JSON.stringify(name)}:(exports,module)=>{${redirected(code, packs, pack)}}`,
+      `${JSON.stringify(name)}:(exports,module)=>{${redirected(code, redirect, pack)}}`,
   );
   return `const chunks={${chunks.join(",\n")}},loaded=new Map();
 function load(name){let module=loaded.get(name);if(module===undefined){loaded.set(name,module={exports:{}});chunks[name](module.exports,module)}return module.exports}
@@ -128,16 +142,18 @@ module.exports=load;
 `;
 }
 
-function redirected(code: string, packs: readonly Pack[], own?: Pack): string {
+// A chunk requires "./NAME", an entry beside the chunks' directory "./chunks/NAME".
+function redirected(code: string, { packs, digest }: Redirect, own?: Pack): string {
   return code.replaceAll(
-    /\brequire\("(\.\/(?:[\w-]+\/)?)([^/"]+)"\)/g,
-    (whole, directory: string, name: string) => {
+    /\brequire\("\.\/([\w-]+\/)?([^/"]+)"\)/g,
+    (_, directory: string | undefined, name: string) => {
       const pack = packs.find(({ members }) => members.has(name));
-      if (pack === undefined) return whole;
       const asked = `(${JSON.stringify(name)})`;
-      return pack === own
-        ? `load${asked}`
-        : `require("${directory}${basename(pack.path)}")${asked}`;
+      if (pack !== undefined && pack === own) return `load${asked}`;
+      const beside = directory === undefined ? "./" : `./${directory}${digest}/`;
+      return pack === undefined
+        ? `require("${beside}${name}")`
+        : `require("${beside}${basename(pack.path)}")${asked}`;
     },
   );
 }

@@ -78,35 +78,35 @@ for (const plans of [[], [FIRST], [LATER, FIRST], [FIRST, LATER]]) {
 
 test("packed() + one file for what is loaded together, with what it was made of; dynamic imports stay apart", () => {
   const { files, metafile } = pack([FIRST]);
-  const paths = files.map(({ path }) => path).toSorted();
-  assert.match(paths[1] ?? "", /^dist\/chunks\/first-[0-9A-F]{8}\.js$/);
-  assert.deepEqual(paths.toSpliced(1, 1), ["dist/chunks/cold.js", "dist/entry.js"]);
-  assert.deepEqual(Object.keys(metafile.outputs).toSorted(), paths);
-  const { inputs = {}, imports } = metafile.outputs[paths[1] ?? ""] ?? {};
+  const [entry, cold, first = ""] = files.map(({ path }) => path);
+  const [, home = ""] = /^dist\/chunks\/([0-9A-F]{8})\/first\.js$/.exec(first) ?? [];
+  assert.deepEqual([entry, cold], ["dist/entry.js", `dist/chunks/${home}/cold.js`]);
+  assert.deepEqual(new Set(Object.keys(metafile.outputs)), new Set([cold, first, entry]));
+  const { inputs = {}, imports } = metafile.outputs[first] ?? {};
   assert.deepEqual(Object.keys(inputs).toSorted(), ["src/a.ts", "src/b.ts", "src/c.ts"]);
   assert.deepEqual(imports, []);
   assert.deepEqual(
     metafile.outputs["dist/entry.js"]?.imports.map(({ path }) => path),
-    [paths[1], "dist/chunks/cold.js"],
+    [first, cold],
   );
 });
 
-test("packed() tells builds apart by every file's text, in its packs' names and where a file asks", () => {
-  const digestOf = (changed: string): string => {
+test("packed() puts each build's chunks into a directory of its own, and tells its name", () => {
+  const homeOf = (changed: string): string => {
     const files = Object.entries(SOURCES).map(([path, code]) => ({
       path,
       code: path === changed ? `${code} BUILD_DIGEST;` : code,
     }));
     const out = packed(files, { directory: "dist/chunks", plans: [LATER], metafile: METAFILE });
-    const [, digest = ""] = /later-([0-9A-F]{8})\.js/.exec(out.files.at(-1)?.path ?? "") ?? [];
+    const [, home = ""] = /\/([0-9A-F]{8})\/later\.js/.exec(out.files.at(-1)?.path ?? "") ?? [];
     assert.equal(
-      out.files.some(({ code }) => code.includes(` "${digest}";`)),
+      out.files.some(({ code }) => code.includes(` "${home}";`)),
       changed !== "",
     );
-    return digest;
+    return home;
   };
-  const digests = ["", ...Object.keys(SOURCES)].map(digestOf);
-  assert.equal(new Set(digests).size, digests.length);
+  const homes = ["", ...Object.keys(SOURCES)].map(homeOf);
+  assert.equal(new Set(homes).size, homes.length);
 });
 
 test("packed() refuses a source that begins no chunk", () => {
