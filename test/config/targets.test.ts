@@ -58,8 +58,8 @@ test("loadTargets() warns about an unknown key and names the nearest", async () 
 
 test("loadTargets() finds missing files empty and unreadable ones worth a warning", async () => {
   const missing = await loadTargets({
-    env: { AWS_CONFIG_FILE: "/nonexistent" },
-    home: "/nonexistent/home",
+    env: { AWS_CONFIG_FILE: "/dev/null/config" },
+    home: "/dev/null/home",
   });
   assert.deepEqual([missing.targets.size, missing.warnings], [0, []]);
 });
