@@ -27,7 +27,7 @@ const MAX_LOGIN_BYTES = 1024 * 1024; // what a verified server may send before R
 
 /** What a backend's certificate is verified with. */
 export interface Verification {
-  /** Made when it is first needed: on Node 20 it takes as long as all else in a start. */
+  /** Made when it is first needed: the first one of a process takes 25 ms on Node 20. */
   readonly secureContext: () => SecureContext;
   /** What is trusted, for messages. */
   readonly trust: string;
@@ -40,7 +40,7 @@ export interface Backend {
   readonly port: number;
   /** What it is verified with; asked for each login, made once. */
   readonly verification: () => Verification | Promise<Verification>;
-  /** The addresses to dial; what it answers serves the logins of one second. */
+  /** The addresses to dial, asked anew for each login. */
   readonly addresses: (signal: AbortSignal) => Promise<readonly Address[]>;
   /** Dials some other way than to those addresses, or to the one address that is asked for. */
   readonly dial?: (signal: AbortSignal, only?: Address) => Promise<Dialled>;

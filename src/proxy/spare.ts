@@ -8,7 +8,7 @@ import type { Address } from "./dial.ts";
 import { connectTimedOut } from "./timed-out.ts";
 
 const LIFE = 30_000; // ms
-const SAME_DNS = 1_000; // ms that an answer of DNS serves; the shortest TTL of RDS's own names
+const SAME_DNS = 1_000; // ms that an answer of DNS serves a connection that is opened ahead
 
 /** When a connection is opened ahead, and for how long it is kept. */
 export interface SpareOptions {
@@ -16,7 +16,7 @@ export interface SpareOptions {
   readonly ahead: boolean;
   /** Milliseconds. */
   readonly life?: number;
-  /** Milliseconds that an answer of DNS serves. */
+  /** Milliseconds that an answer of DNS serves a connection that is opened ahead. */
   readonly sameDns?: number;
 }
 
