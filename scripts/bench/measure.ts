@@ -109,9 +109,10 @@ async function headOf(
   return {
     format: 1,
     date: new Date().toISOString(),
-    command: ["npm run bench", ...(options.words.length > 0 ? ["--", ...options.words] : [])].join(
-      " ",
-    ),
+    command: [
+      "npm run bench",
+      ...(options.words.length > 0 ? ["--", ...options.words.map(shellWord)] : []),
+    ].join(" "),
     version,
     machine: machine(),
     programs: await programs(scene, subjects),
@@ -156,6 +157,11 @@ async function programs(
     }
   }
   return versions;
+}
+
+// As it can be pasted: "rdsiam --direct" is one word.
+function shellWord(word: string): string {
+  return word.includes(" ") ? `"${word}"` : word;
 }
 
 async function versionLine(words: readonly string[]): Promise<string> {
