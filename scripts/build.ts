@@ -195,7 +195,7 @@ function isEntry({ path }: Pick<ModuleFile, "path">): boolean {
 }
 
 async function commonJs(file: OutputFile): Promise<string> {
-  // esbuild's transform leaves import() as it is, and a chunk is no ES module any more; a pack may not even be able to (src/compile-cache.ts).
+  // esbuild's transform leaves import() as it is, and a chunk is no ES module any more; a pack may not even be able to (src/runtime/compile-cache.ts).
   const lazy = file.text.replaceAll(
     /\bimport\(("(?:\.{1,2}\/[^"]+\.js|node:[\w/]+)")\)/g,
     "Promise.resolve().then(() => require($1))",

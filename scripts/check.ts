@@ -11,6 +11,7 @@ interface Step {
 const STEPS: readonly Step[] = [
   { name: "types", command: ["tsc", "-p", "."] },
   { name: "lint", command: ["oxlint", "--type-aware", "--deny-warnings"] },
+  { name: "direction", command: ["tsx", "scripts/floors.ts"] },
   { name: "format", command: ["oxfmt", "--check", "."] },
   { name: "unused code", command: ["knip"] },
   { name: "build", command: ["npm", "run", "--silent", "build"] },

@@ -5,7 +5,7 @@
 // it is compiled. What still runs after half a second serves sessions, and gets the JIT as it is.
 // https://bun.com/docs/bundler/bytecode, https://bun.com/reference/bun/unsafe/setJITPolicy
 import process from "node:process";
-import { VERSION } from "./version.ts";
+import { VERSION } from "./base/version.ts";
 
 declare const Bun: { readonly unsafe: { readonly setJITPolicy: (scale: number) => void } };
 

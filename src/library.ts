@@ -23,7 +23,7 @@ import type {
 } from "./library/public.ts";
 import { tokenSourceRegistry } from "./library/token-sources.ts";
 
-export { type ErrorCode, type ErrorParts, RdsIamError } from "./errors.ts";
+export { type ErrorCode, type ErrorParts, RdsIamError } from "./base/errors.ts";
 export type {
   AuthTokensOptions,
   AwsCredentials,

@@ -1,18 +1,18 @@
 // The process edge: argv, environment, streams, exit status, and the one catch.
 import { homedir } from "node:os";
 import process from "node:process";
-import { cutArgv } from "./argv.ts";
-import { readInvocation } from "./cli.ts";
-import { guardInspectorSignal, refuseDebuggers } from "./debuggers.ts";
-import { createLog, type LogOptions } from "./log.ts";
-import { type Invocation, type Options, valueOrTwin } from "./options.ts";
-import { exitStatusOf, problemOf } from "./report.ts";
-import type { RunContext } from "./session.ts";
-import { isTerminal, writeText } from "./streams.ts";
-import { paintLabels, type Style, styleFor } from "./style.ts";
-import { unlessFailed, watchUncaught } from "./uncaught.ts";
-import { createWaiting } from "./waiting.ts";
-import { VERSION } from "./version.ts";
+import { cutArgv } from "./cli/argv.ts";
+import { readInvocation } from "./cli/parse.ts";
+import { guardInspectorSignal, refuseDebuggers } from "./runtime/debuggers.ts";
+import { createLog, type LogOptions } from "./base/log.ts";
+import { type Invocation, type Options, valueOrTwin } from "./cli/options.ts";
+import { exitStatusOf, problemOf } from "./base/problem.ts";
+import type { RunContext } from "./base/context.ts";
+import { isTerminal, writeText } from "./runtime/stdio.ts";
+import { paintLabels, type Style, styleFor } from "./base/style.ts";
+import { unlessFailed, watchUncaught } from "./runtime/uncaught.ts";
+import { createWaiting } from "./base/waiting.ts";
+import { VERSION } from "./base/version.ts";
 
 const TERMINAL = {
   write: (text: string) => writeText(2, text),
@@ -40,7 +40,7 @@ async function main(): Promise<number> {
     });
     if (invocation.command === "version") print(VERSION);
     else if (invocation.command === "help") {
-      const { helpText } = await import("./help.ts");
+      const { helpText } = await import("./cli/help.ts");
       print(helpText(cut.command, { all: options.verbose ?? false, style: paint }));
     } else {
       const context = {
@@ -135,7 +135,7 @@ function width(): number | undefined {
 }
 
 async function toolEnded(): Promise<void> {
-  const { toolEnded: ended } = await import("./child/run.ts");
+  const { toolEnded: ended } = await import("./tool/run.ts");
   return ended();
 }
 

@@ -1,8 +1,8 @@
 // The first file that runs. It answers --version by itself, and loads the program.
 import process from "node:process";
-import { keepCompiled } from "./compile-cache.ts";
-import { writeText } from "./streams.ts";
-import { VERSION } from "./version.ts";
+import { keepCompiled } from "./runtime/compile-cache.ts";
+import { writeText } from "./runtime/stdio.ts";
+import { VERSION } from "./base/version.ts";
 
 function start(): void {
   const [, , first = "", ...rest] = process.argv;

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import process from "node:process";
 
 // In the order in which they stand in the one file; each may only import from those before it.
-const FILES = ["errors", "library/public", "library"];
+const FILES = ["base/errors", "library/public", "library"];
 
 const VALUES = ["--types", "", "--target", "es2022", "--module", "nodenext", "--rootDir", "src"];
 const FLAGS = [

@@ -1,7 +1,7 @@
 // The text of docs/reference.md, from the tables that the help texts, the man page and the completions are made of.
-import { COMMANDS, type CommandSpec } from "../../src/command-table.ts";
-import { optionSyntax } from "../../src/help.ts";
-import { OPTION_GROUPS, type OptionSpec, optionTwin } from "../../src/options.ts";
+import { COMMANDS, type CommandSpec } from "../../src/cli/command-table.ts";
+import { optionSyntax } from "../../src/cli/help.ts";
+import { OPTION_GROUPS, type OptionSpec, optionTwin } from "../../src/cli/options.ts";
 
 const HEAD = `# Reference
 

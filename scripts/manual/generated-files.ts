@@ -1,7 +1,7 @@
 // The files that are made from the tables of commands and options, and are kept in the repository for readers and packagers.
 
-import { completionScript, SCRIPT_FILES } from "../../src/completion/script.ts";
-import { SHELLS } from "../../src/completion/words.ts";
+import { completionScript, SCRIPT_FILES } from "../../src/cli/completion/script.ts";
+import { SHELLS } from "../../src/cli/completion/words.ts";
 import { referenceText } from "../documents/reference.ts";
 import { manualPage } from "./page.ts";
 

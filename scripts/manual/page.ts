@@ -1,9 +1,9 @@
 // The man page, in man(7), made from the tables that the program itself is made from. Only its prose is written here.
 // https://man7.org/linux/man-pages/man7/man.7.html, https://mandoc.bsd.lv/man/man.7.html
 
-import { COMMANDS, type CommandSpec } from "../../src/command-table.ts";
-import { optionSyntax } from "../../src/help.ts";
-import { OPTION_GROUPS, type OptionSpec, optionTwin } from "../../src/options.ts";
+import { COMMANDS, type CommandSpec } from "../../src/cli/command-table.ts";
+import { optionSyntax } from "../../src/cli/help.ts";
+import { OPTION_GROUPS, type OptionSpec, optionTwin } from "../../src/cli/options.ts";
 import { KEY_SYNONYMS, TARGET_KEYS } from "./keys.ts";
 
 // By hand, when the prose changes: the day of a build would make each build another.

@@ -1,7 +1,7 @@
 // One AssumeRole call to STS: for a profile's own role_arn and for rds_role_arn.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { identityError } from "./errors.ts";
 import { stsEndpointOptions } from "./endpoints.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";

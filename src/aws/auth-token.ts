@@ -3,7 +3,7 @@
 // signer signs whatever it gets (no user, no port, dead credentials); everything it does not check is checked here.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 // Fixed in @aws-sdk/rds-signer, and the most that RDS takes.
 const TOKEN_SECONDS = 900;

@@ -12,7 +12,7 @@ import {
   paginateDescribeGlobalClusters,
   type RDSClient,
 } from "@aws-sdk/client-rds";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { rdsClient, type RdsCaller, rdsError } from "./rds-client.ts";
 
 /** A database as the RDS API knows it. */

@@ -2,7 +2,7 @@
 // The SDK reads the profile's part of this only for the profile in AWS_PROFILE, not for one that it is given.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 type Keys = Readonly<Record<string, string | undefined>>;
 

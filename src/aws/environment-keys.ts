@@ -1,7 +1,7 @@
 // Reads an access key from the environment.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-static-credentials.html
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { AwsKeys } from "./assume-role.ts";
 
 /** Environment variables. */

@@ -1,7 +1,7 @@
 // Turns what the AWS SDK throws about identity into an RdsIamError: the cause, and the command to type.
 // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import {
   checkHint,
   failure,

@@ -1,7 +1,7 @@
 // What to say when an AWS call does not get through: the proxy, the tunnel through it, or the certificate at its end.
 // Only names, ports, codes and file names are told; a proxy's password never.
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { CaBundle } from "./ca-bundle.ts";
 import type { ProxySetting } from "./proxy-setting.ts";
 

@@ -5,7 +5,7 @@
 import { Sha256 } from "@smithy/core/checksum";
 import { HttpRequest } from "@smithy/core/protocols";
 import { SignatureV4 } from "@smithy/signature-v4";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { type AwsKeys, signingKeys } from "./assume-role.ts";
 import { configuredEndpoint } from "./endpoints.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";

@@ -2,7 +2,7 @@
 // [sso-session]) has causes that the files show by themselves, with a file and a line to go to.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { type ProfileFiles, type ProfileKeys, whereIs } from "./profile-files.ts";
 import { keyProblem, sectionProblem, unknownProfile } from "./profile-problems.ts";
 

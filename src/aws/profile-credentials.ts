@@ -2,7 +2,7 @@
 // in the AWS CLI's cache before anything below it is asked; what stands at the chain's end is the SDK's affair (fromIni).
 // https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { type AwsKeys, stsRegion, type StsPlace } from "./assume-role.ts";
 import { environmentKeys } from "./environment-keys.ts";
 import { identityError } from "./errors.ts";

@@ -1,8 +1,8 @@
 // What can be wrong with one profile in AWS's files, each with its sentence.
 // https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 
-import { RdsIamError } from "../errors.ts";
-import { nearestName } from "../nearest-name.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { nearestName } from "../base/nearest-name.ts";
 import { lineOf, type ProfileFiles, type ProfileKeys, whereIs } from "./profile-files.ts";
 
 /** A key of a profile whose value cannot be right. */

@@ -3,8 +3,9 @@
 // exception of its own. https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-proxy.html
 
 import { Buffer } from "node:buffer";
+import type { Agent } from "node:https";
 import { isIP } from "node:net";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 /** A proxy, and the variable that names it. */
 export interface ProxySetting {
@@ -112,4 +113,17 @@ function decoded(text: string): string {
 
 function base64(text: string): string {
   return Buffer.from(text, "utf8").toString("base64");
+}
+
+/** The agent for a request to an https: URL; undefined where no proxy is set for it. */
+export async function proxyAgent(url: string, env: Environment): Promise<Agent | undefined> {
+  const { hostname, port } = new URL(url);
+  const call = { protocol: "https:", hostname, port: Number(port || 443) };
+  const proxy = proxySetting(call, env);
+  if (proxy === undefined) return undefined;
+  const { HttpsProxyAgent } = await import("https-proxy-agent");
+  // The login goes as a header, not in the URL: the library prints its URL where DEBUG is set.
+  const { authorization } = proxy;
+  const headers = authorization === undefined ? {} : { "Proxy-Authorization": authorization };
+  return new HttpsProxyAgent(proxy.url.href, { keepAlive: false, headers });
 }

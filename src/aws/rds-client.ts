@@ -4,7 +4,7 @@
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/Welcome.html
 
 import { RDSClient } from "@aws-sdk/client-rds";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { Credentials } from "./credentials.ts";
 import { configuredEndpoint } from "./endpoints.ts";
 import { identityError } from "./errors.ts";

@@ -7,7 +7,7 @@ import {
   paginateDescribeDBClusterEndpoints,
   paginateDescribeGlobalClusters,
 } from "@aws-sdk/client-rds";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { rdsClient, type RdsCaller, rdsError } from "./rds-client.ts";
 
 const SIGN_HOST =

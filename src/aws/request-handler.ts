@@ -7,7 +7,7 @@ import { Agent } from "node:https";
 import { rootCertificates } from "node:tls";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { HttpsProxyAgent } from "https-proxy-agent";
-import type { RdsIamError } from "../errors.ts";
+import type { RdsIamError } from "../base/errors.ts";
 import type { CaBundle } from "./ca-bundle.ts";
 import { type Attempt, networkError, tunnelRefused } from "./network-error.ts";
 import { type ProxySetting, proxySetting } from "./proxy-setting.ts";

@@ -1,7 +1,7 @@
 // Gets the credentials of a role: from the AWS CLI's cache, else from STS, with an MFA code where the role wants one.
 // The cache comes first, so that neither the source credentials nor a code are asked for while the role's own are good.
 
-import { type RdsIamError } from "../errors.ts";
+import { type RdsIamError } from "../base/errors.ts";
 import {
   assumeRole,
   type AssumedRole,

@@ -2,7 +2,7 @@
 // Only the first line of AWS's own text is kept, with known secrets cut out: the text of a SignatureDoesNotMatch goes
 // on with the canonical request, and that has the session token in it.
 
-import { type ErrorCode, RdsIamError } from "../errors.ts";
+import { type ErrorCode, RdsIamError } from "../base/errors.ts";
 
 /** What was being tried when the SDK failed. */
 export interface IdentityContext {

@@ -3,7 +3,7 @@
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartSession.html
 
 import { SSMClient, StartSessionCommand } from "@aws-sdk/client-ssm";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { Credentials } from "./credentials.ts";
 import { configuredEndpoint } from "./endpoints.ts";
 import { identityError } from "./errors.ts";

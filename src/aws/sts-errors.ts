@@ -1,7 +1,7 @@
 // What STS refuses, in sentences: MFA, trust, lifetimes, keys, clocks.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_AssumeRole_Errors
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { checkHint, failure, type IdentityContext, type Said, sentence } from "./sdk-error.ts";
 
 /** What AWS says about MFA. */

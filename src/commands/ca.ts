@@ -1,9 +1,8 @@
 // `rdsiam ca update`: fetches AWS's current root certificates for RDS into the user's data directory.
 import { readFile } from "node:fs/promises";
-import type { Agent } from "node:https";
-import { RdsIamError } from "../errors.ts";
-import type { Invocation } from "../options.ts";
-import type { RunContext } from "../session.ts";
+import { RdsIamError } from "../base/errors.ts";
+import type { Invocation } from "../cli/options.ts";
+import type { RunContext } from "../base/context.ts";
 
 interface Server {
   readonly url: string;
@@ -14,6 +13,7 @@ interface Server {
 export async function runCaUpdate(context: RunContext, { options }: Invocation): Promise<number> {
   const { env, home, log } = context;
   const { caDirectory } = await import("../rds/ca-store.ts");
+  const { proxyAgent } = await import("../aws/proxy-setting.ts");
   const { bundleSource, updateCa } = await import("../rds/ca-update.ts");
   const source = bundleSource({
     region: options.region ?? (env["RDSIAM_REGION"] || undefined),
@@ -53,17 +53,4 @@ async function testServer({ env, log }: RunContext): Promise<Server | undefined>
   }
   log.warning({ message: `RDSIAM_TEST_TRUSTSTORE is set: ${url} stands in for AWS` });
   return { url, roots: [await readFile(file, "utf8")] };
-}
-
-async function proxyAgent(url: string, env: RunContext["env"]): Promise<Agent | undefined> {
-  const { proxySetting } = await import("../aws/proxy-setting.ts");
-  const { hostname, port } = new URL(url);
-  const call = { protocol: "https:", hostname, port: Number(port || 443) };
-  const proxy = proxySetting(call, env);
-  if (proxy === undefined) return undefined;
-  const { HttpsProxyAgent } = await import("https-proxy-agent");
-  // The login goes as a header, not in the URL: the library prints its URL where DEBUG is set.
-  const { authorization } = proxy;
-  const headers = authorization === undefined ? {} : { "Proxy-Authorization": authorization };
-  return new HttpsProxyAgent(proxy.url.href, { keepAlive: false, headers });
 }

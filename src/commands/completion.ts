@@ -2,11 +2,11 @@
 // https://github.com/scop/bash-completion#faq, https://fishshell.com/docs/current/completions.html#where-to-put-completions
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { completionScript } from "../completion/script.ts";
-import { HEADER, type Shell, SHELLS } from "../completion/words.ts";
-import { RdsIamError } from "../errors.ts";
-import { type Invocation, isOn } from "../options.ts";
-import type { RunContext } from "../session.ts";
+import { completionScript } from "../cli/completion/script.ts";
+import { HEADER, type Shell, SHELLS } from "../cli/completion/words.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { type Invocation, isOn } from "../cli/options.ts";
+import type { RunContext } from "../base/context.ts";
 
 interface Place {
   readonly file: string;

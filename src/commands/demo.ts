@@ -3,11 +3,12 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { findTool } from "../child/find-tool.ts";
-import { runTool } from "../child/run.ts";
-import type { Invocation } from "../options.ts";
-import { RdsIamError } from "../errors.ts";
-import { openAccess, openProxy, type RunContext } from "../session.ts";
+import { findTool } from "../tool/find-tool.ts";
+import { runTool } from "../tool/run.ts";
+import type { Invocation } from "../cli/options.ts";
+import { RdsIamError } from "../base/errors.ts";
+import type { RunContext } from "../base/context.ts";
+import { openAccess, openProxy } from "../session/session.ts";
 import { selfCommand } from "./self-command.ts";
 
 const TARGET = "prod";

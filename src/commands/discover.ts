@@ -2,11 +2,11 @@
 // What can be listed is listed: a missing permission or a throttled call is a warning, and only nothing at all an error.
 import type { Discovery } from "../aws/discover.ts";
 import type { FoundDatabase } from "../aws/discovery-search.ts";
-import { type Account, openAccount } from "../account.ts";
-import { RdsIamError } from "../errors.ts";
-import type { Invocation } from "../options.ts";
-import { loadConfiguration } from "../configuration.ts";
-import type { RunContext } from "../session.ts";
+import { type Account, openAccount } from "../session/account.ts";
+import { RdsIamError } from "../base/errors.ts";
+import type { Invocation } from "../cli/options.ts";
+import { loadConfiguration } from "../session/configuration.ts";
+import type { RunContext } from "../base/context.ts";
 import { type NamedDatabase, nameDatabases, sectionOf, sectionText } from "./discovered-targets.ts";
 
 const REGIONS_AT_ONCE = 4;

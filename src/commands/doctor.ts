@@ -1,6 +1,6 @@
 // `rdsiam doctor`: tries each step of a run in turn, and says of each what it found.
-import { type Invocation, isOn, OPTIONS, optionTwin } from "../options.ts";
-import type { RunContext } from "../session.ts";
+import { type Invocation, isOn, OPTIONS, optionTwin } from "../cli/options.ts";
+import type { RunContext } from "../base/context.ts";
 
 // Those that are no option's twin.
 const OTHER_VARIABLES = [
@@ -15,7 +15,7 @@ const ROLES = { ok: "ok", fail: "error", skip: "skip" } as const;
 /** Prints a line for each step, with --json all as one object; resolves with 0 when no step failed, else 1. */
 export async function runDoctor(context: RunContext, invocation: Invocation): Promise<number> {
   const { options, target: targetName } = invocation;
-  const { examine } = await import("../doctor.ts");
+  const { examine } = await import("../doctor/doctor.ts");
   const { findingLines, summaryLine } = await import("../doctor/text.ts");
   const asJson = isOn(options, context.env, "json");
   const knownVariables = [...OPTIONS.map(optionTwin), ...OTHER_VARIABLES];

@@ -2,9 +2,9 @@
 // Each value is quoted whole, so that no shell reads anything in it. What is in the environment now and would lead the tool
 // elsewhere, or make it refuse a token, is taken away.
 // https://www.postgresql.org/docs/current/libpq-envars.html
-import { isOn, type Invocation, type Options, valueOrTwin } from "../options.ts";
-import type { RunContext } from "../session.ts";
-import type { StraightConnection } from "../straight-connection.ts";
+import { isOn, type Invocation, type Options, valueOrTwin } from "../cli/options.ts";
+import type { RunContext } from "../base/context.ts";
+import type { StraightConnection } from "../session/straight-connection.ts";
 
 const VARIABLES = [
   "PGHOST",
@@ -48,7 +48,7 @@ export async function runEnv(context: RunContext, invocation: Invocation): Promi
     context.print(assignmentText(gone, shell));
     return 0;
   }
-  const { straightConnection, tellEnd } = await import("../straight-connection.ts");
+  const { straightConnection, tellEnd } = await import("../session/straight-connection.ts");
   const connection = await straightConnection(context, { targetName, options });
   context.print(assignmentText(assignments(connection, env), shell));
   if (!isOn(options, env, "quiet")) tellEnd(context, connection);

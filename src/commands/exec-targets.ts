@@ -1,6 +1,6 @@
 // The targets of one `rdsiam exec`: TARGET, or any number of --target [NAME=]TARGET.
-import { RdsIamError } from "../errors.ts";
-import { type Invocation, isOn, type Options } from "../options.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { type Invocation, isOn, type Options } from "../cli/options.ts";
 import { prefixOf } from "./exec-words.ts";
 
 /** A target, and what its variables begin with: `SRC_`, or nothing. */

@@ -1,9 +1,9 @@
 // What exec's options make of a tool's words: --database-url adds a variable, --template fills in the arguments.
 // Arguments are seen by everybody on the machine (ps, /proc): no secret ever goes into one, not even the run's own.
-import { databaseUrl } from "../database-url.ts";
-import { RdsIamError } from "../errors.ts";
-import { nearestName } from "../nearest-name.ts";
-import type { ToolWords } from "../tool-run.ts";
+import { databaseUrl } from "../base/database-url.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { nearestName } from "../base/nearest-name.ts";
+import type { ToolWords } from "../session/run-tool.ts";
 
 /** How words are fitted. */
 export interface Fitting {

@@ -1,9 +1,9 @@
 // `rdsiam exec`: any tool, on one target or several. It reads the PG* variables, a URL in a variable, or its arguments.
-import { findTool } from "../child/find-tool.ts";
-import { RdsIamError } from "../errors.ts";
-import { type Invocation, isOn, type Options, valueOrTwin } from "../options.ts";
-import type { RunContext } from "../session.ts";
-import { runOnTarget, type ToolWords } from "../tool-run.ts";
+import { findTool } from "../tool/find-tool.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { type Invocation, isOn, type Options, valueOrTwin } from "../cli/options.ts";
+import type { RunContext } from "../base/context.ts";
+import { runOnTarget, type ToolWords } from "../session/run-tool.ts";
 import { readTargets, refuseForSeveral } from "./exec-targets.ts";
 import { checkTemplate, type Fitting, fitWords } from "./exec-words.ts";
 import { localPort } from "./local-port.ts";
@@ -26,12 +26,12 @@ export async function runExec(context: RunContext, invocation: Invocation): Prom
     const onlyTool = { ...tool, localPort: localPort(options, context.env) };
     if (isOn(options, context.env, "direct")) {
       refuseUrls(fitting);
-      const { runDirect } = await import("../direct.ts");
+      const { runDirect } = await import("../session/run-direct.ts");
       return runDirect(context, request, onlyTool);
     }
     return runOnTarget(context, request, onlyTool);
   }
-  const { runOnTargets } = await import("../several-targets.ts");
+  const { runOnTargets } = await import("../session/run-on-targets.ts");
   const requests = targets.map(({ prefix, target }) => ({ prefix, targetName: target, options }));
   return runOnTargets(context, requests, tool);
 }

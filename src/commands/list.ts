@@ -1,9 +1,9 @@
 // `rdsiam list`: the targets in the configuration. Loads no AWS SDK client.
 // For people a table that fits the terminal, for programs a line each with tabs and without a heading.
-import { type Invocation, isOn } from "../options.ts";
+import { type Invocation, isOn } from "../cli/options.ts";
 import type { Target } from "../config/targets.ts";
-import { loadConfiguration } from "../configuration.ts";
-import type { RunContext } from "../session.ts";
+import { loadConfiguration } from "../session/configuration.ts";
+import type { RunContext } from "../base/context.ts";
 import { tableLines } from "./table.ts";
 
 const HEADINGS = ["TARGET", "HOST", "USER", "DATABASE", "PROFILE"];

@@ -1,6 +1,6 @@
 // The --port option: a LOCAL port.
-import { RdsIamError } from "../errors.ts";
-import type { Options } from "../options.ts";
+import { RdsIamError } from "../base/errors.ts";
+import type { Options } from "../cli/options.ts";
 
 /** The local port of --port or RDSIAM_PORT: 0 for any free one, undefined when neither was given. */
 export function localPort(

@@ -1,20 +1,21 @@
 // `rdsiam policy`: the least that IAM must allow and the database grant, so that the target's user gets in.
-import type { FoundPermission } from "../connect-permission.ts";
-import { type Invocation, isOn } from "../options.ts";
-import { openAccess, type RunContext } from "../session.ts";
+import type { FoundPermission } from "../session/permission.ts";
+import { type Invocation, isOn } from "../cli/options.ts";
+import type { RunContext } from "../base/context.ts";
+import { openAccess } from "../session/session.ts";
 
 /** Prints the policy and the GRANTs; with --json the policy document alone, for `aws iam create-policy`. */
 export async function runPolicy(context: RunContext, invocation: Invocation): Promise<number> {
   const { options, target: targetName } = invocation;
   const access = await openAccess(context, { targetName, options });
   const { dbname, kind, settings, user } = access;
-  const { findPermission } = await import("../connect-permission.ts");
+  const { findPermission } = await import("../session/permission.ts");
   const { attachAdvice, connectPolicy } = await import("../aws/connect-policy.ts");
   const found = await findPermission(context, { ...access, place: access });
   const document = JSON.stringify(connectPolicy(found.permission), undefined, 2);
   context.print(document);
   if (!isOn(options, context.env, "json")) {
-    const { exampleGrants, grantStatements } = await import("../grants.ts");
+    const { exampleGrants, grantStatements } = await import("../rds/grants.ts");
     const isProxied = kind === "proxy" || kind === "proxy-endpoint";
     context.print("\n-- SQL, as an administrator of the database:");
     const statements = grantStatements({ user, dbname, isProxied });

@@ -1,5 +1,20 @@
 // The settings of a proxy in the words of a form: what every GUI tool asks for.
-import type { LocalPlace } from "./print-config.ts";
+
+/** A proxy as its tools see it. */
+export interface LocalPlace {
+  readonly target: string;
+  /** A name or an address; a directory for a unix socket. */
+  readonly host: string;
+  readonly port: number;
+  /** Empty where nobody has named one, as the database. */
+  readonly user: string;
+  readonly dbname: string;
+  /** What the proxy asks for: its own password, none, or what the database takes. */
+  readonly password: { readonly text: string } | { readonly file: string } | "none" | "database";
+  readonly sslmode: "disable" | "require" | "verify-ca" | "verify-full";
+  /** What the proxy's certificate is verified with, where that is known. */
+  readonly sslrootcert?: string | undefined;
+}
 
 /** What a tool calls its fields, where that is not the usual, and how it sets SSL. */
 export interface FormWords {

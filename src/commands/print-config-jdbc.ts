@@ -6,12 +6,12 @@ import { createHash } from "node:crypto";
 import {
   connectionName,
   formLines,
+  type LocalPlace,
   ownPassword,
   passwordFile,
   shellWord,
   tlsParameters,
 } from "./print-config-form.ts";
-import type { LocalPlace } from "./print-config.ts";
 
 /** For programs on JDBC: the URL, and where its password comes from. */
 export function jdbcConfig(place: LocalPlace): readonly string[] {

@@ -2,16 +2,16 @@
 // https://www.pgadmin.org/docs/pgadmin4/latest/import_export_servers.html#json-format
 // https://docs.tableplus.com/gui-tools/manage-connections
 // https://docs.docker.com/engine/network/drivers/host/
-import { databaseUrl } from "../database-url.ts";
+import { databaseUrl } from "../base/database-url.ts";
 import {
   connectionName,
   formLines,
+  type LocalPlace,
   ownPassword,
   passwordFile,
   shellWord,
   tlsParameters,
 } from "./print-config-form.ts";
-import type { LocalPlace } from "./print-config.ts";
 
 const CONNECT_TIMEOUT = 30; // seconds; pgAdmin's own 10 are few for a login that wants a new role session
 const CERTIFICATE = "/rdsiam.crt"; // in the container

@@ -1,7 +1,7 @@
 // From the place that a proxy is ready at to what a tool's settings say: what they can verify the proxy's own TLS with.
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { LocalPlace } from "./print-config.ts";
+import type { LocalPlace } from "./print-config-form.ts";
 import type { ReadyPlace } from "./proxy-ready.ts";
 
 /** The place as a tool's settings have it; with `passThrough` the login is the database's own. */

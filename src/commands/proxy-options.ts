@@ -1,9 +1,9 @@
 // The options of `rdsiam proxy` that say where it listens and who may come in, with the rules between them: what would let
 // strangers in, or sends a password over a network in the clear, is an error.
 import { isIP } from "node:net";
-import { RdsIamError } from "../errors.ts";
-import type { LocalWish } from "../local-side.ts";
-import { isOn, type OptionName, type Options, valueOrTwin } from "../options.ts";
+import { RdsIamError } from "../base/errors.ts";
+import type { LocalWish } from "../serve/local-side.ts";
+import { isOn, type OptionName, type Options, valueOrTwin } from "../cli/options.ts";
 import { localPort } from "./local-port.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;

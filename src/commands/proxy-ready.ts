@@ -1,9 +1,9 @@
 // What `rdsiam proxy` prints on stdout once it listens: a URL, or JSON. The password is in it where no file has it.
 import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
-import { databaseUrl } from "../database-url.ts";
-import type { LocalWish } from "../local-side.ts";
-import type { OpenedProxy } from "../open-proxies.ts";
+import { databaseUrl } from "../base/database-url.ts";
+import type { LocalWish } from "../serve/local-side.ts";
+import type { OpenedProxy } from "../serve/open-proxies.ts";
 
 /** A proxy as its tools see it. */
 export interface ReadyPlace {

@@ -1,12 +1,12 @@
 // `rdsiam proxy`: proxies that stay open, for GUI tools, services and containers.
 import { constants } from "node:os";
-import type { LocalWish } from "../local-side.ts";
-import { openProxies, type OpenedProxy } from "../open-proxies.ts";
-import { type Invocation, valueOrTwin } from "../options.ts";
-import { serveProxies } from "../serve-proxies.ts";
-import type { RunContext } from "../session.ts";
-import { watchSignals } from "../stop-signals.ts";
-import { openHealth } from "../watch.ts";
+import type { LocalWish } from "../serve/local-side.ts";
+import { openProxies, type OpenedProxy } from "../serve/open-proxies.ts";
+import { type Invocation, valueOrTwin } from "../cli/options.ts";
+import { serveProxies } from "../serve/serve-proxies.ts";
+import type { RunContext } from "../base/context.ts";
+import { watchSignals } from "../runtime/stop-signals.ts";
+import { openHealth } from "../serve/health-port.ts";
 import { readProxyOptions } from "./proxy-options.ts";
 import { placeOf, readyJson, readyLines } from "./proxy-ready.ts";
 

@@ -1,6 +1,6 @@
 // Finds, in psql's own option grammar, the arguments that would make psql leave the proxy.
 // https://www.postgresql.org/docs/current/app-psql.html, getopt string in src/bin/psql/startup.c
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 const SHORT_WITH_VALUE = new Set("cdfFhLopPRTUv");
 const LONG_WITH_VALUE = new Set([

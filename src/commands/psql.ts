@@ -1,8 +1,8 @@
 // `rdsiam psql`: psql on a target; everything after the target is psql's own.
-import { findTool } from "../child/find-tool.ts";
-import { type Invocation, isOn } from "../options.ts";
-import type { RunContext } from "../session.ts";
-import { runOnTarget } from "../tool-run.ts";
+import { findTool } from "../tool/find-tool.ts";
+import { type Invocation, isOn } from "../cli/options.ts";
+import type { RunContext } from "../base/context.ts";
+import { runOnTarget } from "../session/run-tool.ts";
 import { localPort } from "./local-port.ts";
 import { psqlUser, refuseOtherServer } from "./psql-arguments.ts";
 
@@ -15,7 +15,7 @@ export async function runPsql(context: RunContext, invocation: Invocation): Prom
   const port = localPort(invocation.options, context.env);
   const tool = { file, args: invocation.tail, localPort: port };
   if (isOn(invocation.options, context.env, "direct")) {
-    const { runDirect } = await import("../direct.ts");
+    const { runDirect } = await import("../session/run-direct.ts");
     return runDirect(context, request, tool);
   }
   return runOnTarget(context, request, tool);

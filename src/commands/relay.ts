@@ -1,9 +1,9 @@
 // `rdsiam relay`: stands in the VPC, and opens connections to databases for those who may.
 import { constants } from "node:os";
-import { RdsIamError } from "../errors.ts";
-import { type Invocation, valueOrTwin } from "../options.ts";
-import type { RunContext } from "../session.ts";
-import { watchSignals } from "../stop-signals.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { type Invocation, valueOrTwin } from "../cli/options.ts";
+import type { RunContext } from "../base/context.ts";
+import { watchSignals } from "../runtime/stop-signals.ts";
 
 /** Serves until a signal, then until its sessions have ended; a second signal ends them. */
 export async function runRelay(context: RunContext, { options }: Invocation): Promise<number> {
@@ -16,7 +16,7 @@ export async function runRelay(context: RunContext, { options }: Invocation): Pr
       hint: "Name it with --config FILE; docs/relay.md has an example.",
     });
   }
-  const { startRelay } = await import("../relay-service.ts");
+  const { startRelay } = await import("../relay/service.ts");
   const starting = startRelay(context, { options, configFile });
   const early = await Promise.race([starting.then(() => undefined), signals.first]);
   if (early !== undefined) return 128 + constants.signals[early];

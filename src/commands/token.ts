@@ -1,6 +1,7 @@
 // `rdsiam token`: prints an auth token, for tools that run a password command.
-import { type Invocation, isOn } from "../options.ts";
-import { type Access, openAccess, type RunContext } from "../session.ts";
+import { type Invocation, isOn } from "../cli/options.ts";
+import type { RunContext } from "../base/context.ts";
+import { type Access, openAccess } from "../session/session.ts";
 
 /** Prints the token, with --json together with what it was signed for; --check asks AWS first whose it will be. */
 export async function runToken(context: RunContext, invocation: Invocation): Promise<number> {
@@ -20,7 +21,7 @@ export async function runToken(context: RunContext, invocation: Invocation): Pro
 
 // A token is signed without asking AWS, so that of dead credentials is noticed only by the database.
 async function tellCaller(context: RunContext, access: Access): Promise<void> {
-  const { identify } = await import("../caller.ts");
+  const { identify } = await import("../session/caller.ts");
   const credentials = await access.credentials();
   const { arn, account } = await identify(context, access, credentials);
   context.log.always(`rdsiam: signed by ${arn} (account ${account}), ${credentials.source}`);

@@ -1,12 +1,12 @@
 // `rdsiam url`: a postgresql:// URL that leads straight to the database while its auth token is good.
-import { databaseUrl } from "../database-url.ts";
-import { isOn, type Invocation } from "../options.ts";
-import type { RunContext } from "../session.ts";
+import { databaseUrl } from "../base/database-url.ts";
+import { isOn, type Invocation } from "../cli/options.ts";
+import type { RunContext } from "../base/context.ts";
 
 /** Prints the URL, and on stderr until when it works. */
 export async function runUrl(context: RunContext, invocation: Invocation): Promise<number> {
   const { options, target: targetName } = invocation;
-  const { straightConnection, tellEnd } = await import("../straight-connection.ts");
+  const { straightConnection, tellEnd } = await import("../session/straight-connection.ts");
   const connection = await straightConnection(context, { targetName, options });
   const { hostaddr, sslrootcert } = connection;
   const verified = { sslmode: "verify-full", sslrootcert };

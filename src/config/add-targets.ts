@@ -3,7 +3,7 @@
 
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { parseOwnFile } from "./own-file.ts";
 
 /** A section to be: its name, and its lines in order; a key of `#` is a comment. */

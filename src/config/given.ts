@@ -1,6 +1,6 @@
 // Reads what was given for a run: an option, or its environment twin RDSIAM_<OPTION>.
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { Environment } from "./aws-files.ts";
 import { canonicalKey, valueProblem } from "./target-keys.ts";
 import type { LoadedTargets } from "./targets.ts";

@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "ini";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { type Environment, expandHome } from "./aws-files.ts";
 
 /** No key of ours is longer; the shortest secret of AWS has 40 characters. */

@@ -1,7 +1,7 @@
 // Settles what a run uses: option, then environment (RDSIAM_<OPTION>), then target, then default.
 // The shell's PGUSER, PGDATABASE and the like are never looked at: a development setting must not reach production.
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { AwsProfile } from "./aws-files.ts";
 import {
   chooseConfigProfile,

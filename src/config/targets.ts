@@ -2,9 +2,9 @@
 // Loading never fails because of one bad target: its problems are kept with it and raised when somebody asks for it, so
 // that `rdsiam list` and every other target still work.
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { type AwsFiles, type Environment, loadAwsFiles } from "./aws-files.ts";
-import { nearestName } from "../nearest-name.ts";
+import { nearestName } from "../base/nearest-name.ts";
 import { loadOwnFile, LONGEST_KEY, type OwnFile } from "./own-file.ts";
 import type { Target } from "./target.ts";
 import {

@@ -5,7 +5,7 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 const CANDIDATES = ["postgres", "nobody"];
 

@@ -7,7 +7,7 @@ import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { isReachableByOthers } from "./postgres-account.ts";
 
 const execute = promisify(execFile);

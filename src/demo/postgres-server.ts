@@ -6,7 +6,7 @@ import { chmod, chown, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { startGuarded } from "./guard.ts";
 import type { Guarded } from "./guard.ts";
 import { makePgClient } from "./pg-client.ts";

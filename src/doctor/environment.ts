@@ -1,7 +1,7 @@
 // Reads the environment for what changes a run without anybody thinking of it, and for what one may think counts and does
 // not. Only names are told, and values that cannot be secret.
 
-import { nearestName } from "../nearest-name.ts";
+import { nearestName } from "../base/nearest-name.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,7 +1,7 @@
 // What a step of the doctor finds, and how the steps are run: one after the other, each telling at once, and none ended by
 // a failure of an earlier one. A step that lacks what an earlier one should have found says so and is skipped.
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 /** The steps, in their order. */
 export type StepName =

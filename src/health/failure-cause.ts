@@ -1,7 +1,7 @@
 // Why a login failed, as one word of a bounded set: what a server, a user or a tool wrote never becomes a label.
 // https://prometheus.io/docs/practices/naming/#labels
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 // What RDS and PostgreSQL say to a login.
 const SQLSTATES = new Set([

@@ -3,7 +3,7 @@
 // https://nodejs.org/api/http.html#httpcreateserveroptions-requestlistener
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 const MAX_HEADER_SIZE = 8 * 1024; // bytes; probes and Prometheus send a few hundred
 const TIMEOUT = 5_000; // ms for a question, and between two on one connection

@@ -1,6 +1,6 @@
 // What a program's options lead to: a target, the place of its database, and a function that gives auth tokens for it.
-import { loadConfiguration } from "../configuration.ts";
-import { locate, type Place } from "../locate.ts";
+import { loadConfiguration } from "../session/configuration.ts";
+import { locate, type Place } from "../session/endpoint.ts";
 import type { ConnectionRequest, TokenSource } from "./public.ts";
 import { type LibrarySettings, librarySettings } from "./settings.ts";
 import { openSigning } from "./signing.ts";

@@ -2,7 +2,7 @@
 // password; the gem pg-aws_rds_iam has a longer one for it, which is read too.
 // No error repeats the text: there may be a password in it.
 // https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { ConnectionRequest, PlainConnectionOptions } from "./public.ts";
 
 /** The parameters of a connection string by libpq's names. */

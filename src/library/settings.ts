@@ -4,7 +4,7 @@ import type { OptionValues } from "../config/given.ts";
 import { resolveSettings, type Settings } from "../config/settings.ts";
 import { readHostPort } from "../config/target-keys.ts";
 import type { LoadedTargets } from "../config/targets.ts";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { ConnectionRequest } from "./public.ts";
 import type { Surroundings } from "./surroundings.ts";
 

@@ -6,7 +6,7 @@ import { type AuthTokenSource, authTokenSource } from "../aws/token-cache.ts";
 import { loadAwsFiles } from "../config/aws-files.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LoadedTargets } from "../config/targets.ts";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { AwsCredentials, SigningOptions, TokenRequest, TokenSource } from "./public.ts";
 import type { Surroundings } from "./surroundings.ts";
 

@@ -3,10 +3,10 @@
 import { homedir } from "node:os";
 import { proxyPasswords } from "../aws/proxy-setting.ts";
 import { leaveEnvironment } from "../aws/sdk.ts";
-import { RdsIamError } from "../errors.ts";
-import type { Log, Problem } from "../log.ts";
-import { Redactor } from "../redact.ts";
-import { createWaiting, type Waiting } from "../waiting.ts";
+import { RdsIamError } from "../base/errors.ts";
+import type { Log, Problem } from "../base/log.ts";
+import { Redactor } from "../base/redact.ts";
+import { createWaiting, type Waiting } from "../base/waiting.ts";
 import type { SigningOptions } from "./public.ts";
 
 /** What the rooms below are handed. */

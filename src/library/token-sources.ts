@@ -1,6 +1,6 @@
 // The registry of token sources: a name in a connection string or in options says who makes the tokens.
-import { RdsIamError } from "../errors.ts";
-import { nearestName } from "../nearest-name.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { nearestName } from "../base/nearest-name.ts";
 import type { TokenRequest, TokenSource, TokenSources } from "./public.ts";
 
 /** The name of the source that is there from the start. */

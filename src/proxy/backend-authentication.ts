@@ -2,7 +2,7 @@
 // on what there is: an IAM auth token goes to AuthenticationCleartextPassword alone, a password answers any method.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
 import type { Buffer } from "node:buffer";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { encodePasswordMessage, readAuthenticationName } from "../protocol/authentication.ts";
 import { readErrorFields } from "../protocol/error-response.ts";
 import { type Message, MessageError } from "../protocol/message.ts";

@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { type CancelKey, readBackendKeyData } from "../protocol/authentication.ts";
 import { readErrorFields } from "../protocol/error-response.ts";
 import { type Message, MessageError, readMessage } from "../protocol/message.ts";

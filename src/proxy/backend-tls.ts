@@ -6,9 +6,9 @@ import { isIP } from "node:net";
 import process from "node:process";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { encodeSslRequest } from "../protocol/startup-packet.ts";
-import { carrierOf } from "./deno-gate.ts";
+import { carrierOf } from "../runtime/deno-gate.ts";
 import { SocketReader } from "./socket-reader.ts";
 import { notSent, rememberCertificate, tlsError, type Trust } from "./tls-error.ts";
 

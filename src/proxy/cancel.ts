@@ -1,7 +1,7 @@
 // Takes a CancelRequest to the server over TLS, to the very address that its session is on: the name of a reader endpoint
 // has several. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
 import type { Socket } from "node:net";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { CancelKey } from "../protocol/authentication.ts";
 import { encodeCancelRequest } from "../protocol/startup-packet.ts";
 import { type Backend, connectBackend } from "./backend-login.ts";

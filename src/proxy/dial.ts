@@ -3,7 +3,7 @@
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 const ATTEMPT_DELAY = 250; // ms, RFC 8305 section 5
 

@@ -1,7 +1,7 @@
 // Which SQLSTATE a failure has towards the tool; drivers test them.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 import type { Buffer } from "node:buffer";
-import { type ErrorCode, RdsIamError } from "../errors.ts";
+import { type ErrorCode, RdsIamError } from "../base/errors.ts";
 import type { ErrorFields, FatalError } from "../protocol/error-response.ts";
 
 const SQLSTATES: Partial<Record<ErrorCode, string>> = {

@@ -5,7 +5,7 @@
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import * as tls from "node:tls";
-import { carrierOf } from "./deno-gate.ts";
+import { carrierOf } from "../runtime/deno-gate.ts";
 import { serverEndPoint } from "./end-point.ts";
 import { ConnectionClosed } from "./socket-reader.ts";
 

@@ -1,6 +1,6 @@
 // Where a proxy listens: an address and port, or the path of a unix socket.
 import type { AddressInfo, Server } from "node:net";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 const BACKLOG = 511;
 

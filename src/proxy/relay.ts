@@ -4,9 +4,9 @@
 // How a session ends is ending.ts.
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import { writeAtOnce } from "./bun-socket.ts";
+import { writeAtOnce } from "../runtime/bun-socket.ts";
 import { endBackendAfter, endFrontendAfter } from "./ending.ts";
-import { countPassed } from "./garbage.ts";
+import { countPassed } from "../runtime/garbage.ts";
 
 const MAX_UNSENT = 1024 * 1024; // bytes buffered towards a slow reader before its source is paused
 const MAX_GLIMPSED = 8 * 1024 * 1024; // bytes buffered in all; the kernel holds at most 6 MiB before a FIN (tcp_rmem)

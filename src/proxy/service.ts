@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import { type ConnectionContext, serveConnection } from "./connection.ts";
 import { proofOf } from "./frontend-proof.ts";
-import type { ProxyOptions } from "./proxy.ts";
+import type { ProxyOptions } from "./proxy-options.ts";
 import { Sessions } from "./sessions.ts";
 import { BackendConnections } from "./spare.ts";
 

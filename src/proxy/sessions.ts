@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { CancelKey } from "../protocol/authentication.ts";
 import type { Address } from "./dial.ts";
 import type { Traffic } from "./relay.ts";

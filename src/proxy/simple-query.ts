@@ -1,6 +1,6 @@
 // Asks a session of our own a question: one Query, its rows, ReadyForQuery.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SIMPLE-QUERY
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { readErrorFields } from "../protocol/error-response.ts";
 import { MessageError, readMessage } from "../protocol/message.ts";
 import { encodeQuery, encodeTerminate, readDataRow } from "../protocol/query.ts";

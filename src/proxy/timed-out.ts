@@ -1,5 +1,5 @@
 // What is told when a time limit of a login has passed, with who was waited for.
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 /** The backend and its limits in milliseconds, as the texts need them. */
 export interface TimedBackend {

@@ -3,7 +3,7 @@
 // more than that verification failed, not even for an expired certificate, and keeps the certificate to itself.
 // https://nodejs.org/api/tls.html#x509-certificate-error-codes
 import type { PeerCertificate, TLSSocket } from "node:tls";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 const LONGEST_NAME = 100; // characters of a name that nobody vouches for
 const WRONG_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";

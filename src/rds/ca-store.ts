@@ -6,7 +6,7 @@
 import { randomBytes, X509Certificate } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 /** A CA certificate of RDS's own. */
 export interface RdsRoot {

@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { type Agent, request } from "node:https";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { readRdsBundle, type RdsRoot, storeBundle } from "./ca-store.ts";
 
 /** Which bundle; the global one of the partition `aws` without either. */

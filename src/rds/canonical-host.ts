@@ -4,7 +4,7 @@
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html
 
 import { isIPv4, isIPv6 } from "node:net";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { type Endpoint, normalizeHost, parseEndpoint } from "./endpoint.ts";
 import type { NameResolver } from "./resolver.ts";
 

@@ -8,7 +8,7 @@ import { X509Certificate } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { loadStoredRoots, pemBlocks, type RdsRoot, readRoot } from "./ca-store.ts";
 
 /** Trusted CA certificates, and what they are for messages. */

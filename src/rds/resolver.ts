@@ -5,7 +5,7 @@
 // https://nodejs.org/api/dns.html
 
 import { isIP } from "node:net";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { DnsAnswer, RecordType } from "./dns-message.ts";
 import { normalizeHost } from "./endpoint.ts";
 

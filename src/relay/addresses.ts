@@ -4,7 +4,7 @@
 // https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry
 
 import { BlockList, isIP } from "node:net";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 /** Whether an address may be dialled. */
 export type AddressRule = (address: string) => boolean;

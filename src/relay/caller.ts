@@ -5,7 +5,7 @@
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
 
 import type { DetailedPeerCertificate, PeerCertificate } from "node:tls";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 /** Who wants through; each part is there only if it was proven. */
 export interface Caller {

@@ -1,8 +1,8 @@
 // What the relay's file says: its own settings, databases, and who may reach which. Pure: sections in, a checked
 // configuration out. Whatever is not understood is an error, since in this file a misspelt word would open or shut a door.
 
-import { RdsIamError } from "../errors.ts";
-import { nearestName } from "../nearest-name.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { nearestName } from "../base/nearest-name.ts";
 import type { AccessRule, RelayTarget, WantedTag } from "./access.ts";
 import { checkNetwork } from "./addresses.ts";
 import { arnPattern, certificatePattern, wildcard } from "./caller.ts";

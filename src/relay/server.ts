@@ -10,7 +10,7 @@ import {
   type Socket,
 } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { type ConnectionContext, type Place, serveConnection } from "./connection.ts";
 import { Refusal } from "./refusal.ts";
 

@@ -1,7 +1,7 @@
 // What every way to the database has in common: it opens connections to one place, and is closed with the run.
 
 import type { Duplex } from "node:stream";
-import type { RdsIamError } from "../errors.ts";
+import type { RdsIamError } from "../base/errors.ts";
 
 /** Where a connection is to end. */
 export interface CarrierTarget {

@@ -7,7 +7,7 @@ import type { Buffer } from "node:buffer";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import process from "node:process";
 import { Duplex } from "node:stream";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { atMost } from "./abort.ts";
 
 const EXIT_DELAY = 500; // ms that a program may take to exit after the end of its output

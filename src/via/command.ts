@@ -1,7 +1,7 @@
 // A command of the user's own as the way: its stdin and stdout are the connection.
 // https://man.openbsd.org/ssh_config#ProxyCommand
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { Carrier, CarrierOptions, CarrierTarget } from "./carrier.ts";
 import {
   openStream,

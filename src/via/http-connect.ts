@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { CarrierTarget } from "./carrier.ts";
 import { Handshake, HandshakeFailed } from "./handshake.ts";
 import { showPlace } from "./host-port.ts";

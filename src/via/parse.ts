@@ -1,7 +1,7 @@
 // Reads what --via, RDSIAM_VIA or rds_via say: one of the ways to a database that cannot be dialled directly.
 // Pure. A password or a command never gets into an error's text, which goes to screens and logs.
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { type HostPort, readHostPort, showPlace } from "./host-port.ts";
 import { readRelay, type RelayVia } from "./relay-address.ts";
 

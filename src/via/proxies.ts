@@ -3,7 +3,7 @@
 import { isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { Carrier, CarrierTarget } from "./carrier.ts";
 import { requestTunnel } from "./http-connect.ts";
 import { type HostPort, showPlace } from "./host-port.ts";

@@ -1,6 +1,6 @@
 // What a relay's refusal means for the person who runs the tool. The relay answers one word; its sentences are here.
 
-import type { RdsIamError } from "../errors.ts";
+import type { RdsIamError } from "../base/errors.ts";
 import type { CarrierTarget } from "./carrier.ts";
 import { viaError } from "./child-stream.ts";
 import { type HostPort, showPlace } from "./host-port.ts";

@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
-import type { RdsIamError } from "../errors.ts";
+import type { RdsIamError } from "../base/errors.ts";
 import { unlessAborted } from "./abort.ts";
 import type { Carrier, CarrierTarget } from "./carrier.ts";
 import { viaError } from "./child-stream.ts";

@@ -5,7 +5,7 @@
 import { Buffer } from "node:buffer";
 import { isIPv4, isIPv6 } from "node:net";
 import type { Duplex } from "node:stream";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { CarrierTarget } from "./carrier.ts";
 import { Handshake, HandshakeFailed } from "./handshake.ts";
 import { showPlace } from "./host-port.ts";

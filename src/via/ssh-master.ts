@@ -10,7 +10,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import type { RdsIamError } from "../errors.ts";
+import type { RdsIamError } from "../base/errors.ts";
 import { atMost, unlessAborted } from "./abort.ts";
 import { shown, viaError } from "./child-stream.ts";
 

@@ -1,7 +1,7 @@
 // A bastion as the way: `ssh -W`, with the system's own ssh, its configuration, agent and known_hosts.
 // https://man.openbsd.org/ssh#W
 
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { Carrier, CarrierOptions, CarrierTarget } from "./carrier.ts";
 import {
   openStream,

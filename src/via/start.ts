@@ -2,7 +2,7 @@
 
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
-import type { RdsIamError } from "../errors.ts";
+import type { RdsIamError } from "../base/errors.ts";
 import type { Carrier, CarrierOptions } from "./carrier.ts";
 import type { Via } from "./parse.ts";
 import type { ProveIdentity } from "./relay.ts";

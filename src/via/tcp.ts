@@ -2,7 +2,7 @@
 // those know the database's network, and this host stands on our side of it.
 
 import { connect, type Socket } from "node:net";
-import { RdsIamError } from "../errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { type HostPort, showPlace } from "./host-port.ts";
 
 const REASONS: ReadonlyMap<string, string> = new Map([

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
 import { test } from "node:test";
 import { authTokenSource } from "../../src/aws/token-cache.ts";
-import { cleanProcessEnvironment } from "./fake-sts.ts";
+import { cleanProcessEnvironment } from "../support/fake-sts.ts";
 
 cleanProcessEnvironment();
 

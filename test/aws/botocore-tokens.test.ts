@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { authTokenSigner } from "../../src/aws/auth-token.ts";
-import { cleanProcessEnvironment } from "./fake-sts.ts";
+import { cleanProcessEnvironment } from "../support/fake-sts.ts";
 
 cleanProcessEnvironment();
 

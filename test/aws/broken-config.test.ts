@@ -9,8 +9,8 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import { credentialSource } from "../../src/aws/credentials.ts";
 import { loadAwsFiles } from "../../src/config/aws-files.ts";
-import { RdsIamError } from "../../src/errors.ts";
-import { cleanProcessEnvironment, granted, SECRETS, startSts } from "./fake-sts.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
+import { cleanProcessEnvironment, granted, SECRETS, startSts } from "../support/fake-sts.ts";
 
 cleanProcessEnvironment();
 process.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = "http://127.0.0.1:1";

@@ -9,7 +9,7 @@ import { inspect } from "node:util";
 import { loadAwsFiles } from "../../src/config/aws-files.ts";
 import { type CredentialOptions, credentialSource } from "../../src/aws/credentials.ts";
 import { roleSessionName, stsRegion } from "../../src/aws/assume-role.ts";
-import { RdsIamError } from "../../src/errors.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
 import {
   cleanProcessEnvironment,
   granted,
@@ -17,7 +17,7 @@ import {
   SECRETS,
   startSts,
   type StsAnswer,
-} from "./fake-sts.ts";
+} from "../support/fake-sts.ts";
 
 cleanProcessEnvironment();
 

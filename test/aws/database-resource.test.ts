@@ -4,8 +4,8 @@ import { after, before, test } from "node:test";
 import { databaseResource } from "../../src/aws/database-resource.ts";
 import type { RdsCaller } from "../../src/aws/rds-client.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
-import { RdsIamError } from "../../src/errors.ts";
-import { type RdsApi, startRdsApi } from "./rds-api.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
+import { type RdsApi, startRdsApi } from "../support/rds-api.ts";
 
 const ARN = "arn:aws:rds:eu-west-1:123456789012";
 const ZONE = "c1a2b3c4d5e6.eu-west-1.rds.amazonaws.com";

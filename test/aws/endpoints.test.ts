@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { configuredEndpoint, stsEndpointOptions } from "../../src/aws/endpoints.ts";
-import { cleanProcessEnvironment } from "./fake-sts.ts";
+import { cleanProcessEnvironment } from "../support/fake-sts.ts";
 
 cleanProcessEnvironment();
 

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import fc from "fast-check";
 import { proxyPasswords, proxySetting } from "../../src/aws/proxy-setting.ts";
-import { RdsIamError } from "../../src/errors.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
 
 const STS = { protocol: "https:", hostname: "sts.eu-west-1.amazonaws.com", port: 443 };
 const address = (env: Record<string, string>, call = STS) => proxySetting(call, env)?.address;

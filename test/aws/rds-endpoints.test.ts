@@ -4,8 +4,8 @@ import { after, before, test } from "node:test";
 import type { RdsCaller } from "../../src/aws/rds-client.ts";
 import { clusterOfCustomEndpoint, writerRegionOf } from "../../src/aws/rds-endpoints.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
-import { RdsIamError } from "../../src/errors.ts";
-import { type RdsApi, type RdsApiOptions, startRdsApi } from "./rds-api.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
+import { type RdsApi, type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
 
 const ZONE = "c1a2b3.eu-west-1.rds.amazonaws.com";
 const CUSTOM = `reports.cluster-custom-${ZONE}`;

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { SigningIdentity } from "../../src/aws/auth-token.ts";
 import { credentialSource } from "../../src/aws/credentials.ts";
 import { authTokenSource } from "../../src/aws/token-cache.ts";
-import { cleanProcessEnvironment } from "./fake-sts.ts";
+import { cleanProcessEnvironment } from "../support/fake-sts.ts";
 
 cleanProcessEnvironment();
 

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import type { Results } from "../../scripts/bench/results.ts";
-import { run, without } from "../e2e/program.ts";
+import { run, without } from "../support/program.ts";
 
 const skip = process.platform === "linux" ? without("psql") : "it reads /proc, which is Linux's";
 

@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import pg from "pg";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { rdsiam, run, without } from "../e2e/program.ts";
-import { startStage } from "../e2e/stage.ts";
-import { openProxy } from "./open-proxy.ts";
+import { rdsiam, run, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
+import { openProxy } from "../support/open-proxy.ts";
 
 const QUERY = "select current_user, current_database()";
 

@@ -5,9 +5,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
-import { completionScript } from "../../src/completion/script.ts";
-import { type Shell, SHELLS } from "../../src/completion/words.ts";
-import { rdsiam } from "../e2e/program.ts";
+import { completionScript } from "../../src/cli/completion/script.ts";
+import { type Shell, SHELLS } from "../../src/cli/completion/words.ts";
+import { rdsiam } from "../support/program.ts";
 
 let home: string;
 before(async () => {

@@ -9,10 +9,10 @@ import { runDoctor } from "../../src/commands/doctor.ts";
 import { makeAuthority } from "../../src/demo/certificates.ts";
 import { type StandIn } from "../../src/demo/stand-in.ts";
 import { type Finding } from "../../src/doctor/finding.ts";
-import { startRdsApi } from "../aws/rds-api.ts";
-import { without } from "../e2e/program.ts";
-import { startStage } from "../e2e/stage.ts";
-import { runCommand } from "./in-process.ts";
+import { startRdsApi } from "../support/rds-api.ts";
+import { without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
+import { runCommand } from "../support/in-process.ts";
 
 const ACCOUNT = "123456789012";
 const CLUSTER = "arn:aws:rds:eu-west-1:123456789012:cluster:orders";

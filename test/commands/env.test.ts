@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import fc from "fast-check";
 import { type Assignment, assignmentText } from "../../src/commands/env.ts";
-import { without } from "../e2e/program.ts";
+import { without } from "../support/program.ts";
 
 // fish writes into its home, wherever that is.
 const home = mkdtempSync(join(tmpdir(), "rdsiam-env-"));

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { cutArgv } from "../../src/argv.ts";
-import { readInvocation } from "../../src/cli.ts";
+import { cutArgv } from "../../src/cli/argv.ts";
+import { readInvocation } from "../../src/cli/parse.ts";
 import { readTargets, refuseForSeveral } from "../../src/commands/exec-targets.ts";
 import { checkTemplate, fitWords } from "../../src/commands/exec-words.ts";
-import { databaseUrl } from "../../src/database-url.ts";
-import { RdsIamError } from "../../src/errors.ts";
+import { databaseUrl } from "../../src/base/database-url.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
 
 const PLACE = {
   PGHOST: "127.0.0.1",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { runList } from "../../src/commands/list.ts";
 import { appendProfile, makeEnvironment, makeHome } from "../../src/demo/home.ts";
-import { runCommand } from "./in-process.ts";
+import { runCommand } from "../support/in-process.ts";
 
 let directory: string;
 let env: Readonly<Record<string, string>>;

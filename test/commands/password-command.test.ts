@@ -9,10 +9,10 @@ import { runPsql } from "../../src/commands/psql.ts";
 import { runToken } from "../../src/commands/token.ts";
 import { runUrl } from "../../src/commands/url.ts";
 import { type OptionValues, resolveSettings } from "../../src/config/settings.ts";
-import type { RdsIamError } from "../../src/errors.ts";
-import { loadFrom } from "../config/fixture.ts";
-import { without } from "../e2e/program.ts";
-import { runCommand } from "./in-process.ts";
+import type { RdsIamError } from "../../src/base/errors.ts";
+import { loadFrom } from "../support/config-fixture.ts";
+import { without } from "../support/program.ts";
+import { runCommand } from "../support/in-process.ts";
 
 const VAULT = "vault read -field=password database/creds/app";
 

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { runPolicy } from "../../src/commands/policy.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { startRdsApi } from "../aws/rds-api.ts";
-import { startStage } from "../e2e/stage.ts";
-import { type CommandRun, runCommand } from "./in-process.ts";
+import { startRdsApi } from "../support/rds-api.ts";
+import { startStage } from "../support/stage.ts";
+import { type CommandRun, runCommand } from "../support/in-process.ts";
 
 let standIn: StandIn;
 before(async () => {

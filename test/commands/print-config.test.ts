@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import fc from "fast-check";
-import { configLines, type LocalPlace } from "../../src/commands/print-config.ts";
+import type { LocalPlace } from "../../src/commands/print-config-form.ts";
+import { configLines } from "../../src/commands/print-config.ts";
 
 const TOOLS = ["dbeaver", "datagrip", "pgadmin", "tableplus", "jdbc", "docker"];
 const FILE = "/home/me/.config/rdsiam/password";

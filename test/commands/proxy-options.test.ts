@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readProxyOptions } from "../../src/commands/proxy-options.ts";
-import type { Options } from "../../src/options.ts";
+import type { Options } from "../../src/cli/options.ts";
 
 const TLS = { tlsCert: "c", tlsKey: "k" };
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { psqlUser, refuseOtherServer } from "../../src/commands/psql-arguments.ts";
-import { RdsIamError } from "../../src/errors.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
 
 const REFUSED: readonly (readonly string[])[] = [
   ["-h", "x"],

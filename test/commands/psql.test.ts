@@ -8,9 +8,9 @@ import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { refuseOtherServer } from "../../src/commands/psql-arguments.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { COMMAND, rdsiam, without } from "../e2e/program.ts";
-import { startStage } from "../e2e/stage.ts";
-import { openTerminal, type Terminal } from "../pty.ts";
+import { COMMAND, rdsiam, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
+import { openTerminal, type Terminal } from "../support/pty.ts";
 
 let standIn: StandIn;
 before(async () => {

@@ -6,13 +6,13 @@ import { connect } from "node:tls";
 import { after, before, test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import { startRelayCarrier } from "../../src/via/relay.ts";
-import { ACCOUNT } from "../aws/account-inventory.ts";
-import { type RdsApiOptions, startRdsApi } from "../aws/rds-api.ts";
-import { rdsiam } from "../e2e/program.ts";
-import { startTestRelay } from "../e2e/relay-scene.ts";
-import { until } from "../e2e/traces.ts";
-import { freePort } from "../e2e/via-servers.ts";
-import { type EchoStage, RULES, startEchoStage } from "../relay/relay-stage.ts";
+import { ACCOUNT } from "../support/account-inventory.ts";
+import { type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
+import { rdsiam } from "../support/program.ts";
+import { startTestRelay } from "../support/relay-scene.ts";
+import { until } from "../support/traces.ts";
+import { freePort } from "../support/via-servers.ts";
+import { type EchoStage, RULES, startEchoStage } from "../support/relay-stage.ts";
 
 let stage: EchoStage;
 before(async () => {

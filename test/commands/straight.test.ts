@@ -6,10 +6,10 @@ import { after, before, test } from "node:test";
 import { runEnv } from "../../src/commands/env.ts";
 import { runToken } from "../../src/commands/token.ts";
 import { runUrl } from "../../src/commands/url.ts";
-import { RdsIamError } from "../../src/errors.ts";
-import { type IdentityStage, RDS_HOST, startIdentityStage } from "../e2e/identity-stage.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
+import { type IdentityStage, RDS_HOST, startIdentityStage } from "../support/identity-stage.ts";
 import { appendProfile } from "../../src/demo/home.ts";
-import { runCommand } from "./in-process.ts";
+import { runCommand } from "../support/in-process.ts";
 
 const WHERE = ["--host", RDS_HOST, "-U", "app"];
 const ARN = "arn:aws:iam::123456789012:user/demo";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { loadOwnFile, parseOwnFile } from "../../src/config/own-file.ts";
-import { RdsIamError } from "../../src/errors.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
 
 test("parseOwnFile() keeps dotted names flat and values as strings", () => {
   const sections = parseOwnFile(

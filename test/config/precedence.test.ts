@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { credentialSource } from "../../src/aws/credentials.ts";
 import { type OptionValues, resolveSettings } from "../../src/config/settings.ts";
 import { loadTargets } from "../../src/config/targets.ts";
-import { cleanProcessEnvironment, granted, startSts } from "../aws/fake-sts.ts";
+import { cleanProcessEnvironment, granted, startSts } from "../support/fake-sts.ts";
 
 cleanProcessEnvironment();
 

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type OptionValues, requireUser, resolveSettings } from "../../src/config/settings.ts";
-import { RdsIamError } from "../../src/errors.ts";
-import { loadFrom } from "./fixture.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
+import { loadFrom } from "../support/config-fixture.ts";
 
 const loaded = await loadFrom({
   config: `[default]

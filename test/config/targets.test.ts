@@ -5,8 +5,8 @@ import process from "node:process";
 import { test } from "node:test";
 import { loadTargets, findTarget } from "../../src/config/targets.ts";
 import { readHostPort } from "../../src/config/target-keys.ts";
-import { RdsIamError } from "../../src/errors.ts";
-import { loadFrom } from "./fixture.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
+import { loadFrom } from "../support/config-fixture.ts";
 
 const PROD =
   "[profile prod]\nregion = eu-west-1\nrds_host = db.example.com:6432\nrds_user = app_ro\n";

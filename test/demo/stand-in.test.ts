@@ -314,7 +314,7 @@ test("StandIn leaves nothing when it is closed, twice even", async () => {
 // SIGUSR2 makes the host begin to close and die in the middle of it.
 for (const signal of ["SIGTERM", "SIGKILL", "SIGUSR2"] as const) {
   test(`StandIn leaves nothing when its process gets ${signal}`, async () => {
-    const script = join(import.meta.dirname, "stand-in-host.ts");
+    const script = join(import.meta.dirname, "../support/stand-in-host.ts");
     const child = spawn(process.execPath, ["--import", "tsx", script], {
       cwd: ROOT,
       env: ENV,

@@ -6,12 +6,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { COMMANDS } from "../../src/command-table.ts";
+import { COMMANDS } from "../../src/cli/command-table.ts";
 import { parseOwnFile } from "../../src/config/own-file.ts";
 import { TARGET_KEY_NAMES } from "../../src/config/target-keys.ts";
-import { optionFlag, OPTIONS } from "../../src/options.ts";
+import { optionFlag, OPTIONS } from "../../src/cli/options.ts";
 import { readRelayConfig } from "../../src/relay/config.ts";
-import { rdsiam } from "../e2e/program.ts";
+import { rdsiam } from "../support/program.ts";
 import { type Block, blocksOf, documents, proseOf, readDocument, ROOT } from "./markdown.ts";
 
 // What a block may need that the stand-in has not; each says why nobody can run it here.

@@ -1,7 +1,7 @@
 // npm run test:docs: every command line of every guide that does not say what it needs, on a stand-in for each document.
 import { test } from "node:test";
-import { without } from "../e2e/program.ts";
-import { startStage } from "../e2e/stage.ts";
+import { without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 import { blocksOf, documents } from "./markdown.ts";
 import { isRun, makeScene, runBlock } from "./run-blocks.ts";
 

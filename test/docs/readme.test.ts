@@ -1,8 +1,8 @@
 // The slice of `npm run test:docs` that npm test runs: every command line of the README, on the stand-in.
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { without } from "../e2e/program.ts";
-import { startStage } from "../e2e/stage.ts";
+import { without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 import { blocksOf } from "./markdown.ts";
 import { isRun, makeScene, runBlock, type Scene } from "./run-blocks.ts";
 

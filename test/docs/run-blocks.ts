@@ -6,7 +6,7 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import process from "node:process";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { cleanEnvironment, COMMAND, without } from "../e2e/program.ts";
+import { cleanEnvironment, COMMAND, without } from "../support/program.ts";
 import type { Block } from "./markdown.ts";
 
 // A test that fails says so long before the runner's own limit.

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Finding, ok, runSteps, skip } from "../../src/doctor/finding.ts";
 import { findingLines, summaryLine } from "../../src/doctor/text.ts";
-import { RdsIamError } from "../../src/errors.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
 
 const plain = (_status: string, text: string): string => text;
 

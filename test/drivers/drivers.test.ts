@@ -1,7 +1,7 @@
 // The slice of `npm run test:drivers` that npm test runs: the drivers from npm, which a few kilobytes install.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startStage } from "../e2e/stage.ts";
+import { startStage } from "../support/stage.ts";
 import { DRIVERS, prepare } from "./drivers.ts";
 import { addRefusedTarget, tryDriver } from "./steps.ts";
 

@@ -3,7 +3,7 @@
 
 import type { ChildProcess } from "node:child_process";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { type Finished, rdsiam } from "../e2e/program.ts";
+import { type Finished, rdsiam } from "../support/program.ts";
 import type { Driver } from "./drivers.ts";
 
 /** What came of one step: its SQLSTATE or "ok", "n/a" where the driver has no such thing, or what went wrong. */

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { rdsiam } from "./program.ts";
-import { startStage } from "./stage.ts";
+import { rdsiam } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 let bin: string;

@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import { startFakeRds } from "./fake-rds.ts";
-import { type Finished, rdsiam } from "./program.ts";
-import { HOST, startTrustScene, type TrustScene } from "./trust-scene.ts";
+import { startFakeRds } from "../support/fake-rds.ts";
+import { type Finished, rdsiam } from "../support/program.ts";
+import { HOST, startTrustScene, type TrustScene } from "../support/trust-scene.ts";
 
 let [directory, data, rootFile] = ["", "", ""];
 let scene: TrustScene;

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { openShell } from "../pty.ts";
-import { cleanEnvironment, COMMAND, rdsiam, without } from "./program.ts";
-import { startStage } from "./stage.ts";
-import { marked, until } from "./traces.ts";
+import { openShell } from "../support/pty.ts";
+import { cleanEnvironment, COMMAND, rdsiam, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
+import { marked, until } from "../support/traces.ts";
 
 let standIn: StandIn;
 before(async () => {

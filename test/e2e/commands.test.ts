@@ -4,8 +4,8 @@ import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { verifyAuthToken } from "../../src/demo/auth-token.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { rdsiam, run } from "./program.ts";
-import { startStage } from "./stage.ts";
+import { rdsiam, run } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 import process from "node:process";
 
 let standIn: StandIn;
@@ -82,7 +82,7 @@ test("rdsiam --version, --help and list load no AWS SDK module", async () => {
       "--import",
       "tsx",
       "--import",
-      "./test/e2e/trace-imports.mjs",
+      "./test/support/trace-imports.mjs",
       "src/main.ts",
       ...args,
     ];
@@ -90,7 +90,7 @@ test("rdsiam --version, --help and list load no AWS SDK module", async () => {
     assert.equal(ran.status, 0, ran.stderr);
     const loaded = ran.stderr.split("\n").filter((line) => line.startsWith("loaded: "));
     assert.ok(
-      loaded.some((line) => line.endsWith("/src/cli.ts")),
+      loaded.some((line) => line.endsWith("/src/cli/parse.ts")),
       "the trace works",
     );
     assert.deepEqual(

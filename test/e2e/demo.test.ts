@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
-import { type Finished, rdsiam, without } from "./program.ts";
+import { type Finished, rdsiam, without } from "../support/program.ts";
 
 let directory: string;
 before(async () => {

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { appendProfile, type Home, makeEnvironment, makeHome } from "../../src/demo/home.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
-import { ACCOUNT, ZONE } from "../aws/account-inventory.ts";
-import { type RdsApi, type RdsApiOptions, startRdsApi } from "../aws/rds-api.ts";
-import { type Finished, rdsiam } from "./program.ts";
+import { ACCOUNT, ZONE } from "../support/account-inventory.ts";
+import { type RdsApi, type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
+import { type Finished, rdsiam } from "../support/program.ts";
 
 interface Row {
   readonly name: string;

@@ -7,8 +7,8 @@ import { after, before, test } from "node:test";
 import { type DnsStandIn, startDns } from "../../src/demo/dns.ts";
 import { makeEnvironment, makeHome } from "../../src/demo/home.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
-import { type RdsApi, type RdsApiOptions, startRdsApi } from "../aws/rds-api.ts";
-import { type Finished, rdsiam } from "./program.ts";
+import { type RdsApi, type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
+import { type Finished, rdsiam } from "../support/program.ts";
 
 const ZONE = "c1a2b3.eu-west-1.rds.amazonaws.com";
 const CLUSTER = `orders.cluster-${ZONE}`;

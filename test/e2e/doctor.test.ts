@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { rdsiam, without } from "./program.ts";
-import { startStage } from "./stage.ts";
+import { rdsiam, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 const STEPS =
   "config environment tool credentials identity role dns reachability tls clock login query latency";

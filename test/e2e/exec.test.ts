@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { ROWS } from "./hostile-environment.ts";
-import { cleanEnvironment, rdsiam, without } from "./program.ts";
-import { startStage } from "./stage.ts";
+import { ROWS } from "../support/hostile-environment.ts";
+import { cleanEnvironment, rdsiam, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 let directory: string;

@@ -4,9 +4,9 @@ import { type ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { COMMAND, type Finished, run, RUNTIME } from "./program.ts";
-import { startStage } from "./stage.ts";
-import { marked } from "./traces.ts";
+import { COMMAND, type Finished, run, RUNTIME } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
+import { marked } from "../support/traces.ts";
 
 let standIn: StandIn;
 before(async () => {
@@ -20,7 +20,7 @@ const FLAG = RUNTIME.startsWith("node") ? "--import" : "--preload";
 const PROGRAM = [
   ...COMMAND.slice(0, -1),
   FLAG,
-  resolve("test/e2e/fail-inside.mjs"),
+  resolve("test/support/fail-inside.mjs"),
   ...COMMAND.slice(-1),
 ];
 

@@ -9,7 +9,7 @@ import process from "node:process";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { gatewayToken } from "../gateway-token.ts";
+import { gatewayToken } from "../support/gateway-token.ts";
 import {
   errorFields,
   int32,
@@ -17,10 +17,10 @@ import {
   RawFrontend,
   type Received,
   startup,
-} from "../proxy/raw-frontend.ts";
-import { cleanEnvironment, rdsiam, run, without } from "./program.ts";
-import { startStage } from "./stage.ts";
-import { until } from "./traces.ts";
+} from "../support/raw-frontend.ts";
+import { cleanEnvironment, rdsiam, run, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
+import { until } from "../support/traces.ts";
 
 const FAST = 2_000; // ms; an attempt at the next address starts after 250
 

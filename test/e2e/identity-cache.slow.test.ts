@@ -6,9 +6,9 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, beforeEach, test } from "node:test";
-import { openTerminal } from "../pty.ts";
-import { ACCOUNT, type IdentityStage, startIdentityStage } from "./identity-stage.ts";
-import { cleanEnvironment, run } from "./program.ts";
+import { openTerminal } from "../support/pty.ts";
+import { ACCOUNT, type IdentityStage, startIdentityStage } from "../support/identity-stage.ts";
+import { cleanEnvironment, run } from "../support/program.ts";
 
 const arnOf = (role: string): string => `arn:aws:iam::${ACCOUNT}:role/${role}`;
 const SERIAL = `arn:aws:iam::${ACCOUNT}:mfa/jane`;

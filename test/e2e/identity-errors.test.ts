@@ -4,8 +4,8 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type AwsServices, PROOFS, startAwsServices } from "./aws-services.ts";
-import { ACCOUNT, type IdentityStage, startIdentityStage } from "./identity-stage.ts";
+import { type AwsServices, PROOFS, startAwsServices } from "../support/aws-services.ts";
+import { ACCOUNT, type IdentityStage, startIdentityStage } from "../support/identity-stage.ts";
 
 const arnOf = (role: string): string => `arn:aws:iam::${ACCOUNT}:role/${role}`;
 const JANE = `arn:aws:iam::${ACCOUNT}:user/jane`;

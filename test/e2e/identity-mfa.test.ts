@@ -3,15 +3,15 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import process from "node:process";
 import { after, before, beforeEach, test } from "node:test";
-import { openShell, type Terminal } from "../pty.ts";
+import { openShell, type Terminal } from "../support/pty.ts";
 import {
   ACCOUNT,
   assertNoSecrets,
   type IdentityStage,
   RDS_HOST,
   startIdentityStage,
-} from "./identity-stage.ts";
-import { COMMAND, run } from "./program.ts";
+} from "../support/identity-stage.ts";
+import { COMMAND, run } from "../support/program.ts";
 
 const ROLE = `arn:aws:iam::${ACCOUNT}:role/guarded`;
 const SERIAL = `arn:aws:iam::${ACCOUNT}:mfa/jane`;

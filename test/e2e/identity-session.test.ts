@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { cliCacheKey } from "../../src/aws/cli-cache.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { openShell } from "../pty.ts";
-import { cleanEnvironment, COMMAND, rdsiam, without } from "./program.ts";
-import { startStage } from "./stage.ts";
+import { openShell } from "../support/pty.ts";
+import { cleanEnvironment, COMMAND, rdsiam, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 const ROLE = "arn:aws:iam::123456789012:role/guarded";
 const SERIAL = "arn:aws:iam::123456789012:mfa/jane";

@@ -4,8 +4,8 @@ import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { type Finished, rdsiam, without } from "./program.ts";
-import { startStage } from "./stage.ts";
+import { type Finished, rdsiam, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 let file: string;

@@ -6,10 +6,10 @@ import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { KEYS_IN_ENVIRONMENT, type LeakRun } from "./leak-runs.ts";
-import { type LeakScene, shown, startLeakScene } from "./leak-scene.ts";
-import { type Finished, rdsiam, runtimeCaches, without } from "./program.ts";
-import { filesBelow, HAS_PROC, type ProcessTrace, processes } from "./traces.ts";
+import { KEYS_IN_ENVIRONMENT, type LeakRun } from "../support/leak-runs.ts";
+import { type LeakScene, shown, startLeakScene } from "../support/leak-scene.ts";
+import { type Finished, rdsiam, runtimeCaches, without } from "../support/program.ts";
+import { filesBelow, HAS_PROC, type ProcessTrace, processes } from "../support/traces.ts";
 
 let scene: LeakScene;
 let caches: string;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { openShell, openTerminal, type Terminal } from "../pty.ts";
+import { openShell, openTerminal, type Terminal } from "../support/pty.ts";
 import {
   cleanEnvironment,
   COMMAND,
@@ -13,9 +13,9 @@ import {
   rdsiam,
   runtimeCaches,
   without,
-} from "./program.ts";
-import { startStage } from "./stage.ts";
-import { filesBelow, listens, marked, until } from "./traces.ts";
+} from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
+import { filesBelow, listens, marked, until } from "../support/traces.ts";
 
 let standIn: StandIn;
 let temporary: string;

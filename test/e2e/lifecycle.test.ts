@@ -4,10 +4,10 @@ import { constants } from "node:os";
 import process from "node:process";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { openShell } from "../pty.ts";
-import { cleanEnvironment, COMMAND, rdsiam, without } from "./program.ts";
-import { startStage } from "./stage.ts";
-import { marked, stopped, until } from "./traces.ts";
+import { openShell } from "../support/pty.ts";
+import { cleanEnvironment, COMMAND, rdsiam, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
+import { marked, stopped, until } from "../support/traces.ts";
 
 let standIn: StandIn;
 before(async () => {
@@ -16,7 +16,7 @@ before(async () => {
 after(() => standIn[Symbol.asyncDispose]());
 
 const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
-// All 256 are tried without the rest of the program in test/child/run.test.ts.
+// All 256 are tried without the rest of the program in test/tool/run.test.ts.
 const STATUSES = [4, 5, 8, 16, 32, 63, 64, 65, 100, 124, 126, 127, 128, 129, 130, 137, 143, 254];
 const SIGNALS = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM".split(" ");
 

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { copyIn, copyOut, type CopyFigures } from "../slow/copy-memory.ts";
-import { COMMAND, RUNTIME } from "./program.ts";
-import { startStage } from "./stage.ts";
+import { COMMAND, RUNTIME } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 const BOUND = RUNTIME === "deno" ? 100 : 50; // MB
 const skip = !existsSync("/proc/self/clear_refs") && "needs Linux's /proc";

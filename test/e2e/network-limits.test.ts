@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { listen, ROLE, type Scene, startScene, startSilence } from "./network-scene.ts";
+import { listen, ROLE, type Scene, startScene, startSilence } from "../support/network-scene.ts";
 
 let scene: Scene;
 before(async () => {

@@ -11,8 +11,8 @@ import {
   type Scene,
   startScene,
   startSilence,
-} from "./network-scene.ts";
-import type { Finished } from "./program.ts";
+} from "../support/network-scene.ts";
+import type { Finished } from "../support/program.ts";
 
 let scene: Scene;
 let proxy: CorporateProxy;

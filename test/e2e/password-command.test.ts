@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import { startTlsPostgres, type TlsPostgres } from "../tls-postgres.ts";
-import { rdsiam, without } from "./program.ts";
-import { HAS_PROC, marked } from "./traces.ts";
+import { startTlsPostgres, type TlsPostgres } from "../support/tls-postgres.ts";
+import { rdsiam, without } from "../support/program.ts";
+import { HAS_PROC, marked } from "../support/traces.ts";
 
 const PSQL = { skip: without("psql") };
 const PASSWORD = "päß\u00a0wörd with 'quotes'";

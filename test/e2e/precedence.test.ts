@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { AccessKey } from "../../src/demo/keys.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { rdsiam } from "./program.ts";
-import { startStage } from "./stage.ts";
+import { rdsiam } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 let other: AccessKey;

@@ -6,9 +6,9 @@ import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { openProxy, type OpenProxy } from "../clients/open-proxy.ts";
-import { rdsiam } from "./program.ts";
-import { startStage } from "./stage.ts";
+import { openProxy, type OpenProxy } from "../support/open-proxy.ts";
+import { rdsiam } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 const LIMIT = 20_000; // ms
 

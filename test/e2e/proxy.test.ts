@@ -11,8 +11,8 @@ import process from "node:process";
 import { after, before, test } from "node:test";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { type Finished, rdsiam, run, without } from "./program.ts";
-import { startStage } from "./stage.ts";
+import { type Finished, rdsiam, run, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 const PSQL = { skip: without("psql") };
 const SECRET = /:([\w-]{43})@/;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
-import { rdsiam, run, without, COMMAND } from "./program.ts";
-import { startStage } from "./stage.ts";
+import { rdsiam, run, without, COMMAND } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 before(async () => {

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { type Finished, rdsiam, without } from "./program.ts";
-import { type RdsAuthProxy, startRdsAuthProxy } from "./rds-auth-proxy-stand-in.ts";
-import { startStage } from "./stage.ts";
+import { type Finished, rdsiam, without } from "../support/program.ts";
+import { type RdsAuthProxy, startRdsAuthProxy } from "../support/rds-auth-proxy-stand-in.ts";
+import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 let server: RdsAuthProxy;

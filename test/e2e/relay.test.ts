@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { type Finished, rdsiam, without } from "./program.ts";
-import { DEMO_USER, startTestRelay, type TestRelay } from "./relay-scene.ts";
-import { startStage } from "./stage.ts";
-import { until } from "./traces.ts";
+import { type Finished, rdsiam, without } from "../support/program.ts";
+import { DEMO_USER, startTestRelay, type TestRelay } from "../support/relay-scene.ts";
+import { startStage } from "../support/stage.ts";
+import { until } from "../support/traces.ts";
 
 const RULES = `[allow demo]
 arn = ${DEMO_USER}

@@ -5,9 +5,9 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { rdsiam, without } from "./program.ts";
-import { startStage } from "./stage.ts";
-import { freePort } from "./via-servers.ts";
+import { rdsiam, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
+import { freePort } from "../support/via-servers.ts";
 
 let standIn: StandIn;
 before(async () => {

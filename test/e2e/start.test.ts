@@ -7,8 +7,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { rdsiam, RUNTIME, without } from "./program.ts";
-import { startStage } from "./stage.ts";
+import { rdsiam, RUNTIME, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 before(async () => (standIn = await startStage()));

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { rdsiam, without } from "./program.ts";
-import { startStage } from "./stage.ts";
+import { rdsiam, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 before(async () => {

@@ -3,10 +3,16 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import * as tls from "node:tls";
-import { errorResponse, type FakeRds, startFakeRds } from "./fake-rds.ts";
-import { IMPOSTORS, NOT_ECHOED, TLS_1_1 } from "./impostors.ts";
-import type { Finished } from "./program.ts";
-import { HOST, type LogIn, LOOKALIKE, startTrustScene, type TrustScene } from "./trust-scene.ts";
+import { errorResponse, type FakeRds, startFakeRds } from "../support/fake-rds.ts";
+import { IMPOSTORS, NOT_ECHOED, TLS_1_1 } from "../support/impostors.ts";
+import type { Finished } from "../support/program.ts";
+import {
+  HOST,
+  type LogIn,
+  LOOKALIKE,
+  startTrustScene,
+  type TrustScene,
+} from "../support/trust-scene.ts";
 
 const TOKEN_PARTS = ["X-Amz", "Action=connect", "AKIAIOSFODNN7EXAMPLE", `${HOST}:`];
 

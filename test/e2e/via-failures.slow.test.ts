@@ -5,11 +5,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
-import { type Finished, rdsiam } from "./program.ts";
-import { marked, until } from "./traces.ts";
-import { lackingFor, sshMasters, type ViaScene } from "./via-scene.ts";
-import { startViaScene } from "./via-scene.ts";
-import { freePort, lacking } from "./via-servers.ts";
+import { type Finished, rdsiam } from "../support/program.ts";
+import { marked, until } from "../support/traces.ts";
+import { lackingFor, sshMasters, type ViaScene } from "../support/via-scene.ts";
+import { startViaScene } from "../support/via-scene.ts";
+import { freePort, lacking } from "../support/via-servers.ts";
 
 let scene: ViaScene;
 before(async () => {

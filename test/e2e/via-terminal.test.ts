@@ -4,11 +4,11 @@ import { execFileSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { openShell } from "../pty.ts";
-import { cleanEnvironment, COMMAND } from "./program.ts";
-import { until } from "./traces.ts";
-import { lackingFor, type ViaScene } from "./via-scene.ts";
-import { startViaScene } from "./via-scene.ts";
+import { openShell } from "../support/pty.ts";
+import { cleanEnvironment, COMMAND } from "../support/program.ts";
+import { until } from "../support/traces.ts";
+import { lackingFor, type ViaScene } from "../support/via-scene.ts";
+import { startViaScene } from "../support/via-scene.ts";
 
 let scene: ViaScene;
 before(async () => {

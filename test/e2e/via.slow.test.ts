@@ -5,9 +5,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { after, afterEach, before, test } from "node:test";
-import { rdsiam } from "./program.ts";
-import { marked, until } from "./traces.ts";
-import { dumpThrough, fillTable } from "./via-dump.ts";
+import { rdsiam } from "../support/program.ts";
+import { marked, until } from "../support/traces.ts";
+import { dumpThrough, fillTable } from "../support/via-dump.ts";
 import {
   lackingFor,
   sshMasters,
@@ -15,8 +15,8 @@ import {
   type ViaScene,
   type WayName,
   WAYS,
-} from "./via-scene.ts";
-import { startViaScene } from "./via-scene.ts";
+} from "../support/via-scene.ts";
+import { startViaScene } from "../support/via-scene.ts";
 
 let scene: ViaScene;
 let digest: string;

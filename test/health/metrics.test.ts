@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import fc from "fast-check";
-import { RdsIamError } from "../../src/errors.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
 import { failureCause } from "../../src/health/failure-cause.ts";
 import { createMetrics } from "../../src/health/metrics.ts";
 

@@ -12,7 +12,7 @@ import {
   RdsIamError,
   type Warning,
 } from "../../src/library.ts";
-import { startStage } from "../e2e/stage.ts";
+import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 before(async () => {

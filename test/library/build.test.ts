@@ -35,11 +35,11 @@ test("the program's chunks are its own: none holds the library, none is shared w
   );
 });
 
-test("the library's chunks hold no command, no proxy, no child, no demo", () => {
+test("the library's chunks hold no command, no proxy, no tool, no demo", () => {
   const { files, sources } = sourcesOf("dist/library.js");
   assert.ok(files.every((file) => /^dist\/library(?:\.js|\/)/.test(file)));
   const others =
-    /^src\/(?:main|cli|argv|session|commands\/|proxy\/|protocol\/|child\/|demo\/|via\/(?:start|ssh|ssm|plugin))/;
+    /^src\/(?:main|cli\/|commands\/|serve\/|session\/(?:run|open)|proxy\/|protocol\/|tool\/|demo\/|via\/(?:start|ssh|ssm|plugin))/;
   assert.deepEqual(
     sources.filter((source) => others.test(source)),
     [],

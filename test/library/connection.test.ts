@@ -10,7 +10,7 @@ import pg from "pg";
 import { makeAuthority } from "../../src/demo/certificates.ts";
 import { ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
 import { connectionOptions, type ConnectionRequest, RdsIamError } from "../../src/library.ts";
-import { startStage } from "../e2e/stage.ts";
+import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 before(async () => {

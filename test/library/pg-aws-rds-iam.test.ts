@@ -13,7 +13,7 @@ import {
   type TokenRequest,
   tokenSources,
 } from "../../src/library.ts";
-import { startStage } from "../e2e/stage.ts";
+import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 let env: Record<string, string>;

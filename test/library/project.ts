@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { type Finished, run } from "../e2e/program.ts";
+import { type Finished, run } from "../support/program.ts";
 import type { Packed } from "../packaging/packed.ts";
 
 const HERE = import.meta.dirname;

@@ -8,10 +8,10 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import { type OpenProxy, openProxy } from "../clients/open-proxy.ts";
-import { COMMAND, type Finished, run, without } from "../e2e/program.ts";
-import { startStage } from "../e2e/stage.ts";
-import { startTlsPostgres, type TlsPostgres } from "../tls-postgres.ts";
+import { type OpenProxy, openProxy } from "../support/open-proxy.ts";
+import { COMMAND, type Finished, run, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
+import { startTlsPostgres, type TlsPostgres } from "../support/tls-postgres.ts";
 
 const PSQL = { skip: without("psql") };
 const USERS = { app_plain: "plain text", app_md5: "of md5", app_scram: "päß\u00a0wörd" } as const;

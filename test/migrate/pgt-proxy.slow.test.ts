@@ -9,9 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import { type OpenProxy, openProxy } from "../clients/open-proxy.ts";
-import { type Finished, run, without } from "../e2e/program.ts";
-import { startTlsPostgres, type TlsPostgres } from "../tls-postgres.ts";
+import { type OpenProxy, openProxy } from "../support/open-proxy.ts";
+import { type Finished, run, without } from "../support/program.ts";
+import { startTlsPostgres, type TlsPostgres } from "../support/tls-postgres.ts";
 
 const PSQL = { skip: without("psql") };
 const PASSWORD = "XXX of the user's own";

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { runtimePath } from "../../scripts/runtimes.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { type Finished, run, without } from "../e2e/program.ts";
-import { startStage } from "../e2e/stage.ts";
+import { type Finished, run, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 import { packPackage, type Packed } from "./packed.ts";
 import { type Registry, startRegistry } from "./registry.ts";
 

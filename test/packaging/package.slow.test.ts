@@ -4,7 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { run } from "../e2e/program.ts";
+import { run } from "../support/program.ts";
 import { packPackage, type Packed, publishedFiles, ROOT } from "./packed.ts";
 
 let packed: Packed;

@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { run } from "../e2e/program.ts";
+import { run } from "../support/program.ts";
 
 /** The root of the project. */
 export const ROOT = resolve(import.meta.dirname, "../..");

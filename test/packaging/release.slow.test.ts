@@ -8,8 +8,8 @@ import { after, before, test } from "node:test";
 import { archiveName, buildBinary, TARGETS } from "../../scripts/release/binaries.ts";
 import { writeFormula } from "../../scripts/release/formula.ts";
 import { validate } from "../../scripts/release/sbom.ts";
-import { type Finished, run, without } from "../e2e/program.ts";
-import { startStage } from "../e2e/stage.ts";
+import { type Finished, run, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 import { publishedFiles, ROOT } from "./packed.ts";
 
 const HOST = `${process.platform}-${process.arch}`;

@@ -5,9 +5,9 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { cutArgv } from "../../src/argv.ts";
-import { readInvocation } from "../../src/cli.ts";
-import { without } from "../e2e/program.ts";
+import { cutArgv } from "../../src/cli/argv.ts";
+import { readInvocation } from "../../src/cli/parse.ts";
+import { without } from "../support/program.ts";
 
 const UNIT = "packaging/systemd/rdsiam-proxy@.service";
 const AGENT = "packaging/launchd/rdsiam.proxy.plist";

@@ -7,8 +7,8 @@ import type { Backend, BackendConnection } from "../../src/proxy/backend-login.t
 import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
 import type { Address } from "../../src/proxy/dial.ts";
 import { BackendConnections } from "../../src/proxy/spare.ts";
-import { until } from "../e2e/traces.ts";
-import { type BackendPeer, HOST, type Script, startBackend } from "./scripted-backend.ts";
+import { until } from "../support/traces.ts";
+import { type BackendPeer, HOST, type Script, startBackend } from "../support/scripted-backend.ts";
 
 const HERE: Address = { address: "127.0.0.1", family: 4 };
 const SAME_DNS = 1_000; // ms, as in spare.ts

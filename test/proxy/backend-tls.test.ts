@@ -7,7 +7,7 @@ import { test } from "node:test";
 import * as tls from "node:tls";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { backendSecureContext, startBackendTls } from "../../src/proxy/backend-tls.ts";
-import { HOST } from "./scripted-backend.ts";
+import { HOST } from "../support/scripted-backend.ts";
 
 const HANDSHAKE = 22; // a record's type
 const CLIENT_HELLO = 1;

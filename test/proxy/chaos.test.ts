@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { startStage } from "../e2e/stage.ts";
-import { runChaos } from "./chaos.ts";
+import { startStage } from "../support/stage.ts";
+import { runChaos } from "../support/chaos.ts";
 
 const SEED = 1;
 const skip = process.platform === "linux" ? false : "descriptors are counted in /proc";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { figuresOfStarvation, starve, starvationBroke } from "./descriptors.ts";
+import { figuresOfStarvation, starve, starvationBroke } from "../support/descriptors.ts";
 
 const skip = process.platform === "win32" && "there is no ulimit";
 

@@ -7,7 +7,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Address, dial } from "../../src/proxy/dial.ts";
-import type { RdsIamError } from "../../src/errors.ts";
+import type { RdsIamError } from "../../src/base/errors.ts";
 
 const skip = process.platform === "linux" ? false : "loopback has one address here";
 const ATTEMPT_DELAY = 250; // as in src/proxy/dial.ts

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ProxyEvent } from "../../src/proxy/proxy-event.ts";
-import { errorFields, RawFrontend, startup } from "./raw-frontend.ts";
+import { errorFields, RawFrontend, startup } from "../support/raw-frontend.ts";
 import {
   ASK_CLEARTEXT,
   type BackendPeer,
@@ -12,7 +12,7 @@ import {
   type Scene,
   scene,
   type SceneOptions,
-} from "./scripted-backend.ts";
+} from "../support/scripted-backend.ts";
 
 const PROMPT = 1_500; // ms that an end may take to reach the other side on a loaded machine; it takes 10
 const LINGER = 2_000; // as in src/proxy/ending.ts

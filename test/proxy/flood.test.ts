@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { flood } from "./flood.ts";
-import { brokenBounds, figures } from "./flood-report.ts";
-import { RawFrontend, startup } from "./raw-frontend.ts";
-import { logIn, scene } from "./scripted-backend.ts";
+import { flood } from "../support/flood.ts";
+import { brokenBounds, figures } from "../support/flood-report.ts";
+import { RawFrontend, startup } from "../support/raw-frontend.ts";
+import { logIn, scene } from "../support/scripted-backend.ts";
 
 const STARTUP = startup({ user: "app" });
 

@@ -7,16 +7,23 @@ import type { connect } from "node:net";
 import { before, test } from "node:test";
 import type { ProxyEvent } from "../../src/proxy/proxy-event.ts";
 import { encodeCancelRequest, encodeSslRequest } from "../../src/protocol/startup-packet.ts";
-import { random } from "./random.ts";
-import { errorFields, RawFrontend, startup } from "./raw-frontend.ts";
-import { logIn, message, READY, type Scene, scene, type Script } from "./scripted-backend.ts";
+import { random } from "../support/random.ts";
+import { errorFields, RawFrontend, startup } from "../support/raw-frontend.ts";
+import {
+  logIn,
+  message,
+  READY,
+  type Scene,
+  scene,
+  type Script,
+} from "../support/scripted-backend.ts";
 import {
   type Certificates,
   makeCertificates,
   proveBound,
   served,
   tlsFrontend,
-} from "./tls-frontend.ts";
+} from "../support/tls-frontend.ts";
 
 const USER = { user: "app", database: "orders" };
 const GSSENC = Buffer.from("0000000804d21630", "hex");

@@ -8,7 +8,14 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { ProxyEvent } from "../../src/proxy/proxy-event.ts";
 import { encodeCancelRequest } from "../../src/protocol/startup-packet.ts";
-import { errorFields, int32, packet, password, RawFrontend, startup } from "./raw-frontend.ts";
+import {
+  errorFields,
+  int32,
+  packet,
+  password,
+  RawFrontend,
+  startup,
+} from "../support/raw-frontend.ts";
 import {
   AUTHENTICATION_OK,
   type BackendPeer,
@@ -18,7 +25,7 @@ import {
   READY,
   scene,
   type Script,
-} from "./scripted-backend.ts";
+} from "../support/scripted-backend.ts";
 
 const USER = { user: "app", database: "orders" };
 const SECRET = "a-password-of-this-test";

@@ -1,9 +1,9 @@
 // A slice of `npm run test:fuzz`.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { seedOf } from "./random.ts";
-import { fuzz } from "./fuzz.ts";
-import { brokenBounds, figures } from "./fuzz-report.ts";
+import { seedOf } from "../support/random.ts";
+import { fuzz } from "../support/fuzz.ts";
+import { brokenBounds, figures } from "../support/fuzz-report.ts";
 
 test("proxy: 2,000 malformed packets, SASL messages and cancels get nowhere and leave nothing", async (t) => {
   const result = await fuzz({ seed: seedOf(), attacks: 2_000 });

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { queryObjects } from "node:v8";
 import { SocketReader } from "../../src/proxy/socket-reader.ts";
-import { until } from "../e2e/traces.ts";
-import { RawFrontend, startup } from "./raw-frontend.ts";
-import { logIn, scene } from "./scripted-backend.ts";
+import { until } from "../support/traces.ts";
+import { RawFrontend, startup } from "../support/raw-frontend.ts";
+import { logIn, scene } from "../support/scripted-backend.ts";
 
 const SESSIONS = 8;
 

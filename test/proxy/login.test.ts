@@ -5,7 +5,14 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { test } from "node:test";
 import { encodeCancelRequest, encodeSslRequest } from "../../src/protocol/startup-packet.ts";
-import { errorFields, int32, packet, password, RawFrontend, startup } from "./raw-frontend.ts";
+import {
+  errorFields,
+  int32,
+  packet,
+  password,
+  RawFrontend,
+  startup,
+} from "../support/raw-frontend.ts";
 import {
   ASK_CLEARTEXT,
   AUTHENTICATION_OK,
@@ -17,7 +24,7 @@ import {
   type Scene,
   type Script,
   TOKEN,
-} from "./scripted-backend.ts";
+} from "../support/scripted-backend.ts";
 
 const USER = { user: "app", database: "orders" };
 const GSSENC = Buffer.from("0000000804d21630", "hex");

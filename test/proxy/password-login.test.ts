@@ -1,8 +1,8 @@
 // Logins with a password instead of an auth token: what a backend may ask for, and what it may not leave out.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RdsIamError } from "../../src/errors.ts";
-import { errorFields, int32, RawFrontend, startup } from "./raw-frontend.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
+import { errorFields, int32, RawFrontend, startup } from "../support/raw-frontend.ts";
 import {
   ASK_CLEARTEXT,
   AUTHENTICATION_OK,
@@ -15,7 +15,7 @@ import {
   scene,
   type SceneOptions,
   type Script,
-} from "./scripted-backend.ts";
+} from "../support/scripted-backend.ts";
 
 const PASSWORD = "the-password-of-this-test";
 const OFFER = message("R", int32(10), "SCRAM-SHA-256\0\0");

@@ -11,9 +11,9 @@ import { describe, test } from "node:test";
 import { promisify } from "node:util";
 import { readStartupPacket, type StartupMessage } from "../../src/protocol/startup-packet.ts";
 import { takesFewIterations } from "../../src/proxy/scram-iterations.ts";
-import { RawFrontend, startup } from "./raw-frontend.ts";
-import { logIn, message, READY, scene, type Script } from "./scripted-backend.ts";
-import { makeCertificates, proveBound, served, tlsFrontend } from "./tls-frontend.ts";
+import { RawFrontend, startup } from "../support/raw-frontend.ts";
+import { logIn, message, READY, scene, type Script } from "../support/scripted-backend.ts";
+import { makeCertificates, proveBound, served, tlsFrontend } from "../support/tls-frontend.ts";
 
 const run = promisify(execFile);
 const USER = { user: "app", database: "orders" };

@@ -4,10 +4,10 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
-import { RdsIamError } from "../../src/errors.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
 import { endSession, simpleQuery } from "../../src/proxy/simple-query.ts";
-import { int32 } from "./raw-frontend.ts";
-import { message, READY } from "./scripted-backend.ts";
+import { int32 } from "../support/raw-frontend.ts";
+import { message, READY } from "../support/scripted-backend.ts";
 
 const ROW = message("D", "\0\x01", int32(1), "1");
 const LIMITS = { timeout: 20_000, signal: new AbortController().signal };

@@ -7,8 +7,8 @@ import type { Backend } from "../../src/proxy/backend-login.ts";
 import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
 import type { Address } from "../../src/proxy/dial.ts";
 import { BackendConnections } from "../../src/proxy/spare.ts";
-import { until } from "../e2e/traces.ts";
-import { RawFrontend, startup } from "./raw-frontend.ts";
+import { until } from "../support/traces.ts";
+import { RawFrontend, startup } from "../support/raw-frontend.ts";
 import {
   HOST,
   logIn,
@@ -18,7 +18,7 @@ import {
   type Script,
   type ScriptedBackend,
   startBackend,
-} from "./scripted-backend.ts";
+} from "../support/scripted-backend.ts";
 
 const HERE: Address = { address: "127.0.0.1", family: 4 };
 

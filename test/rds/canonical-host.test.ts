@@ -1,10 +1,10 @@
 // CNAME chains, against a real DNS server on loopback.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RdsIamError } from "../../src/errors.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
 import { resolveCanonicalHost } from "../../src/rds/canonical-host.ts";
 import { type NameResolver, nameResolver } from "../../src/rds/resolver.ts";
-import { type Answers, startDns } from "./dns-server.ts";
+import { type Answers, startDns } from "../support/dns-server.ts";
 
 const RDS = "db.c9akciq32rgz.eu-west-1.rds.amazonaws.com";
 const CHAIN: Record<string, { cname: string }> = {};

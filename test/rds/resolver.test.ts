@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type DnsStandIn, startDns } from "../../src/demo/dns.ts";
 import { nameResolver } from "../../src/rds/resolver.ts";
-import { until } from "../e2e/traces.ts";
+import { until } from "../support/traces.ts";
 
 const LONGEST_REUSE = 1_000; // ms
 

@@ -1,9 +1,14 @@
 // A short slice of `npm run test:relay`: bad requests, and the end of one of several replicas.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sendBadRequests } from "./hostile.ts";
-import { hostileBroke, hostileFigures, replicasBroke, replicasFigures } from "./relay-report.ts";
-import { endOneReplica, lackingForReplicas } from "./replicas.ts";
+import { sendBadRequests } from "../support/hostile.ts";
+import {
+  hostileBroke,
+  hostileFigures,
+  replicasBroke,
+  replicasFigures,
+} from "../support/relay-report.ts";
+import { endOneReplica, lackingForReplicas } from "../support/replicas.ts";
 
 test("bad requests leave neither memory nor descriptors behind", async () => {
   const result = await sendBadRequests(270, 90);

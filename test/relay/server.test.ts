@@ -5,9 +5,16 @@ import { connect } from "node:net";
 import process from "node:process";
 import { after, afterEach, before, describe, test } from "node:test";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import { until } from "../e2e/traces.ts";
-import { connectRequest, nonceOf, proofFields } from "./proof.ts";
-import { type Client, HOST, READER, type Scene, SESSION, startScene } from "./relay-scene.ts";
+import { until } from "../support/traces.ts";
+import { connectRequest, nonceOf, proofFields } from "../support/proof.ts";
+import {
+  type Client,
+  HOST,
+  READER,
+  type Scene,
+  SESSION,
+  startScene,
+} from "../support/relay-server-scene.ts";
 
 let scene: Scene;
 before(async () => {

@@ -3,8 +3,8 @@
 import { randomInt } from "node:crypto";
 import process from "node:process";
 import { type Runtime, runtimePath } from "../../scripts/runtimes.ts";
-import { startStage } from "../e2e/stage.ts";
-import { type ChaosResult, runChaos } from "../proxy/chaos.ts";
+import { startStage } from "../support/stage.ts";
+import { type ChaosResult, runChaos } from "../support/chaos.ts";
 
 const FAULTS = Number(process.env["RDSIAM_FAULTS"] ?? 2_000);
 const SEED = Number(process.env["RDSIAM_SEED"] ?? randomInt(1_000_000_000));

@@ -7,12 +7,12 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { type Client, clients, type ProxyFiles } from "../clients/clients.ts";
-import { openProxy } from "../clients/open-proxy.ts";
+import { type Client, clients, type ProxyFiles } from "../support/clients.ts";
+import { openProxy } from "../support/open-proxy.ts";
 import { prepare } from "../drivers/drivers.ts";
 import { judgeSteps, type Outcome } from "../drivers/steps.ts";
-import { run } from "../e2e/program.ts";
-import { startStage } from "../e2e/stage.ts";
+import { run } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 interface Tally {
   tried: number;

@@ -11,7 +11,7 @@ import process from "node:process";
 import { createInterface, type Interface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { cleanEnvironment } from "../e2e/program.ts";
+import { cleanEnvironment } from "../support/program.ts";
 import { ROW_LENGTH, ROW_SQL, rowText } from "./copy-tool.ts";
 
 const MB = 1_000_000;

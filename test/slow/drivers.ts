@@ -8,7 +8,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Driver, DRIVERS, prepare } from "../drivers/drivers.ts";
 import { addRefusedTarget, type Outcome, STEPS, tryDriver } from "../drivers/steps.ts";
-import { startStage } from "../e2e/stage.ts";
+import { startStage } from "../support/stage.ts";
 
 const NAME_WIDTH = 15;
 const CELL_WIDTH = 9;

@@ -13,9 +13,9 @@ import { installDebianPackages } from "../../scripts/debian-packages.ts";
 import { type Libpq, linkLibpqs } from "../../scripts/libpq.ts";
 import { missingPostgresqlTools } from "../../scripts/postgresql-tools.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { HOSTILE, KEPT, ROWS } from "../e2e/hostile-environment.ts";
-import { rdsiam, without } from "../e2e/program.ts";
-import { startStage } from "../e2e/stage.ts";
+import { HOSTILE, KEPT, ROWS } from "../support/hostile-environment.ts";
+import { rdsiam, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 const PSQL = [
   "psql",

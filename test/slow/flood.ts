@@ -1,8 +1,8 @@
 // npm run test:flood [-- RUNTIME...]: 10,000 silent sockets against an open session and new logins, then the same proxy
 // without descriptors; under a minute for each runtime.
-import { figuresOfStarvation, starve, starvationBroke } from "../proxy/descriptors.ts";
-import { flood } from "../proxy/flood.ts";
-import { brokenBounds, figures } from "../proxy/flood-report.ts";
+import { figuresOfStarvation, starve, starvationBroke } from "../support/descriptors.ts";
+import { flood } from "../support/flood.ts";
+import { brokenBounds, figures } from "../support/flood-report.ts";
 import { underEachRuntime } from "./subjects.ts";
 
 const OPTIONS = { sockets: 10_000, batch: 200, loginTimeout: 10_000, quiet: 3_000 };

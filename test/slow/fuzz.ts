@@ -1,9 +1,9 @@
 // npm run test:fuzz [-- RUNTIME...]: 200,000 malformed packets, SASL messages and cancels for each runtime, about a minute each.
 // RDSIAM_SEED=N repeats a run; RDSIAM_ATTACKS=N makes it shorter or longer.
 import process from "node:process";
-import { fuzz } from "../proxy/fuzz.ts";
-import { brokenBounds, figures } from "../proxy/fuzz-report.ts";
-import { seedOf } from "../proxy/random.ts";
+import { fuzz } from "../support/fuzz.ts";
+import { brokenBounds, figures } from "../support/fuzz-report.ts";
+import { seedOf } from "../support/random.ts";
 import { underEachRuntime } from "./subjects.ts";
 
 const seed = seedOf();

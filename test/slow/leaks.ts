@@ -1,4 +1,4 @@
-// npm run test:leaks: every run of test/e2e/leak-scene.ts under strace. No secret in any argument, environment variable
+// npm run test:leaks: every run of test/support/leak-scene.ts under strace. No secret in any argument, environment variable
 // (but PGPASSWORD and the user's own AWS_*) or write that is not to a socket, of rdsiam and all of its children.
 // RDSIAM_COMMAND chooses the runtime, as in the end-to-end suite.
 // https://man7.org/linux/man-pages/man1/strace.1.html
@@ -7,10 +7,10 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { type LeakRun } from "../e2e/leak-runs.ts";
-import { type LeakScene, ROLE_CACHE, shown, startLeakScene } from "../e2e/leak-scene.ts";
-import { COMMAND, run, RUNTIME, runtimeCaches } from "../e2e/program.ts";
-import { filesBelow } from "../e2e/traces.ts";
+import { type LeakRun } from "../support/leak-runs.ts";
+import { type LeakScene, ROLE_CACHE, shown, startLeakScene } from "../support/leak-scene.ts";
+import { COMMAND, run, RUNTIME, runtimeCaches } from "../support/program.ts";
+import { filesBelow } from "../support/traces.ts";
 
 const CALLS =
   "execve,open,openat,creat,write,writev,pwrite64,pwritev,pwritev2,rename,renameat,renameat2,link,linkat,symlink,symlinkat";

@@ -6,7 +6,7 @@ import process from "node:process";
 import { $ } from "zx";
 import { type Runtime, runtimePath } from "../../scripts/runtimes.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { startStage } from "../e2e/stage.ts";
+import { startStage } from "../support/stage.ts";
 import { copyIn, copyOut, type CopyFigures } from "./copy-memory.ts";
 
 const NAMES = ["node20", "node", "bun", "deno", "binary"];

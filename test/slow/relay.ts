@@ -1,14 +1,14 @@
 // npm run test:relay: 10,000 bad requests against one relay, then 1,000 sessions on three replicas behind haproxy, of which
 // one is killed. Under two minutes.
 import process from "node:process";
-import { sendBadRequests } from "../relay/hostile.ts";
+import { sendBadRequests } from "../support/hostile.ts";
 import {
   hostileBroke,
   hostileFigures,
   replicasBroke,
   replicasFigures,
-} from "../relay/relay-report.ts";
-import { endOneReplica, lackingForReplicas } from "../relay/replicas.ts";
+} from "../support/relay-report.ts";
+import { endOneReplica, lackingForReplicas } from "../support/replicas.ts";
 
 async function main(): Promise<void> {
   const bad = await sendBadRequests(10_000, 2_000);

@@ -8,8 +8,8 @@ import process from "node:process";
 import { linkLibpqs } from "../../scripts/libpq.ts";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { rdsiam, run } from "../e2e/program.ts";
-import { startStage } from "../e2e/stage.ts";
+import { rdsiam, run } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
 
 const CLIENT = ["python3", join(import.meta.dirname, "libpq-client.py")];
 

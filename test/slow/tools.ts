@@ -4,8 +4,8 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { installDebianPackages } from "../../scripts/debian-packages.ts";
-import { type Bench, type Check, secondsSince, startBench } from "../tools/bench.ts";
-import { CHECKS, missingTools } from "../tools/checks.ts";
+import { type Bench, type Check, secondsSince, startBench } from "../postgresql-tools/bench.ts";
+import { CHECKS, missingTools } from "../postgresql-tools/checks.ts";
 
 async function main(): Promise<void> {
   const { values } = parseArgs({

@@ -1,8 +1,14 @@
 // npm run test:via [WAY...]: pg_dump of 100 MB through each --via, every byte compared, on the runtime of RDSIAM_COMMAND.
 // Nothing is random here. RDSIAM_MEGABYTES makes it smaller or larger.
 import process from "node:process";
-import { dumpThrough, fillTable } from "../e2e/via-dump.ts";
-import { lackingFor, startViaScene, type TestWay, type WayName, WAYS } from "../e2e/via-scene.ts";
+import { dumpThrough, fillTable } from "../support/via-dump.ts";
+import {
+  lackingFor,
+  startViaScene,
+  type TestWay,
+  type WayName,
+  WAYS,
+} from "../support/via-scene.ts";
 
 const MEGABYTES = Number(process.env["RDSIAM_MEGABYTES"] ?? 100);
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { RdsIamError } from "../../src/errors.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
 import { showPlace } from "../../src/via/host-port.ts";
 import { describeVia, parseVia, viaSecrets } from "../../src/via/parse.ts";
 

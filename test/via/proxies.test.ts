@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream";
 import { test } from "node:test";
 import * as tls from "node:tls";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import type { RdsIamError } from "../../src/errors.ts";
+import type { RdsIamError } from "../../src/base/errors.ts";
 import { proxyCarrier, tunnelCarrier } from "../../src/via/proxies.ts";
 
 const TARGET = { host: "db.example.com", port: 5432, address: "db.example.com" };

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { type Finished, rdsiam, without } from "../e2e/program.ts";
-import { type RdsAuthProxy, startRdsAuthProxy } from "../e2e/rds-auth-proxy-stand-in.ts";
-import { startStage } from "../e2e/stage.ts";
-import { until } from "../e2e/traces.ts";
+import { type Finished, rdsiam, without } from "../support/program.ts";
+import { type RdsAuthProxy, startRdsAuthProxy } from "../support/rds-auth-proxy-stand-in.ts";
+import { startStage } from "../support/stage.ts";
+import { until } from "../support/traces.ts";
 
 let standIn: StandIn;
 let server: RdsAuthProxy;

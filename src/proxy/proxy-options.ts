@@ -1,0 +1,45 @@
+// What a proxy is started with: where it listens, who may connect, and what it logs in to.
+import type { ErrorFields } from "../protocol/error-response.ts";
+import type { Explanation } from "./answer.ts";
+import type { Backend } from "./backend-login.ts";
+import type { SecretSource } from "./backend-session.ts";
+import type { ClientAuth } from "./frontend-proof.ts";
+import type { FrontendTls } from "./frontend-tls.ts";
+import type { ProxyEvent } from "./proxy-event.ts";
+
+/** Where a proxy listens, and who may come in. */
+export interface LocalSide {
+  /** An address of this machine; the loopback one when absent. */
+  readonly host?: string | undefined;
+  /** Local port; 0 lets the system pick one. */
+  readonly port?: number;
+  /** A unix socket instead, in a directory that the caller has seen to. */
+  readonly socketPath?: string | undefined;
+  /** What tools have to know; a random one when absent. */
+  readonly secret?: string | undefined;
+  /** "scram-sha-256" when absent. */
+  readonly clientAuth?: ClientAuth | undefined;
+  /** TLS towards the tools. */
+  readonly tls?: FrontendTls | undefined;
+  readonly maxSessions?: number | undefined;
+  /** Milliseconds that a session may wait for a command. */
+  readonly idleTimeout?: number | undefined;
+  /** A tool has proven itself, and waits for its session. */
+  readonly onProven?: (() => void) | undefined;
+  readonly onEvent?: (event: ProxyEvent) => void;
+}
+
+/** What a proxy is started with. */
+export interface ProxyOptions extends LocalSide {
+  readonly backend: Backend;
+  /** What we log in with; "pass-through" leaves the login to the tool and the server: no secret of ours, no proof. */
+  readonly login: SecretSource | "pass-through";
+  /** The one user whose logins are ours; everybody else's are passed through. */
+  readonly onlyUser?: string | undefined;
+  /** DETAIL and HINT for a login that the server refused. */
+  readonly explain?: (user: string, refusal: ErrorFields) => Explanation;
+  /** Whether a connection to the backend is kept ready for a tool that logs in again and again. */
+  readonly ahead?: boolean;
+  /** Milliseconds from a connection's first byte to its proof of the secret. */
+  readonly loginTimeout?: number;
+}

@@ -1,0 +1,136 @@
+// The files of a relay: its configuration, its certificate and key, the CAs of its clients. They are looked at now and
+// then rather than watched, because Kubernetes changes mounted files by moving a symbolic link, which watchers miss.
+// A change is taken as a whole or not at all: a file that is wrong leaves everything as it was.
+
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
+import { createSecureContext } from "node:tls";
+import { parseOwnFile } from "../config/own-file.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { pemBlocks } from "../rds/ca-store.ts";
+import { readRelayConfig, type RelayConfig } from "./config.ts";
+import type { RelayTls } from "./server.ts";
+
+const INTERVAL = 2_000; // ms between two looks
+
+/** The names of the files. */
+export interface RelayFileNames {
+  readonly config: string;
+  readonly tlsCert: string;
+  readonly tlsKey: string;
+  readonly tlsClientCa: string | undefined;
+}
+
+/** Reads and checks a relay's configuration file. */
+export async function loadRelayConfig(file: string): Promise<RelayConfig> {
+  return readRelayConfig(parseOwnFile(await readText(file, "--config"), file), file);
+}
+
+/** Reads and checks certificate, key and CAs. */
+export async function loadRelayTls(names: Omit<RelayFileNames, "config">): Promise<RelayTls> {
+  const { tlsCert, tlsKey, tlsClientCa } = names;
+  const cert = await readText(tlsCert, "--tls-cert");
+  const key = await readText(tlsKey, "--tls-key");
+  const ca = tlsClientCa === undefined ? undefined : await readCas(tlsClientCa);
+  const detail = whyNoPair(cert, key);
+  if (detail !== undefined) {
+    throw new RdsIamError(`${tlsCert} and ${tlsKey} are no certificate with its key`, {
+      code: "ERR_CONFIG",
+      detail,
+      hint: "Both are PEM files; the certificate's has the intermediate ones behind it.",
+    });
+  }
+  return ca === undefined ? { cert, key } : { cert, key, ca };
+}
+
+// TLS itself takes an empty text for no certificate at all, and would fail each handshake later.
+function whyNoPair(cert: string, key: string): string | undefined {
+  try {
+    createSecureContext({ cert, key });
+    const isPair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+    return isPair ? undefined : "The key is that of another certificate.";
+  } catch (error) {
+    return `TLS says ${(error as NodeJS.ErrnoException).code ?? "nothing"}.`;
+  }
+}
+
+/** Whether a certificate is for a name or an address. */
+export function certificateIsFor(cert: string, name: string): boolean {
+  const certificate = new X509Certificate(cert);
+  return (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined;
+}
+
+/** Calls back when the content of one of the files has changed; its promise is waited for. */
+export function watchRelayFiles(
+  names: RelayFileNames,
+  onChange: () => Promise<void>,
+): AsyncDisposable {
+  const files = Object.values(names).filter((file: string | undefined) => file !== undefined);
+  let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
+  let looking: Promise<void> = Promise.resolve();
+  let last = contents(files);
+  const look = async (): Promise<void> => {
+    const before = await last;
+    last = contents(files);
+    const now = await last;
+    if (now !== undefined && before !== now && !isOver) await onChange();
+    if (now === undefined) last = Promise.resolve(before);
+    if (!isOver) timer = setTimeout(next, INTERVAL);
+  };
+  const next = (): void => {
+    looking = look();
+  };
+  timer = setTimeout(next, INTERVAL);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      isOver = true;
+      clearTimeout(timer);
+      await looking;
+    },
+  };
+}
+
+// Undefined while a file is missing or being written: the next look will tell.
+async function contents(files: readonly string[]): Promise<string | undefined> {
+  try {
+    return (await Promise.all(files.map((file) => readFile(file, "latin1")))).join("\0");
+  } catch {
+    return undefined;
+  }
+}
+
+async function readCas(file: string): Promise<readonly string[]> {
+  const text = await readText(file, "--tls-client-ca");
+  const found = pemBlocks(text);
+  try {
+    for (const each of found) new X509Certificate(each);
+  } catch (cause) {
+    throw noCa(file, cause);
+  }
+  // An empty list would mean the system's CAs: anybody with a certificate of theirs.
+  if (found.length === 0) throw noCa(file);
+  return found;
+}
+
+function noCa(file: string, cause?: unknown): RdsIamError {
+  return new RdsIamError(`${file} has no CA certificates for the clients`, {
+    code: "ERR_CONFIG",
+    hint: "Name a PEM file with --tls-client-ca.",
+    cause,
+  });
+}
+
+async function readText(file: string, option: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
+    throw new RdsIamError(`cannot read ${file}: ${code}`, {
+      code: "ERR_CONFIG",
+      hint: `Check ${option}.`,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,31 @@
+// The part of an open proxy that is about being watched: --health-port. The figures are those of the proxy itself; the room
+// that answers with them is loaded only where a port was asked for.
+import { RdsIamError } from "../base/errors.ts";
+import type { Health } from "../health/health.ts";
+import { type Options, valueOrTwin } from "../cli/options.ts";
+import type { RunContext } from "../base/context.ts";
+import { runtimeName, VERSION } from "../base/version.ts";
+
+const LOOPBACK = "127.0.0.1";
+
+/** Starts to answer probes where --health-port says; undefined without it. */
+export async function openHealth(
+  { env, log }: RunContext,
+  options: Options,
+): Promise<Health | undefined> {
+  const given = valueOrTwin(options, env, "healthPort");
+  const address = valueOrTwin(options, env, "healthAddress") ?? LOOPBACK;
+  if (given === undefined) return undefined;
+  const port = Number(given);
+  if (!/^\d+$/.test(given) || port > 65_535) {
+    throw new RdsIamError(`"${given}" is no port`, {
+      code: "ERR_USAGE",
+      detail: "--health-port is a local port: 0 to 65535, 0 for any free one.",
+    });
+  }
+  const { startHealth } = await import("../health/health.ts");
+  const health = await startHealth({ address, port }, { version: VERSION, runtime: runtimeName() });
+  const shown = address.includes(":") ? `[${address}]` : address;
+  log.notice(`health: http://${shown}:${health.port}/`, { health: health.port });
+  return health;
+}

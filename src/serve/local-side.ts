@@ -1,0 +1,106 @@
+// The part of an open proxy that is about its local side: from what the options say to what the proxy is started with. The
+// files (password, certificate, the socket's directory) are looked at before anything is asked of AWS.
+import { RdsIamError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { FrontendTls } from "../proxy/frontend-tls.ts";
+import type { LocalSide } from "../proxy/proxy-options.ts";
+
+/** What the options say. */
+export interface LocalWish {
+  /** The login is left to the tool and the server. */
+  readonly passThrough: boolean;
+  /** IAM is asked for by name: a target's password command does not count. */
+  readonly isIam: boolean;
+  /** Only the target's own user is logged in by us; everybody else by themselves. */
+  readonly matchUser: boolean;
+  readonly clientAuth: "scram-sha-256" | "password" | "trust";
+  /** An IP address; undefined for the loopback one. */
+  readonly host: string | undefined;
+  /** The directory of a unix socket. */
+  readonly socket: string | undefined;
+  /** Of the first target, the others follow; undefined for the targets' own. */
+  readonly port: number | undefined;
+  readonly tls:
+    | {
+        readonly cert: string;
+        readonly key: string;
+        readonly clientCa: string | undefined;
+        readonly required: boolean;
+      }
+    | undefined;
+  readonly passwordFile: string | undefined;
+  /** Milliseconds. */
+  readonly idleTimeout: number | undefined;
+  readonly maxSessions: number | undefined;
+}
+
+/** The local side of one target. */
+export interface OwnSide {
+  readonly side: LocalSide;
+  /** To be called when it listens. */
+  readonly listening: () => Promise<void>;
+  /** Removes what is left of it. */
+  readonly close: () => Promise<void>;
+}
+
+/** Makes the local side of the target that is the `index`th, with its rds_local_port. */
+export type SideFor = (index: number, ownPort: number | undefined) => Promise<OwnSide>;
+
+const DEFAULT_SOCKET_PORT = 5432; // what libpq looks for
+const HIGHEST_PORT = 65_535;
+
+/** Reads the files and checks them; rejects with what is wrong with them. */
+export async function prepareLocalSide(log: Log, wish: LocalWish): Promise<SideFor> {
+  const { clientAuth, host, idleTimeout, maxSessions, passThrough } = wish;
+  const secret = await readSecret(wish);
+  if (secret !== undefined) log.addSecret(secret);
+  const tls = await frontendTls(log, wish);
+  if (clientAuth === "trust" && !passThrough) {
+    log.warning({
+      message: "the proxy lets everybody in who can reach it (--client-auth trust)",
+      detail:
+        wish.socket === undefined
+          ? "Any user and any program of this machine can use the database as you."
+          : "Any program of yours can use the database as you.",
+    });
+  }
+  return async (index, ownPort) => {
+    const port = portOf(wish, index, ownPort);
+    const common = { port, secret, clientAuth, tls, idleTimeout, maxSessions };
+    const none = (): Promise<void> => Promise.resolve();
+    if (wish.socket === undefined)
+      return { side: { host, ...common }, listening: none, close: none };
+    const { prepareSocket } = await import("./socket-directory.ts");
+    const place = await prepareSocket(wish.socket, port);
+    return {
+      side: { socketPath: place.path, ...common },
+      listening: place.restrict,
+      close: place.remove,
+    };
+  };
+}
+
+function portOf({ port, socket }: LocalWish, index: number, ownPort: number | undefined): number {
+  const first = port ?? ownPort ?? (socket === undefined ? 0 : DEFAULT_SOCKET_PORT);
+  const isRow = port !== undefined || (socket !== undefined && ownPort === undefined);
+  const own = isRow && first > 0 ? first + index : first;
+  if (own <= HIGHEST_PORT && (own > 0 || socket === undefined)) return own;
+  throw new RdsIamError(own === 0 ? "a unix socket has no free port" : `there is no port ${own}`, {
+    code: "ERR_USAGE",
+    detail: "Several targets have the ports from --port on, one each.",
+    hint: own === 0 ? "Leave --port out for 5432, or name one." : "Begin with a lower --port.",
+  });
+}
+
+async function readSecret({ passwordFile }: LocalWish): Promise<string | undefined> {
+  if (passwordFile === undefined) return undefined;
+  const { passwordFrom } = await import("./password-file.ts");
+  return passwordFrom(passwordFile);
+}
+
+async function frontendTls(log: Log, { tls }: LocalWish): Promise<FrontendTls | undefined> {
+  if (tls === undefined) return undefined;
+  const { followCertificate } = await import("./certificate-files.ts");
+  const certificate = await followCertificate(tls, (message) => log.warning({ message }));
+  return { certificate, required: tls.required };
+}

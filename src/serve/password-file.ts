@@ -1,0 +1,93 @@
+// The file that keeps a proxy's password from run to run, for tools that are configured once. It is made with a random one
+// where it is not there, and what anybody else could have read is not taken.
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { link, mkdir, open, rm } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import process from "node:process";
+import { RdsIamError } from "../base/errors.ts";
+
+const SECRET_LENGTH = 32; // bytes
+const SHORTEST = 16; // characters; a password that a person made up would be guessed
+
+/** The password in a file, which is made when it is not there; ERR_USAGE when others can read it or it holds none. */
+export async function passwordFrom(name: string): Promise<string> {
+  const file = resolve(name);
+  try {
+    return await read(file);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw explained(file, error);
+  }
+  try {
+    await make(file);
+    return await read(file);
+  } catch (error) {
+    throw explained(file, error);
+  }
+}
+
+// Under its final name only when it is whole: another proxy may be starting with the same file.
+async function make(file: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const temporary = `${file}.${randomBytes(6).toString("hex")}`;
+  const handle = await open(temporary, "wx", 0o600);
+  try {
+    await handle.writeFile(`${randomBytes(SECRET_LENGTH).toString("base64url")}\n`);
+    await handle.sync();
+    await link(temporary, file).catch((error: unknown) => {
+      if (codeOf(error) !== "EEXIST") throw error;
+    });
+  } finally {
+    await handle.close();
+    await rm(temporary, { force: true });
+  }
+}
+
+async function read(file: string): Promise<string> {
+  // A pipe would be waited for without end.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw noPassword(file);
+    const { mode, uid } = stats;
+    const isOurs = process.platform === "win32" || uid === process.geteuid?.() || uid === 0;
+    // A credential of systemd is root's, and the bits of its group show the access list that lets us read it.
+    const others = uid === 0 && process.geteuid?.() !== 0 ? 0o037 : 0o077;
+    if (!isOurs || (process.platform !== "win32" && (mode & others) !== 0)) throw readable(file);
+    const password = (await handle.readFile("utf8")).replace(/\r?\n$/, "");
+    // Printable ASCII: beyond it the clients' own SASLprep would have a say.
+    if (password.length < SHORTEST || !/^[\x21-\x7e]+$/.test(password)) throw noPassword(file);
+    return password;
+  } finally {
+    await handle.close();
+  }
+}
+
+function readable(file: string): RdsIamError {
+  return new RdsIamError(`others can read the password in ${file}`, {
+    code: "ERR_USAGE",
+    detail: "It would let them into the database as you.",
+    hint: `Remove it, so that rdsiam makes a new one with permissions 0600; or, if nobody has read it: chmod 600 ${file}`,
+  });
+}
+
+function noPassword(file: string): RdsIamError {
+  return new RdsIamError(`there is no password in ${file} that can be used`, {
+    code: "ERR_USAGE",
+    detail: `It must be one line of ${SHORTEST} or more printable ASCII characters without spaces.`,
+    hint: "Remove it, so that rdsiam makes one with a random password.",
+  });
+}
+
+function explained(file: string, error: unknown): unknown {
+  if (error instanceof RdsIamError) return error;
+  return new RdsIamError(`cannot use the password file ${file}: ${codeOf(error)}`, {
+    code: "ERR_USAGE",
+    hint: "Check the path and its permissions: --password-file FILE",
+    cause: error,
+  });
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? "unknown error";
+}

@@ -1,0 +1,106 @@
+// An error as what a person reads, in PostgreSQL's own form, and the exit status that goes with it; what happened in the proxy.
+import { RdsIamError } from "../base/errors.ts";
+import type { Fields, Log, Problem } from "../base/log.ts";
+import type { ProxyEvent } from "../proxy/proxy-event.ts";
+import { Throttle } from "../base/throttle.ts";
+
+// What happened, as a line.
+function eventText(event: ProxyEvent): string {
+  switch (event.kind) {
+    case "login":
+      return `login: ${event.user} to ${event.database} at ${event.address} in ${event.milliseconds} ms`;
+    case "refused": {
+      const { sqlState, message, detail } = event.error;
+      const cause =
+        event.cause instanceof Error && event.cause.cause instanceof Error
+          ? ` (${event.cause.cause.message})`
+          : "";
+      return `login refused: ${event.user}: ${sqlState} ${message}${detail === undefined ? "" : `: ${detail}`}${cause}`;
+    }
+    case "stranger":
+      return `connection closed: ${event.reason}`;
+    case "cancel":
+      if (event.failed !== undefined)
+        return `cancel request not forwarded: ${event.failed.message}`;
+      return event.found
+        ? "cancel request forwarded"
+        : "cancel request with an unknown key dropped";
+    case "closed":
+      return `session of ${event.user} closed`;
+  }
+}
+
+/** Makes the function that says what happened on a target's proxy; a refusal as a warning where no tool of ours is told of it. */
+export function eventTeller(
+  log: Log,
+  { target, warns }: { readonly target: string; readonly warns: boolean },
+): (event: ProxyEvent) => void {
+  const strangers = new Throttle((count) =>
+    log.warning({ message: `refused ${count} more logins in the same second` }, { target, count }),
+  );
+  return (event) => {
+    const fields = { target, ...eventFields(event) };
+    if (warns && event.kind === "refused") return log.warning(refusalProblem(event), fields);
+    // The server was not asked: a wrong password of the proxy's own, no TLS, no client certificate.
+    if (warns && event.kind === "stranger" && event.error !== undefined) {
+      if (!strangers.take()) return;
+      const message = `refused a login: ${event.reason}`;
+      return log.warning({ ...event.error, message }, fields);
+    }
+    log.event(eventText(event), fields);
+  };
+}
+
+// What happened, as the fields of a JSON line.
+function eventFields(event: ProxyEvent): Fields {
+  const named = { event: event.kind };
+  switch (event.kind) {
+    case "login": {
+      const { user, database, address, milliseconds } = event;
+      return { ...named, user, database, address, milliseconds };
+    }
+    case "refused": {
+      const { user, error } = event;
+      const { detail, hint, sqlState: sqlstate } = error;
+      return { ...named, user, sqlstate, detail, hint };
+    }
+    case "stranger":
+      return { ...named, reason: event.reason };
+    case "cancel":
+      return { ...named, found: event.found, failed: event.failed?.message };
+    case "closed":
+      return { ...named, user: event.user };
+  }
+}
+
+/** Notes how the logins of a run went, for a tool that says nothing of why it failed. */
+export interface LoginRecord {
+  readonly note: (event: ProxyEvent) => void;
+  /** Whether any login worked. */
+  readonly worked: () => boolean;
+  /** The last refusal; none when any login worked. */
+  readonly refusal: () => Problem | undefined;
+}
+
+/** Starts a record of logins. */
+export function recordLogins(): LoginRecord {
+  let worked = false;
+  let last: (ProxyEvent & { kind: "refused" }) | undefined;
+  return {
+    note: (event) => {
+      if (event.kind === "login") worked = true;
+      if (event.kind === "refused") last = event;
+    },
+    worked: () => worked,
+    refusal: () => {
+      if (worked || last === undefined) return undefined;
+      return refusalProblem(last);
+    },
+  };
+}
+
+function refusalProblem({ user, error, cause }: ProxyEvent & { kind: "refused" }): Problem {
+  const { message, detail, hint } = error;
+  const code = cause instanceof RdsIamError ? cause.code : undefined;
+  return { message: `the login of ${user} failed: ${message}`, code, detail, hint };
+}

@@ -1,0 +1,127 @@
+// What another program needs to go straight to the database, without rdsiam in between: names, an auth token, and a file
+// with the roots to verify in full. For `url` and `env`; good for as long as the token is.
+// libpq verifies `host` and dials `hostaddr` where there is one, which is how the two names stay apart.
+// https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+import { createHash } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { RdsIamError } from "../base/errors.ts";
+import type { RunContext } from "../base/context.ts";
+import { type Access, type AccessRequest, openAccess } from "./session.ts";
+import { trustFor } from "./trust.ts";
+import { readWay } from "./tunnel.ts";
+
+/** A connection that anybody can make until the token ends. */
+export interface StraightConnection {
+  /** The canonical host: what the certificate is verified against. */
+  readonly host: string;
+  /** The address to dial, where the host's own name does not lead there from here. */
+  readonly hostaddr: string | undefined;
+  readonly port: number;
+  readonly user: string;
+  readonly dbname: string;
+  /** The auth token; a secret. */
+  readonly password: string;
+  /** An absolute path. */
+  readonly sslrootcert: string;
+  readonly expiresAt: Date;
+}
+
+/** Opens access to a target and signs a token for it; a way that must be held open is an ERR_VIA. */
+export async function straightConnection(
+  context: RunContext,
+  request: AccessRequest,
+): Promise<StraightConnection> {
+  const access = await openAccess(context, request);
+  const place = await placeToDial(context, access);
+  const sslrootcert = await rootsFile(context, access);
+  const { user, dbname, host } = access;
+  const { token: password, expiresAt } = await access.authToken(user);
+  context.log.addSecret(password);
+  return { ...place, host, user, dbname, password, sslrootcert, expiresAt };
+}
+
+/** Says until when a connection can be opened, on stderr. */
+export function tellEnd({ log }: RunContext, { expiresAt }: StraightConnection): void {
+  const minutes = Math.max(0, Math.round((expiresAt.getTime() - Date.now()) / 60_000));
+  const end = expiresAt.toISOString().replace(/\.\d+/, "");
+  log.always(
+    `rdsiam: new connections work for ${minutes} minutes, until ${end}; open ones go on after that`,
+  );
+}
+
+async function placeToDial(
+  context: RunContext,
+  access: Access,
+): Promise<Pick<StraightConnection, "hostaddr" | "port">> {
+  const { settings, dialHost, host } = access;
+  const via = await readWay(context, settings);
+  if (via.kind === "tunnel") {
+    const [address] = await tunnelAddresses(via.host);
+    return { hostaddr: address, port: via.port };
+  }
+  if (via.kind !== "direct") {
+    const { describeVia } = await import("../via/parse.ts");
+    throw new RdsIamError("there is no straight way to the database", {
+      code: "ERR_VIA",
+      detail: `It is reached by ${describeVia(via)}, which rdsiam has to hold open.`,
+      hint: `Run: rdsiam proxy ${settings.target}, and connect to that; or rdsiam exec ${settings.target} COMMAND.`,
+    });
+  }
+  const { port } = settings;
+  // Nobody but rdsiam asks the DNS servers that the target names.
+  if (dialHost === host && settings.dnsServers.length === 0) return { hostaddr: undefined, port };
+  const [first] = await access.addresses();
+  return { hostaddr: first?.address, port };
+}
+
+/** The addresses of a tunnel that is open already; ERR_DNS when its name has none. */
+export async function tunnelAddresses(host: string): Promise<readonly string[]> {
+  try {
+    return (await lookup(host, { all: true })).map(({ address }) => address);
+  } catch (error) {
+    throw new RdsIamError(`cannot look up ${host}, the tunnel of --via`, {
+      code: "ERR_DNS",
+      hint: "Check --via, RDSIAM_VIA or rds_via.",
+      cause: error,
+    });
+  }
+}
+
+// libpq reads one file: what is none yet is written beside the bundles of `rdsiam ca update`, not among them.
+async function rootsFile(context: RunContext, access: Access): Promise<string> {
+  const { kind, region, settings } = access;
+  const { sslrootcert } = settings;
+  const { caDirectory, storeBundle } = await import("../rds/ca-store.ts");
+  const { certificates } = await trustFor(context, access);
+  const isGiven = sslrootcert !== undefined && sslrootcert !== "system";
+  if (isGiven && (await isFile(sslrootcert))) return resolve(sslrootcert);
+  const directory = join(dirname(caDirectory(context.env, context.home)), "roots");
+  const text = `${certificates.map((pem) => pem.trim()).join("\n")}\n`;
+  const name = isGiven ? `given-${digest(text)}` : [kind, region, sslrootcert ?? "rds"].join("-");
+  try {
+    return await storeBundle(directory, name, text);
+  } catch (error) {
+    const { code = "unknown error" } = error as NodeJS.ErrnoException;
+    throw new RdsIamError(`cannot write the root certificates to ${directory}: ${code}`, {
+      code: "ERR_CERTIFICATE",
+      detail: "A program that goes straight to the database reads them from a file.",
+      hint: "Make that directory writable, set XDG_DATA_HOME, or name a file: --sslrootcert FILE",
+      cause: error,
+    });
+  }
+}
+
+// A directory, or several names with commas, is not.
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function digest(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+}

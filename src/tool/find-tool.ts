@@ -1,0 +1,111 @@
+// Looks a program up as execvp(3) does, so that a missing tool is noticed before credentials or an MFA code are asked for.
+// As in execvp, a file without execute permission does not end the search, and is what is reported when nothing better follows.
+// https://pubs.opengroup.org/onlinepubs/9799919799/functions/exec.html
+
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { RdsIamError } from "../base/errors.ts";
+
+// What execvp takes when PATH is not set (_CS_PATH).
+const DEFAULT_PATH = "/bin:/usr/bin";
+
+const POSTGRESQL_TOOLS: ReadonlySet<string> = new Set([
+  "clusterdb",
+  "createdb",
+  "createuser",
+  "dropdb",
+  "dropuser",
+  "pg_amcheck",
+  "pg_basebackup",
+  "pg_dump",
+  "pg_dumpall",
+  "pg_isready",
+  "pg_receivewal",
+  "pg_recvlogical",
+  "pg_restore",
+  "pgbench",
+  "psql",
+  "reindexdb",
+  "vacuumdb",
+]);
+
+/** Whether a program is one of PostgreSQL's own, which print why a login failed. */
+export function isPostgresqlTool(file: string): boolean {
+  return POSTGRESQL_TOOLS.has(basename(file));
+}
+
+type Found = "executable" | "directory" | "not executable" | "missing";
+
+/** The file to run for a tool's name: the path itself if it has a slash, else the first executable on the environment's PATH. */
+export async function findTool(
+  name: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string> {
+  if (name.includes("/")) return requireExecutable(name, await inspect(name));
+  let refused: string | undefined;
+  if (name !== "") {
+    for (const directory of (env["PATH"] ?? DEFAULT_PATH).split(":")) {
+      // An empty entry means the current directory; `./` keeps the result a path.
+      const file = directory === "" ? `./${name}` : join(directory, name);
+      const found = await inspect(file);
+      if (found === "executable") return file;
+      if (found === "not executable") refused ??= file;
+    }
+  }
+  if (refused !== undefined) return requireExecutable(refused, "not executable");
+  throw new RdsIamError(`tool "${name}" not found`, {
+    code: "ERR_TOOL_NOT_FOUND",
+    detail: "No directory of PATH has an executable file of this name.",
+    hint: installHint(name),
+  });
+}
+
+async function inspect(file: string): Promise<Found> {
+  try {
+    const status = await stat(file);
+    if (status.isDirectory()) return "directory";
+    if (!status.isFile()) return "not executable";
+  } catch (error) {
+    return hasCode(error, "EACCES") ? "not executable" : "missing";
+  }
+  try {
+    await access(file, constants.X_OK);
+    return "executable";
+  } catch {
+    return "not executable";
+  }
+}
+
+function requireExecutable(file: string, found: Found): string {
+  if (found === "executable") return file;
+  if (found === "missing") {
+    throw new RdsIamError(`tool "${file}" not found`, {
+      code: "ERR_TOOL_NOT_FOUND",
+      detail: "There is no file at this path.",
+      hint: "Check the path, or give a name without a slash to search PATH.",
+    });
+  }
+  throw new RdsIamError(`tool "${file}" cannot be executed`, {
+    code: "ERR_TOOL_NOT_EXECUTABLE",
+    detail: found === "directory" ? "It is a directory." : "You have no execute permission on it.",
+    hint:
+      found === "directory"
+        ? "Name the program inside it."
+        : `If it is a program, type: chmod +x ${file}`,
+  });
+}
+
+function installHint(name: string): string {
+  if (name === "pgbench") {
+    return "Install it with `apt install postgresql-contrib` (Debian, Ubuntu) or `brew install postgresql` (macOS).";
+  }
+  if (POSTGRESQL_TOOLS.has(name)) {
+    return "Install it with `apt install postgresql-client` (Debian, Ubuntu), or `brew install libpq && brew link --force libpq` (macOS).";
+  }
+  return "Install it, or add its directory to PATH; `rdsiam exec` runs programs, not shell aliases or functions.";
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

@@ -1,0 +1,138 @@
+// Runs a command that prints a password: for Vault, gcloud, az or a script of the user's own. A shell runs it; what it
+// says on stderr goes to ours, and its stdout, trimmed, is the password. It has a session of its own: it runs while the
+// tool has the terminal, so it cannot ask anything there, and the tool's Ctrl-C is not for it. It is told whose password
+// is wanted in variables that a nested rdsiam reads as its own.
+import { Buffer } from "node:buffer";
+import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
+import { RdsIamError } from "../base/errors.ts";
+
+const TIME_LIMIT = 20_000; // ms; the login that waits for it gives up after 30 s
+const MAX_OUTPUT = 64 * 1024; // bytes; an auth token with a session token in it has about 2,000
+
+/** A command to run. */
+export interface PasswordCommand {
+  readonly command: string;
+  /** Its whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Milliseconds; 20,000 by default. */
+  readonly timeLimit?: number;
+}
+
+/** Whose password is wanted. */
+export interface PasswordWish {
+  readonly target: string;
+  /** The name that the server's certificate has, and the database's own port. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly dbname: string;
+}
+
+// The command itself, which would run for ever; a code that works once; a way's password.
+const KEPT_BACK: ReadonlySet<string> = new Set([
+  "RDSIAM_PASSWORD_COMMAND",
+  "RDSIAM_MFA_CODE",
+  "RDSIAM_VIA",
+]);
+
+/** The environment of a password command, as a new object. */
+export function passwordEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  { target, host, port, user, dbname }: PasswordWish,
+): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && !KEPT_BACK.has(name)) environment[name] = value;
+  }
+  environment["RDSIAM_TARGET"] = target;
+  environment["RDSIAM_HOST"] = host;
+  environment["RDSIAM_PORT"] = String(port);
+  environment["RDSIAM_USER"] = user;
+  environment["RDSIAM_DBNAME"] = dbname;
+  return environment;
+}
+
+/** Runs the command; resolves with the password, and throws ERR_CREDENTIALS when there is none. */
+export async function runPasswordCommand(options: PasswordCommand): Promise<string> {
+  const { command, env, timeLimit = TIME_LIMIT } = options;
+  const child = spawn("/bin/sh", ["-c", command], {
+    env: { ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
+  });
+  const end = (): void => killGroup(child);
+  const late = new AbortController();
+  const limit = setTimeout(() => {
+    end();
+    late.abort(failed(`It was not done after ${timeLimit / 1_000} seconds, and was ended.`));
+  }, timeLimit);
+  process.on("exit", end);
+  try {
+    const { output, how } = await finished(child, end, late.signal);
+    if (output.length > MAX_OUTPUT) throw failed(`It printed more than ${MAX_OUTPUT} bytes.`);
+    if (how !== undefined) throw failed(`It ended with ${how}.`);
+    return readPassword(output);
+  } finally {
+    clearTimeout(limit);
+    process.off("exit", end);
+  }
+}
+
+interface Ended {
+  readonly output: Buffer;
+  /** `exit status 1`, `signal SIGKILL`; undefined when it ended well. */
+  readonly how: string | undefined;
+}
+
+function finished(child: ChildProcess, end: () => void, late: AbortSignal): Promise<Ended> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  child.stdout?.on("data", (chunk: Buffer) => {
+    length += chunk.length;
+    if (length <= MAX_OUTPUT + chunk.length) chunks.push(chunk);
+    if (length > MAX_OUTPUT) end();
+  });
+  return new Promise((resolve, reject) => {
+    late.addEventListener("abort", () => {
+      child.stdout?.destroy();
+      reject(late.reason as Error);
+    });
+    child.once("error", (error) => reject(failed(`It could not be started: ${error.message}.`)));
+    // As in a shell's $(...), it is done when nobody holds its stdout open any more.
+    child.once("close", (status, signal) => {
+      const how = signal === null ? `exit status ${status}` : `signal ${signal}`;
+      resolve({ output: Buffer.concat(chunks), how: status === 0 ? undefined : how });
+    });
+  });
+}
+
+function readPassword(output: Buffer): string {
+  const password = output.toString("utf8").trim();
+  if (password === "") throw failed("It printed nothing.");
+  if (/[\0\r\n]/.test(password)) {
+    const lines = password.split(/\r?\n/).length;
+    throw failed(
+      lines > 1 ? `It printed ${lines} lines, not one.` : "It printed a control character.",
+    );
+  }
+  return password;
+}
+
+function failed(detail: string): RdsIamError {
+  return new RdsIamError("the password command gave no password", {
+    code: "ERR_CREDENTIALS",
+    detail,
+    hint: "Run it in a shell: it must print the password, and nothing else, on stdout.",
+  });
+}
+
+// Whether the shell itself is gone already or not: what it has left in the background may hold its stdout open.
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It has just ended.
+  }
+}

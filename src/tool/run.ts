@@ -1,0 +1,167 @@
+// Runs the tool on rdsiam's own terminal and streams, and answers with its exit status as a shell would.
+// The proxy lives in this same event loop, so nothing here may block while the tool runs (no spawnSync for it).
+// The terminal sends SIGINT, SIGQUIT and SIGTSTP to the whole foreground group: the tool has them already, so none is forwarded.
+// https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02
+
+import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
+import { fstatSync } from "node:fs";
+import { constants } from "node:os";
+import process from "node:process";
+import { RdsIamError } from "../base/errors.ts";
+import { settleStreams } from "./own-streams.ts";
+import { restoreTerminal, saveTerminal } from "./terminal.ts";
+
+/** What runTool() starts. */
+export interface RunToolOptions {
+  /** The path of the program, as findTool() answers it. */
+  readonly file: string;
+  readonly args: readonly string[];
+  /** The whole environment of the tool. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The tool's argv[0], when it is not the path. */
+  readonly argv0?: string | undefined;
+  /** Called once the tool has started. */
+  readonly started?: (() => void) | undefined;
+  /** Ends the tool when aborted: SIGTERM, and SIGKILL five seconds later. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How the tool ended. */
+export interface ToolExit {
+  /** The tool's own, or 128+n when signal n ended it. */
+  readonly exitStatus: number;
+  readonly signal: NodeJS.Signals | undefined;
+}
+
+const KILL_AFTER_MS = 5_000;
+
+let running: Promise<unknown> = Promise.resolve();
+
+const FD_PATH = /\/(?:dev|proc\/self)\/fd\/(\d+)/g;
+
+/** Runs the tool to its end; throws ERR_TOOL_NOT_FOUND or ERR_TOOL_NOT_EXECUTABLE when it cannot be started. */
+export async function runTool(options: RunToolOptions): Promise<ToolExit> {
+  options.signal?.throwIfAborted();
+  settleStreams();
+  const terminal = saveTerminal();
+  const forward = (signal: NodeJS.Signals): void => sendSignal(child, signal);
+  // Installed right before the spawn: until now a Ctrl-C had to end a hanging STS call.
+  let child: ChildProcess | undefined;
+  process.on("SIGINT", ignore).on("SIGQUIT", ignore);
+  process.on("SIGTERM", forward).on("SIGHUP", forward);
+  try {
+    child = startTool(options);
+    const ending = waitFor(child, options);
+    running = ending;
+    options.started?.();
+    const ended = await ending;
+    if (ended.signal !== undefined) restoreTerminal(terminal);
+    return ended;
+  } finally {
+    // Deno may see the tool's end before the Ctrl-C that caused it, and with the listener gone that would end rdsiam
+    // with 130 in place of the tool's own status. There they stay until the end, which is near.
+    if (!("deno" in process.versions)) {
+      process.off("SIGINT", ignore).off("SIGQUIT", ignore);
+      process.off("SIGTERM", forward).off("SIGHUP", forward);
+    }
+  }
+}
+
+/** Resolves when no tool runs; never rejects. */
+export async function toolEnded(): Promise<void> {
+  await running.catch(() => {});
+}
+
+function startTool(options: RunToolOptions): ChildProcess {
+  try {
+    return spawn(options.file, [...options.args], {
+      env: { ...options.env },
+      stdio: toolStdio(options.args),
+      ...(options.argv0 === undefined ? {} : { argv0: options.argv0 }),
+    });
+  } catch (error) {
+    throw startError(options.file, error);
+  }
+}
+
+function waitFor(child: ChildProcess, options: RunToolOptions): Promise<ToolExit> {
+  let killTimer: NodeJS.Timeout | undefined;
+  const end = (): void => {
+    sendSignal(child, "SIGTERM");
+    killTimer = setTimeout(() => sendSignal(child, "SIGKILL"), KILL_AFTER_MS);
+  };
+  options.signal?.addEventListener("abort", end, { once: true });
+  return new Promise<ToolExit>((resolve, reject) => {
+    child.on("error", (error) => {
+      // Only an error without a process is a failed start.
+      if (child.pid === undefined) reject(startError(options.file, error));
+    });
+    child.on("exit", (code, signal) => {
+      // Node and Bun end a failed start with a negative status, after 'error'.
+      if (child.pid === undefined) return;
+      resolve({ exitStatus: exitStatus(code, signal), signal: signal ?? undefined });
+    });
+  }).finally(() => {
+    clearTimeout(killTimer);
+    options.signal?.removeEventListener("abort", end);
+  });
+}
+
+// Not child.kill(): after it Deno reports the signal that was sent, even of a tool that caught it and exited by itself.
+function sendSignal(child: ChildProcess | undefined, signal: NodeJS.Signals): void {
+  if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  try {
+    process.kill(child.pid, signal);
+  } catch {
+    // It has just ended, or runs as another user (sudo) and cannot be told.
+  }
+}
+
+function exitStatus(code: number | null, signal: NodeJS.Signals | null): number {
+  if (signal !== null) return 128 + constants.signals[signal];
+  return code ?? 0;
+}
+
+// Bun closes every descriptor from 3 on, so the ones that the arguments name (`psql -f <(generator)`) are handed over.
+function toolStdio(args: readonly string[]): StdioOptions {
+  const stdio: (number | "inherit" | "ignore")[] = ["inherit", "inherit", "inherit"];
+  for (const [, digits] of args.join("\0").matchAll(FD_PATH)) {
+    const fd = Number(digits);
+    if (fd < 3 || !isOpen(fd)) continue;
+    while (stdio.length <= fd) stdio.push("ignore");
+    stdio[fd] = fd;
+  }
+  return stdio;
+}
+
+function isOpen(fd: number): boolean {
+  try {
+    fstatSync(fd);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function startError(file: string, error: unknown): RdsIamError {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+  if (code === "ENOENT") {
+    return new RdsIamError(`tool "${file}" not found`, {
+      code: "ERR_TOOL_NOT_FOUND",
+      detail:
+        "The file, the interpreter that its first line names, or the current directory is missing.",
+      hint: `Check it with: head -n 1 ${file}`,
+      cause: error,
+    });
+  }
+  return new RdsIamError(`tool "${file}" cannot be executed`, {
+    code: "ERR_TOOL_NOT_EXECUTABLE",
+    detail: `The operating system answered ${code}.`,
+    hint: "Check its permissions and that it is a program for this machine.",
+    cause: error,
+  });
+}
+
+function ignore(): void {
+  // A signal with a listener does not end this process.
+}

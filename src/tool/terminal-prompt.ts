@@ -1,0 +1,92 @@
+// Asks a question on the terminal itself, whatever stdin and stderr are: the answer must not be taken from the tool's input.
+// A shell reads the line. It shares our process group, so that Ctrl-C and Ctrl-Z work as ever, it leaves the terminal's
+// settings alone, and it does so under every runtime: Deno and Bun cannot wait for a line of a terminal that is not stdin,
+// and Node would not end before a read of it has ended.
+// https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap11.html
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, writeSync } from "node:fs";
+import process from "node:process";
+import { RdsIamError } from "../base/errors.ts";
+
+const TERMINAL = "/dev/tty";
+
+const SCRIPT = `exec 3<>${TERMINAL} || exit 1; printf %s "$1" >&3; IFS= read -r line <&3 || exit 1; printf %s "$line"`;
+
+/** Whether this process has a terminal to ask on. */
+export function hasTerminal(): boolean {
+  return onTerminal(() => {});
+}
+
+/** Asks for one line; undefined at the end of input (Ctrl-D). Ctrl-C is ERR_INTERRUPTED. */
+export async function askOnTerminal(question: string): Promise<string | undefined> {
+  // What is shown comes from a file: it must not move the cursor.
+  const prompt = question.replaceAll(/\p{Cc}/gu, "?");
+  let interrupted = false;
+  const asking: { child?: ChildProcess } = {};
+  const interrupt = (): void => {
+    interrupted = true;
+    asking.child?.kill("SIGKILL");
+  };
+  const end = (signal: NodeJS.Signals): void => {
+    asking.child?.kill("SIGKILL");
+    process.off(signal, end);
+    process.kill(process.pid, signal);
+  };
+  // Before the question can be seen: a Ctrl-C may come at once.
+  process.on("SIGINT", interrupt).on("SIGTERM", end).on("SIGHUP", end);
+  // An empty environment: ENV and the like must not make the shell read files.
+  asking.child = spawn("/bin/sh", ["-c", SCRIPT, "sh", prompt], {
+    env: {},
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const answer = await readAnswer(asking.child);
+  process.off("SIGTERM", end).off("SIGHUP", end);
+  if (interrupted || answer.signal === "SIGINT") {
+    // The listener stays: our own SIGINT may come after the shell has ended, and must not end us before this is told.
+    writeTerminal("\n");
+    throw new RdsIamError("interrupted at the terminal's question", { code: "ERR_INTERRUPTED" });
+  }
+  process.off("SIGINT", interrupt);
+  if (answer.status !== 0) {
+    writeTerminal("\n");
+    return undefined;
+  }
+  return answer.text;
+}
+
+/** Says something on the terminal; without one, nothing. */
+export function writeTerminal(text: string): void {
+  onTerminal((fd) => void writeSync(fd, text));
+}
+
+interface Answer {
+  readonly text: string;
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+function readAnswer(child: ChildProcess): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+      text += chunk;
+    });
+    child.once("error", reject);
+    child.once("close", (status, signal) => resolve({ text, status, signal }));
+  });
+}
+
+function onTerminal(use: (fd: number) => void): boolean {
+  try {
+    const fd = openSync(TERMINAL, "r+");
+    try {
+      use(fd);
+    } finally {
+      closeSync(fd);
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}

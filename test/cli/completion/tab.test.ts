@@ -1,0 +1,96 @@
+// TAB presses in the three shells: what they complete, whom they hand over to, and that no server is asked meanwhile.
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { test } from "node:test";
+import { argumentsAfter, makeStage, missing, startShell } from "../../support/completion-stage.ts";
+
+const BASH_COMPLETION = "/usr/share/bash-completion/bash_completion";
+
+// What is typed before the TAB, and what is called after it.
+const CASES: readonly (readonly [string, string])[] = [
+  ["rdsiam ps", "[psql]"],
+  ["rdsiam psql st", "[psql][stage]"],
+  ["rdsiam psql -v st", "[psql][-v][stage]"],
+  ["rdsiam psql --user x st", "[psql][--user][x][stage]"],
+  ["rdsiam psql ev", "[psql][evil$(touch pwned)]"],
+  ["rdsiam token st", "[token][stage]"],
+  ["rdsiam psql --regi", "[psql][--region]"],
+  ["rdsiam psql --region eu-nor", "[psql][--region][eu-north-1]"],
+  ["rdsiam psql --region=eu-nor", "[psql][--region=eu-north-1]"],
+  ["rdsiam psql --profile cor", "[psql][--profile][corp]"],
+  ["rdsiam psql --sslrootcert a-fi", "[psql][--sslrootcert][a-file.pem]"],
+  ["rdsiam exec --target src=st", "[exec][--target][src=stage]"],
+  ["rdsiam exec --target src=stage quux-t", "[exec][--target][src=stage][quux-tool]"],
+  ["rdsiam ca u", "[ca][update]"],
+  ["rdsiam completion f", "[completion][fish]"],
+  ["rdsiam psql stage --no-psq", "[psql][stage][--no-psqlrc]"],
+  [
+    "rdsiam psql --region=eu-west-1 stage -- --no-psq",
+    "[psql][--region=eu-west-1][stage][--][--no-psqlrc]",
+  ],
+  ["rdsiam exec stage quux-t", "[exec][stage][quux-tool]"],
+  ["rdsiam exec -- quux-t", "[exec][--][quux-tool]"],
+  ["rdsiam exec stage cat --show-al", "[exec][stage][cat][--show-all]"],
+  ["rdsiam exec -- cat --show-al", "[exec][--][cat][--show-all]"],
+  ["rdsiam demo -- rdsiam psql st", "[demo][--][rdsiam][psql][stage]"],
+  ["rdsiam psql stage leak", "[psql][stage][leak]"],
+  ["rdsiam psql stage -U leak", "[psql][stage][-U][leak]"],
+  ["rdsiam exec stage psql leak", "[exec][stage][psql][leak]"],
+  ["rdsiam exec stage dropdb leak", "[exec][stage][dropdb][leak]"],
+];
+
+interface Shell {
+  readonly words: readonly string[];
+  readonly setup: string;
+  readonly skip: string | false;
+}
+
+const SHELLS: Readonly<Record<string, Shell>> = {
+  bash: {
+    words: ["bash", "--norc", "--noprofile", "-i"],
+    setup: `bind 'set enable-bracketed-paste off'; . ${BASH_COMPLETION}; . ${resolve("completions/rdsiam.bash")}`,
+    skip: missing("bash", BASH_COMPLETION),
+  },
+  zsh: {
+    words: ["zsh", "-f", "-i"],
+    setup: `unset zle_bracketed_paste; fpath=(${resolve("completions")} $fpath); autoload -Uz compinit; compinit -u`,
+    skip: missing("zsh"),
+  },
+  fish: {
+    words: ["fish", "-i"],
+    setup: `set -g fish_autosuggestion_enabled 0; source ${resolve("completions/rdsiam.fish")}`,
+    skip: missing("fish"),
+  },
+};
+
+for (const [name, { words, setup, skip }] of Object.entries(SHELLS)) {
+  test(`TAB in ${name}`, { skip }, async (t) => {
+    await using stage = await makeStage();
+    await using terminal = await startShell(stage, words, setup);
+    for (const [typed, called] of CASES) {
+      await t.test(typed, async () => {
+        assert.equal(await argumentsAfter(terminal, `${typed}\t`), called);
+      });
+    }
+    await t.test("no server was asked, and no name was run", () => {
+      const asked = stage.psqlCalls().filter((call) => !/--help|--version/.test(call));
+      assert.deepEqual(asked, []);
+      assert.equal(existsSync(join(stage.directory, "pwned")), false);
+    });
+  });
+}
+
+test("TAB in bash without the package bash-completion", { skip: missing("bash") }, async () => {
+  await using stage = await makeStage();
+  const { words } = SHELLS["bash"] ?? { words: [] };
+  const source = `. ${resolve("completions/rdsiam.bash")}`;
+  await using terminal = await startShell(stage, words, source);
+  for (const [typed, called] of [
+    ["rdsiam psql --region=eu-nor\t st", "[psql][--region=eu-north-1][stage]"],
+    ["rdsiam exec stage quux-t\t a-f", "[exec][stage][quux-tool][a-file.pem]"],
+    ["rdsiam psql stage -f a-f", "[psql][stage][-f][a-file.pem]"],
+  ] as const) {
+    assert.equal(await argumentsAfter(terminal, `${typed}\t`), called);
+  }
+});
