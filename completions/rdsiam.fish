@@ -6,7 +6,6 @@
 function __rdsiam_flags
     switch $argv[1]
         case psql
-            printf '%s\t%s\n' --direct 'no proxy; libpq reads a token from a 0600 file'
             printf '%s\t%s\n' --port 'local port (default: rds_local_port, else any)'
             printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
             printf '%s\t%s\n' --user 'database user'
@@ -42,7 +41,6 @@ function __rdsiam_flags
             printf '%s\t%s\n' --target 'one of several; NAME=TARGET sets NAME_PGHOST, ...'
             printf '%s\t%s\n' --database-url 'set DATABASE_URL, or NAME, to the proxy\'s URL'
             printf '%s\t%s\n' --template 'fill in {host} {port} {user} {dbname} {url}'
-            printf '%s\t%s\n' --direct 'no proxy; libpq reads a token from a 0600 file'
             printf '%s\t%s\n' --port 'local port (default: rds_local_port, else any)'
             printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
             printf '%s\t%s\n' --user 'database user'

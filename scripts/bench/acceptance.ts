@@ -20,8 +20,6 @@ interface Target {
   readonly of?: readonly (readonly [figure: string, subject: string])[];
   readonly target: number | Readonly<{ node: number; binary: number }>;
   readonly atMost?: boolean;
-  /** Of the subject whose name ends so. */
-  readonly suffix?: string;
 }
 
 const OWN = "(own)"; // the very subject that is judged
@@ -66,13 +64,6 @@ const TARGETS: readonly Target[] = [
     target: 1.25,
     atMost: true,
   })),
-  ...BULK.map((figure) => ({
-    work: `${figure} --direct`,
-    figure,
-    to: "direct",
-    target: 0.99,
-    suffix: " --direct",
-  })),
 ];
 
 const IDLE_LIMIT = 60; // kB for each session over the first
@@ -99,16 +90,15 @@ export function judge(results: Results, subject: string): readonly Verdict[] {
 
 function judgeOne(results: Results, subject: string, of: Target): readonly Verdict[] {
   const { atMost = false, figure, to } = of;
-  const name = subject + (of.suffix ?? "");
   const measured =
     of.of === undefined
-      ? ratioOf(results, { figure, subject: name, to })
-      : sumRatio(results, { figure, name, of: of.of });
+      ? ratioOf(results, { figure, subject, to })
+      : sumRatio(results, { figure, name: subject, of: of.of });
   if (measured === undefined) return [];
   const kind = subject === "rdsiam-binary" ? "binary" : "node";
   const target = typeof of.target === "number" ? of.target : of.target[kind];
   const reached = atMost ? measured.median <= target : measured.median >= target;
-  return [{ work: of.work, ratio: `${name} / ${to}`, measured, target, atMost, reached }];
+  return [{ work: of.work, ratio: `${subject} / ${to}`, measured, target, atMost, reached }];
 }
 
 function sumRatio(

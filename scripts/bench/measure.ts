@@ -13,7 +13,6 @@ import { type Scene, startScene } from "./scene.ts";
 import {
   prepareAws,
   prepareDirect,
-  prepareDirectOption,
   type Prepared,
   preparePgbouncer,
   prepareRdsiam,
@@ -75,7 +74,6 @@ async function preparations(
     pgbouncer: () => preparePgbouncer(scene),
     aws: () => prepareAws(),
     rdsiam: () => prepareRdsiam(scene, own),
-    "rdsiam --direct": () => prepareDirectOption(scene, own),
   };
   for (const runtime of OTHER_RUNTIMES) {
     const name = `rdsiam-${runtime}`;
@@ -109,10 +107,9 @@ async function headOf(
   return {
     format: 1,
     date: new Date().toISOString(),
-    command: [
-      "npm run bench",
-      ...(options.words.length > 0 ? ["--", ...options.words.map(shellWord)] : []),
-    ].join(" "),
+    command: ["npm run bench", ...(options.words.length > 0 ? ["--", ...options.words] : [])].join(
+      " ",
+    ),
     version,
     machine: machine(),
     programs: await programs(scene, subjects),
@@ -157,11 +154,6 @@ async function programs(
     }
   }
   return versions;
-}
-
-// As it can be pasted: "rdsiam --direct" is one word.
-function shellWord(word: string): string {
-  return word.includes(" ") ? `"${word}"` : word;
 }
 
 async function versionLine(words: readonly string[]): Promise<string> {

@@ -69,7 +69,7 @@ export function updateReadme(readme: string, results: Results): string {
 
 function readmeSection(results: Results): string {
   const { command, date, machine, rounds } = results;
-  const subjects = subjectsOf(results).filter((name) => !name.includes("--direct"));
+  const subjects = subjectsOf(results);
   const heading = ["", ...subjects];
   const ratios = README_RATIOS.map((figure) => readmeLine(results, { figure, subjects }));
   const times = README_TIMES.map((figure) => readmeLine(results, { figure, subjects }));

@@ -55,7 +55,7 @@ export async function drawPicture(results: Results, file: string): Promise<void>
 
 /** The picture in Vega-Lite's language. */
 export function describePicture(results: Results): object {
-  const subjects = subjectsOf(results).filter((name) => !name.includes("--direct"));
+  const subjects = subjectsOf(results);
   const color = {
     field: "subject",
     type: "nominal",
@@ -156,7 +156,7 @@ function throughputValues(results: Results): readonly Value[] {
   return THROUGHPUT.flatMap((figure) =>
     cellsOf(results, figure).flatMap(({ subject }) => {
       const ratio = ratioOf(results, { figure, subject, to: "direct" });
-      if (ratio === undefined || subject === "direct" || subject.includes("--direct")) return [];
+      if (ratio === undefined || subject === "direct") return [];
       return value(figure, subject, ratio);
     }),
   );

@@ -1,7 +1,6 @@
 // What is measured: ways for a tool to get to the same server. A subject says what a tool needs in its environment, and
 // which process stands in between.
-import process from "node:process";
-import { $, which } from "zx";
+import { which } from "zx";
 import { startLeashed } from "./leash.ts";
 import { startPgbouncer, startStunnel } from "./peers.ts";
 import { DATABASE, HOST, type Scene, TARGET, USER } from "./scene.ts";
@@ -17,8 +16,6 @@ export interface Subject extends AsyncDisposable {
   readonly name: string;
   /** What a tool that goes this way needs; undefined where no tool does. */
   readonly env: Environment | undefined;
-  /** Measured with bulk alone: after the login it is the tool and the server by themselves. */
-  readonly bulkOnly?: boolean;
   /** The process in between. */
   readonly pid?: number;
   /** How rdsiam itself is started, where the subject is rdsiam. */
@@ -99,24 +96,6 @@ export async function prepareRdsiam(scene: Scene, launcher: Launcher): Promise<P
     env: plainEnvironment(port, password),
     pid: leashed.pid,
     launcher,
-    [Symbol.asyncDispose]: () => leashed[Symbol.asyncDispose](),
-  };
-}
-
-/** `rdsiam exec --direct`: the tool is told all it needs, and nothing stands in between. */
-export async function prepareDirectOption(scene: Scene, launcher: Launcher): Promise<Prepared> {
-  const name = `${launcher.name} --direct`;
-  const help = await $({ quiet: true, nothrow: true })`${launcher.words} exec --help`;
-  if (!help.stdout.includes("--direct")) return { name, missing: "this rdsiam has no --direct" };
-  const tell = "console.log(JSON.stringify(process.env)); setInterval(() => {}, 1e6)";
-  const words = [...launcher.words, "exec", "--direct", TARGET, process.execPath, "-e", tell];
-  const leashed = await startLeashed(words, scene.awsEnvironment);
-  const env: Environment = JSON.parse(await leashed.nextLine());
-  const names = Object.keys(env).filter((key) => key.startsWith("PG"));
-  return {
-    name,
-    bulkOnly: true,
-    env: Object.fromEntries(names.map((key) => [key, env[key] ?? ""])),
     [Symbol.asyncDispose]: () => leashed[Symbol.asyncDispose](),
   };
 }

@@ -50,7 +50,7 @@ export interface Work {
 
 /** Whether tools of every kind go this way. */
 export function servesTools(subject: Subject): boolean {
-  return subject.env !== undefined && subject.bulkOnly !== true;
+  return subject.env !== undefined;
 }
 
 /** Whether this is rdsiam as a program that starts. */

@@ -1,6 +1,6 @@
 // The targets of one `rdsiam exec`: TARGET, or any number of --target [NAME=]TARGET.
 import { RdsIamError } from "../base/errors.ts";
-import { type Invocation, isOn, type Options } from "../cli/options.ts";
+import type { Invocation, Options } from "../cli/options.ts";
 import { prefixOf } from "./exec-words.ts";
 
 /** A target, and what its variables begin with: `SRC_`, or nothing. */
@@ -41,7 +41,6 @@ export function refuseForSeveral(
     host && "--host (RDSIAM_HOST)",
     (options.signHost ?? env["RDSIAM_SIGN_HOST"]) && "--sign-host (RDSIAM_SIGN_HOST)",
     port && port !== "0" && "--port (RDSIAM_PORT)",
-    isOn(options, env, "direct") && "--direct (RDSIAM_DIRECT)",
   ].find(Boolean);
   if (!given) return;
   throw new RdsIamError(`${given} goes with one target, not with --target NAME=TARGET`, {

@@ -24,11 +24,6 @@ export async function runExec(context: RunContext, invocation: Invocation): Prom
   if (isOne) {
     const request = { targetName: targets[0]?.target, options };
     const onlyTool = { ...tool, localPort: localPort(options, context.env) };
-    if (isOn(options, context.env, "direct")) {
-      refuseUrls(fitting);
-      const { runDirect } = await import("../session/run-direct.ts");
-      return runDirect(context, request, onlyTool);
-    }
     return runOnTarget(context, request, onlyTool);
   }
   const { runOnTargets } = await import("../session/run-on-targets.ts");
@@ -46,16 +41,6 @@ function readFitting({ env }: RunContext, options: Options, prefixes: readonly s
     });
   }
   return { prefixes, urlVariable, template: isOn(options, env, "template") };
-}
-
-// A URL with the token in it would be good for 15 minutes, and no library reads the password file for it.
-function refuseUrls({ urlVariable }: Fitting): void {
-  if (urlVariable === undefined) return;
-  throw new RdsIamError("--direct does not go with --database-url", {
-    code: "ERR_USAGE",
-    detail: "--direct is for tools that use libpq, which find the auth token through PGPASSFILE.",
-    hint: "Leave one of the two out.",
-  });
 }
 
 function noCommand({ target, values }: Invocation): RdsIamError {

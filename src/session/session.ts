@@ -56,7 +56,7 @@ export async function openAccess(context: RunContext, request: AccessRequest): P
   throw new RdsIamError(`the logins of "${target}" are not IAM's, so there is no auth token`, {
     code: "ERR_TARGET",
     detail: "Their password is what the password command prints.",
-    hint: "It works with rdsiam psql, exec and proxy, without --direct. For IAM, take rds_password_command (RDSIAM_PASSWORD_COMMAND) away.",
+    hint: "It works with rdsiam psql, exec and proxy. For IAM, take rds_password_command (RDSIAM_PASSWORD_COMMAND) away.",
   });
 }
 

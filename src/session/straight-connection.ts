@@ -77,7 +77,7 @@ async function placeToDial(
 }
 
 /** The addresses of a tunnel that is open already; ERR_DNS when its name has none. */
-export async function tunnelAddresses(host: string): Promise<readonly string[]> {
+async function tunnelAddresses(host: string): Promise<readonly string[]> {
   try {
     return (await lookup(host, { all: true })).map(({ address }) => address);
   } catch (error) {

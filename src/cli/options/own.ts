@@ -24,11 +24,6 @@ export const OWN_OPTIONS = [
     commands: ["exec"],
   },
   {
-    name: "direct",
-    summary: "no proxy; libpq reads a token from a 0600 file",
-    commands: ["psql", "exec"],
-  },
-  {
     name: "region",
     value: "REGION",
     completes: "region",
