@@ -2,6 +2,7 @@
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 
 import { RdsIamError } from "../base/errors.ts";
+import { partitionOf, PARTITIONS } from "../base/partitions.ts";
 import { identityError } from "./errors.ts";
 import { stsEndpointOptions } from "./endpoints.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
@@ -39,22 +40,6 @@ export interface StsPlace extends AwsCalls {
   /** For messages. */
   readonly profile: string | undefined;
 }
-
-// A Region of each partition, for a role whose ARN is all that is known. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
-const PARTITION_REGION: Readonly<Record<string, string>> = {
-  aws: "us-east-1",
-  "aws-cn": "cn-north-1",
-  "aws-us-gov": "us-gov-west-1",
-  "aws-eusc": "eusc-de-east-1",
-};
-
-const PARTITION_PREFIXES: readonly (readonly [string, string])[] = [
-  ["aws-cn", "cn-"],
-  ["aws-us-gov", "us-gov-"],
-  ["aws-eusc", "eusc-"],
-  ["aws-iso", "us-iso-"],
-  ["aws-iso-b", "us-isob-"],
-];
 
 const PRELOAD_DELAY = 5_000; // ms; the start is over
 
@@ -114,38 +99,27 @@ export function roleSessionName(osUser: string): string {
 export function stsRegion(roleArn: string, place: StsPlace): string {
   const { env, fallbackRegion, profileKeys = {} } = place;
   const named = /^arn:([\w-]+):/.exec(roleArn)?.[1];
-  const partition = named ?? "aws";
-  const isUsable = (region: string | undefined): boolean =>
-    Boolean(region) && (named === undefined || !isElsewhere(region ?? "", named));
+  const partition = PARTITIONS.find(({ name }) => name === (named ?? "aws"));
   // As in the AWS CLI the environment wins over the profile.
-  const told = [
+  const configured = [
     env["AWS_REGION"],
     env["AWS_DEFAULT_REGION"],
     profileKeys["region"],
     fallbackRegion,
   ];
-  const guessed = Object.hasOwn(PARTITION_REGION, partition)
-    ? PARTITION_REGION[partition]
-    : undefined;
-  const region = told.find(isUsable) ?? guessed;
+  // A partition that is not in the table has Regions whose names do not show it.
+  const isUsable = (region: string | undefined): boolean =>
+    Boolean(region) &&
+    (named === undefined || partition === undefined || partitionOf(region ?? "") === partition);
+  const region = configured.find(isUsable) ?? partition?.region;
   if (region === undefined) {
     throw new RdsIamError(`no Region to call STS in for ${roleArn}`, {
       code: "ERR_REGION",
-      detail: `The profile has no region and the partition ${partition} has no known one.`,
+      detail: `The profile has no region, and the partition ${named} has no known one.`,
       hint: "Set region in the profile, or AWS_REGION.",
     });
   }
   return region;
-}
-
-// A Region whose name shows that it is in another partition than the given one, as far as that one is known.
-function isElsewhere(region: string, partition: string): boolean {
-  return Object.hasOwn(PARTITION_REGION, partition) && partitionOf(region) !== partition;
-}
-
-/** The partition of a Region, as its name shows it. */
-export function partitionOf(region: string): string {
-  return PARTITION_PREFIXES.find(([, prefix]) => region.startsWith(prefix))?.[0] ?? "aws";
 }
 
 /** The part of credentials that an SDK client signs with. */

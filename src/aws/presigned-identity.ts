@@ -6,6 +6,7 @@ import { Sha256 } from "@smithy/core/checksum";
 import { HttpRequest } from "@smithy/core/protocols";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { RdsIamError } from "../base/errors.ts";
+import { partitionOf, REGION } from "../base/partitions.ts";
 import { type AwsKeys, signingKeys } from "./assume-role.ts";
 import { configuredEndpoint } from "./endpoints.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
@@ -20,26 +21,21 @@ export interface StsEndpoint {
   readonly region: string;
 }
 
-const SUFFIXES: readonly (readonly [RegExp, string])[] = [
-  [/^cn-/, "amazonaws.com.cn"],
-  [/^eusc-/, "amazonaws.eu"],
-  [/^us-iso-/, "c2s.ic.gov"],
-  [/^us-isob-/, "sc2s.sgov.gov"],
-  [/^us-isof-/, "csp.hci.ic.gov"],
-  [/^eu-isoe-/, "cloud.adc-e.uk"],
-];
-
 /** STS in a Region: the configured endpoint, else AWS's own. */
 export function stsIn(region: string, calls: AwsCalls): StsEndpoint {
   checkRegion(region);
-  return { endpoint: configured(calls) ?? `https://sts.${region}.${suffixOf(region)}`, region };
+  return {
+    endpoint: configured(calls) ?? `https://sts.${region}.${partitionOf(region).dnsSuffix}`,
+    region,
+  };
 }
 
 /** Whether somebody else's choice of where STS is asked is one of AWS's own names for it, or the configured one. */
 export function isStsEndpoint({ endpoint, region }: StsEndpoint, calls: AwsCalls): boolean {
   checkRegion(region);
   const own = String.raw`(?:sts|sts-fips|vpce-[a-z0-9-]+\.sts)\.${region}(?:\.vpce)?\.`;
-  const pattern = new RegExp(`^https://${own}${suffixOf(region).replaceAll(".", String.raw`\.`)}$`);
+  const suffix = partitionOf(region).dnsSuffix.replaceAll(".", String.raw`\.`);
+  const pattern = new RegExp(`^https://${own}${suffix}$`);
   return pattern.test(endpoint) || endpoint === configured(calls);
 }
 
@@ -47,13 +43,9 @@ function configured(calls: AwsCalls): string | undefined {
   return configuredEndpoint("sts", calls)?.replace(/\/+$/, "");
 }
 
-function suffixOf(region: string): string {
-  return SUFFIXES.find(([prefix]) => prefix.test(region))?.[1] ?? "amazonaws.com";
-}
-
 function checkRegion(region: string): void {
-  if (!/^[a-z]{2,8}(-[a-z]+)+-\d{1,2}$/.test(region)) {
-    throw new RdsIamError(`"${region}" is no AWS Region`, { code: "ERR_REGION" });
+  if (!REGION.test(region)) {
+    throw new RdsIamError(`"${region}" is not a valid AWS Region`, { code: "ERR_REGION" });
   }
 }
 

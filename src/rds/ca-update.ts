@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { type Agent, request } from "node:https";
 import { RdsIamError } from "../base/errors.ts";
+import { partitionOf } from "../base/partitions.ts";
 import { readRdsBundle, type RdsRoot, storeBundle } from "./ca-store.ts";
 
 /** Which bundle; the global one of the partition `aws` without either. */
@@ -38,26 +39,18 @@ export interface CaUpdate {
   readonly roots: readonly RdsRoot[];
 }
 
+// Partitions without a known truststore are errors.
 const TRUSTSTORES: Readonly<Record<string, string>> = {
   aws: "https://truststore.pki.rds.amazonaws.com",
   "aws-us-gov": "https://truststore.pki.us-gov-west-1.rds.amazonaws.com",
   "aws-cn": "https://rds-truststore.s3.cn-north-1.amazonaws.com.cn",
 };
-// Partitions whose Regions can be told by their names; those without a known truststore are errors.
-const PREFIXES: readonly (readonly [string, string])[] = [
-  ["us-gov-", "aws-us-gov"],
-  ["cn-", "aws-cn"],
-  ["eusc-", "aws-eusc"],
-  ["us-iso", "aws-iso"],
-  ["eu-iso", "aws-iso"],
-];
 const TIME_LIMIT_MS = 30_000;
 const LONGEST_BUNDLE = 2 * 1024 * 1024; // the global one has 165 kB
 
 /** Where AWS has a bundle. */
 export function bundleSource({ region, partition: named }: BundleChoice): BundleSource {
-  const ofRegion = PREFIXES.find(([prefix]) => region?.startsWith(prefix))?.[1] ?? "aws";
-  const partition = region === undefined ? (named ?? "aws") : ofRegion;
+  const partition = region === undefined ? (named ?? "aws") : partitionOf(region).name;
   if (region !== undefined && named !== undefined && named !== partition) {
     throw new RdsIamError(`the Region ${region} is not in the partition ${named}`, {
       code: "ERR_USAGE",

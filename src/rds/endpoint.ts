@@ -3,6 +3,8 @@
 // `rds` stands right before or right after the Region (China and the older drivers' patterns have it the other way round).
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Endpoints.Types.html
 
+import { PARTITIONS, REGION } from "../base/partitions.ts";
+
 /** What kind of endpoint a name is; `unknown` is for names that are used on the user's word alone. */
 export type EndpointKind =
   | "instance"
@@ -27,19 +29,7 @@ export interface Endpoint {
   readonly dnsSuffix: string;
 }
 
-const DNS_SUFFIXES = [
-  "amazonaws.com",
-  "amazonaws.com.cn",
-  "amazonaws.eu",
-  "c2s.ic.gov",
-  "sc2s.sgov.gov",
-  "cloud.adc-e.uk",
-  "csp.hci.ic.gov",
-];
-
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-// us-east-1, us-gov-west-1, us-isob-east-1, eusc-de-east-1
-const REGION = /^[a-z]{2,8}(-[a-z]+)+-\d{1,2}$/;
 const RDS = new Set(["rds", "rds-fips"]);
 
 // Longest first: cluster-ro- begins with cluster- too.
@@ -84,7 +74,7 @@ function parseDsql(host: string, labels: readonly string[]): Endpoint | undefine
 }
 
 function parseRds(host: string, labels: readonly string[]): Endpoint | undefined {
-  const dnsSuffix = DNS_SUFFIXES.find((suffix) => host.endsWith(`.${suffix}`));
+  const dnsSuffix = PARTITIONS.find((each) => host.endsWith(`.${each.dnsSuffix}`))?.dnsSuffix;
   if (dnsSuffix === undefined) {
     return undefined;
   }

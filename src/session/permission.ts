@@ -9,6 +9,7 @@ import { type CallerEdge, callsOf, identify } from "./caller.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { partitionOf } from "../base/partitions.ts";
 import type { Place } from "./endpoint.ts";
 
 /** Which database, as which user, and who asks AWS about it. */
@@ -46,7 +47,6 @@ export async function findPermission(
   request: PermissionRequest,
 ): Promise<FoundPermission> {
   const { place, user } = request;
-  const { partitionOf } = await import("../aws/assume-role.ts");
   const keys = await attempt(request.credentials);
   const caller = await attempt(() =>
     identify(edge, { ...request, region: place.region }, keys.take()),
@@ -60,7 +60,7 @@ export async function findPermission(
   const partition = resource.value?.partition ?? caller.value?.arn.split(":")[1];
   return {
     permission: {
-      partition: partition ?? partitionOf(place.region),
+      partition: partition ?? partitionOf(place.region).name,
       region: place.region,
       account: account ?? ACCOUNT,
       resourceId: resourceId ?? RESOURCE,
