@@ -1,5 +1,6 @@
 // A connection URI as libpq and the drivers read it. `postgresql:` and not `postgres:`: SQLAlchemy takes this one alone.
 // https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
+import { showHostPort } from "./host-port.ts";
 
 /** What a URI says; an IPv6 address without its brackets, a directory for a unix socket. */
 export interface UrlParts {
@@ -17,8 +18,7 @@ export function databaseUrl(parts: UrlParts): string {
   const { host, port, user, dbname, password, parameters = {} } = parts;
   const login = [user, ...(password === undefined ? [] : [password])].map(encodePart).join(":");
   const isSocket = host.startsWith("/");
-  const bare = host.includes(":") ? `[${host}]` : host;
-  const place = isSocket ? `:${port}` : `${bare}:${port}`;
+  const place = isSocket ? `:${port}` : showHostPort({ host, port });
   const pairs = Object.entries({ ...(isSocket ? { host } : {}), ...parameters });
   const query = pairs.map(([name, value]) => `${name}=${encodePart(value)}`).join("&");
   return `postgresql://${login}@${place}/${encodePart(dbname)}${query === "" ? "" : `?${query}`}`;

@@ -3,6 +3,7 @@
 // https://dbeaver.com/docs/dbeaver/Command-Line/
 // https://www.jetbrains.com/help/datagrip/import-data-sources.html
 import { createHash } from "node:crypto";
+import { showHostPort } from "../base/host-port.ts";
 import {
   connectionName,
   formLines,
@@ -85,8 +86,7 @@ function jdbcUrl(place: LocalPlace, login: Readonly<Record<string, string>> = {}
   const { host, port, dbname } = place;
   const parameters = [login, tlsParameters(place)].flatMap((each) => Object.entries(each));
   const query = parameters.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
-  const bare = host.includes(":") ? `[${host}]` : host;
-  return `jdbc:postgresql://${bare}:${port}/${encodeURIComponent(dbname)}?${query}`;
+  return `jdbc:postgresql://${showHostPort({ host, port })}/${encodeURIComponent(dbname)}?${query}`;
 }
 
 function escapeXml(text: string): string {

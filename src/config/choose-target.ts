@@ -2,7 +2,7 @@
 
 import type { AwsProfile } from "./aws-files.ts";
 import { checked, givenValue, type SettingsInput } from "./given.ts";
-import { type HostPort, readHostPort } from "./target-keys.ts";
+import { readHostPort, type WrittenHost } from "../base/host-port.ts";
 import { findTarget, type LoadedTargets, type Target } from "./targets.ts";
 
 // A profile without any of these says nothing about who one is: it only carries a region and rds_* keys.
@@ -23,7 +23,7 @@ const IDENTITY_KEYS = [
 export interface Choice {
   readonly target: Target | undefined;
   /** --host or its twin. */
-  readonly address: HostPort | undefined;
+  readonly address: WrittenHost | undefined;
   /** Whether the command line or RDSIAM_TARGET names it; false for the one of AWS_PROFILE and for `default`. */
   readonly named: boolean;
 }
@@ -61,7 +61,7 @@ export function chooseTarget(input: SettingsInput): Choice {
 // The child of `rdsiam exec prod` finds RDSIAM_TARGET=prod and RDSIAM_HOST in its environment. Would RDSIAM_HOST alone
 // count as --host there, `rdsiam psql other` inside it would go to prod's host in other's name. So RDSIAM_HOST is --host's
 // twin only where RDSIAM_TARGET is not set or names the target in use.
-function givenAddress(input: SettingsInput, name: string | undefined): HostPort | undefined {
+function givenAddress(input: SettingsInput, name: string | undefined): WrittenHost | undefined {
   const outer = input.env["RDSIAM_TARGET"] || undefined;
   const isTwin = outer === undefined || outer === name;
   const value = input.options.host ?? (isTwin ? input.env["RDSIAM_HOST"] || undefined : undefined);

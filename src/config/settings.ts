@@ -16,7 +16,8 @@ import {
   type SettingsInput,
   type ValueOption,
 } from "./given.ts";
-import { type HostPort, readDnsServers, readFileName, readHostPort } from "./target-keys.ts";
+import { readHostPort, type WrittenHost } from "../base/host-port.ts";
+import { readDnsServers, readFileName } from "./target-keys.ts";
 import { type LoadedTargets, type Target, targetWithoutHost } from "./targets.ts";
 
 export type { OptionValues } from "./given.ts";
@@ -39,7 +40,7 @@ export interface Settings {
   readonly host: string;
   readonly port: number;
   /** The host to sign for and to verify, where the user says it outright. */
-  readonly signHost: HostPort | undefined;
+  readonly signHost: WrittenHost | undefined;
   /** Whether an alias that leads elsewhere than before is an error. */
   readonly strictHost: boolean;
   /** Whether every session starts with default_transaction_read_only. */
@@ -183,7 +184,7 @@ function givenVia(input: SettingsInput, ofTarget: string | undefined): GivenVia 
   return ofTarget === undefined ? undefined : { text: ofTarget, source: "target" };
 }
 
-function givenSignHost(input: SettingsInput): HostPort | undefined {
+function givenSignHost(input: SettingsInput): WrittenHost | undefined {
   return readHostPort(givenValue(input, "signHost", "sign_host") ?? "");
 }
 

@@ -1,17 +1,11 @@
 // The table of the keys that a target may have, with their synonyms and the checks of their values.
 // `rds_host` in ~/.aws/config and `host` in our own file are one key.
 
-import process from "node:process";
+import { isIPv6, readHostPort } from "../base/host-port.ts";
 import { expandHome } from "./aws-files.ts";
 
 /** What is wrong with a value, as the end of a sentence, or undefined. */
 export type ValueCheck = (value: string) => string | undefined;
-
-/** A database's host name and, where it was given with it, its port. */
-export interface HostPort {
-  readonly host: string;
-  readonly port: number | undefined;
-}
 
 const SYNONYMS: Readonly<Record<string, string>> = {
   hostname: "host",
@@ -83,23 +77,6 @@ export function valueProblem(key: string, value: string): string | undefined {
   return Object.hasOwn(CHECKS, key) ? CHECKS[key]?.(value) : undefined;
 }
 
-/** Reads HOST, HOST:PORT, [IPV6]:PORT or a bare IPv6 address; undefined when it is none of them. */
-export function readHostPort(value: string): HostPort | undefined {
-  if (isIPv6(value)) {
-    return { host: value, port: undefined };
-  }
-  const match = /^(?:\[([^\]]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(value);
-  const host = match?.[1] ?? match?.[2];
-  if (match === null || host === undefined || (match[1] !== undefined && !isIPv6(match[1]))) {
-    return undefined;
-  }
-  const port = match[3] === undefined ? undefined : Number(match[3]);
-  if (port !== undefined && (port < 1 || port > 65_535)) {
-    return undefined;
-  }
-  return { host, port };
-}
-
 /** Splits a list of DNS servers at commas and spaces. */
 export function readDnsServers(value: string): readonly string[] {
   return value.split(/[\s,]+/).filter((server) => server !== "");
@@ -150,12 +127,8 @@ function dnsServersProblem(value: string): string | undefined {
     : undefined;
 }
 
-// node:net takes 3 ms to load, and 5 more for its first look at an IPv6 address: only what may be one gets there.
+// Without node:net, which takes 3 ms to load.
 function isIPv4(value: string): boolean {
   const byte = "(?:\\d|[1-9]\\d|1\\d\\d|2[0-4]\\d|25[0-5])";
   return new RegExp(`^${byte}(?:\\.${byte}){3}$`).test(value);
-}
-
-function isIPv6(value: string): boolean {
-  return /:.*:/.test(value) && process.getBuiltinModule("node:net").isIPv6(value);
 }

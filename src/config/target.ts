@@ -1,6 +1,6 @@
 // A target: one database, as a profile or a section of our own file describes it.
 
-import type { HostPort } from "./target-keys.ts";
+import type { WrittenHost } from "../base/host-port.ts";
 
 /** A database as the configuration describes it; undefined stands for a key that is not there. */
 export interface Target {
@@ -12,7 +12,7 @@ export interface Target {
   readonly host: string | undefined;
   readonly port: number | undefined;
   /** The canonical host on the user's word: no CNAME is followed. */
-  readonly signHost: HostPort | undefined;
+  readonly signHost: WrittenHost | undefined;
   /** Whether an alias that leads elsewhere than before is an error. */
   readonly strictHost: boolean | undefined;
   /** Whether every session starts with default_transaction_read_only. */

@@ -4,6 +4,7 @@
 
 import { RdsIamError } from "../base/errors.ts";
 import { type AwsFiles, type Environment, loadAwsFiles } from "./aws-files.ts";
+import { readHostPort } from "../base/host-port.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { loadOwnFile, LONGEST_KEY, type OwnFile } from "./own-file.ts";
 import type { Target } from "./target.ts";
@@ -12,7 +13,6 @@ import {
   isTargetKey,
   readDnsServers,
   readFileName,
-  readHostPort,
   TARGET_KEY_NAMES,
   valueProblem,
 } from "./target-keys.ts";

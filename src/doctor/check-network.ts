@@ -10,13 +10,14 @@ import { openIdentity } from "../session/identity.ts";
 import { locate, type Place } from "../session/endpoint.ts";
 import { connectBackend } from "../proxy/backend-login.ts";
 import { deadline } from "../proxy/deadline.ts";
-import { type Address, dial } from "../proxy/dial.ts";
+import type { Address } from "../base/address.ts";
+import { dial } from "../proxy/dial.ts";
 import { connectTimedOut, type TimedBackend } from "../proxy/timed-out.ts";
 import type { RunContext } from "../base/context.ts";
 import type { Settled } from "../session/session.ts";
 import { trustFor } from "../session/trust.ts";
 import { typedPlace } from "../session/typed-place.ts";
-import { showPlace } from "../via/host-port.ts";
+import { showHostPort } from "../base/host-port.ts";
 import { describeVia, type Via } from "../via/parse.ts";
 import { openWay } from "../session/tunnel.ts";
 
@@ -107,7 +108,7 @@ async function dialEach(addresses: readonly Address[], target: TimedBackend): Pr
     addresses.map(async (address) => {
       const started = performance.now();
       using limit = deadline(target.connectTimeout, () => connectTimedOut(target));
-      const place = showPlace({ host: address.address, port });
+      const place = showHostPort({ host: address.address, port });
       try {
         const socket = await dial({ host, port, addresses: [address] }, limit.signal);
         socket.destroy();

@@ -2,7 +2,7 @@
 // by the same rules as on the command line.
 import type { OptionValues } from "../config/given.ts";
 import { resolveSettings, type Settings } from "../config/settings.ts";
-import { readHostPort } from "../config/target-keys.ts";
+import { readHostPort, showHostPort } from "../base/host-port.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { ConnectionRequest } from "./public.ts";
@@ -85,8 +85,7 @@ function optionValues(request: ConnectionRequest): OptionValues {
 function hostAndPort({ host, port, target }: ConnectionRequest): string | undefined {
   const address = readHostPort(host ?? "");
   if (address === undefined || address.port !== undefined || target !== undefined) return host;
-  const name = address.host.includes(":") ? `[${address.host}]` : address.host;
-  return `${name}:${checkedPort(port ?? DEFAULT_PORT)}`;
+  return showHostPort({ host: address.host, port: checkedPort(port ?? DEFAULT_PORT) });
 }
 
 function checkedPort(port: number): number {

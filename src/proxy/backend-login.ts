@@ -18,7 +18,8 @@ import {
 import { authenticate, loginLimit, type LoginSecret } from "./backend-authentication.ts";
 import { startBackendTls } from "./backend-tls.ts";
 import { deadline, unlessAborted } from "./deadline.ts";
-import { type Address, dial, type Dialled, dialled, watchBreak } from "./dial.ts";
+import type { Address } from "../base/address.ts";
+import { dial, type Dialled, dialled, watchBreak } from "./dial.ts";
 import { BackendRefusal } from "./failure.ts";
 import { ConnectionClosed, SocketReader } from "./socket-reader.ts";
 import { connectTimedOut, loginTimedOut, secretTimedOut } from "./timed-out.ts";

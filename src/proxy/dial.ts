@@ -3,16 +3,10 @@
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Address } from "../base/address.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 const ATTEMPT_DELAY = 250; // ms, RFC 8305 section 5
-
-/** An address that a name resolved to. */
-export interface Address {
-  readonly address: string;
-  /** 0 for a name that is looked up where the connection comes out. */
-  readonly family: 0 | 4 | 6;
-}
 
 /** A connection to the backend on which nothing has been said yet. */
 export interface Dialled {

@@ -4,7 +4,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
 import type { CancelKey } from "../protocol/authentication.ts";
-import type { Address } from "./dial.ts";
+import type { Address } from "../base/address.ts";
 import type { Traffic } from "./relay.ts";
 
 /** How many of each are allowed at once. */

@@ -4,7 +4,7 @@
 // for it, until its authentication_timeout: 60 s, where nobody has changed that.
 import { type Backend, type BackendConnection, connectBackend } from "./backend-login.ts";
 import { deadline, unlessAborted } from "./deadline.ts";
-import type { Address } from "./dial.ts";
+import type { Address } from "../base/address.ts";
 import { connectTimedOut } from "./timed-out.ts";
 
 const LIFE = 30_000; // ms

@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect, isIPv6 } from "node:net";
+import { type HostPort, readHostPort } from "../base/host-port.ts";
 import {
   type DnsAnswer,
   type DnsQuestion,
@@ -19,11 +20,6 @@ const PATIENCE_MS = 700; // until the next server is asked as well
 const DNS_PORT = 53;
 const NXDOMAIN = 3;
 const RCODES: Readonly<Record<number, string>> = { 1: "EFORMERR", 2: "ESERVFAIL", 5: "EREFUSED" };
-
-interface Server {
-  readonly host: string;
-  readonly port: number;
-}
 
 /**
  * The data of the records of a type, and how many seconds it may be used for. Errors have the codes of node:dns: ENOTFOUND no such name, ENODATA no such record,
@@ -49,7 +45,11 @@ export async function queryDns(
 
 type Asked = Pick<DnsQuestion, "name" | "type">;
 
-function askAll(servers: readonly Server[], asked: Asked, signal: AbortSignal): Promise<DnsAnswer> {
+function askAll(
+  servers: readonly HostPort[],
+  asked: Asked,
+  signal: AbortSignal,
+): Promise<DnsAnswer> {
   return new Promise((resolve, reject) => {
     let [next, failed] = [0, 0];
     let timer: NodeJS.Timeout | undefined;
@@ -75,7 +75,7 @@ function askAll(servers: readonly Server[], asked: Asked, signal: AbortSignal): 
   });
 }
 
-async function ask(server: Server, asked: Asked, signal: AbortSignal): Promise<DnsAnswer> {
+async function ask(server: HostPort, asked: Asked, signal: AbortSignal): Promise<DnsAnswer> {
   const question = { ...asked, id: randomInt(65_536) };
   const bytes = encodeQuestion(question);
   if (bytes === undefined) throw withCode("ENOTFOUND");
@@ -89,7 +89,7 @@ async function ask(server: Server, asked: Asked, signal: AbortSignal): Promise<D
 }
 
 interface Exchange {
-  readonly server: Server;
+  readonly server: HostPort;
   readonly question: DnsQuestion;
   readonly bytes: Buffer;
   readonly signal: AbortSignal;
@@ -149,10 +149,9 @@ function askTcp({ server, question, bytes, signal }: Exchange): Promise<DnsAnswe
 }
 
 // IP, IP:PORT or [IP]:PORT, as node:dns has them.
-function readServer(text: string): Server {
-  if (isIPv6(text)) return { host: text, port: DNS_PORT };
-  const [, v6, v4, port] = /^(?:\[(.*)\]|([^:]*))(?::(\d+))?$/.exec(text) ?? [];
-  return { host: v6 ?? v4 ?? text, port: port === undefined ? DNS_PORT : Number(port) };
+function readServer(text: string): HostPort {
+  const { host, port = DNS_PORT } = readHostPort(text) ?? { host: text };
+  return { host, port };
 }
 
 function withCode(code: string): Error {

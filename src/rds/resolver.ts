@@ -5,15 +5,10 @@
 // https://nodejs.org/api/dns.html
 
 import { isIP } from "node:net";
+import type { Address } from "../base/address.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { DnsAnswer, RecordType } from "./dns-message.ts";
 import { normalizeHost } from "./endpoint.ts";
-
-/** An IP address and its family. */
-export interface Address {
-  readonly address: string;
-  readonly family: 4 | 6;
-}
 
 /** What rdsiam asks of DNS; a failure that is no answer is an ERR_DNS that names host and resolver. */
 export interface NameResolver {

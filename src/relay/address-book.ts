@@ -4,18 +4,13 @@
 // may name one address, which is dialled if DNS has it for the name now, had it a short while ago, or has it for another
 // database that the same caller may reach (an instance behind a reader endpoint).
 
+import type { Address } from "../base/address.ts";
 import type { RelayTarget } from "./access.ts";
 import { type AddressRule, addressRule } from "./addresses.ts";
 import { Refusal } from "./refusal.ts";
 
-/** An address that may be dialled. */
-export interface DialledAddress {
-  readonly address: string;
-  readonly family: 4 | 6;
-}
-
 /** Looks a name up. */
-export type Resolve = (host: string) => Promise<readonly DialledAddress[]>;
+export type Resolve = (host: string) => Promise<readonly Address[]>;
 
 const MEMORY = 3_600_000; // ms for which an address that a name had may be asked for again
 const MAX_LOOKUPS = 64; // names that are looked up for one cancel
@@ -39,7 +34,7 @@ export class AddressBook {
   }
 
   /** The addresses of a database that may be dialled; at least one, or a Refusal. */
-  async addresses(target: RelayTarget): Promise<readonly DialledAddress[]> {
+  async addresses(target: RelayTarget): Promise<readonly Address[]> {
     const found = await this.#resolve(target.host).catch((error: unknown) => {
       throw new Refusal("dns", `${target.host}: ${error instanceof Error ? error.message : ""}`);
     });
@@ -58,7 +53,7 @@ export class AddressBook {
     address: string,
     target: RelayTarget,
     others: readonly RelayTarget[],
-  ): Promise<readonly DialledAddress[]> {
+  ): Promise<readonly Address[]> {
     const known = this.#recall(target.host, address);
     if (known !== undefined && this.#rule(target)(address)) return [known];
     const lookups = [target, ...others.filter(({ host }) => host !== target.host)];
@@ -77,7 +72,7 @@ export class AddressBook {
     return addressRule(target.networks ?? this.#networks());
   }
 
-  #remember(host: string, addresses: readonly DialledAddress[]): void {
+  #remember(host: string, addresses: readonly Address[]): void {
     const seen = this.#seen.get(host) ?? new Map<string, number>();
     const now = this.#now();
     for (const [address, time] of seen) if (now - time > MEMORY) seen.delete(address);
@@ -85,7 +80,7 @@ export class AddressBook {
     this.#seen.set(host, seen);
   }
 
-  #recall(host: string, address: string): DialledAddress | undefined {
+  #recall(host: string, address: string): Address | undefined {
     const time = this.#seen.get(host)?.get(address);
     if (time === undefined || this.#now() - time > MEMORY) return undefined;
     return { address, family: address.includes(":") ? 6 : 4 };

@@ -5,7 +5,8 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { RelayTarget } from "./access.ts";
-import type { AddressBook, DialledAddress } from "./address-book.ts";
+import type { Address } from "../base/address.ts";
+import type { AddressBook } from "./address-book.ts";
 import { type AdmissionContext, admit, type Admitted } from "./admission.ts";
 import type { Caller } from "./caller.ts";
 import { BadHead } from "./head.ts";
@@ -49,7 +50,7 @@ export type Dial = (
   place: {
     readonly host: string;
     readonly port: number;
-    readonly addresses: readonly DialledAddress[];
+    readonly addresses: readonly Address[];
   },
   signal: AbortSignal,
 ) => Promise<Socket>;

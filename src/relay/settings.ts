@@ -1,6 +1,7 @@
 // What a relay is started with: option, then environment, then its file, then default.
 
 import { isIP } from "node:net";
+import { readAuthority } from "../base/host-port.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { optionFlag, type OptionName, type Options, valueOrTwin } from "../cli/options.ts";
 import type { RelayConfig, SettingName } from "./config.ts";
@@ -79,10 +80,8 @@ export function resolveRelaySettings(
 }
 
 function readListen(text: string): RelaySettings["listen"] {
-  const [, six, four, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
-  const host = six ?? four ?? "";
-  const port = Number(digits);
-  if (isIP(host) === 0 || !(port <= 65_535)) throw wrong("listen", "must be ADDRESS:PORT");
+  const { host = "", port } = readAuthority(text, 0) ?? {};
+  if (isIP(host) === 0 || port === undefined) throw wrong("listen", "must be ADDRESS:PORT");
   return { host, port };
 }
 

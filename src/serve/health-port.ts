@@ -1,5 +1,6 @@
 // The part of an open proxy that is about being watched: --health-port. The figures are those of the proxy itself; the room
 // that answers with them is loaded only where a port was asked for.
+import { showHostPort } from "../base/host-port.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Health } from "../health/health.ts";
 import { type Options, valueOrTwin } from "../cli/options.ts";
@@ -25,7 +26,7 @@ export async function openHealth(
   }
   const { startHealth } = await import("../health/health.ts");
   const health = await startHealth({ address, port }, { version: VERSION, runtime: runtimeName() });
-  const shown = address.includes(":") ? `[${address}]` : address;
-  log.notice(`health: http://${shown}:${health.port}/`, { health: health.port });
+  const at = showHostPort({ host: address, port: health.port });
+  log.notice(`health: http://${at}/`, { health: health.port });
   return health;
 }

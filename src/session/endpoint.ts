@@ -6,6 +6,7 @@ import type { CredentialSource } from "../aws/credentials.ts";
 import type { RdsCaller } from "../aws/rds-client.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LoadedTargets } from "../config/targets.ts";
+import type { Address } from "../base/address.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Waiting } from "../base/waiting.ts";
@@ -41,9 +42,7 @@ export interface Place {
   /** Every name from the one that was typed to the RDS endpoint that it stands for. */
   readonly hops: readonly string[];
   /** The addresses of the name that is dialled. */
-  readonly addresses: () => Promise<
-    readonly { readonly address: string; readonly family: 4 | 6 }[]
-  >;
+  readonly addresses: () => Promise<readonly Address[]>;
   /** To be called when a login worked: remembers where the alias led. */
   readonly remember: () => void;
 }

@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { RdsIamError } from "../base/errors.ts";
 import type { CarrierTarget } from "./carrier.ts";
 import { Handshake, HandshakeFailed } from "./handshake.ts";
-import { showPlace } from "./host-port.ts";
+import { showHostPort } from "../base/host-port.ts";
 import type { ProxyAddress } from "./parse.ts";
 
 const MAX_HEAD = 64 * 1024; // bytes of an answer's head
@@ -37,7 +37,7 @@ export async function requestTunnel(
 }
 
 function encodeConnect({ proxy, target }: Request): string {
-  const place = showPlace({ host: target.address, port: target.port });
+  const place = showHostPort({ host: target.address, port: target.port });
   const login = `${proxy.user ?? ""}:${proxy.password ?? ""}`;
   const authorization =
     proxy.user === undefined
@@ -51,7 +51,7 @@ function refused(request: Request, status: number): RdsIamError {
   if (status !== 407) {
     return failed(request, `It answered CONNECT with HTTP status ${status}.`);
   }
-  return new RdsIamError(`the proxy ${showPlace(proxy)} does not let us in`, {
+  return new RdsIamError(`the proxy ${showHostPort(proxy)} does not let us in`, {
     code: "ERR_VIA",
     detail:
       proxy.user === undefined
@@ -63,7 +63,7 @@ function refused(request: Request, status: number): RdsIamError {
 
 function failed({ proxy, target }: Request, detail: string): RdsIamError {
   return new RdsIamError(
-    `the proxy ${showPlace(proxy)} opened no tunnel to ${target.host} port ${target.port}`,
+    `the proxy ${showHostPort(proxy)} opened no tunnel to ${target.host} port ${target.port}`,
     {
       code: "ERR_VIA",
       detail,

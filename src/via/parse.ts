@@ -2,7 +2,7 @@
 // Pure. A password or a command never gets into an error's text, which goes to screens and logs.
 
 import { RdsIamError } from "../base/errors.ts";
-import { type HostPort, readHostPort, showPlace } from "./host-port.ts";
+import { type HostPort, readAuthority, showHostPort } from "../base/host-port.ts";
 import { readRelay, type RelayVia } from "./relay-address.ts";
 
 /** A proxy, with what logs in to it. */
@@ -58,7 +58,7 @@ export function parseVia(text: string, source: ViaSource): Via {
   }
   const url = /^([a-z0-9+]+):\/\/(?:(.*)@)?([^@]*?)\/?$/i.exec(text);
   if (url === null) {
-    const place = readHostPort(text);
+    const place = readAuthority(text);
     if (place?.port === undefined) return fail("says no way to the database");
     return { kind: "tunnel", host: place.host, port: place.port };
   }
@@ -93,22 +93,22 @@ export function describeVia(via: Via): string {
     case "direct":
       return "directly";
     case "tunnel":
-      return `the tunnel at ${showPlace(via)}`;
+      return `the tunnel at ${showHostPort(via)}`;
     case "ssh":
       return `ssh to ${via.user === undefined ? "" : `${via.user}@`}${via.host}`;
     case "ssm":
       return `Session Manager on ${via.target}`;
     case "socks5":
-      return `the SOCKS proxy ${showPlace(via)}`;
+      return `the SOCKS proxy ${showHostPort(via)}`;
     case "http":
     case "https":
-      return `the ${via.kind.toUpperCase()} proxy ${showPlace(via)}`;
+      return `the ${via.kind.toUpperCase()} proxy ${showHostPort(via)}`;
     case "command":
       return "the command of rds_via";
     case "relay":
-      return `the relay ${showPlace(via)}`;
+      return `the relay ${showHostPort(via)}`;
     case "rds-auth-proxy":
-      return `rds-auth-proxy at ${showPlace(via)}`;
+      return `rds-auth-proxy at ${showHostPort(via)}`;
   }
 }
 
@@ -133,7 +133,7 @@ function readCommand(command: string, source: ViaSource, fail: Fail): Via {
 }
 
 function readSsh(login: string | undefined, rest: string, fail: Fail): Via {
-  const place = readHostPort(rest);
+  const place = readAuthority(rest);
   if (login?.includes(":")) {
     return fail(
       "has a password for ssh in it",
@@ -155,7 +155,7 @@ interface ProxyText {
 
 function readProxy(kind: "socks5" | "http" | "https", text: ProxyText, fail: Fail): Via {
   const { login = "", rest, source } = text;
-  const place = readHostPort(rest);
+  const place = readAuthority(rest);
   if (place === undefined) return fail(`names no host after ${kind}://`);
   const [, user = "", password] = /^([^:]*)(?::([^]*))?$/.exec(login) ?? [];
   if (password !== undefined && source === "option") {

@@ -6,7 +6,7 @@ import * as tls from "node:tls";
 import { RdsIamError } from "../base/errors.ts";
 import type { Carrier, CarrierTarget } from "./carrier.ts";
 import { requestTunnel } from "./http-connect.ts";
-import { type HostPort, showPlace } from "./host-port.ts";
+import { type HostPort, showHostPort } from "../base/host-port.ts";
 import type { ProxyAddress } from "./parse.ts";
 import { requestSocks5 } from "./socks5.ts";
 import { connectTcp } from "./tcp.ts";
@@ -65,7 +65,7 @@ function secure(socket: Socket, proxy: ProxyAddress, signal: AbortSignal): Promi
 }
 
 function notTrusted(proxy: ProxyAddress, cause: NodeJS.ErrnoException | undefined): RdsIamError {
-  return new RdsIamError(`TLS with the proxy ${showPlace(proxy)} failed`, {
+  return new RdsIamError(`TLS with the proxy ${showHostPort(proxy)} failed`, {
     code: "ERR_VIA",
     detail: `It ended with ${cause?.code ?? "a certificate that is not trusted"}.`,
     hint: "If the proxy's certificate is a company's own, name its CA file in NODE_EXTRA_CA_CERTS; if it speaks no TLS, write http://.",

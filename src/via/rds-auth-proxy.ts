@@ -9,7 +9,7 @@ import { connect } from "node:tls";
 import type { Carrier } from "./carrier.ts";
 import { viaError } from "./child-stream.ts";
 import { Handshake, HandshakeFailed } from "./handshake.ts";
-import { type HostPort, showPlace } from "./host-port.ts";
+import { type HostPort, showHostPort } from "../base/host-port.ts";
 import { connectTcp } from "./tcp.ts";
 
 const HINT =
@@ -57,7 +57,7 @@ export async function presentedCertificate(place: HostPort, signal: AbortSignal)
     return `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`;
   } catch (cause) {
     signal.throwIfAborted();
-    throw viaError(`no TLS with rds-auth-proxy at ${showPlace(place)}`, {
+    throw viaError(`no TLS with rds-auth-proxy at ${showHostPort(place)}`, {
       detail: `When it was asked, ${cause instanceof HandshakeFailed ? cause.message : "the handshake failed"}. No auth token was sent.`,
       hint: "Set ssl: enabled: true in the proxy section of its configuration.",
       cause,

@@ -1,7 +1,7 @@
 // Reads relay:// and rds-auth-proxy://: a host, and as a query the files to verify it with and to be verified by.
 
 import { isIP } from "node:net";
-import { type HostPort, readHostPort } from "./host-port.ts";
+import { type HostPort, readAuthority } from "../base/host-port.ts";
 
 /** A relay, or a server of the old rds-auth-proxy. */
 export type RelayVia =
@@ -30,7 +30,7 @@ export function readRelay(
   fail: (why: string, hint?: string) => never,
 ): RelayVia {
   const [, authority = "", query = ""] = /^([^?]*?)\/?(?:\?(.*))?$/.exec(text) ?? [];
-  const place = readHostPort(authority);
+  const place = readAuthority(authority);
   if (place === undefined) return fail(`names no host after ${kind}://`);
   const { host, port = DEFAULT_PORTS[kind] } = place;
   const parameters = new URLSearchParams(query);

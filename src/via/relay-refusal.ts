@@ -3,7 +3,7 @@
 import type { RdsIamError } from "../base/errors.ts";
 import type { CarrierTarget } from "./carrier.ts";
 import { viaError } from "./child-stream.ts";
-import { type HostPort, showPlace } from "./host-port.ts";
+import { type HostPort, showHostPort } from "../base/host-port.ts";
 
 interface Meaning {
   readonly detail: string;
@@ -65,7 +65,7 @@ export function refusedByRelay(
   { relay, target }: { readonly relay: HostPort; readonly target: CarrierTarget },
 ): RdsIamError {
   const word = fields.get("x-rdsiam-refusal") ?? "";
-  const message = `the relay ${showPlace(relay)} opened no connection to ${target.host} port ${target.port}`;
+  const message = `the relay ${showHostPort(relay)} opened no connection to ${target.host} port ${target.port}`;
   if (word === "not-allowed") return notAllowed(message, fields.get("x-rdsiam-identity") ?? "");
   const known = Object.hasOwn(MEANINGS, word) ? MEANINGS[word] : undefined;
   return viaError(

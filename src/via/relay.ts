@@ -12,7 +12,7 @@ import { unlessAborted } from "./abort.ts";
 import type { Carrier, CarrierTarget } from "./carrier.ts";
 import { viaError } from "./child-stream.ts";
 import { Handshake, HandshakeFailed } from "./handshake.ts";
-import { type HostPort, showPlace } from "./host-port.ts";
+import { type HostPort, showHostPort } from "../base/host-port.ts";
 import type { RelayAddress } from "./relay-address.ts";
 import { refusedByRelay } from "./relay-refusal.ts";
 import { connectTcp } from "./tcp.ts";
@@ -202,7 +202,7 @@ function readChallenge(fields: Answer["fields"], relay: RelayAddress): RelayChal
 }
 
 function noRelay(relay: HostPort, detail: string): RdsIamError {
-  return viaError(`${showPlace(relay)} does not answer as rdsiam's relay does`, {
+  return viaError(`${showHostPort(relay)} does not answer as rdsiam's relay does`, {
     detail,
     hint: "Check host and port; another CONNECT proxy is reached with https://HOST:PORT.",
   });
@@ -211,7 +211,7 @@ function noRelay(relay: HostPort, detail: string): RdsIamError {
 function notTrusted(relay: HostPort, cause: NodeJS.ErrnoException | undefined): RdsIamError {
   // The types say Error; the runtimes answer the code for one that is not authorized.
   const code: unknown = typeof cause === "string" ? cause : cause?.code;
-  return viaError(`TLS with ${showPlace(relay)} failed`, {
+  return viaError(`TLS with ${showHostPort(relay)} failed`, {
     detail: `It ended with ${typeof code === "string" ? code : "a closed connection"}.`,
     hint: "If its certificate is from a CA of your own, name that: relay://HOST:PORT?ca=FILE",
     cause,

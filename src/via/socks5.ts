@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import { RdsIamError } from "../base/errors.ts";
 import type { CarrierTarget } from "./carrier.ts";
 import { Handshake, HandshakeFailed } from "./handshake.ts";
-import { showPlace } from "./host-port.ts";
+import { showHostPort } from "../base/host-port.ts";
 import type { ProxyAddress } from "./parse.ts";
 
 const VERSION = 5;
@@ -114,7 +114,7 @@ async function one(handshake: Handshake): Promise<number> {
 
 function refused(proxy: ProxyAddress, target: CarrierTarget, why: string): RdsIamError {
   return new RdsIamError(
-    `the SOCKS proxy ${showPlace(proxy)} opened no connection to ${target.host} port ${target.port}`,
+    `the SOCKS proxy ${showHostPort(proxy)} opened no connection to ${target.host} port ${target.port}`,
     {
       code: "ERR_VIA",
       detail: `${why}.`,
@@ -124,7 +124,7 @@ function refused(proxy: ProxyAddress, target: CarrierTarget, why: string): RdsIa
 }
 
 function loginNeeded(proxy: ProxyAddress, hasLogin: boolean): RdsIamError {
-  return new RdsIamError(`the SOCKS proxy ${showPlace(proxy)} does not let us in`, {
+  return new RdsIamError(`the SOCKS proxy ${showHostPort(proxy)} does not let us in`, {
     code: "ERR_VIA",
     detail: hasLogin
       ? "It did not take the user and password of rds_via."

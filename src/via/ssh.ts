@@ -10,7 +10,7 @@ import {
   programDetail,
   viaError,
 } from "./child-stream.ts";
-import { showPlace } from "./host-port.ts";
+import { showHostPort } from "../base/host-port.ts";
 import { SshMaster } from "./ssh-master.ts";
 
 /** A bastion as rds_via names it. */
@@ -42,7 +42,7 @@ export async function startSsh(bastion: Bastion, options: CarrierOptions): Promi
   const streams = new OpenStreams();
   const open = async (target: CarrierTarget, signal: AbortSignal) => {
     await master.ensure(signal);
-    const place = showPlace({ host: target.address, port: target.port });
+    const place = showHostPort({ host: target.address, port: target.port });
     const settings = ["ControlMaster=no", "BatchMode=yes", "RemoteCommand=none"];
     const words = settings.flatMap((setting) => ["-o", setting]);
     const args = [...master.controlWords, ...words, "-W", place, ...destination];

@@ -2,17 +2,12 @@
 
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Address } from "../base/address.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import type { Carrier, CarrierOptions } from "./carrier.ts";
 import type { Via } from "./parse.ts";
 import type { ProveIdentity } from "./relay.ts";
 import type { StartSsmSession } from "./ssm.ts";
-
-/** An address, or with family 0 a name that the far end looks up. */
-export interface DialledPlace {
-  readonly address: string;
-  readonly family: 0 | 4 | 6;
-}
 
 /** Starts a way; undefined for the direct one. */
 export async function startVia(
@@ -49,17 +44,14 @@ export interface WayTarget {
   readonly host: string;
   readonly port: number;
   /** Looks the addresses up from here; undefined where the far end is to look the name up. */
-  readonly addresses: (() => Promise<readonly DialledPlace[]>) | undefined;
+  readonly addresses: (() => Promise<readonly Address[]>) | undefined;
 }
 
 /** Dials through a way: the first address that it gets through to, or the one that is asked for (for a cancel). */
 export function dialler(
   carrier: Carrier,
   { host, port, addresses }: WayTarget,
-): (
-  signal: AbortSignal,
-  only?: DialledPlace,
-) => Promise<{ socket: Duplex; address: DialledPlace }> {
+): (signal: AbortSignal, only?: Address) => Promise<{ socket: Duplex; address: Address }> {
   return async (signal, only) => {
     const places =
       only === undefined
@@ -79,7 +71,7 @@ export function dialler(
   };
 }
 
-function told(address: string | undefined): DialledPlace | undefined {
+function told(address: string | undefined): Address | undefined {
   const family = isIP(address ?? "");
   return address === undefined || (family !== 4 && family !== 6) ? undefined : { address, family };
 }

@@ -3,7 +3,7 @@
 
 import { connect, type Socket } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
-import { type HostPort, showPlace } from "./host-port.ts";
+import { type HostPort, showHostPort } from "../base/host-port.ts";
 
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["ECONNREFUSED", "Nothing listens there: the connection was refused"],
@@ -35,7 +35,7 @@ export function connectTcp(
       const code = error.code ?? "";
       const reason = REASONS.get(code);
       reject(
-        new RdsIamError(`could not connect to ${what} at ${showPlace(place)}`, {
+        new RdsIamError(`could not connect to ${what} at ${showHostPort(place)}`, {
           code: "ERR_VIA",
           detail: reason === undefined ? `The system says ${code || "nothing"}.` : `${reason}.`,
           hint,

@@ -4,7 +4,6 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { test } from "node:test";
 import { loadTargets, findTarget } from "../../src/config/targets.ts";
-import { readHostPort } from "../../src/config/target-keys.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { loadFrom } from "../support/config-fixture.ts";
 
@@ -117,15 +116,6 @@ test("findTarget() names the nearest target, the files, and the command for a pr
     message: 'profile "plain" has no rds_host',
     hint: "Run: aws configure set rds_host HOST --profile plain",
   });
-});
-
-test("readHostPort() takes HOST, HOST:PORT, IPv6 and [IPv6]:PORT only", () => {
-  assert.deepEqual(readHostPort("::1"), { host: "::1", port: undefined });
-  assert.deepEqual(readHostPort("[::1]:99"), { host: "::1", port: 99 });
-  assert.deepEqual(readHostPort("a_b.c."), { host: "a_b.c.", port: undefined });
-  for (const bad of ["", "a b", "h:", "h:x", "h:70000", "[h]:1", "h/x", "u@h", "[::1"]) {
-    assert.equal(readHostPort(bad), undefined, bad);
-  }
 });
 
 test("loadTargets() loads no module of the AWS SDK's clients", () => {

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
 import type { Backend, BackendConnection } from "../../src/proxy/backend-login.ts";
 import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
-import type { Address } from "../../src/proxy/dial.ts";
+import type { Address } from "../../src/base/address.ts";
 import { BackendConnections } from "../../src/proxy/spare.ts";
 import { until } from "../support/traces.ts";
 import { type BackendPeer, HOST, type Script, startBackend } from "../support/scripted-backend.ts";

@@ -6,7 +6,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Address, dial } from "../../src/proxy/dial.ts";
+import type { Address } from "../../src/base/address.ts";
+import { dial } from "../../src/proxy/dial.ts";
 import type { RdsIamError } from "../../src/base/errors.ts";
 
 const skip = process.platform === "linux" ? false : "loopback has one address here";

@@ -5,7 +5,7 @@ import process from "node:process";
 import { test } from "node:test";
 import type { Backend } from "../../src/proxy/backend-login.ts";
 import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
-import type { Address } from "../../src/proxy/dial.ts";
+import type { Address } from "../../src/base/address.ts";
 import { BackendConnections } from "../../src/proxy/spare.ts";
 import { until } from "../support/traces.ts";
 import { RawFrontend, startup } from "../support/raw-frontend.ts";

@@ -7,7 +7,8 @@ import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certif
 import { dial } from "../../src/proxy/dial.ts";
 import { relay as carry } from "../../src/proxy/relay.ts";
 import type { AccessRule, RelayTarget } from "../../src/relay/access.ts";
-import { AddressBook, type DialledAddress } from "../../src/relay/address-book.ts";
+import type { Address } from "../../src/base/address.ts";
+import { AddressBook } from "../../src/relay/address-book.ts";
 import { arnPattern, certificatePattern } from "../../src/relay/caller.ts";
 import type { RelayEvent } from "../../src/relay/connection.ts";
 import type { StsQuestion } from "../../src/relay/presigned.ts";
@@ -20,7 +21,7 @@ export interface Scene extends AsyncDisposable {
   readonly authority: Certificate;
   readonly events: RelayEvent[];
   /** What DNS answers, one list for each question; the last one stays. */
-  readonly dns: Map<string, DialledAddress[][]>;
+  readonly dns: Map<string, Address[][]>;
   /** Names that were looked up. */
   readonly lookups: string[];
   /** Questions that STS was asked, and what it answers. */
@@ -52,7 +53,7 @@ export const READER = "orders.cluster-ro-c1a2b3c4d5e6.eu-west-1.rds.amazonaws.co
 export const ENDPOINT = "https://sts.eu-west-1.amazonaws.com";
 export const ROLE = "arn:aws:iam::123456789012:role/db-reader";
 export const SESSION = "arn:aws:sts::123456789012:assumed-role/db-reader/alice";
-const LOOPBACK: DialledAddress = { address: "127.0.0.1", family: 4 };
+const LOOPBACK: Address = { address: "127.0.0.1", family: 4 };
 
 /** Times in ms, small where a test waits for them. */
 export interface SceneOptions {
@@ -93,7 +94,7 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
     [target("orders", HOST, port), target("orders-ro", READER, port)],
     [],
   );
-  const resolve = async (host: string): Promise<DialledAddress[]> => {
+  const resolve = async (host: string): Promise<Address[]> => {
     made.lookups.push(host);
     const answers = made.dns.get(host) ?? [];
     const answer = answers.length > 1 ? answers.shift() : answers[0];

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { RdsIamError } from "../../src/base/errors.ts";
-import { showPlace } from "../../src/via/host-port.ts";
 import { describeVia, parseVia, viaSecrets } from "../../src/via/parse.ts";
 
 const READ: readonly (readonly [string, unknown])[] = [
@@ -105,9 +104,4 @@ test("parseVia() + no error and no description repeats a password", () => {
       }
     }),
   );
-});
-
-test("showPlace() + puts brackets around an IPv6 address", () => {
-  assert.equal(showPlace({ host: "::1", port: 1 }), "[::1]:1");
-  assert.equal(showPlace({ host: "h", port: 1 }), "h:1");
 });
