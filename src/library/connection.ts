@@ -52,7 +52,7 @@ async function dialled({ settings, surroundings }: Access): Promise<Dialled | un
   const via = parseVia(settings.via.text, settings.via.source);
   for (const secret of viaSecrets(via)) surroundings.log.addSecret(secret);
   if (via.kind === "direct") return undefined;
-  if (via.kind === "tunnel") return { host: via.host, port: via.port, lookup: undefined };
+  if (via.kind === "forwarded-port") return { host: via.host, port: via.port, lookup: undefined };
   throw new RdsIamError("there is no straight way to the database", {
     code: "ERR_VIA",
     detail: `It is reached by ${describeVia(via)}, which somebody has to hold open.`,

@@ -35,7 +35,7 @@ export async function loadRelayTls(names: Omit<RelayFileNames, "config">): Promi
   const ca = tlsClientCa === undefined ? undefined : await readCas(tlsClientCa);
   const detail = whyNoPair(cert, key);
   if (detail !== undefined) {
-    throw new RdsIamError(`${tlsCert} and ${tlsKey} are no certificate with its key`, {
+    throw new RdsIamError(`${tlsCert} and ${tlsKey} are not a certificate and its key`, {
       code: "ERR_CONFIG",
       detail,
       hint: "Both are PEM files; the certificate's has the intermediate ones behind it.",
@@ -51,7 +51,7 @@ function whyNoPair(cert: string, key: string): string | undefined {
     const isPair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
     return isPair ? undefined : "The key is that of another certificate.";
   } catch (error) {
-    return `TLS says ${(error as NodeJS.ErrnoException).code ?? "nothing"}.`;
+    return `TLS reports ${(error as NodeJS.ErrnoException).code ?? "no error code"}.`;
   }
 }
 

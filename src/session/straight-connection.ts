@@ -57,7 +57,7 @@ async function placeToDial(
 ): Promise<Pick<StraightConnection, "hostaddr" | "port">> {
   const { settings, dialHost, host } = access;
   const via = await readWay(context, settings);
-  if (via.kind === "tunnel") {
+  if (via.kind === "forwarded-port") {
     const [address] = await tunnelAddresses(via.host);
     return { hostaddr: address, port: via.port };
   }

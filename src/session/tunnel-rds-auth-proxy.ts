@@ -6,15 +6,13 @@ import { createSecureContext } from "node:tls";
 import type { Place } from "./endpoint.ts";
 import type { Backend, Verification } from "../proxy/backend-login.ts";
 import { replaceParameters } from "../protocol/startup-packet.ts";
-import type { RelayVia } from "../via/relay-address.ts";
+import type { RdsAuthProxyAddress } from "../via/parse.ts";
 
 const PROBE_TIMEOUT = 10_000; // ms to see the certificate that a server shows
 
-type RdsAuthProxy = Extract<RelayVia, { kind: "rds-auth-proxy" }>;
-
 /** The backend's part of this way; `dial` leads to the server. */
 export function throughMiddleman(
-  via: RdsAuthProxy,
+  via: RdsAuthProxyAddress,
   { host, port }: Pick<Place, "host" | "port">,
   dial: NonNullable<Backend["dial"]>,
 ): Pick<Backend, "dial" | "middleman"> {
@@ -44,7 +42,7 @@ export function throughMiddleman(
   };
 }
 
-async function verify(via: RdsAuthProxy): Promise<Verification> {
+async function verify(via: RdsAuthProxyAddress): Promise<Verification> {
   const { relayContext } = await import("../via/relay.ts");
   const { host, port, ca, verified } = via;
   if (verified) {

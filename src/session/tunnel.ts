@@ -10,7 +10,7 @@ import type { Backend } from "../proxy/backend-login.ts";
 import type { Via } from "../via/parse.ts";
 import type { ProveIdentity } from "../via/relay.ts";
 import type { StartSsmSession } from "../via/ssm.ts";
-import type { WayTarget } from "../via/start.ts";
+import type { TunnelEnd } from "../via/start.ts";
 
 /** What the process edge hands in. */
 export interface WayEdge {
@@ -49,13 +49,13 @@ export async function openWay(edge: WayEdge, request: WayRequest): Promise<Way> 
   const { settings } = request;
   const via = await readWay(edge, settings);
   if (via.kind === "direct") return DIRECT;
-  const { dialler, startVia } = await import("../via/start.ts");
+  const { startTunnel, tunnelDialer } = await import("../via/start.ts");
   const { describeVia } = await import("../via/parse.ts");
   const { findTool } = await import("../tool/find-tool.ts");
   const { env, log } = edge;
   const way = describeVia(via);
-  log.verbose(`way: ${way}`);
-  const carrier = await startVia(via, {
+  log.verbose(`tunnel: ${way}`);
+  const tunnel = await startTunnel(via, {
     env,
     connectTimeout: settings.connectTimeout * 1_000,
     findProgram: (name) => findTool(name, env),
@@ -66,9 +66,9 @@ export async function openWay(edge: WayEdge, request: WayRequest): Promise<Way> 
     startSsmSession: sessionStarter(edge, request),
     proveIdentity: identityProver(request, env),
   });
-  if (carrier === undefined) return DIRECT;
-  const close = (): PromiseLike<void> => carrier[Symbol.asyncDispose]();
-  const dial = dialler(carrier, await wayTarget(via, request));
+  if (tunnel === undefined) return DIRECT;
+  const close = (): PromiseLike<void> => tunnel[Symbol.asyncDispose]();
+  const dial = tunnelDialer(tunnel, await wayTarget(via, request));
   if (via.kind === "rds-auth-proxy") {
     const { throughMiddleman } = await import("./tunnel-rds-auth-proxy.ts");
     const secret = settings.passwordCommand === undefined ? "auth token" : "password";
@@ -89,7 +89,7 @@ export async function openWay(edge: WayEdge, request: WayRequest): Promise<Way> 
 async function wayTarget(
   { kind }: Via,
   { addresses, dialHost, host, port, settings }: WayRequest,
-): Promise<WayTarget> {
+): Promise<TunnelEnd> {
   const dialled = { host: dialHost, port: settings.port };
   if (kind !== "relay" && kind !== "rds-auth-proxy") {
     return { ...dialled, addresses: settings.dnsServers.length > 0 ? addresses : undefined };
@@ -108,11 +108,14 @@ function identityProver(request: WayRequest, env: WayEdge["env"]): ProveIdentity
     const { configProfile, awsTimeout, profile } = settings;
     const calls = awsCalls(profile, { env, files: loaded.aws, configProfile, awsTimeout });
     if (!isStsEndpoint({ endpoint, region }, calls)) {
-      throw new RdsIamError(`the relay ${relay} wants a proof for somebody who is not AWS STS`, {
-        code: "ERR_VIA",
-        detail: "Nothing was signed.",
-        hint: "Ask those who run the relay at which endpoint it asks STS.",
-      });
+      throw new RdsIamError(
+        `the relay ${relay} asked for a proof addressed to a service other than AWS STS`,
+        {
+          code: "ERR_VIA",
+          detail: "Nothing was signed.",
+          hint: "Ask the relay's operators which STS endpoint it uses.",
+        },
+      );
     }
     const fields = { "x-rdsiam-relay": relay, "x-rdsiam-nonce": nonce };
     return presignIdentity(await credentials(), { endpoint, region }, fields);

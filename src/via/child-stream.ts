@@ -1,18 +1,18 @@
-// A program whose stdin and stdout are a connection, as OpenSSH's ProxyCommand. It has a session of its own: the
+// A program whose stdin and stdout are a connection, like OpenSSH's ProxyCommand. It has a session of its own: the
 // terminal's Ctrl-C is for the tool alone, and it cannot ask anything on a terminal that is the tool's.
-// Its end alone does not tell whether the database or the way has ended the connection, so the end of its output is held
-// back until it has exited and somebody has said which.
+// Its end alone does not show whether the database or the tunnel has ended the connection, so the end of its output is held
+// back until it has exited and `explain` has decided which.
 
 import type { Buffer } from "node:buffer";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import process from "node:process";
 import { Duplex } from "node:stream";
-import { RdsIamError } from "../base/errors.ts";
+import type { RdsIamError } from "../base/errors.ts";
 import { atMost } from "./abort.ts";
 
 const EXIT_DELAY = 500; // ms that a program may take to exit after the end of its output
 const KILL_DELAY = 2_000; // ms from SIGTERM to SIGKILL
-const MAX_STDERR = 4_000; // characters kept of what it says, its last
+const MAX_STDERR = 4_000; // characters kept of its stderr, the last ones
 const SHOWN_STDERR = 600; // characters of them for a DETAIL
 
 /** How a program ended. */
@@ -20,9 +20,9 @@ export interface ProgramEnd {
   /** `exit status 1`, `signal SIGKILL`; undefined while it still runs. */
   readonly how: string | undefined;
   readonly isClean: boolean;
-  /** Whether anything had come through; a server always answers. */
+  /** Whether the other end has sent anything; a database always does. */
   readonly hasRead: boolean;
-  /** The last that it said on stderr. */
+  /** The end of its stderr. */
   readonly stderr: string;
 }
 
@@ -31,7 +31,7 @@ export interface ProgramOptions {
   readonly file: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The error for an end that was not the database's, or undefined. */
+  /** The error if the tunnel ended the connection; undefined if the database did. */
   readonly explain: (end: ProgramEnd) => Promise<RdsIamError | undefined>;
 }
 
@@ -60,7 +60,7 @@ export class ChildStream extends Duplex {
         resolve();
       });
       this.#child.once("error", (error) => {
-        this.#how ??= `${error.message}`;
+        this.#how ??= error.message;
         if (this.#child.pid === undefined) resolve();
         void this.#end();
       });
@@ -74,7 +74,7 @@ export class ChildStream extends Duplex {
       this.#stderr = (this.#stderr + text).slice(-MAX_STDERR);
     });
     stderr.on("error", () => {});
-    // A program that is gone takes nothing; why it is gone is told at the end of its output.
+    // A program that is gone reads nothing; the end of its output reports why it is gone.
     stdin.on("error", () => {});
   }
 
@@ -124,7 +124,7 @@ export class ChildStream extends Duplex {
   }
 }
 
-/** What a program said, as DETAIL: its last lines in one, without control characters. */
+/** A program's output as DETAIL: its last lines in one, without control characters. */
 export function shown(text: string): string {
   const lines = text.split(/[\r\n]+/).map((line) => line.replaceAll(/\p{Cc}/gu, " ").trim());
   const joined = lines.filter((line) => line !== "").join(" | ");
@@ -137,16 +137,11 @@ export function programDetail(name: string, { how, stderr }: ProgramEnd): string
   return `${name} ${ended}. ${stderr === "" ? "It said nothing on stderr." : `It said: ${stderr}`}`;
 }
 
-/** The open connections of a way, to be ended with it. */
+/** The open connections of a tunnel, closed with it. */
 export class OpenStreams {
   readonly #streams = new Set<ChildStream>();
 
-  /** How many connections the database has answered on. */
-  get answered(): number {
-    return [...this.#streams].filter((stream) => stream.hasRead).length;
-  }
-
-  /** Takes a connection in; it is given back for chaining. */
+  /** Adds a connection, and returns it. */
   add(stream: ChildStream): ChildStream {
     this.#streams.add(stream);
     stream.once("close", () => void stream.gone.then(() => this.#streams.delete(stream)));
@@ -165,12 +160,4 @@ export class OpenStreams {
 export function openStream(options: ProgramOptions, signal: AbortSignal): ChildStream {
   signal.throwIfAborted();
   return new ChildStream(options);
-}
-
-/** An ERR_VIA for a way that could not be gone, or broke. */
-export function viaError(
-  message: string,
-  parts: { readonly detail: string; readonly hint: string; readonly cause?: unknown },
-): RdsIamError {
-  return new RdsIamError(message, { code: "ERR_VIA", ...parts });
 }

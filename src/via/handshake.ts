@@ -1,10 +1,10 @@
-// Reads a proxy's answers before the connection is the database's. A database never speaks first, so a byte more than the
-// answer was put there by somebody else, and ends it.
+// Reads a proxy's answers, before the stream is the connection to the database. A database never sends first, so a byte
+// after the answer was injected on the path, and ends the connection.
 
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 
-/** The proxy ended, or broke, the connection before it had answered, or said too much. */
+/** The proxy closed or broke the connection before it had answered, or sent too much. */
 export class HandshakeFailed extends Error {
   override readonly name = "HandshakeFailed";
 }
@@ -42,13 +42,13 @@ export class Handshake {
     }
   }
 
-  /** Gives the stream back, paused. */
+  /** Releases the stream, paused; throws when bytes follow the answer. */
   finish(): void {
     this.#release();
     if (this.#bytes.length > 0) throw new HandshakeFailed("it sent more than its answer");
   }
 
-  /** Gives up the stream, whatever has come. */
+  /** Destroys the stream. */
   abandon(): void {
     this.#release();
     this.#stream.on("error", () => {});

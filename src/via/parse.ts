@@ -1,32 +1,47 @@
-// Reads what --via, RDSIAM_VIA or rds_via say: one of the ways to a database that cannot be dialled directly.
+// Parses a tunnel: the value of --via, RDSIAM_VIA or rds_via.
 // Pure. A password or a command never gets into an error's text, which goes to screens and logs.
 
+import { isIP } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
 import { type HostPort, readAuthority, showHostPort } from "../base/host-port.ts";
-import { readRelay, type RelayVia } from "./relay-address.ts";
 
-/** A proxy, with what logs in to it. */
+/** A SOCKS5 or HTTP proxy, with the login for it. */
 export interface ProxyAddress extends HostPort {
   readonly user: string | undefined;
   readonly password: string | undefined;
 }
 
-/** A way to the database. */
+/** A relay, and the PEM files that TLS with it needs. */
+export interface RelayAddress extends HostPort {
+  /** Verifies the relay; the runtime's own CAs when absent. */
+  readonly ca: string | undefined;
+  /** The client certificate and its key. */
+  readonly client: { readonly cert: string; readonly key: string } | undefined;
+}
+
+/** A server of the old rds-auth-proxy; not `verified` only at localhost, where a tunnel ends. */
+export interface RdsAuthProxyAddress extends HostPort {
+  readonly ca: string | undefined;
+  readonly verified: boolean;
+}
+
+/** A tunnel as `--via` names it. */
 export type Via =
   | { readonly kind: "direct" }
-  | ({ readonly kind: "tunnel" } & HostPort)
+  | ({ readonly kind: "forwarded-port" } & HostPort)
   | {
       readonly kind: "ssh";
       readonly host: string;
       readonly port: number | undefined;
       readonly user: string | undefined;
     }
-  | { readonly kind: "ssm"; readonly target: string }
+  | { readonly kind: "ssm"; readonly instance: string }
   | ({ readonly kind: "socks5" | "http" | "https" } & ProxyAddress)
   | { readonly kind: "command"; readonly command: string }
-  | RelayVia;
+  | ({ readonly kind: "relay" } & RelayAddress)
+  | ({ readonly kind: "rds-auth-proxy" } & RdsAuthProxyAddress);
 
-/** Where the text stands: the command line, the environment or a configuration file. */
+/** Where the text comes from: the command line, the environment or a configuration file. */
 export type ViaSource = "option" | "environment" | "target";
 
 const NAMES: Readonly<Record<ViaSource, string>> = {
@@ -38,66 +53,72 @@ const NAMES: Readonly<Record<ViaSource, string>> = {
 const FORMS =
   "One of: HOST:PORT, ssh://[USER@]HOST[:PORT], ssm://INSTANCE-ID, socks5://[USER:PASSWORD@]HOST:PORT, http://... or https://..., relay://HOST[:PORT], 'command:CMD %h %p', direct.";
 
-const DEFAULT_PORTS = { socks5: 1080, http: 3128, https: 443 } as const;
+const DEFAULT_PORTS = {
+  socks5: 1080,
+  http: 3128,
+  https: 443,
+  relay: 8443,
+  "rds-auth-proxy": 8000,
+} as const;
 
 // An instance, a managed node, or an ECS task's container as Session Manager names it.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartSession.html
 const SSM_TARGET = /^(?:m?i-[0-9a-f]{8,17}|ecs:[\w-]+_[0-9a-f]+_[0-9a-f]+-\d+)$/;
 
-/** Reads a way; what cannot be read, or may not stand where it stands, is an ERR_CONFIG that does not repeat it. */
+type Fail = (why: string, hint?: string) => never;
+
+/** Parses a tunnel; ERR_CONFIG, without the text, when it is not valid or not allowed at its source. */
 export function parseVia(text: string, source: ViaSource): Via {
   const fail = (why: string, hint = FORMS): never => {
     throw new RdsIamError(`${NAMES[source]} ${why}`, { code: "ERR_CONFIG", hint });
   };
   if (text === "direct") return { kind: "direct" };
   if (text.startsWith("command:")) return readCommand(text.slice("command:".length), source, fail);
-  const relay = /^(relay|rds-auth-proxy):\/\/([^]*)$/.exec(text);
-  if (relay !== null) {
-    const [, kind, rest = ""] = relay;
-    return readRelay(kind === "relay" ? "relay" : "rds-auth-proxy", rest, fail);
-  }
+  if (text.startsWith("relay://")) return readRelay(text, fail);
+  if (text.startsWith("rds-auth-proxy://")) return readRdsAuthProxy(text, fail);
   const url = /^([a-z0-9+]+):\/\/(?:(.*)@)?([^@]*?)\/?$/i.exec(text);
   if (url === null) {
-    const place = readAuthority(text);
-    if (place?.port === undefined) return fail("says no way to the database");
-    return { kind: "tunnel", host: place.host, port: place.port };
+    const address = readAuthority(text);
+    if (address?.port === undefined) return fail("is not a valid tunnel");
+    return { kind: "forwarded-port", host: address.host, port: address.port };
   }
-  const [, scheme = "", login, rest = ""] = url;
-  switch (scheme.toLowerCase()) {
+  const [, written = "", login, rest = ""] = url;
+  const scheme = written.toLowerCase();
+  switch (scheme) {
     case "ssh":
       return readSsh(login, rest, fail);
     case "ssm":
       if (login !== undefined || !SSM_TARGET.test(rest))
-        return fail("names no instance after ssm://");
-      return { kind: "ssm", target: rest };
+        return fail("has no valid instance after ssm://");
+      return { kind: "ssm", instance: rest };
     case "socks5":
     case "socks5h":
       return readProxy("socks5", { login, rest, source }, fail);
     case "http":
     case "https":
-      return readProxy(scheme === "http" ? "http" : "https", { login, rest, source }, fail);
+      return readProxy(scheme, { login, rest, source }, fail);
     default:
-      return fail(`knows no way of the kind ${scheme}://`);
+      return fail(`has the unknown scheme ${written}://`);
   }
 }
 
-/** What of a way must not be shown. */
+/** The parts of a tunnel that must not be shown. */
 export function viaSecrets(via: Via): readonly string[] {
   const password = "password" in via ? via.password : undefined;
   return password === undefined ? [] : [password, encodeURIComponent(password)];
 }
 
-/** A way for people, without secrets: `ssh to bastion.example.com`. */
+/** A tunnel for messages, without secrets: `ssh to bastion.example.com`. */
 export function describeVia(via: Via): string {
   switch (via.kind) {
     case "direct":
       return "directly";
-    case "tunnel":
+    case "forwarded-port":
       return `the tunnel at ${showHostPort(via)}`;
     case "ssh":
       return `ssh to ${via.user === undefined ? "" : `${via.user}@`}${via.host}`;
     case "ssm":
-      return `Session Manager on ${via.target}`;
+      return `Session Manager on ${via.instance}`;
     case "socks5":
       return `the SOCKS proxy ${showHostPort(via)}`;
     case "http":
@@ -112,20 +133,18 @@ export function describeVia(via: Via): string {
   }
 }
 
-type Fail = (why: string, hint?: string) => never;
-
 // A program must not run because of a variable that a project's .env file or a CI form has set.
 function readCommand(command: string, source: ViaSource, fail: Fail): Via {
   if (source === "environment") {
     return fail(
-      "may not name a command",
+      "must not have a command",
       "Put it in the target's rds_via (via in rdsiam's own file), or give it with --via.",
     );
   }
   const bad = command.replaceAll(/%[hp%]/g, "").includes("%");
   if (bad || command.trim() === "" || /[\0\n\r]/.test(command)) {
     return fail(
-      "names no command that can be run",
+      "has no valid command",
       "Write command:CMD; %h and %p stand for the database's host and port, %% for a percent sign.",
     );
   }
@@ -133,7 +152,7 @@ function readCommand(command: string, source: ViaSource, fail: Fail): Via {
 }
 
 function readSsh(login: string | undefined, rest: string, fail: Fail): Via {
-  const place = readAuthority(rest);
+  const address = readAuthority(rest);
   if (login?.includes(":")) {
     return fail(
       "has a password for ssh in it",
@@ -141,10 +160,10 @@ function readSsh(login: string | undefined, rest: string, fail: Fail): Via {
     );
   }
   const user = login === undefined ? undefined : decoded(login);
-  if (place === undefined || (user !== undefined && !/^[A-Za-z0-9_][\w.@+\\-]*$/.test(user))) {
-    return fail("names no host that ssh can go to");
+  if (address === undefined || (user !== undefined && !/^[A-Za-z0-9_][\w.@+\\-]*$/.test(user))) {
+    return fail("has no valid host after ssh://");
   }
-  return { kind: "ssh", host: place.host, port: place.port, user };
+  return { kind: "ssh", host: address.host, port: address.port, user };
 }
 
 interface ProxyText {
@@ -155,26 +174,87 @@ interface ProxyText {
 
 function readProxy(kind: "socks5" | "http" | "https", text: ProxyText, fail: Fail): Via {
   const { login = "", rest, source } = text;
-  const place = readAuthority(rest);
-  if (place === undefined) return fail(`names no host after ${kind}://`);
+  const address = readAuthority(rest);
+  if (address === undefined) return fail(`has no valid host after ${kind}://`);
   const [, user = "", password] = /^([^:]*)(?::([^]*))?$/.exec(login) ?? [];
   if (password !== undefined && source === "option") {
     // Every user of the machine can read a command line.
     return fail(
-      "may not have a password in it",
+      "must not have a password in it",
       "Put it in RDSIAM_VIA or in the target's rds_via.",
     );
   }
   return {
     kind,
-    host: place.host,
-    port: place.port ?? DEFAULT_PORTS[kind],
+    host: address.host,
+    port: address.port ?? DEFAULT_PORTS[kind],
     user: user === "" && password === undefined ? undefined : decoded(user),
     password: password === undefined ? undefined : decoded(password),
   };
 }
 
-// A bare % is taken as it stands.
+interface RelayText {
+  readonly host: string;
+  readonly port: number;
+  readonly parameters: URLSearchParams;
+}
+
+function splitRelay(
+  kind: "relay" | "rds-auth-proxy",
+  { text, known }: { readonly text: string; readonly known: readonly string[] },
+  fail: Fail,
+): RelayText {
+  const rest = text.slice(`${kind}://`.length);
+  const [, authority = "", query = ""] = /^([^?]*?)\/?(?:\?(.*))?$/.exec(rest) ?? [];
+  const address = readAuthority(authority);
+  if (address === undefined) return fail(`has no valid host after ${kind}://`);
+  const parameters = new URLSearchParams(query);
+  for (const [name, value] of parameters) {
+    if (known.includes(name) && value !== "") continue;
+    return fail("has an unknown or empty parameter", `${kind}:// takes: ${known.join(", ")}.`);
+  }
+  return { host: address.host, port: address.port ?? DEFAULT_PORTS[kind], parameters };
+}
+
+function readRelay(text: string, fail: Fail): Via {
+  const known = ["ca", "cert", "key"];
+  const { host, port, parameters } = splitRelay("relay", { text, known }, fail);
+  const [ca, cert, key] = known.map((name) => parameters.get(name) ?? undefined);
+  if (cert !== undefined && key !== undefined) {
+    return { kind: "relay", host, port, ca, client: { cert, key } };
+  }
+  if (cert === key) return { kind: "relay", host, port, ca, client: undefined };
+  return fail("has half of a client certificate", "Give both: ?cert=FILE&key=FILE");
+}
+
+// The old server makes itself a new certificate at each start unless it is given one, and a new one cannot be verified.
+// Where kubectl port-forward has brought it to this machine, the tunnel vouches for it instead.
+function readRdsAuthProxy(text: string, fail: Fail): Via {
+  const known = ["ca", "sslmode"];
+  const { host, port, parameters } = splitRelay("rds-auth-proxy", { text, known }, fail);
+  const ca = parameters.get("ca") ?? undefined;
+  const mode = parameters.get("sslmode") ?? "verify-full";
+  const isLoopback =
+    host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+  if (mode === "verify-full" && isIP(host) !== 0) {
+    return fail(
+      "has an address, and certificates are verified for names",
+      "Write rds-auth-proxy://NAME:PORT.",
+    );
+  }
+  if (mode === "require" && !isLoopback) {
+    return fail(
+      "has sslmode=require, which sends the auth token to any server that answers",
+      "Name the server's certificate or its CA instead: ?ca=FILE. sslmode=require is for a tunnel's end at localhost.",
+    );
+  }
+  if (mode !== "verify-full" && mode !== "require") {
+    return fail("has an sslmode other than verify-full and require");
+  }
+  return { kind: "rds-auth-proxy", host, port, ca, verified: mode === "verify-full" };
+}
+
+// A bare % is taken as it is.
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

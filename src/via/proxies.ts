@@ -1,37 +1,41 @@
-// The ways that are a connection to somebody else's port: a tunnel that stands, a SOCKS5 proxy, an HTTP proxy.
+// The tunnels through a port that another program listens on: a forwarded port, a SOCKS5 proxy, an HTTP proxy.
 
+import { Buffer } from "node:buffer";
 import { isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
-import { RdsIamError } from "../base/errors.ts";
-import type { Carrier, CarrierTarget } from "./carrier.ts";
-import { requestTunnel } from "./http-connect.ts";
+import type { RdsIamError } from "../base/errors.ts";
+import { Handshake, HandshakeFailed } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
 import type { ProxyAddress } from "./parse.ts";
 import { requestSocks5 } from "./socks5.ts";
-import { connectTcp } from "./tcp.ts";
+import { connectTcp, type Destination, type Tunnel, tunnelError } from "./tunnel.ts";
 
-/** A tunnel that somebody has opened already: whatever is asked for, it leads to one place. */
-export function tunnelCarrier(place: HostPort): Carrier {
+const MAX_HEAD = 64 * 1024; // bytes of a CONNECT answer's head
+
+/** A port that another program forwards: whatever is asked for, it ends at one database. */
+export function forwardedPort(address: HostPort): Tunnel {
   const hint = "Open the tunnel first, for example: ssh -N -L PORT:DATABASE-HOST:5432 BASTION";
   return {
-    open: (_target, signal) => connectTcp(place, { what: "the tunnel", hint }, signal),
-    [Symbol.asyncDispose]: nothing,
+    open: (_destination, signal) => connectTcp(address, { what: "the tunnel", hint }, signal),
+    [Symbol.asyncDispose]: async () => {},
   };
 }
 
 /** A SOCKS5 or HTTP proxy. */
-export function proxyCarrier(kind: "socks5" | "http" | "https", proxy: ProxyAddress): Carrier {
-  const request = kind === "socks5" ? requestSocks5 : requestTunnel;
-  const open = async (target: CarrierTarget, signal: AbortSignal): Promise<Duplex> => {
-    const what = kind === "socks5" ? "the SOCKS proxy" : "the proxy";
-    const hint = "Check rds_via, RDSIAM_VIA or --via, and that the proxy runs.";
-    const socket = await connectTcp(proxy, { what, hint }, signal);
-    const stream = kind === "https" ? await secure(socket, proxy, signal) : socket;
-    await request(stream, { proxy, target }, signal);
-    return stream;
+export function proxyTunnel(kind: "socks5" | "http" | "https", proxy: ProxyAddress): Tunnel {
+  const what = kind === "socks5" ? "the SOCKS proxy" : "the proxy";
+  const hint = "Check rds_via, RDSIAM_VIA or --via, and that the proxy runs.";
+  const request = kind === "socks5" ? requestSocks5 : requestConnect;
+  return {
+    open: async (destination, signal) => {
+      const socket = await connectTcp(proxy, { what, hint }, signal);
+      const stream = kind === "https" ? await secure(socket, proxy, signal) : socket;
+      await request(stream, { proxy, destination }, signal);
+      return stream;
+    },
+    [Symbol.asyncDispose]: async () => {},
   };
-  return { open, [Symbol.asyncDispose]: nothing };
 }
 
 // The proxy's certificate is checked with the runtime's roots, as a browser would: RDS's vouch for databases alone.
@@ -65,12 +69,61 @@ function secure(socket: Socket, proxy: ProxyAddress, signal: AbortSignal): Promi
 }
 
 function notTrusted(proxy: ProxyAddress, cause: NodeJS.ErrnoException | undefined): RdsIamError {
-  return new RdsIamError(`TLS with the proxy ${showHostPort(proxy)} failed`, {
-    code: "ERR_VIA",
+  return tunnelError(`TLS with the proxy ${showHostPort(proxy)} failed`, {
     detail: `It ended with ${cause?.code ?? "a certificate that is not trusted"}.`,
     hint: "If the proxy's certificate is a company's own, name its CA file in NODE_EXTRA_CA_CERTS; if it speaks no TLS, write http://.",
     cause,
   });
 }
 
-async function nothing(): Promise<void> {}
+interface ConnectRequest {
+  readonly proxy: ProxyAddress;
+  readonly destination: Destination;
+}
+
+// https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6
+async function requestConnect(
+  stream: Duplex,
+  request: ConnectRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const { destination, proxy } = request;
+  const handshake = new Handshake(stream, signal);
+  try {
+    const authority = showHostPort({ host: destination.address, port: destination.port });
+    const login = Buffer.from(`${proxy.user ?? ""}:${proxy.password ?? ""}`, "utf8");
+    const authorization =
+      proxy.user === undefined ? "" : `Proxy-Authorization: Basic ${login.toString("base64")}\r\n`;
+    stream.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${authorization}\r\n`);
+    const head = await handshake.takeHead(MAX_HEAD);
+    const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1]);
+    if (Number.isNaN(status)) throw new HandshakeFailed("it does not speak HTTP");
+    if (status === 407) throw loginRejected(proxy);
+    if (status < 200 || status > 299) {
+      throw connectFailed(request, `It answered CONNECT with HTTP status ${status}.`);
+    }
+    handshake.finish();
+  } catch (error) {
+    handshake.abandon();
+    if (!(error instanceof HandshakeFailed)) throw error;
+    throw connectFailed(request, `In the answer to CONNECT ${error.message}.`);
+  }
+}
+
+function loginRejected(proxy: ProxyAddress): RdsIamError {
+  return tunnelError(`the proxy ${showHostPort(proxy)} rejected the login`, {
+    detail:
+      proxy.user === undefined
+        ? "It asks for a user and a password, and rds_via has none."
+        : "It did not take the user and password of rds_via.",
+    hint: "Set RDSIAM_VIA=http://USER:PASSWORD@HOST:PORT, with special characters as %XX (@ is %40).",
+  });
+}
+
+function connectFailed({ proxy, destination }: ConnectRequest, detail: string): RdsIamError {
+  const { host, port } = destination;
+  return tunnelError(`the proxy ${showHostPort(proxy)} opened no tunnel to ${host} port ${port}`, {
+    detail,
+    hint: `Ask the proxy's operators to allow CONNECT to port ${port} of that host.`,
+  });
+}

@@ -1,6 +1,6 @@
-// `rdsiam relay` as the way: CONNECT over TLS to the relay, and for a relay that wants to know who asks, a proof of the
-// AWS identity that is good for this relay and this connection alone.
-// The relay says which address it has dialled, and a cancel asks for that one, so that any replica can carry it.
+// The tunnel through `rdsiam relay`: CONNECT over TLS to the relay and, if it asks for one, a proof of the AWS identity that
+// is valid for this relay and this connection alone.
+// The relay reports the address that it dialed, and a cancel asks for that address, so that any replica can carry it.
 
 import { Buffer } from "node:buffer";
 import { readFile } from "node:fs/promises";
@@ -9,42 +9,36 @@ import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import type { RdsIamError } from "../base/errors.ts";
 import { unlessAborted } from "./abort.ts";
-import type { Carrier, CarrierTarget } from "./carrier.ts";
-import { viaError } from "./child-stream.ts";
 import { Handshake, HandshakeFailed } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
-import type { RelayAddress } from "./relay-address.ts";
-import { refusedByRelay } from "./relay-refusal.ts";
-import { connectTcp } from "./tcp.ts";
+import type { RelayAddress } from "./parse.ts";
+import { connectTcp, type Destination, type Tunnel, tunnelError } from "./tunnel.ts";
 
-/** What a relay asks to be signed, and where it will have it checked. */
+/** What a relay asks to have signed, and the STS endpoint that it sends the proof to. */
 export interface RelayChallenge {
-  /** The host of the relay, as it was dialled. */
+  /** The host of the relay, as it was dialed. */
   readonly relay: string;
   readonly nonce: string;
   readonly endpoint: string;
   readonly region: string;
 }
 
-/** Makes the proof: a presigned GetCallerIdentity request. Rejects where the relay asks for something else. */
+/** Makes the proof: a presigned GetCallerIdentity request. Rejects an endpoint that is not AWS STS. */
 export type ProveIdentity = (challenge: RelayChallenge) => Promise<string>;
 
 const MAX_HEAD = 16 * 1024; // bytes of an answer's head
 const SCHEME = "RDSIAM-STS";
 
-/** Reads the files of the way, and gives a way that asks the relay for each connection. */
-export async function startRelayCarrier(
-  relay: RelayAddress,
-  prove: ProveIdentity,
-): Promise<Carrier> {
+/** Reads the certificate files, and makes a tunnel that asks the relay for each connection. */
+export async function relayTunnel(relay: RelayAddress, prove: ProveIdentity): Promise<Tunnel> {
   const secureContext = await relayContext(relay);
   const addresses = new WeakMap<Duplex, string>();
   const hint = "Check rds_via, RDSIAM_VIA or --via, the VPN, and that the relay runs.";
   return {
-    open: async (target, signal) => {
+    open: async (destination, signal) => {
       const socket = await connectTcp(relay, { what: "the relay", hint }, signal);
       const stream = await secureRelay(socket, { ...relay, secureContext }, signal);
-      const address = await requestTunnel(stream, { relay, target, prove }, signal);
+      const address = await requestConnect(stream, { relay, destination, prove }, signal);
       if (address !== undefined) addresses.set(stream, address);
       return stream;
     },
@@ -66,35 +60,35 @@ export async function relayContext({
   try {
     return tls.createSecureContext({ ...texts, minVersion: "TLSv1.2" });
   } catch (cause) {
-    throw viaError("the files of rds_via are no certificate with its key", {
-      detail: `TLS says ${(cause as NodeJS.ErrnoException).code ?? "nothing"}.`,
-      hint: "Check what cert=FILE and key=FILE name.",
+    throw tunnelError("the files of rds_via are not a certificate and its key", {
+      detail: `TLS reports ${(cause as NodeJS.ErrnoException).code ?? "no error code"}.`,
+      hint: "Check the files of cert=FILE and key=FILE.",
     });
   }
 }
 
-// A file without a certificate would be taken for no CA at all, in silence.
+// TLS silently takes a file without a certificate for an empty list of CAs.
 async function readPem(file: string, name: string): Promise<string> {
   const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw viaError(`cannot read ${file}: ${cause.code ?? "unknown error"}`, {
+    throw tunnelError(`cannot read ${file}: ${cause.code ?? "unknown error"}`, {
       detail: `rds_via names it as ${name}.`,
-      hint: "Check the name, and who may read it.",
+      hint: "Check the name and the permissions.",
       cause,
     });
   });
-  const isRight = name === "key" ? /PRIVATE KEY-----/ : /-----BEGIN CERTIFICATE-----/;
-  if (isRight.test(text)) return text;
-  throw viaError(
-    `${file} is no PEM file with a ${name === "key" ? "private key" : "certificate"}`,
-    {
-      detail: `rds_via names it as ${name}.`,
-      hint: "Check the name.",
-    },
-  );
+  const [pattern, what] =
+    name === "key"
+      ? [/PRIVATE KEY-----/, "private key"]
+      : [/-----BEGIN CERTIFICATE-----/, "certificate"];
+  if (pattern.test(text)) return text;
+  throw tunnelError(`${file} is not a PEM file with a ${what}`, {
+    detail: `rds_via names it as ${name}.`,
+    hint: "Check the name.",
+  });
 }
 
-/** Brings TLS up and verifies who answers. */
-export function secureRelay(
+// Starts TLS and verifies the relay.
+function secureRelay(
   socket: Socket,
   relay: HostPort & { readonly secureContext: tls.SecureContext },
   signal: AbortSignal,
@@ -129,22 +123,22 @@ export function secureRelay(
   });
 }
 
-interface Request {
+interface ConnectRequest {
   readonly relay: RelayAddress;
-  readonly target: CarrierTarget;
+  readonly destination: Destination;
   readonly prove: ProveIdentity;
 }
 
-// Answers the address that the relay has dialled.
-async function requestTunnel(
+// Resolves with the address that the relay dialed.
+async function requestConnect(
   stream: Duplex,
-  { prove, relay, target }: Request,
+  { prove, relay, destination }: ConnectRequest,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const handshake = new Handshake(stream, signal);
   try {
     const ask = async (fields: readonly string[]): Promise<Answer> => {
-      stream.write(encodeConnect(target, fields));
+      stream.write(encodeConnect(destination, fields));
       return readAnswer(await handshake.takeHead(MAX_HEAD));
     };
     let answer = await ask([]);
@@ -156,20 +150,20 @@ async function requestTunnel(
         `Proxy-Authorization: ${SCHEME} ${Buffer.from(proof, "latin1").toString("base64url")}`,
       ]);
     }
-    if (answer.status !== 200) throw refusedByRelay(answer.fields, { relay, target });
+    if (answer.status !== 200) throw refused(answer.fields, relay, destination);
     handshake.finish();
     return answer.fields.get("x-rdsiam-address");
   } catch (error) {
     handshake.abandon();
     if (!(error instanceof HandshakeFailed)) throw error;
-    throw noRelay(relay, `In the answer to CONNECT ${error.message}.`);
+    throw notARelay(relay, `In the answer to CONNECT ${error.message}.`);
   }
 }
 
-function encodeConnect(target: CarrierTarget, fields: readonly string[]): string {
-  const place = `${target.host}:${target.port}`;
-  const only = target.address === target.host ? [] : [`X-Rdsiam-Address: ${target.address}`];
-  const lines = [`CONNECT ${place} HTTP/1.1`, `Host: ${place}`, ...only, ...fields];
+function encodeConnect({ address, host, port }: Destination, fields: readonly string[]): string {
+  const authority = `${host}:${port}`;
+  const only = address === host ? [] : [`X-Rdsiam-Address: ${address}`];
+  const lines = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`, ...only, ...fields];
   return `${lines.join("\r\n")}\r\n\r\n`;
 }
 
@@ -196,13 +190,13 @@ function readChallenge(fields: Answer["fields"], relay: RelayAddress): RelayChal
       challenge,
     ) ?? [];
   if (endpoint === undefined || region === undefined || nonce === undefined) {
-    throw noRelay(relay, "It asks for a login that rdsiam's relay does not ask for.");
+    throw notARelay(relay, "It asks for a kind of login that rdsiam's relay does not use.");
   }
   return { relay: relay.host.toLowerCase(), nonce, endpoint, region };
 }
 
-function noRelay(relay: HostPort, detail: string): RdsIamError {
-  return viaError(`${showHostPort(relay)} does not answer as rdsiam's relay does`, {
+function notARelay(relay: HostPort, detail: string): RdsIamError {
+  return tunnelError(`${showHostPort(relay)} does not answer like an rdsiam relay`, {
     detail,
     hint: "Check host and port; another CONNECT proxy is reached with https://HOST:PORT.",
   });
@@ -211,9 +205,88 @@ function noRelay(relay: HostPort, detail: string): RdsIamError {
 function notTrusted(relay: HostPort, cause: NodeJS.ErrnoException | undefined): RdsIamError {
   // The types say Error; the runtimes answer the code for one that is not authorized.
   const code: unknown = typeof cause === "string" ? cause : cause?.code;
-  return viaError(`TLS with ${showHostPort(relay)} failed`, {
+  return tunnelError(`TLS with ${showHostPort(relay)} failed`, {
     detail: `It ended with ${typeof code === "string" ? code : "a closed connection"}.`,
-    hint: "If its certificate is from a CA of your own, name that: relay://HOST:PORT?ca=FILE",
+    hint: "If its certificate is from a private CA, name the CA file: relay://HOST:PORT?ca=FILE",
     cause,
   });
+}
+
+interface Meaning {
+  readonly detail: string;
+  readonly hint: string;
+}
+
+const CLOCK = "Check this machine's clock with: date -u.";
+const OPERATOR = "Ask the relay's operators to look at its log.";
+const VERSION = "Update rdsiam, or look for something in the path that changes requests.";
+
+// The relay refuses with one word; the sentences for the user are here.
+const MEANINGS: Readonly<Record<string, Meaning>> = {
+  "identity-needed": {
+    detail: "It asks for a proof of the AWS identity, and received none.",
+    hint: VERSION,
+  },
+  "identity-malformed": {
+    detail:
+      "It cannot use the proof of the AWS identity: the proof is for a name that the relay does not have, or another version's.",
+    hint: "Use the relay's own name in relay://NAME:PORT, the one in its certificate.",
+  },
+  "identity-expired": {
+    detail: "The proof of the AWS identity was too old, or from the future, when it arrived.",
+    hint: CLOCK,
+  },
+  "identity-refused": {
+    detail: "AWS STS does not accept the signature of these credentials.",
+    hint: `Check with: aws sts get-caller-identity. ${CLOCK}`,
+  },
+  "identity-unavailable": {
+    detail: "It cannot reach AWS STS to check the AWS identity.",
+    hint: `Try again. ${OPERATOR}`,
+  },
+  certificate: {
+    detail: "It does not trust the client certificate.",
+    hint: "Check cert=FILE in rds_via: its issuer, and its expiry date.",
+  },
+  address: {
+    detail: "The name resolves to an address that the relay does not dial.",
+    hint: "A cancel fails like this when the database has moved; otherwise ask the relay's operators to look at its networks.",
+  },
+  dns: {
+    detail: "The name cannot be looked up where the relay is.",
+    hint: "Check that the database is there, and the DNS of the relay's network.",
+  },
+  unreachable: {
+    detail: "The database cannot be reached from where the relay is.",
+    hint: "Check that the database runs, and that its security group lets the relay in.",
+  },
+  busy: { detail: "It has as many sessions as it allows.", hint: "Try again later." },
+  draining: { detail: "It is shutting down, and takes no new sessions.", hint: "Try again." },
+  "bad-request": { detail: "It could not read the request.", hint: VERSION },
+};
+
+function refused(
+  fields: Answer["fields"],
+  relay: HostPort,
+  { host, port }: Destination,
+): RdsIamError {
+  const word = fields.get("x-rdsiam-refusal") ?? "";
+  const message = `the relay ${showHostPort(relay)} opened no connection to ${host} port ${port}`;
+  if (word === "not-allowed") {
+    // What comes from elsewhere goes to a terminal only in the form that it must have.
+    const [arn] = /^arn:[\w+=,.@:/-]{1,2048}$/.exec(fields.get("x-rdsiam-identity") ?? "") ?? [];
+    return tunnelError(message, {
+      detail:
+        arn === undefined
+          ? "No rule of the relay lets this client reach that database, or the database is not on its list."
+          : `It knows you as ${arn}. No rule of the relay lets that identity reach the database, or the database is not on its list.`,
+      hint: "Ask the relay's operators for an [allow] rule, or use another profile: --profile NAME",
+    });
+  }
+  const known = Object.hasOwn(MEANINGS, word) ? MEANINGS[word] : undefined;
+  const unknown = {
+    detail: "It refused with a word that this rdsiam does not know.",
+    hint: OPERATOR,
+  };
+  return tunnelError(message, known ?? unknown);
 }

@@ -5,11 +5,11 @@
 import { Buffer } from "node:buffer";
 import { isIPv4, isIPv6 } from "node:net";
 import type { Duplex } from "node:stream";
-import { RdsIamError } from "../base/errors.ts";
-import type { CarrierTarget } from "./carrier.ts";
+import type { RdsIamError } from "../base/errors.ts";
 import { Handshake, HandshakeFailed } from "./handshake.ts";
 import { showHostPort } from "../base/host-port.ts";
 import type { ProxyAddress } from "./parse.ts";
+import { type Destination, tunnelError } from "./tunnel.ts";
 
 const VERSION = 5;
 const NO_LOGIN = 0;
@@ -18,46 +18,44 @@ const NONE_ACCEPTED = 0xff;
 const CONNECT = 1;
 const ADDRESS_TYPES = { v4: 1, name: 3, v6: 4 } as const;
 
+// The reply codes of RFC 1928, section 6.
 const REPLIES: Readonly<Record<number, string>> = {
-  1: "It failed, and does not say why",
+  1: "It failed and gave no reason",
   2: "Its rules do not allow this connection",
   3: "It cannot reach the database's network",
   4: "It cannot reach the host, or does not know the name",
-  5: "The database's port refused it the connection",
-  6: "The time to live ran out on the way",
+  5: "The database's port refused its connection",
+  6: "The packet's time to live expired",
   7: "It does not open connections",
   8: "It does not take this kind of address",
 };
 
-/** Leads an open connection to the proxy on to the target. */
+/** Asks the proxy at the other end of a stream for a connection to the destination. */
 export async function requestSocks5(
   stream: Duplex,
-  { proxy, target }: { readonly proxy: ProxyAddress; readonly target: CarrierTarget },
+  { proxy, destination }: { readonly proxy: ProxyAddress; readonly destination: Destination },
   signal: AbortSignal,
 ): Promise<void> {
   const handshake = new Handshake(stream, signal);
   try {
     await logIn(stream, handshake, proxy);
-    stream.write(
-      Buffer.concat([
-        Buffer.from([VERSION, CONNECT, 0]),
-        encodeAddress(target.address),
-        port(target),
-      ]),
-    );
+    const request = Buffer.from([VERSION, CONNECT, 0]);
+    const port = Buffer.from([destination.port >> 8, destination.port & 0xff]);
+    stream.write(Buffer.concat([request, encodeAddress(destination.address), port]));
     const [version, reply = 1, , type] = await handshake.take(4);
     if (version !== VERSION) throw new HandshakeFailed("it does not speak SOCKS5");
-    if (reply !== 0)
-      throw refused(proxy, target, REPLIES[reply] ?? `It answered with code ${reply}`);
-    // The address that the proxy dials from; it must be read and says nothing.
-    const length =
-      type === ADDRESS_TYPES.v4 ? 4 : type === ADDRESS_TYPES.v6 ? 16 : await one(handshake);
+    if (reply !== 0) {
+      throw refused(proxy, destination, REPLIES[reply] ?? `It answered with code ${reply}`);
+    }
+    // The address that the proxy dials from has to be read, and is of no use.
+    let length = type === ADDRESS_TYPES.v4 ? 4 : 16;
+    if (type === ADDRESS_TYPES.name) [length = 0] = await handshake.take(1);
     await handshake.take(length + 2);
     handshake.finish();
   } catch (error) {
     handshake.abandon();
     if (!(error instanceof HandshakeFailed)) throw error;
-    throw refused(proxy, target, `In the SOCKS5 handshake ${error.message}`);
+    throw refused(proxy, destination, `In the SOCKS5 handshake ${error.message}`);
   }
 }
 
@@ -68,12 +66,12 @@ async function logIn(stream: Duplex, handshake: Handshake, proxy: ProxyAddress):
   const [version, method] = await handshake.take(2);
   if (version !== VERSION) throw new HandshakeFailed("it does not speak SOCKS5");
   if (method === NO_LOGIN) return;
-  if (method === NONE_ACCEPTED || !hasLogin) throw loginNeeded(proxy, hasLogin);
+  if (method === NONE_ACCEPTED || !hasLogin) throw loginRejected(proxy, hasLogin);
   const user = short(proxy.user ?? "");
   const password = short(proxy.password ?? "");
   stream.write(Buffer.concat([Buffer.from([1]), user, password]));
   const [, status] = await handshake.take(2);
-  if (status !== 0) throw loginNeeded(proxy, true);
+  if (status !== 0) throw loginRejected(proxy, true);
 }
 
 function short(text: string): Buffer {
@@ -102,30 +100,16 @@ function encodeIPv6(address: string): Buffer {
   return bytes;
 }
 
-function port(target: CarrierTarget): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeUInt16BE(target.port);
-  return bytes;
+function refused(proxy: ProxyAddress, { host, port }: Destination, why: string): RdsIamError {
+  const at = showHostPort(proxy);
+  return tunnelError(`the SOCKS proxy ${at} opened no connection to ${host} port ${port}`, {
+    detail: `${why}.`,
+    hint: "Check that the proxy may reach the database: its rules, the security group, and the name over there.",
+  });
 }
 
-async function one(handshake: Handshake): Promise<number> {
-  return (await handshake.take(1))[0] ?? 0;
-}
-
-function refused(proxy: ProxyAddress, target: CarrierTarget, why: string): RdsIamError {
-  return new RdsIamError(
-    `the SOCKS proxy ${showHostPort(proxy)} opened no connection to ${target.host} port ${target.port}`,
-    {
-      code: "ERR_VIA",
-      detail: `${why}.`,
-      hint: "Check that the proxy may reach the database: its rules, the security group, and the name over there.",
-    },
-  );
-}
-
-function loginNeeded(proxy: ProxyAddress, hasLogin: boolean): RdsIamError {
-  return new RdsIamError(`the SOCKS proxy ${showHostPort(proxy)} does not let us in`, {
-    code: "ERR_VIA",
+function loginRejected(proxy: ProxyAddress, hasLogin: boolean): RdsIamError {
+  return tunnelError(`the SOCKS proxy ${showHostPort(proxy)} rejected the login`, {
     detail: hasLogin
       ? "It did not take the user and password of rds_via."
       : "It asks for a user and a password, and rds_via has none.",

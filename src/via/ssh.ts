@@ -1,29 +1,47 @@
-// A bastion as the way: `ssh -W`, with the system's own ssh, its configuration, agent and known_hosts.
-// https://man.openbsd.org/ssh#W
+// The tunnel through a bastion: `ssh -W`, with the system's own ssh, its configuration, agent and known_hosts.
+// All logins of a run share one ssh connection (OpenSSH's ControlMaster). It is opened before the tool starts, while ssh may
+// still ask for a passphrase on the terminal; ssh then goes to the background in a session of its own, where no Ctrl-C
+// reaches it. If it has to be opened again, ssh may not ask.
+// A small shell ends it and removes its directory however this process ends: it reads a pipe that only this process holds.
+// https://man.openbsd.org/ssh#W, https://man.openbsd.org/ssh_config#ControlMaster
 
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
 import { RdsIamError } from "../base/errors.ts";
-import type { Carrier, CarrierOptions, CarrierTarget } from "./carrier.ts";
-import {
-  openStream,
-  OpenStreams,
-  type ProgramEnd,
-  programDetail,
-  viaError,
-} from "./child-stream.ts";
+import { atMost, unlessAborted } from "./abort.ts";
+import { openStream, OpenStreams, type ProgramEnd, programDetail, shown } from "./child-stream.ts";
 import { showHostPort } from "../base/host-port.ts";
-import { SshMaster } from "./ssh-master.ts";
+import { type Destination, type Tunnel, tunnelError, type TunnelOptions } from "./tunnel.ts";
 
-/** A bastion as rds_via names it. */
+const PERSIST = "1h"; // without a session; the guard ends it sooner, with this process
+const ALIVE_INTERVAL = 15; // s; three without an answer end the connection
+const LONGEST_TMPDIR = 60; // ssh adds 17 characters to the socket's path, which may have 103 on macOS
+const GUARD_LIMIT = 3_000; // ms for the connection to end
+const ASKING_LIMIT = 120_000; // ms for the first connection: a person may be typing, or looking for a token
+
+const GUARD = `
+read -r _
+directory=$1
+shift
+"$@" </dev/null >/dev/null 2>&1
+rm -rf -- "$directory"
+`;
+
+/** A bastion as `--via` names it. */
 export interface Bastion {
   readonly host: string;
   readonly port: number | undefined;
   readonly user: string | undefined;
 }
 
-/** Connects to the bastion, and gives a way that opens connections from there. */
-export async function startSsh(bastion: Bastion, options: CarrierOptions): Promise<Carrier> {
+/** Connects to the bastion, and makes a tunnel that opens connections from there. */
+export async function sshTunnel(bastion: Bastion, options: TunnelOptions): Promise<Tunnel> {
   const file = await findSsh(options);
-  const destination = [
+  const bastionWords = [
     ...(bastion.port === undefined ? [] : ["-p", String(bastion.port)]),
     ...(bastion.user === undefined ? [] : ["-l", bastion.user]),
     "--",
@@ -31,22 +49,28 @@ export async function startSsh(bastion: Bastion, options: CarrierOptions): Promi
   ];
   const { env, connectTimeout } = options;
   const name = bastion.host;
-  const master = await SshMaster.prepare({ file, destination, bastion: name, env, connectTimeout });
+  const master = await SshMaster.prepare({
+    file,
+    bastion: name,
+    bastionWords,
+    env,
+    connectTimeout,
+  });
   try {
     await master.ensure(new AbortController().signal);
   } catch (error) {
     await master.close();
     throw error;
   }
-  options.note(`way: one ssh connection to ${name} for all logins of this run`);
+  options.note(`tunnel: one ssh connection to ${name} for all logins of this run`);
   const streams = new OpenStreams();
-  const open = async (target: CarrierTarget, signal: AbortSignal) => {
+  const open = async (destination: Destination, signal: AbortSignal) => {
     await master.ensure(signal);
-    const place = showHostPort({ host: target.address, port: target.port });
+    const address = showHostPort({ host: destination.address, port: destination.port });
     const settings = ["ControlMaster=no", "BatchMode=yes", "RemoteCommand=none"];
-    const words = settings.flatMap((setting) => ["-o", setting]);
-    const args = [...master.controlWords, ...words, "-W", place, ...destination];
-    const explain = (end: ProgramEnd) => verdict(end, { master, name, target });
+    const words = [...master.controlWords, ...option(...settings), "-W", address];
+    const args = [...words, ...bastionWords];
+    const explain = (end: ProgramEnd) => whyEnded(end, { master, name, destination });
     const stream = openStream({ file, args, env, explain }, signal);
     stream.once("error", (error) => {
       if (stream.hasRead && error instanceof RdsIamError) options.onBroken(error);
@@ -60,49 +84,220 @@ export async function startSsh(bastion: Bastion, options: CarrierOptions): Promi
   return { open, [Symbol.asyncDispose]: close };
 }
 
-interface Circumstances {
+interface SshConnection {
   readonly master: SshMaster;
   readonly name: string;
-  readonly target: CarrierTarget;
+  readonly destination: Destination;
 }
 
-// A client of the shared connection exits with 0 too when that connection has died under it.
-async function verdict(end: ProgramEnd, at: Circumstances): Promise<RdsIamError | undefined> {
-  const { master, name, target } = at;
+// A client of the shared connection also exits with 0 when that connection has died under it.
+async function whyEnded(
+  end: ProgramEnd,
+  connection: SshConnection,
+): Promise<RdsIamError | undefined> {
+  const { master, name, destination } = connection;
   const [isAlive, logged] = await Promise.all([master.isAlive(), master.logged()]);
   if (!isAlive) {
-    return viaError(`the ssh connection to ${name} broke`, {
-      detail:
-        logged === "" ? "Its process is gone." : `Its process is gone. It had said: ${logged}`,
+    return tunnelError(`the ssh connection to ${name} broke`, {
+      detail: `Its process ended.${logged === "" ? "" : ` Its log: ${logged}`}`,
       hint: "The next login opens it anew; a key with a passphrase must be in the agent for that (ssh-add).",
     });
   }
   if (end.hasRead && (end.isClean || end.how === undefined)) return undefined;
   const said = [end.stderr, logged].filter((text) => text !== "").join(" | ");
-  return viaError(`${name} opened no connection to ${target.host} port ${target.port}`, {
-    detail: programDetail("ssh", { ...end, stderr: said }),
-    hint: hintFor(said, at),
-  });
+  return tunnelError(
+    `${name} opened no connection to ${destination.host} port ${destination.port}`,
+    {
+      detail: programDetail("ssh", { ...end, stderr: said }),
+      hint: destinationHint(said, connection),
+    },
+  );
 }
 
-function hintFor(said: string, { name, target }: Circumstances): string {
+function destinationHint(said: string, { name, destination }: SshConnection): string {
   if (/administratively prohibited/.test(said)) {
     return `sshd on ${name} forbids it: see AllowTcpForwarding and PermitOpen there.`;
   }
   if (/Name or service not known|resolve/i.test(said)) {
     return `${name} does not know the name: check its DNS, or set rds_dns_servers to look it up from here.`;
   }
-  return `Check from the bastion: ssh ${name} nc -vz ${target.address} ${target.port}`;
+  return `Check from the bastion: ssh ${name} nc -vz ${destination.address} ${destination.port}`;
 }
 
-async function findSsh({ findProgram }: CarrierOptions): Promise<string> {
+async function findSsh({ findProgram }: TunnelOptions): Promise<string> {
   try {
     return await findProgram("ssh");
   } catch (cause) {
-    throw viaError("ssh was not found", {
+    throw tunnelError("ssh was not found", {
       detail: "No directory of PATH has an executable file of this name.",
       hint: "Install it: apt install openssh-client",
       cause,
     });
   }
+}
+
+interface SshMasterOptions {
+  /** The ssh program's file. */
+  readonly file: string;
+  /** The bastion's name, for messages. */
+  readonly bastion: string;
+  /** The words that name its user, port and host, `--` before the host. */
+  readonly bastionWords: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds for a connection on which ssh may not ask. */
+  readonly connectTimeout: number;
+}
+
+// The shared connection.
+class SshMaster {
+  readonly #options: SshMasterOptions;
+  readonly #directory: string;
+  readonly #guard: ChildProcess;
+  #starting: Promise<void> | undefined;
+  #wasOpened = false;
+
+  /** Makes the directory for the control socket; nothing is connected yet. */
+  static async prepare(options: SshMasterOptions): Promise<SshMaster> {
+    const usual = options.env["TMPDIR"] || tmpdir();
+    const base = usual.length > LONGEST_TMPDIR ? "/tmp" : usual;
+    return new SshMaster(options, await mkdtemp(join(base, "rdsiam-ssh-")));
+  }
+
+  constructor(options: SshMasterOptions, directory: string) {
+    this.#options = options;
+    this.#directory = directory;
+    const exit = [options.file, ...this.controlWords, "-O", "exit", ...options.bastionWords];
+    this.#guard = spawn("/bin/sh", ["-c", GUARD, "sh", directory, ...exit], {
+      env: { ...options.env },
+      detached: true,
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+    this.#guard.on("error", () => {});
+    this.#guard.stdin?.on("error", () => {});
+  }
+
+  /** The words that make a program use the connection. ssh expands % in the path. */
+  get controlWords(): readonly string[] {
+    return ["-S", this.#socket.replaceAll("%", "%%")];
+  }
+
+  get #socket(): string {
+    return join(this.#directory, "c");
+  }
+
+  get #log(): string {
+    return join(this.#directory, "log");
+  }
+
+  /** Opens the connection if it is not open; rejects with ERR_VIA. */
+  async ensure(signal: AbortSignal): Promise<void> {
+    if (await this.isAlive()) return;
+    this.#starting ??= this.#start().finally(() => (this.#starting = undefined));
+    await unlessAborted(this.#starting, signal);
+  }
+
+  /** Whether the connection's process accepts requests. */
+  isAlive(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket = connect({ path: this.#socket });
+      socket.once("connect", () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once("error", () => resolve(false));
+    });
+  }
+
+  /** The end of ssh's log. */
+  async logged(): Promise<string> {
+    return shown(await readFile(this.#log, "utf8").catch(() => ""));
+  }
+
+  /** Ends the connection and removes the directory. */
+  async close(): Promise<void> {
+    const gone = new Promise<void>((resolve) => {
+      if (this.#guard.exitCode !== null || this.#guard.pid === undefined) return resolve();
+      this.#guard.once("exit", () => resolve());
+    });
+    this.#guard.stdin?.end();
+    await atMost(GUARD_LIMIT, gone);
+  }
+
+  async #start(): Promise<void> {
+    const mayAsk = !this.#wasOpened;
+    this.#wasOpened = true;
+    // A killed one leaves its socket, and then ssh would go to the background without one, where it cannot be ended.
+    await rm(this.#socket, { force: true });
+    const seconds = Math.max(1, Math.ceil(this.#options.connectTimeout / 1_000));
+    const words = [
+      ...this.controlWords,
+      "-f",
+      "-N",
+      "-T",
+      "-E",
+      this.#log,
+      ...option(
+        "ControlMaster=yes",
+        `ControlPersist=${PERSIST}`,
+        `BatchMode=${mayAsk ? "no" : "yes"}`,
+        "ClearAllForwardings=yes",
+        "RemoteCommand=none",
+        `ConnectTimeout=${seconds}`,
+        `ServerAliveInterval=${ALIVE_INTERVAL}`,
+        "ServerAliveCountMax=3",
+      ),
+      ...this.#options.bastionWords,
+    ];
+    // In our own session the first time, for ssh to ask on its terminal.
+    const child = spawn(this.#options.file, words, {
+      env: { ...this.#options.env },
+      detached: !mayAsk,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+    const limit = mayAsk ? ASKING_LIMIT : this.#options.connectTimeout;
+    const status = await exitWithin(child, limit);
+    child.stderr.destroy();
+    if (status === 0) return;
+    throw this.#failed(status, `${await this.logged()} ${shown(said)}`.trim());
+  }
+
+  #failed(status: string | number, said: string): RdsIamError {
+    const { bastion } = this.#options;
+    const how = typeof status === "number" ? `ended with exit status ${status}` : status;
+    return tunnelError(`ssh could not connect to ${bastion}`, {
+      detail: `ssh ${how}. ${said === "" ? "It said nothing." : `It said: ${said}`}`,
+      hint: bastionHint(said, bastion),
+    });
+  }
+}
+
+function option(...settings: readonly string[]): string[] {
+  return settings.flatMap((setting) => ["-o", setting]);
+}
+
+function exitWithin(child: ChildProcess, limit: number): Promise<number | string> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      if (child.pid !== undefined) process.kill(child.pid, "SIGKILL");
+      resolve(`was not ready in ${limit / 1_000} s`);
+    }, limit);
+    const settle = (status: number | string): void => {
+      clearTimeout(timer);
+      resolve(status);
+    };
+    child.once("error", (error) => settle(`could not be run (${error.message})`));
+    child.once("exit", (code, signal) => settle(code ?? `was ended by ${signal}`));
+  });
+}
+
+function bastionHint(said: string, bastion: string): string {
+  if (/Permission denied|Too many authentication failures/.test(said)) {
+    return `Check the login with: ssh ${bastion}. A key with a passphrase must be in the agent (ssh-add) where ssh cannot ask for it.`;
+  }
+  if (/Host key verification failed|IDENTIFICATION HAS CHANGED/.test(said)) {
+    return `Compare the host key and accept it once with: ssh ${bastion}`;
+  }
+  return `Check it with: ssh -v ${bastion}`;
 }

@@ -1,67 +1,67 @@
-// Starts a way, and makes from it the function that dials a database through it.
+// Starts a tunnel, and makes the function that dials a database through it.
 
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Address } from "../base/address.ts";
 import type { RdsIamError } from "../base/errors.ts";
-import type { Carrier, CarrierOptions } from "./carrier.ts";
 import type { Via } from "./parse.ts";
 import type { ProveIdentity } from "./relay.ts";
 import type { StartSsmSession } from "./ssm.ts";
+import type { Tunnel, TunnelOptions } from "./tunnel.ts";
 
-/** Starts a way; undefined for the direct one. */
-export async function startVia(
+/** Starts a tunnel; undefined where the database is dialed directly. */
+export async function startTunnel(
   via: Via,
-  options: CarrierOptions & {
+  options: TunnelOptions & {
     readonly startSsmSession: StartSsmSession;
     readonly proveIdentity: ProveIdentity;
   },
-): Promise<Carrier | undefined> {
+): Promise<Tunnel | undefined> {
   switch (via.kind) {
     case "direct":
       return undefined;
-    case "tunnel":
-      return (await import("./proxies.ts")).tunnelCarrier(via);
+    case "forwarded-port":
+      return (await import("./proxies.ts")).forwardedPort(via);
     case "socks5":
     case "http":
     case "https":
-      return (await import("./proxies.ts")).proxyCarrier(via.kind, via);
+      return (await import("./proxies.ts")).proxyTunnel(via.kind, via);
     case "ssh":
-      return (await import("./ssh.ts")).startSsh(via, options);
+      return (await import("./ssh.ts")).sshTunnel(via, options);
     case "ssm":
-      return (await import("./ssm.ts")).startSsm(via.target, options.startSsmSession, options);
+      return (await import("./ssm.ts")).ssmTunnel(via.instance, options.startSsmSession, options);
     case "command":
-      return (await import("./command.ts")).commandCarrier(via.command, options);
+      return (await import("./command.ts")).commandTunnel(via.command, options);
     case "relay":
-      return (await import("./relay.ts")).startRelayCarrier(via, options.proveIdentity);
+      return (await import("./relay.ts")).relayTunnel(via, options.proveIdentity);
     case "rds-auth-proxy":
-      return (await import("./rds-auth-proxy.ts")).rdsAuthProxyCarrier(via);
+      return (await import("./rds-auth-proxy.ts")).rdsAuthProxyTunnel(via);
   }
 }
 
-/** Where a way is to lead. */
-export interface WayTarget {
+/** A database at the end of a tunnel. */
+export interface TunnelEnd {
   readonly host: string;
   readonly port: number;
-  /** Looks the addresses up from here; undefined where the far end is to look the name up. */
+  /** Looks its addresses up from here; undefined where the far end looks the name up. */
   readonly addresses: (() => Promise<readonly Address[]>) | undefined;
 }
 
-/** Dials through a way: the first address that it gets through to, or the one that is asked for (for a cancel). */
-export function dialler(
-  carrier: Carrier,
-  { host, port, addresses }: WayTarget,
+/** Dials through a tunnel: the first address that it reaches, or `only` (for a cancel). */
+export function tunnelDialer(
+  tunnel: Tunnel,
+  { host, port, addresses }: TunnelEnd,
 ): (signal: AbortSignal, only?: Address) => Promise<{ socket: Duplex; address: Address }> {
   return async (signal, only) => {
-    const places =
+    const candidates =
       only === undefined
         ? ((await addresses?.()) ?? [{ address: host, family: 0 as const }])
         : [only];
     let failure: RdsIamError | undefined;
-    for (const place of places) {
+    for (const candidate of candidates) {
       try {
-        const socket = await carrier.open({ host, port, address: place.address }, signal);
-        return { socket, address: told(carrier.addressOf?.(socket)) ?? place };
+        const socket = await tunnel.open({ host, port, address: candidate.address }, signal);
+        return { socket, address: reported(tunnel.addressOf?.(socket)) ?? candidate };
       } catch (error) {
         signal.throwIfAborted();
         failure ??= error as RdsIamError;
@@ -71,7 +71,7 @@ export function dialler(
   };
 }
 
-function told(address: string | undefined): Address | undefined {
+function reported(address: string | undefined): Address | undefined {
   const family = isIP(address ?? "");
   return address === undefined || (family !== 4 && family !== 6) ? undefined : { address, family };
 }

@@ -5,7 +5,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { connect } from "node:tls";
 import { after, before, test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
-import { startRelayCarrier } from "../../src/via/relay.ts";
+import { relayTunnel } from "../../src/via/relay.ts";
 import { ACCOUNT } from "../support/account-inventory.ts";
 import { type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
 import { rdsiam } from "../support/program.ts";
@@ -22,11 +22,11 @@ after(() => stage[Symbol.asyncDispose]());
 
 async function tryRelay(port: number, prove = stage.prove): Promise<string> {
   const address = { host: "localhost", port, ca: stage.caFile, client: undefined };
-  const carrier = await startRelayCarrier(address, prove);
+  const tunnel = await relayTunnel(address, prove);
   const { canonicalHost: host, gateway } = stage;
   const target = { host, port: gateway.port, address: host };
   try {
-    (await carrier.open(target, AbortSignal.timeout(20_000))).destroy();
+    (await tunnel.open(target, AbortSignal.timeout(20_000))).destroy();
     return "opened";
   } catch (error) {
     return String((error as Error & { detail?: string }).detail);
@@ -65,7 +65,7 @@ test("rdsiam relay finds databases, answers probes, and ends at once with the se
   assert.match(metrics, /^rdsiam_relay_sessions_total 1$/m);
   assert.match(metrics, /^rdsiam_relay_sessions 0$/m);
   assert.match(metrics, /^rdsiam_relay_refused_total\{reason="not-allowed"\} 0$/m);
-  const carrier = await startRelayCarrier(
+  const tunnel = await relayTunnel(
     { host: "localhost", port: relay.port, ca: stage.caFile, client: undefined },
     stage.prove,
   );
@@ -74,7 +74,7 @@ test("rdsiam relay finds databases, answers probes, and ends at once with the se
     port: stage.gateway.port,
     address: stage.canonicalHost,
   };
-  const open = await carrier.open(target, AbortSignal.timeout(20_000));
+  const open = await tunnel.open(target, AbortSignal.timeout(20_000));
   open.on("error", () => {}).resume();
   const exited = once(relay.child, "exit");
   relay.child.kill("SIGTERM");
@@ -98,7 +98,7 @@ test("a proof that opened one connection opens no other, on no replica: STS does
     const asked = stage.sts.calls.length;
     assert.match(
       await tryRelay(port, async () => proofs[0] ?? ""),
-      /STS does not take the signature/,
+      /STS does not accept the signature/,
     );
     assert.deepEqual(
       stage.sts.calls.slice(asked).map(({ status }) => status),
@@ -116,7 +116,7 @@ test("rdsiam relay takes changed files without a restart, and leaves everything 
     async () => /have changed, and count from now on/.test(relay.output()),
     "it is taken",
   );
-  assert.match(await tryRelay(relay.port), /no rule of it lets that identity reach/);
+  assert.match(await tryRelay(relay.port), /No rule of the relay lets that identity reach/);
   await writeFile(relay.configFile, good.replace("arn =", "arns ="));
   await until(
     async () => /old ones go on counting: .* has a key arns/.test(relay.output()),
@@ -158,5 +158,8 @@ test("rdsiam relay says what its options and files lack", async () => {
     /--tls-cert is needed: a relay always speaks TLS/,
   );
   const tls = ["--tls-cert", stage.caFile, "--tls-key", stage.caFile];
-  assert.match((await relay("--config", config, ...tls)).stderr, /are no certificate with its key/);
+  assert.match(
+    (await relay("--config", config, ...tls)).stderr,
+    /are not a certificate and its key/,
+  );
 });

@@ -78,7 +78,7 @@ test("a role that no rule names is refused, in words that name it", { skip }, as
   );
   assert.match(
     ran.stderr,
-    /DETAIL: {2}It knows you as arn:aws:sts::123456789012:assumed-role\/db-reader\/\S+, and no rule/,
+    /DETAIL: {2}It knows you as arn:aws:sts::123456789012:assumed-role\/db-reader\/\S+\. No rule/,
   );
   assert.match(ran.stderr, /HINT: {2}\S/);
   assert.equal(standIn.gateway.connections, logins);

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
-import { startRelayCarrier } from "../../src/via/relay.ts";
+import { relayTunnel } from "../../src/via/relay.ts";
 import { startTestRelay } from "./relay-scene.ts";
 import { connectRequest, nonceOf, proofFields } from "./proof.ts";
 import { type EchoStage, RULES, startEchoStage } from "./relay-stage.ts";
@@ -134,13 +134,13 @@ async function closed(socket: Socket): Promise<void> {
 
 async function goodSession({ port, stage }: Aim): Promise<boolean> {
   const address = { host: "localhost", port, ca: stage.caFile, client: undefined };
-  await using carrier = await startRelayCarrier(address, stage.prove);
+  await using tunnel = await relayTunnel(address, stage.prove);
   const target = {
     host: stage.canonicalHost,
     port: stage.gateway.port,
     address: stage.canonicalHost,
   };
-  const stream = await carrier.open(target, AbortSignal.timeout(PATIENCE));
+  const stream = await tunnel.open(target, AbortSignal.timeout(PATIENCE));
   stream.resume().write("hello");
   const [chunk] = (await once(stream, "data")) as [Buffer];
   stream.destroy();

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { startRelayCarrier } from "../../src/via/relay.ts";
+import { relayTunnel } from "../../src/via/relay.ts";
 import { startTestRelay, type TestRelay } from "./relay-scene.ts";
 import { until } from "./traces.ts";
 import { lacking, startServer } from "./via-servers.ts";
@@ -83,12 +83,12 @@ async function opener(
   port: number,
 ): Promise<(address?: string) => Promise<Session>> {
   const place = { host: "localhost", port, ca: stage.caFile, client: undefined };
-  const carrier = await startRelayCarrier(place, stage.prove);
+  const tunnel = await relayTunnel(place, stage.prove);
   const { canonicalHost: host, gateway } = stage;
   return async (address = host) => {
     const target = { host, port: gateway.port, address };
-    const stream = await carrier.open(target, AbortSignal.timeout(PATIENCE));
-    const session: Session = { stream, address: carrier.addressOf?.(stream), isOver: false };
+    const stream = await tunnel.open(target, AbortSignal.timeout(PATIENCE));
+    const session: Session = { stream, address: tunnel.addressOf?.(stream), isOver: false };
     stream.on("error", () => {});
     for (const event of ["end", "close"]) stream.on(event, () => (session.isOver = true));
     stream.resume();

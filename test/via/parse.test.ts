@@ -1,4 +1,4 @@
-// What --via may say, as a table, and that nothing of it that is secret is ever repeated.
+// Every form of --via as a table, and that none of its secrets is ever repeated.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -7,20 +7,21 @@ import { describeVia, parseVia, viaSecrets } from "../../src/via/parse.ts";
 
 const READ: readonly (readonly [string, unknown])[] = [
   ["direct", { kind: "direct" }],
-  ["localhost:15432", { kind: "tunnel", host: "localhost", port: 15_432 }],
-  ["[::1]:15432", { kind: "tunnel", host: "::1", port: 15_432 }],
+  ["localhost:15432", { kind: "forwarded-port", host: "localhost", port: 15_432 }],
+  ["[::1]:15432", { kind: "forwarded-port", host: "::1", port: 15_432 }],
   ["ssh://bastion", { kind: "ssh", host: "bastion", port: undefined, user: undefined }],
   [
     "ssh://jane@bastion.example.com:2222/",
     { kind: "ssh", host: "bastion.example.com", port: 2222, user: "jane" },
   ],
   ["ssh://jane%40corp@b", { kind: "ssh", host: "b", port: undefined, user: "jane@corp" }],
-  ["ssm://i-0123456789abcdef0", { kind: "ssm", target: "i-0123456789abcdef0" }],
-  ["ssm://mi-0123456789abcdef0", { kind: "ssm", target: "mi-0123456789abcdef0" }],
-  ["ssm://ecs:prod_0f9a_0f9a-123", { kind: "ssm", target: "ecs:prod_0f9a_0f9a-123" }],
+  ["ssm://i-0123456789abcdef0", { kind: "ssm", instance: "i-0123456789abcdef0" }],
+  ["ssm://mi-0123456789abcdef0", { kind: "ssm", instance: "mi-0123456789abcdef0" }],
+  ["ssm://ecs:prod_0f9a_0f9a-123", { kind: "ssm", instance: "ecs:prod_0f9a_0f9a-123" }],
   ["socks5://h", { kind: "socks5", host: "h", port: 1080, user: undefined, password: undefined }],
   ["socks5h://u:p%40ss@h:9", { kind: "socks5", host: "h", port: 9, user: "u", password: "p@ss" }],
   ["http://h", { kind: "http", host: "h", port: 3128, user: undefined, password: undefined }],
+  ["HTTP://h", { kind: "http", host: "h", port: 3128, user: undefined, password: undefined }],
   ["HTTPS://u:50%@h", { kind: "https", host: "h", port: 443, user: "u", password: "50%" }],
   ["command:nc %h %p", { kind: "command", command: "nc %h %p" }],
   ["command: printf '%%'", { kind: "command", command: "printf '%%'" }],
@@ -59,7 +60,7 @@ const REFUSED = [
   "command:a\nb",
 ];
 
-test("parseVia() + refuses what leads nowhere, with an ERR_CONFIG that says by what name it was given", () => {
+test("parseVia() + refuses what is not a tunnel, with an ERR_CONFIG that names where it was given", () => {
   for (const text of REFUSED) {
     assert.throws(
       () => parseVia(text, "target"),
@@ -76,11 +77,11 @@ test("parseVia() + refuses what leads nowhere, with an ERR_CONFIG that says by w
 test("parseVia() + a command is not taken from the environment, a password not from the command line", () => {
   assert.throws(
     () => parseVia("command:nc %h %p", "environment"),
-    /RDSIAM_VIA may not name a command/,
+    /RDSIAM_VIA must not have a command/,
   );
   assert.throws(
     () => parseVia("socks5://u:p@h:1", "option"),
-    /--via may not have a password in it/,
+    /--via must not have a password in it/,
   );
   assert.equal(parseVia("command:nc %h %p", "option").kind, "command");
   assert.equal(parseVia("socks5://u:p@h:1", "environment").kind, "socks5");

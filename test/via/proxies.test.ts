@@ -1,4 +1,4 @@
-// The bytes that proxies see, and what they may answer: a proxy in every cut, one that stuffs, one that is none.
+// The bytes that proxies receive and answer: cut at every byte, with bytes injected, and from servers that are not proxies.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
@@ -8,7 +8,7 @@ import { test } from "node:test";
 import * as tls from "node:tls";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import type { RdsIamError } from "../../src/base/errors.ts";
-import { proxyCarrier, tunnelCarrier } from "../../src/via/proxies.ts";
+import { proxyTunnel, forwardedPort } from "../../src/via/proxies.ts";
 
 const TARGET = { host: "db.example.com", port: 5432, address: "db.example.com" };
 
@@ -58,8 +58,8 @@ async function open(
   port: number,
   { user, password, address = TARGET.address }: Request = {},
 ): Promise<Duplex> {
-  const carrier = proxyCarrier(kind, { host: "127.0.0.1", port, user, password });
-  return carrier.open({ ...TARGET, address }, AbortSignal.timeout(5_000));
+  const tunnel = proxyTunnel(kind, { host: "127.0.0.1", port, user, password });
+  return tunnel.open({ ...TARGET, address }, AbortSignal.timeout(5_000));
 }
 
 async function echo(stream: Duplex, text: string): Promise<void> {
@@ -73,7 +73,7 @@ const OPENED = Buffer.from("05000001000000000000", "hex");
 const NO_LOGIN = Buffer.from("0500", "hex");
 
 // RFC 1928: version, methods; then version, CONNECT, reserved, type, address, port.
-test("proxyCarrier() + SOCKS5 hands a name over, and addresses as bytes", async () => {
+test("proxyTunnel() + SOCKS5 hands a name over, and addresses as bytes", async () => {
   for (const [address, hex] of [
     ["db.example.com", `030e${Buffer.from("db.example.com").toString("hex")}`],
     ["10.1.2.3", "010a010203"],
@@ -92,7 +92,7 @@ test("proxyCarrier() + SOCKS5 hands a name over, and addresses as bytes", async 
   }
 });
 
-test("proxyCarrier() + SOCKS5 logs in as RFC 1929 says", async () => {
+test("proxyTunnel() + SOCKS5 logs in as RFC 1929 says", async () => {
   await using proxy = await startFakeProxy([
     [4, Buffer.from("0502", "hex")],
     [14, Buffer.from("0100", "hex")],
@@ -103,7 +103,7 @@ test("proxyCarrier() + SOCKS5 logs in as RFC 1929 says", async () => {
   assert.equal(proxy.received().toString("hex").slice(0, 28), `05020002${login}`);
 });
 
-test("proxyCarrier() + each SOCKS5 refusal has its sentence", async () => {
+test("proxyTunnel() + each SOCKS5 reply code has its sentence", async () => {
   for (const [code, sentence] of [
     [1, /failed/],
     [2, /rules/],
@@ -124,7 +124,7 @@ test("proxyCarrier() + each SOCKS5 refusal has its sentence", async () => {
   }
 });
 
-test("proxyCarrier() + a SOCKS5 proxy that speaks something else, stuffs, or goes is told as such", async () => {
+test("proxyTunnel() + a SOCKS5 proxy that speaks another protocol or sends more than its answer is told as such", async () => {
   for (const [answers, detail] of [
     [[[3, Buffer.from("HTTP/1.1 400 Bad")]], /does not speak SOCKS5/],
     [
@@ -143,7 +143,7 @@ test("proxyCarrier() + a SOCKS5 proxy that speaks something else, stuffs, or goe
   }
 });
 
-test("proxyCarrier() + CONNECT says the place and the login, and takes the answer in any cut", async () => {
+test("proxyTunnel() + CONNECT sends host, port and login, and reads the answer byte by byte", async () => {
   await using proxy = await startFakeProxy(
     [[80, Buffer.from("HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n")]],
     true,
@@ -159,7 +159,7 @@ test("proxyCarrier() + CONNECT says the place and the login, and takes the answe
   ]);
 });
 
-test("proxyCarrier() + CONNECT: 403, 407, junk, stuffing and an endless head are refusals", async () => {
+test("proxyTunnel() + CONNECT: 403, 407, another protocol, extra bytes and an endless head are refusals", async () => {
   for (const [answer, text] of [
     ["HTTP/1.1 403 Forbidden\r\n\r\n", /HTTP status 403/],
     ["HTTP/1.0 407 Login\r\n\r\n", /asks for a user and a password/],
@@ -175,7 +175,7 @@ test("proxyCarrier() + CONNECT: 403, 407, junk, stuffing and an endless head are
   }
 });
 
-test("proxyCarrier() + an https proxy whose certificate nobody vouches for gets no CONNECT", async () => {
+test("proxyTunnel() + an https proxy with an untrusted certificate receives no CONNECT", async () => {
   const authority = await makeAuthority({ subject: "CN=own root" });
   const leaf = await makeLeaf({ subject: "CN=localhost", names: ["localhost"], issuer: authority });
   let received = "";
@@ -186,13 +186,13 @@ test("proxyCarrier() + an https proxy whose certificate nobody vouches for gets 
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const carrier = proxyCarrier("https", {
+  const tunnel = proxyTunnel("https", {
     host: "localhost",
     port,
     user: "u",
     password: "hunter22",
   });
-  await assert.rejects(carrier.open(TARGET, AbortSignal.timeout(5_000)), (error: RdsIamError) => {
+  await assert.rejects(tunnel.open(TARGET, AbortSignal.timeout(5_000)), (error: RdsIamError) => {
     assert.match(error.message, /^TLS with the proxy localhost:\d+ failed$/);
     return true;
   });
@@ -200,11 +200,11 @@ test("proxyCarrier() + an https proxy whose certificate nobody vouches for gets 
   server.close();
 });
 
-test("tunnelCarrier(), proxyCarrier() + end with the signal's reason while the other side is silent", async () => {
+test("forwardedPort(), proxyTunnel() + end with the signal's reason while the other side is silent", async () => {
   await using proxy = await startFakeProxy([]);
   const reason = new Error("time is up");
   const aborts = new AbortController();
-  const opening = proxyCarrier("socks5", {
+  const opening = proxyTunnel("socks5", {
     host: "127.0.0.1",
     port: proxy.port,
     user: undefined,
@@ -213,7 +213,7 @@ test("tunnelCarrier(), proxyCarrier() + end with the signal's reason while the o
   setImmediate(() => aborts.abort(reason));
   await assert.rejects(opening, reason);
   await assert.rejects(
-    tunnelCarrier({ host: "127.0.0.1", port: proxy.port }).open(TARGET, AbortSignal.abort(reason)),
+    forwardedPort({ host: "127.0.0.1", port: proxy.port }).open(TARGET, AbortSignal.abort(reason)),
     reason,
   );
 });

@@ -68,6 +68,6 @@ test("a cancel is not sent: the server cannot carry it, and rdsiam says so", { s
   await writeFile(go, "");
   const ran = await running;
   assert.doesNotMatch(ran.stderr, /canceling statement/);
-  assert.match(ran.stderr, /rds-auth-proxy carries no cancel requests/);
+  assert.match(ran.stderr, /rds-auth-proxy does not forward cancel requests/);
   assert.deepEqual(server.unknown, []);
 });
