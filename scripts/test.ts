@@ -1,5 +1,5 @@
 // npm test [FILE...] [node --test option...]: builds, sees to psql, and runs the quick suite: every test/**/*.test.ts but *.slow.test.ts.
-// With --slow the others, but for those that have a script of their own: docs, library, packaging.
+// The others are for npm run test:slow.
 // RDSIAM_TEST_MISSING tells the tests which PostgreSQL tools are not there; those that need one skip themselves.
 
 import { availableParallelism } from "node:os";
@@ -13,12 +13,9 @@ const CONCURRENCY = availableParallelism() + 1;
 // Longer than the whole suite may take: a test that hangs is named instead of hanging the run.
 const TIMEOUT_MS = 200_000;
 
-const OWN_SCRIPT = /^test\/(?:docs|library|packaging\/(?:installed|release))/;
-
 async function main(): Promise<void> {
   const words = process.argv.slice(2);
-  const isSlow = words.includes("--slow");
-  const options = words.filter((word) => word.startsWith("-") && word !== "--slow");
+  const options = words.filter((word) => word.startsWith("-"));
   const named = words.filter((word) => !word.startsWith("-"));
   const built = await $({ stdio: "inherit", nothrow: true })`npm run --silent build`;
   if (built.exitCode !== 0) {
@@ -34,7 +31,7 @@ async function main(): Promise<void> {
       "Install them with: apt install postgresql-client (or: brew install libpq)\n",
     );
   }
-  const files = named.length > 0 ? named : await suite(isSlow);
+  const files = named.length > 0 ? named : await quickSuite();
   const run = await $({
     stdio: "inherit",
     nothrow: true,
@@ -43,10 +40,11 @@ async function main(): Promise<void> {
   process.exitCode = run.exitCode ?? 1;
 }
 
-async function suite(isSlow: boolean): Promise<string[]> {
-  const files = await glob("test/**/*.test.ts", { ignore: ["**/node_modules/**"] });
-  const wanted = files.filter((file) => file.endsWith(".slow.test.ts") === isSlow);
-  return wanted.filter((file) => !isSlow || !OWN_SCRIPT.test(file)).toSorted();
+async function quickSuite(): Promise<string[]> {
+  const files = await glob("test/**/*.test.ts", {
+    ignore: ["**/node_modules/**", "**/*.slow.test.ts"],
+  });
+  return files.toSorted();
 }
 
 void main();

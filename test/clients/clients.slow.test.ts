@@ -1,4 +1,4 @@
-// The slice of `npm run test:clients` that npm test runs: what is printed, typed into psql and node-postgres.
+// The slice of `npm run test:slow -- clients` that npm run test:slow runs: what is printed, typed into psql and node-postgres.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";

@@ -1,4 +1,4 @@
-// npm run test:docs: every command line of every guide that does not say what it needs, on a stand-in for each document.
+// npm run test:slow -- docs: every command line of every guide that does not say what it needs, on a stand-in for each document.
 import { test } from "node:test";
 import { without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";

@@ -1,4 +1,4 @@
-// The slice of `npm run test:docs` that npm test runs: every command line of the README, on the stand-in.
+// The slice of `npm run test:slow -- docs` that npm test runs: every command line of the README, on the stand-in.
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
 import { without } from "../support/program.ts";

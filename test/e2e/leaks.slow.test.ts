@@ -1,5 +1,5 @@
 // No secret in what rdsiam prints, in any argument or environment of a process, in any file: on every path, with -v.
-// `npm run test:leaks` looks at every write with strace too.
+// `npm run test:slow -- leaks` looks at every write with strace too.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// A slice of `npm run test:memory`: what a reader does not take, and what a server does not take, is not held in memory.
+// A slice of `npm run test:slow -- memory`: what a reader does not take, and what a server does not take, is not held in memory.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { test } from "node:test";

@@ -1,5 +1,5 @@
 // Every --via against the real thing on loopback: sshd, a SOCKS5 and a CONNECT proxy, socat; for Systems Manager a stand-in
-// for the API and for the plugin. The 100 MB dumps are `npm run test:via`.
+// for the API and for the plugin. The 100 MB dumps are `npm run test:slow -- via`.
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// npm run test:library: the packed package as programs use it. Each sample of docs/library.md runs on the stand-in under Node, and
+// npm run test:slow -- library: the packed package as programs use it. Each sample of docs/library.md runs on the stand-in under Node, and
 // compiles as strictly as TypeScript can; Bun and Deno run some; a bundler takes the package into one file.
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";

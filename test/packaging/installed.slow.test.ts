@@ -1,4 +1,4 @@
-// npm run test:packaging: the packed package under each of its runners, and the archive with the binary; each logs in to the
+// npm run test:slow -- packaging: the packed package under each of its runners, and the archive with the binary; each logs in to the
 // stand-in with psql. They install it by name, from a registry on the loopback interface, into caches of their own.
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";

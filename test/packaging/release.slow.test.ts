@@ -1,4 +1,4 @@
-// npm run test:packaging: what npm run release makes on this platform, each part looked at, and made a second time.
+// npm run test:slow -- packaging: what npm run release makes on this platform, each part looked at, and made a second time.
 import assert from "node:assert/strict";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

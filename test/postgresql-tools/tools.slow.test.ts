@@ -1,4 +1,4 @@
-// The slice of `npm run test:tools` that npm test runs: the same checks on some megabytes and for a second each.
+// The slice of `npm run test:slow -- tools` that npm run test:slow runs: the same checks on some megabytes and for a second each.
 import { after, before, test } from "node:test";
 import { type Bench, startBench } from "./bench.ts";
 import { CHECKS, missingTools } from "./checks.ts";

@@ -1,4 +1,4 @@
-// A slice of `npm run test:chaos`.
+// A slice of `npm run test:slow -- chaos`.
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// A slice of `npm run test:flood`, and which connection goes when too many have proven nothing.
+// A slice of `npm run test:slow -- flood`, and which connection goes when too many have proven nothing.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";

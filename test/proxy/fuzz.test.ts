@@ -1,4 +1,4 @@
-// A slice of `npm run test:fuzz`.
+// A slice of `npm run test:slow -- fuzz`.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seedOf } from "../support/random.ts";

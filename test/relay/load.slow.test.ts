@@ -1,4 +1,4 @@
-// A short slice of `npm run test:relay`: bad requests, and the end of one of several replicas.
+// A short slice of `npm run test:slow -- relay`: bad requests, and the end of one of several replicas.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sendBadRequests } from "../support/hostile.ts";

@@ -1,4 +1,4 @@
-// npm run test:chaos [RUNTIME...]: faults at random bytes on both sides of the proxy; 2,000 on Node 20 when nothing is said.
+// npm run test:slow -- chaos [RUNTIME...]: faults at random bytes on both sides of the proxy; 2,000 on Node 20 when nothing is said.
 // RDSIAM_FAULTS is how many, RDSIAM_SEED repeats a run.
 import { randomInt } from "node:crypto";
 import process from "node:process";

@@ -1,4 +1,4 @@
-// npm run test:clients [-- --only pgjdbc,pgx]: each client through `rdsiam proxy` with what it printed, every step of the
+// npm run test:slow -- clients [--only pgjdbc,pgx]: each client through `rdsiam proxy` with what it printed, every step of the
 // drivers' scripts. A client that cannot be installed here is named with the reason; that is no failure.
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// npm run test:drivers [-- --only psycopg2,pgx]: each driver's script through `rdsiam exec`, with PG* alone, and a table.
+// npm run test:slow -- drivers [--only psycopg2,pgx]: each driver's script through `rdsiam exec`, with PG* alone, and a table.
 // A driver that cannot be installed here is named with the reason; that is no failure.
 
 import { mkdir, mkdtemp, rm } from "node:fs/promises";

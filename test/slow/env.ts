@@ -1,4 +1,4 @@
-// npm run test:env [-- --versions 12,18] [--control]: psql through rdsiam with every hostile variable, times every libpq.
+// npm run test:slow -- env [--versions 12,18] [--control]: psql through rdsiam with every hostile variable, times every libpq.
 // Each run makes psql say which libpq it has really loaded. The names that a libpq reads are also searched in the library
 // itself, so that a variable that a new version brings cannot be missing from the table.
 // With --control each value is also set behind rdsiam's back: a `!` marks where it would have done harm.
@@ -54,7 +54,7 @@ async function main(): Promise<void> {
   await missingPostgresqlTools();
   const missing = without("psql");
   if (missing !== false) {
-    process.stdout.write(`test:env skipped: ${missing}\n`);
+    process.stdout.write(`env skipped: ${missing}\n`);
     return;
   }
   const directory = await mkdtemp(join(tmpdir(), "rdsiam-libpq-"));

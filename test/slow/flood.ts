@@ -1,4 +1,4 @@
-// npm run test:flood [-- RUNTIME...]: 10,000 silent sockets against an open session and new logins, then the same proxy
+// npm run test:slow -- flood [RUNTIME...]: 10,000 silent sockets against an open session and new logins, then the same proxy
 // without descriptors; under a minute for each runtime.
 import { figuresOfStarvation, starve, starvationBroke } from "../support/descriptors.ts";
 import { flood } from "../support/flood.ts";

@@ -1,4 +1,4 @@
-// npm run test:fuzz [-- RUNTIME...]: 200,000 malformed packets, SASL messages and cancels for each runtime, about a minute each.
+// npm run test:slow -- fuzz [RUNTIME...]: 200,000 malformed packets, SASL messages and cancels for each runtime, about a minute each.
 // RDSIAM_SEED=N repeats a run; RDSIAM_ATTACKS=N makes it shorter or longer.
 import process from "node:process";
 import { fuzz } from "../support/fuzz.ts";

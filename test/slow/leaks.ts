@@ -1,4 +1,4 @@
-// npm run test:leaks: every run of test/support/leak-scene.ts under strace. No secret in any argument, environment variable
+// npm run test:slow -- leaks: every run of test/support/leak-scene.ts under strace. No secret in any argument, environment variable
 // (but PGPASSWORD and the user's own AWS_*) or write that is not to a socket, of rdsiam and all of its children.
 // RDSIAM_COMMAND chooses the runtime, as in the end-to-end suite.
 // https://man7.org/linux/man-pages/man1/strace.1.html
@@ -28,9 +28,7 @@ interface Traced {
 
 async function main(): Promise<void> {
   if (spawnSync("strace", ["-V"]).error !== undefined) {
-    process.stdout.write(
-      "test:leaks skipped: strace is not on this machine (apt install strace)\n",
-    );
+    process.stdout.write("leaks skipped: strace is not on this machine (apt install strace)\n");
     return;
   }
   const directory = await mkdtemp(join(tmpdir(), "rdsiam-strace-"));

@@ -1,4 +1,4 @@
-// npm run test:memory [RUNTIME...]: the proxy's memory stays bounded whatever the other side does, on every runtime.
+// npm run test:slow -- memory [RUNTIME...]: the proxy's memory stays bounded whatever the other side does, on every runtime.
 // 1 GB COPY out to a reader that stops for ten seconds, 500 MB COPY in to a locked table; every byte is compared.
 // Nothing is random here. RDSIAM_MEGABYTES makes it smaller or larger.
 import { resolve } from "node:path";
@@ -32,7 +32,6 @@ async function commandOf(name: string): Promise<readonly string[] | undefined> {
 }
 
 async function main(wanted: readonly string[]): Promise<void> {
-  await $`npm run --silent build`;
   await using standIn = await startStage();
   print(
     `${MEGABYTES} MB COPY out, ${MEGABYTES / 2} MB COPY in, ${PAUSE / 1000} s stop; memory in MB`,

@@ -1,4 +1,4 @@
-// npm run test:relay: 10,000 bad requests against one relay, then 1,000 sessions on three replicas behind haproxy, of which
+// npm run test:slow -- relay: 10,000 bad requests against one relay, then 1,000 sessions on three replicas behind haproxy, of which
 // one is killed. Under two minutes.
 import process from "node:process";
 import { sendBadRequests } from "../support/hostile.ts";

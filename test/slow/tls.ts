@@ -1,4 +1,4 @@
-// npm run test:tls: every libpq from 12 to 18 with sslmode=verify-full through rdsiam proxy --tls-cert: with SSLRequest, bound to
+// npm run test:slow -- tls: every libpq from 12 to 18 with sslmode=verify-full through rdsiam proxy --tls-cert: with SSLRequest, bound to
 // the certificate where it knows channel binding, and from 17 on by direct TLS. Then the same with a client certificate.
 import type { Buffer } from "node:buffer";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   const standIn = await startStage();
   try {
     const libpqs = await linkLibpqs(directory);
-    if (libpqs.length === 0) process.stdout.write("test:tls skipped: no libpq for this platform\n");
+    if (libpqs.length === 0) process.stdout.write("tls skipped: no libpq for this platform\n");
     await writeCertificates(directory);
     for (const mutual of [false, true]) {
       await using proxy = await startProxy(standIn, { directory, mutual });

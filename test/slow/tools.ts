@@ -1,4 +1,4 @@
-// npm run test:tools [-- --megabytes 1024 --seconds 60 --rows 200000]: PostgreSQL's own tools through rdsiam, compared
+// npm run test:slow -- tools [--megabytes 1024 --seconds 60 --rows 200000]: PostgreSQL's own tools through rdsiam, compared
 // with the same tools on the server's unix socket. The defaults are the full size, which takes about a quarter of an hour.
 
 import process from "node:process";

@@ -1,4 +1,4 @@
-// npm run test:via [WAY...]: pg_dump of 100 MB through each --via, every byte compared, on the runtime of RDSIAM_COMMAND.
+// npm run test:slow -- via [WAY...]: pg_dump of 100 MB through each --via, every byte compared, on the runtime of RDSIAM_COMMAND.
 // Nothing is random here. RDSIAM_MEGABYTES makes it smaller or larger.
 import process from "node:process";
 import { dumpThrough, fillTable } from "../support/via-dump.ts";
