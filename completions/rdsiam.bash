@@ -24,7 +24,7 @@ _rdsiam_flags() {
   esac
 }
 
-# What follows a command's name, where that is a word of few.
+# What may follow a command's name, where that is one of a few words.
 _rdsiam_operands() {
   case $1 in
     ca) echo "update" ;;

@@ -384,7 +384,7 @@ function __rdsiam_flags
     end
 end
 
-# What follows a command's name, where that is a word of few.
+# What may follow a command's name, where that is one of a few words.
 function __rdsiam_operands
     switch $argv[1]
         case ca

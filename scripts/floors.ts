@@ -10,8 +10,8 @@ import { glob } from "zx";
 const FLOORS: readonly (readonly string[])[] = [
   ["base"],
   ["protocol", "runtime"],
-  ["cli", "config", "aws", "rds", "via", "proxy", "tool", "health"],
-  ["session"],
+  ["config", "aws", "rds", "via", "proxy", "tool", "health"],
+  ["cli", "session"],
   ["serve", "doctor", "relay", "library"],
   ["commands"],
   ["start.ts", "binary.ts", "main.ts", "library.ts"],

@@ -1,11 +1,11 @@
 // The process edge: argv, environment, streams, exit status, and the one catch.
 import { homedir } from "node:os";
 import process from "node:process";
-import { cutArgv } from "./cli/argv.ts";
-import { readInvocation } from "./cli/parse.ts";
+import { readArguments } from "./cli/arguments.ts";
+import { COMMANDS } from "./commands/command-table.ts";
 import { guardInspectorSignal, refuseDebuggers } from "./runtime/debuggers.ts";
 import { createLog, type LogOptions } from "./base/log.ts";
-import { type Invocation, type Options, valueOrTwin } from "./cli/options.ts";
+import { type CommandSpec, type Invocation, type Options, valueOrTwin } from "./cli/options.ts";
 import { exitStatusOf, problemOf } from "./base/problem.ts";
 import type { RunContext } from "./base/context.ts";
 import { isTerminal, writeText } from "./runtime/stdio.ts";
@@ -29,34 +29,27 @@ async function main(): Promise<number> {
   let log = createLog({ write: writeError, verbose: false, notices: false, format });
   const failed = watchUncaught();
   try {
-    const cut = cutArgv(process.argv.slice(2));
-    const invocation = readInvocation(cut);
-    const { options } = invocation;
+    const invocation = readArguments(process.argv.slice(2), COMMANDS);
+    const { command, options } = invocation;
     const how = logOptions(options, env);
     log = createLog({ write: writeError, ...how });
     waiting = createWaiting({
       ...TERMINAL,
       isOn: how.notices && how.format === "text" && hasEraser(env),
     });
-    if (invocation.command === "version") print(VERSION);
-    else if (invocation.command === "help") {
-      const { helpText } = await import("./cli/help.ts");
-      print(helpText(cut.command, { all: options.verbose ?? false, style: paint }));
-    } else {
-      const context = {
-        env,
-        home: env["HOME"] || homedir(),
-        log,
-        print,
-        style: paint,
-        width,
-        waiting,
-        failed,
-      };
-      return await unlessFailed(run(context, invocation), failed, toolEnded);
+    if (options.version) {
+      print(VERSION);
+      return 0;
     }
-    // `rdsiam` alone is a question about how to use it; an asked-for help is an answer.
-    return invocation.command === "help" && !options.help ? 125 : 0;
+    if (options.help || command === undefined) {
+      const { helpText } = await import("./cli/help.ts");
+      print(helpText(command, { commands: COMMANDS, all: options.verbose ?? false, style: paint }));
+      // `rdsiam` alone is a usage error that is answered with the help.
+      return options.help ? 0 : 125;
+    }
+    const home = env["HOME"] || homedir();
+    const context = { env, home, log, print, style: paint, width, waiting, failed };
+    return await unlessFailed(run(command, context, invocation), failed, toolEnded);
   } catch (error) {
     log.error(problemOf(error));
     return exitStatusOf(error);
@@ -75,43 +68,16 @@ function logOptions(options: Options, env: RunContext["env"]): Omit<LogOptions, 
   return { format, verbose: options.verbose ?? env["RDSIAM_VERBOSE"] === "1", notices };
 }
 
-async function run(context: RunContext, invocation: Invocation): Promise<number> {
+async function run(
+  command: CommandSpec,
+  context: RunContext,
+  invocation: Invocation,
+): Promise<number> {
   const isDeno = "deno" in process.versions;
   refuseDebuggers({ env: context.env, execArgv: process.execArgv, isDeno });
   guardInspectorSignal();
-  switch (invocation.command) {
-    case "psql":
-      return (await import("./commands/psql.ts")).runPsql(context, invocation);
-    case "exec":
-      return (await import("./commands/exec.ts")).runExec(context, invocation);
-    case "proxy":
-      return (await import("./commands/proxy.ts")).runProxy(context, invocation);
-    case "token":
-      return (await import("./commands/token.ts")).runToken(context, invocation);
-    case "url":
-      return (await import("./commands/url.ts")).runUrl(context, invocation);
-    case "env":
-      return (await import("./commands/env.ts")).runEnv(context, invocation);
-    case "list":
-      return (await import("./commands/list.ts")).runList(context, invocation);
-    case "doctor":
-      return (await import("./commands/doctor.ts")).runDoctor(context, invocation);
-    case "policy":
-      return (await import("./commands/policy.ts")).runPolicy(context, invocation);
-    case "discover":
-      return (await import("./commands/discover.ts")).runDiscover(context, invocation);
-    case "ca":
-      return (await import("./commands/ca.ts")).runCaUpdate(context, invocation);
-    case "completion":
-      return (await import("./commands/completion.ts")).runCompletion(context, invocation);
-    case "relay":
-      return (await import("./commands/relay.ts")).runRelay(context, invocation);
-    case "demo":
-      return (await import("./commands/demo.ts")).runDemo(context, invocation);
-    case "help":
-    case "version":
-      return 0;
-  }
+  const runCommand = await command.load();
+  return runCommand(context, invocation);
 }
 
 function print(line: string): void {

@@ -1,7 +1,12 @@
 // The text of docs/reference.md, from the tables that the help texts, the man page and the completions are made of.
-import { COMMANDS, type CommandSpec } from "../../src/cli/command-table.ts";
 import { optionSyntax } from "../../src/cli/help.ts";
-import { OPTION_GROUPS, type OptionSpec, optionTwin } from "../../src/cli/options.ts";
+import {
+  type CommandSpec,
+  OPTION_GROUPS,
+  type OptionSpec,
+  variableOf,
+} from "../../src/cli/options.ts";
+import { COMMANDS } from "../../src/commands/command-table.ts";
 
 const HEAD = `# Reference
 
@@ -34,7 +39,7 @@ function optionRow(option: OptionSpec): string {
   const commands = option.commands?.join(", ") ?? "all";
   const cells = [
     `\`${escape(optionSyntax(option))}\``,
-    `\`${optionTwin(option)}\``,
+    `\`${variableOf(option.name)}\``,
     commands,
     escape(sentence(option.summary)),
   ];

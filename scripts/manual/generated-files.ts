@@ -2,13 +2,14 @@
 
 import { completionScript, SCRIPT_FILES } from "../../src/cli/completion/script.ts";
 import { SHELLS } from "../../src/cli/completion/words.ts";
+import { COMMANDS } from "../../src/commands/command-table.ts";
 import { referenceText } from "../documents/reference.ts";
 import { manualPage } from "./page.ts";
 
 /** Their paths from the root, and their texts. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const scripts = SHELLS.map(
-    (shell) => [`completions/${SCRIPT_FILES[shell]}`, completionScript(shell)] as const,
+    (shell) => [`completions/${SCRIPT_FILES[shell]}`, completionScript(shell, COMMANDS)] as const,
   );
   return new Map([
     ...scripts,

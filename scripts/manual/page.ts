@@ -1,9 +1,14 @@
 // The man page, in man(7), made from the tables that the program itself is made from. Only its prose is written here.
 // https://man7.org/linux/man-pages/man7/man.7.html, https://mandoc.bsd.lv/man/man.7.html
 
-import { COMMANDS, type CommandSpec } from "../../src/cli/command-table.ts";
 import { optionSyntax } from "../../src/cli/help.ts";
-import { OPTION_GROUPS, type OptionSpec, optionTwin } from "../../src/cli/options.ts";
+import {
+  type CommandSpec,
+  OPTION_GROUPS,
+  type OptionSpec,
+  variableOf,
+} from "../../src/cli/options.ts";
+import { COMMANDS } from "../../src/commands/command-table.ts";
 import { KEY_SYNONYMS, TARGET_KEYS } from "./keys.ts";
 
 // By hand, when the prose changes: the day of a build would make each build another.
@@ -115,7 +120,7 @@ function optionEntry(option: OptionSpec): string[] {
 
 // --help and --version are questions, not settings.
 function twin(option: OptionSpec): string {
-  return ["help", "version"].includes(option.name) ? "" : `(${optionTwin(option)})`;
+  return ["help", "version"].includes(option.name) ? "" : `(${variableOf(option.name)})`;
 }
 
 function keyEntry([key, text]: readonly [string, string]): string[] {

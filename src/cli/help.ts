@@ -1,7 +1,12 @@
 // The help texts, made from the tables of commands and options. `--help` fits a screen: groups of options for which there
 // is no room are named alone, those that commands share first; with --verbose every option is explained.
-import { type CommandName, type CommandSpec, COMMANDS } from "./command-table.ts";
-import { isOptionOf, OPTION_GROUPS, optionFlag, type OptionSpec } from "./options.ts";
+import {
+  type CommandSpec,
+  isOptionOf,
+  OPTION_GROUPS,
+  optionFlag,
+  type OptionSpec,
+} from "./options.ts";
 import { PLAIN, type Style } from "../base/style.ts";
 
 /** The size of a screen; a text for it leaves a line to the prompt. What has many options of its own gets a tall one. */
@@ -9,6 +14,7 @@ export const SCREEN = { columns: 80, rows: 24, tallRows: 40 };
 
 /** How a help text is made. */
 export interface HelpOptions {
+  readonly commands: readonly CommandSpec[];
   /** Whether every option is explained, however long that gets. */
   readonly all: boolean;
   readonly style?: Style;
@@ -26,12 +32,13 @@ const INDENT = 30; // columns in front of an option's summary
 const FOLDED_FIRST = ["General", "AWS", "Database"];
 
 /** The help of a command, or of the program. */
-export function helpText(command: CommandName | undefined, options: HelpOptions): string {
-  const style = options.style ?? PLAIN;
-  const spec = COMMANDS.find(({ name }) => name === command);
+export function helpText(spec: CommandSpec | undefined, options: HelpOptions): string {
+  const { all, commands, style = PLAIN } = options;
   const make = (folded: readonly string[]): Section[] =>
-    spec === undefined ? programHelp({ style, folded }) : commandHelp(spec, { style, folded });
-  if (options.all) return spaced([...make([]), ...detailSections(spec)]);
+    spec === undefined
+      ? programHelp(commands, { style, folded })
+      : commandHelp(spec, { style, folded });
+  if (all) return spaced([...make([]), ...detailSections(spec)]);
   const foldings = [0, 1, 2, 3].map((count) => make(FOLDED_FIRST.slice(0, count)));
   const tries = foldings.flatMap((sections) => [spaced(sections), dense(sections)]);
   const fitting = tries.find((text) => rowsOf(text) < SCREEN.rows);
@@ -45,7 +52,7 @@ export function helpText(command: CommandName | undefined, options: HelpOptions)
 /** How an option is written: `-U, --user USER`, `--database-url[=NAME]`. */
 export function optionSyntax(option: OptionSpec): string {
   const short = option.short === undefined ? "" : `-${option.short}, `;
-  return `${short}${optionFlag(option)}${valueSyntax(option)}`;
+  return `${short}${optionFlag(option.name)}${valueSyntax(option)}`;
 }
 
 function valueSyntax({ value, bare }: OptionSpec): string {
@@ -65,14 +72,14 @@ function rowsOf(text: string): number {
   return text.split("\n").length;
 }
 
-function programHelp(look: Look): Section[] {
+function programHelp(commands: readonly CommandSpec[], look: Look): Section[] {
   const { style } = look;
-  const width = Math.max(...COMMANDS.map(({ name }) => name.length)) + 2;
-  const commands = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
-  const examples = COMMANDS.slice(0, 2).flatMap(({ examples: all }) => all.slice(0, 1));
+  const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
+  const summaries = commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
+  const examples = commands.slice(0, 2).flatMap(({ examples: all }) => all.slice(0, 1));
   return [
     [`${style("heading", "Usage:")} rdsiam COMMAND [options] [TARGET] [arguments of the tool...]`],
-    [style("heading", "Commands:"), ...commands],
+    [style("heading", "Commands:"), ...summaries],
     ...groupSections(undefined, look),
     [style("heading", "Examples:"), ...examples.map((example) => `  ${example}`)],
     ["rdsiam COMMAND --help explains a command; man rdsiam explains everything."],
@@ -93,7 +100,7 @@ function commandHelp(spec: CommandSpec, look: Look): Section[] {
 }
 
 // Groups of which the names alone are told stand together, in one section.
-function groupSections(command: CommandName | undefined, { style, folded }: Look): Section[] {
+function groupSections(command: string | undefined, { style, folded }: Look): Section[] {
   const explained: Section[] = [];
   const named: string[] = [];
   for (const { title, options } of OPTION_GROUPS) {

@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { completionScript } from "../cli/completion/script.ts";
 import { HEADER, type Shell, SHELLS } from "../cli/completion/words.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { type Invocation, isOn } from "../cli/options.ts";
+import { type CommandSpec, type Invocation, isOn } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 
 interface Place {
@@ -18,9 +18,10 @@ interface Place {
 export async function runCompletion(
   context: RunContext,
   { target, options }: Invocation,
+  commands: readonly CommandSpec[],
 ): Promise<number> {
   const shell = chooseShell(target, context.env);
-  const script = completionScript(shell);
+  const script = completionScript(shell, commands);
   if (!isOn(options, context.env, "install")) {
     context.print(script.trimEnd());
     return 0;
@@ -58,7 +59,7 @@ function placeOf(shell: Shell, { env, home }: RunContext): Place {
   switch (shell) {
     case "bash": {
       const own = env["BASH_COMPLETION_USER_DIR"] || join(data, "bash-completion");
-      const note = "it counts in new shells, where the package bash-completion is loaded;";
+      const note = "takes effect in new shells that load the package bash-completion;";
       const file = join(own, "completions", "rdsiam");
       return { file, notes: [note, `without that package, add to ~/.bashrc: . ${quote(file)}`] };
     }
@@ -71,7 +72,7 @@ function placeOf(shell: Shell, { env, home }: RunContext): Place {
     case "fish": {
       const config = env["XDG_CONFIG_HOME"] || join(home, ".config");
       const file = join(config, "fish", "completions", "rdsiam.fish");
-      return { file, notes: ["it counts in new shells"] };
+      return { file, notes: ["takes effect in new shells"] };
     }
   }
 }

@@ -1,5 +1,5 @@
 // `rdsiam doctor`: tries each step of a run in turn, and says of each what it found.
-import { type Invocation, isOn, OPTIONS, optionTwin } from "../cli/options.ts";
+import { type Invocation, isOn, OPTIONS, variableOf } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 
 // Those that are no option's twin.
@@ -18,7 +18,7 @@ export async function runDoctor(context: RunContext, invocation: Invocation): Pr
   const { examine } = await import("../doctor/doctor.ts");
   const { findingLines, summaryLine } = await import("../doctor/text.ts");
   const asJson = isOn(options, context.env, "json");
-  const knownVariables = [...OPTIONS.map(optionTwin), ...OTHER_VARIABLES];
+  const knownVariables = [...OPTIONS.map(({ name }) => variableOf(name)), ...OTHER_VARIABLES];
   const findings = await examine(context, { targetName, options, knownVariables }, (finding) => {
     if (asJson) return;
     const lines = findingLines(finding, (status, text) => context.style(ROLES[status], text));

@@ -12,7 +12,7 @@ import { placeOf, readyJson, readyLines } from "./proxy-ready.ts";
 
 /** Serves until a signal; resolves with the exit status. */
 export async function runProxy(context: RunContext, invocation: Invocation): Promise<number> {
-  const { options, targets = [] } = invocation;
+  const { options, targets } = invocation;
   const wish = readProxyOptions(options, context.env);
   const names = targets.length === 0 ? [undefined] : targets;
   const requests = names.map((targetName) => ({ targetName, options }));

@@ -87,7 +87,7 @@ function readListen(text: string): RelaySettings["listen"] {
 
 function wrong(name: SettingName, why: string): RdsIamError {
   const option = OPTION_NAMES[name];
-  const flag = option === undefined ? name : optionFlag({ name: option });
+  const flag = option === undefined ? name : optionFlag(option);
   return new RdsIamError(`${flag} ${why}`, {
     code: "ERR_CONFIG",
     hint: `Give ${flag}, or ${name} in the [relay] section of the relay's file.`,

@@ -1,38 +1,37 @@
 // `--help` fits a screen, says every option, and its examples are command lines that are understood.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cutArgv } from "../../src/cli/argv.ts";
-import { readInvocation } from "../../src/cli/parse.ts";
-import { type CommandName, COMMANDS } from "../../src/cli/command-table.ts";
+import { readArguments } from "../../src/cli/arguments.ts";
 import { helpText, optionSyntax, SCREEN } from "../../src/cli/help.ts";
-import { optionFlag, OPTIONS, optionsOf } from "../../src/cli/options.ts";
+import { OPTIONS, optionsOf } from "../../src/cli/options.ts";
+import { COMMANDS } from "../../src/commands/command-table.ts";
 
 // What has many options of its own may need a tall screen; nothing else does.
-const TALL: readonly (CommandName | undefined)[] = ["proxy", "relay"];
-const PAGES = [undefined, ...COMMANDS.map(({ name }) => name)];
+const TALL = ["proxy", "relay"];
+const PAGES = [undefined, ...COMMANDS];
 
 for (const command of PAGES) {
-  const title = ["rdsiam", ...(command === undefined ? [] : [command])].join(" ");
+  const title = ["rdsiam", ...(command === undefined ? [] : [command.name])].join(" ");
 
   test(`helpText() of ${title} fits a screen`, () => {
-    const lines = helpText(command, { all: false }).split("\n");
-    const rows = TALL.includes(command) ? SCREEN.tallRows : SCREEN.rows;
+    const lines = helpText(command, { commands: COMMANDS, all: false }).split("\n");
+    const rows = TALL.includes(command?.name ?? "") ? SCREEN.tallRows : SCREEN.rows;
     assert.ok(lines.length < rows, `${lines.length} lines`);
     for (const line of lines) assert.ok(line.length <= SCREEN.columns, line);
   });
 
   test(`helpText() of ${title} has every option, with --verbose its summary too`, () => {
-    const short = helpText(command, { all: false });
-    const long = helpText(command, { all: true }).replaceAll(/\s+/g, " ");
-    for (const option of optionsOf(command)) {
-      assert.ok(short.includes(optionSyntax(option)), optionFlag(option));
-      assert.ok(long.includes(`${optionSyntax(option)} ${option.summary}`), optionFlag(option));
+    const short = helpText(command, { commands: COMMANDS, all: false });
+    const long = helpText(command, { commands: COMMANDS, all: true }).replaceAll(/\s+/g, " ");
+    for (const option of optionsOf(command?.name)) {
+      assert.ok(short.includes(optionSyntax(option)), option.name);
+      assert.ok(long.includes(`${optionSyntax(option)} ${option.summary}`), option.name);
     }
   });
 }
 
 test("helpText() of the program has every command with its summary", () => {
-  const lines = helpText(undefined, { all: false }).split("\n");
+  const lines = helpText(undefined, { commands: COMMANDS, all: false }).split("\n");
   for (const { name, summary } of COMMANDS)
     assert.ok(
       lines.some((line) => line.startsWith(`  ${name} `) && line.endsWith(` ${summary}`)),
@@ -60,11 +59,7 @@ for (const { name, examples } of COMMANDS) {
       // Up to where the shell's own part of the line begins.
       const [, line = ""] = /\brdsiam ([^|>]*?)(?: *[|>].*|\)"?)?$/.exec(example) ?? [];
       const words = line.match(/'[^']*'|\S+/g) ?? [];
-      const invocation = readInvocation(cutArgv(words));
-      assert.ok(
-        COMMANDS.some((command) => command.name === invocation.command),
-        name,
-      );
+      assert.ok(readArguments(words, COMMANDS).command !== undefined, name);
     });
   }
 }
@@ -75,8 +70,9 @@ test("rdsiam help COMMAND is rdsiam COMMAND --help", () => {
     ["help", "-v", "exec"],
     ["-v", "help", "exec"],
   ]) {
-    const cut = cutArgv(words);
-    assert.deepEqual([readInvocation(cut).command, cut.command], ["help", "exec"]);
+    const { command, options } = readArguments(words, COMMANDS);
+    assert.deepEqual([command?.name, options.help], ["exec", true]);
   }
-  assert.deepEqual([readInvocation(cutArgv(["help"])).command], ["help"]);
+  const { command, options } = readArguments(["help"], COMMANDS);
+  assert.deepEqual([command, options.help], [undefined, true]);
 });

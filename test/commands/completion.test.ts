@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { completionScript } from "../../src/cli/completion/script.ts";
 import { type Shell, SHELLS } from "../../src/cli/completion/words.ts";
+import { COMMANDS } from "../../src/commands/command-table.ts";
 import { rdsiam } from "../support/program.ts";
 
 let home: string;
@@ -20,8 +21,11 @@ test("rdsiam completion prints the script of the shell that is named, else of SH
     rdsiam(["completion", "zsh"], { env: { HOME: home } }),
     rdsiam(["completion"], { env: { HOME: home, SHELL: "/usr/bin/fish" } }),
   ]);
-  assert.deepEqual([named.status, named.stderr, named.stdout], [0, "", completionScript("zsh")]);
-  assert.equal(own.stdout, completionScript("fish"));
+  assert.deepEqual(
+    [named.status, named.stderr, named.stdout],
+    [0, "", completionScript("zsh", COMMANDS)],
+  );
+  assert.equal(own.stdout, completionScript("fish", COMMANDS));
 });
 
 const PLACES: Readonly<Record<Shell, readonly [string, RegExp]>> = {
@@ -39,7 +43,7 @@ for (const shell of SHELLS) {
       assert.deepEqual([ran.status, ran.stderr], [0, ""]);
       assert.match(ran.stdout, new RegExp(`^wrote ${file}\n`));
       assert.match(ran.stdout, note);
-      assert.equal(readFileSync(file, "utf8"), completionScript(shell));
+      assert.equal(readFileSync(file, "utf8"), completionScript(shell, COMMANDS));
     }
   });
 }

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { cutArgv } from "../../src/cli/argv.ts";
-import { readInvocation } from "../../src/cli/parse.ts";
+import { readArguments } from "../../src/cli/arguments.ts";
+import { COMMANDS } from "../../src/commands/command-table.ts";
 import { readTargets, refuseForSeveral } from "../../src/commands/exec-targets.ts";
 import { checkTemplate, fitWords } from "../../src/commands/exec-words.ts";
 import { databaseUrl } from "../../src/base/database-url.ts";
@@ -25,7 +25,7 @@ const URL_WITH_SECRET =
   "postgresql://app%40x:s3cret-of-the-run@127.0.0.1:5000/my%20db?sslmode=disable";
 
 function words(...args: readonly string[]) {
-  return readTargets(readInvocation(cutArgv(["exec", ...args])));
+  return readTargets(readArguments(["exec", ...args], COMMANDS));
 }
 
 test("fitWords() puts the URL with the secret into the variable, and leaves the arguments alone", () => {

@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { COMMANDS } from "../../src/cli/command-table.ts";
+import { COMMANDS } from "../../src/commands/command-table.ts";
 import { parseOwnFile } from "../../src/config/own-file.ts";
 import { TARGET_KEY_NAMES } from "../../src/config/target-keys.ts";
 import { optionFlag, OPTIONS } from "../../src/cli/options.ts";
@@ -99,12 +99,13 @@ test("README leads to every guide", () => {
 test("every command, option and key is in the documents", () => {
   const readme = readDocument("README.md");
   for (const { name } of COMMANDS) assert.ok(readme.includes(`rdsiam ${name}`), name);
-  for (const option of OPTIONS) assert.ok(ALL.includes(optionFlag(option)), optionFlag(option));
+  for (const option of OPTIONS)
+    assert.ok(ALL.includes(optionFlag(option.name)), optionFlag(option.name));
   for (const key of TARGET_KEY_NAMES) assert.ok(ALL.includes(`rds_${key}`), `rds_${key}`);
 });
 
 test("every option that the documents name is one", () => {
-  const flags = new Set(OPTIONS.map(optionFlag));
+  const flags = new Set(OPTIONS.map(({ name }) => optionFlag(name)));
   for (const document of DOCUMENTS) {
     // A console block shows what is wrong, too.
     const text = readDocument(document).replaceAll(/^```console$[^]*?^```$/gm, "");

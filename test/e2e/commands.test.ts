@@ -90,7 +90,7 @@ test("rdsiam --version, --help and list load no AWS SDK module", async () => {
     assert.equal(ran.status, 0, ran.stderr);
     const loaded = ran.stderr.split("\n").filter((line) => line.startsWith("loaded: "));
     assert.ok(
-      loaded.some((line) => line.endsWith("/src/cli/parse.ts")),
+      loaded.some((line) => line.endsWith("/src/cli/arguments.ts")),
       "the trace works",
     );
     assert.deepEqual(

@@ -5,8 +5,8 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { cutArgv } from "../../src/cli/argv.ts";
-import { readInvocation } from "../../src/cli/parse.ts";
+import { readArguments } from "../../src/cli/arguments.ts";
+import { COMMANDS } from "../../src/commands/command-table.ts";
 import { without } from "../support/program.ts";
 
 const UNIT = "packaging/systemd/rdsiam-proxy@.service";
@@ -17,8 +17,8 @@ const READ_PLIST =
 function checkCommandLine(words: readonly string[]): void {
   const [command, ...args] = words;
   assert.match(command ?? "", /(?:^|\/)rdsiam$/);
-  const invocation = readInvocation(cutArgv(args));
-  assert.equal(invocation.command, "proxy");
+  const invocation = readArguments(args, COMMANDS);
+  assert.equal(invocation.command?.name, "proxy");
   assert.equal(invocation.options.logFormat, "json");
   assert.match(invocation.options.passwordFile ?? "", /\/(?:orders\.)?password$/);
 }

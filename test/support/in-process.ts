@@ -1,6 +1,6 @@
 // Runs one command in this process, as main.ts would: a test of twenty broken environments need not start a runtime each.
-import { cutArgv } from "../../src/cli/argv.ts";
-import { readInvocation } from "../../src/cli/parse.ts";
+import { readArguments } from "../../src/cli/arguments.ts";
+import { COMMANDS } from "../../src/commands/command-table.ts";
 import { createLog } from "../../src/base/log.ts";
 import type { Invocation } from "../../src/cli/options.ts";
 import type { RunContext } from "../../src/base/context.ts";
@@ -39,6 +39,6 @@ export async function runCommand(
     waiting: createWaiting({ write, isOn: false, columns: () => 80 }),
     failed: new AbortController().signal,
   };
-  const status = await command(context, readInvocation(cutArgv(args)));
+  const status = await command(context, readArguments(args, COMMANDS));
   return { status, stdout, stderr };
 }

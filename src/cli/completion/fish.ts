@@ -1,107 +1,58 @@
 // The completion for fish 3.1 and newer.
 // https://fishshell.com/docs/current/completions.html
-import { COMMANDS } from "../command-table.ts";
-import { optionsOf, type OptionSpec } from "../options.ts";
-import {
-  commandNames,
-  commandsWithOptions,
-  flagsOf,
-  HEADER,
-  operandWords,
-  shell,
-  valuedFlags,
-  valueSources,
-  type ValueSource,
-} from "./words.ts";
+import type { OptionSpec } from "../options.ts";
+import { type CompletionTables, flagsOf, HEADER, shell, type ValueSource } from "./words.ts";
 
 /** The script for fish. */
-export function fishCompletion(): string {
-  return `${[...HEADER, ...tables(), LOGIC].join("\n")}\n`;
+export function fishCompletion(tables: CompletionTables): string {
+  return `${[...HEADER, ...tableLines(tables), LOGIC].join("\n")}\n`;
 }
 
-function tables(): string[] {
-  return [
-    ...flagsTable(),
-    ...operandsTable(),
-    ...valuedTable(),
-    ...valuesTable(),
-    ...commandsTable(),
-    ...sets(),
-  ];
-}
-
-function flagsTable(): string[] {
+function tableLines(tables: CompletionTables): string[] {
+  const { commands, options, globals, operands, valued, values } = tables;
   return [
     "",
     "# The options of a command; of all commands without one.",
     "function __rdsiam_flags",
     "    switch $argv[1]",
-    ...commandsWithOptions().flatMap(({ command, options }) => [
-      `        case ${command.name}`,
-      ...described(options),
-    ]),
+    ...options.flatMap(({ name, options: own }) => [`        case ${name}`, ...described(own)]),
     "        case '*'",
-    ...described(optionsOf(undefined)),
+    ...described(globals),
     "    end",
     "end",
-  ];
-}
-
-function operandsTable(): string[] {
-  return [
     "",
-    "# What follows a command's name, where that is a word of few.",
+    "# What may follow a command's name, where that is one of a few words.",
     "function __rdsiam_operands",
     "    switch $argv[1]",
-    ...COMMANDS.filter((command) => operandWords(command).length > 0).flatMap((command) => [
-      `        case ${command.name}`,
-      `            printf '%s\\n' ${operandWords(command).join(" ")}`,
+    ...operands.flatMap(({ name, words }) => [
+      `        case ${name}`,
+      `            printf '%s\\n' ${words.join(" ")}`,
     ]),
     "    end",
     "end",
-  ];
-}
-
-function valuedTable(): string[] {
-  return [
     "",
     "# Whether an option's value is the next word.",
     "function __rdsiam_takes_value",
-    `    contains -- $argv[1] ${valuedFlags().join(" ")}`,
+    `    contains -- $argv[1] ${valued.join(" ")}`,
     "end",
-  ];
-}
-
-function valuesTable(): string[] {
-  return [
     "",
     "# The values of an option.",
     "function __rdsiam_values",
     "    switch $argv[1]",
-    ...valueSources().flatMap(({ source, flags }) => [
+    ...values.flatMap(({ source, flags }) => [
       `        case ${flags.join(" ")}`,
       `            ${reply(source)}`,
     ]),
     "    end",
     "end",
-  ];
-}
-
-function commandsTable(): string[] {
-  return [
     "",
     "function __rdsiam_commands",
-    ...COMMANDS.map(({ name, summary }) => `    printf '%s\\t%s\\n' ${name} ${quoted(summary)}`),
+    ...commands.map(({ name, summary }) => `    printf '%s\\t%s\\n' ${name} ${quoted(summary)}`),
     "end",
-  ];
-}
-
-function sets(): string[] {
-  return [
     "",
-    `set -g __rdsiam_with_tool ${commandNames(({ tail }) => tail === "after target").join(" ")}`,
-    `set -g __rdsiam_with_target ${commandNames(({ takesTarget }) => takesTarget).join(" ")}`,
-    `set -g __rdsiam_with_targets ${commandNames(({ tail }) => tail === "targets").join(" ")}`,
+    `set -g __rdsiam_with_tool ${tables.withTool}`,
+    `set -g __rdsiam_with_target ${tables.withTarget}`,
+    `set -g __rdsiam_with_targets ${tables.withTargets}`,
   ];
 }
 

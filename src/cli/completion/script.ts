@@ -1,7 +1,8 @@
-// Which script is whose, and what its file is called in the repository and the package.
+// The completion script of each shell, and its file's name in the repository and the package.
 import { bashCompletion } from "./bash.ts";
 import { fishCompletion } from "./fish.ts";
-import type { Shell } from "./words.ts";
+import type { CommandSpec } from "../options.ts";
+import { completionTables, type Shell } from "./words.ts";
 import { zshCompletion } from "./zsh.ts";
 
 /** The file names of the scripts, in completions/. */
@@ -11,14 +12,9 @@ export const SCRIPT_FILES: Readonly<Record<Shell, string>> = {
   fish: "rdsiam.fish",
 };
 
+const SCRIPTS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion };
+
 /** The completion script for a shell. */
-export function completionScript(shell: Shell): string {
-  switch (shell) {
-    case "bash":
-      return bashCompletion();
-    case "zsh":
-      return zshCompletion();
-    case "fish":
-      return fishCompletion();
-  }
+export function completionScript(shell: Shell, commands: readonly CommandSpec[]): string {
+  return SCRIPTS[shell](completionTables(commands));
 }

@@ -1,6 +1,5 @@
 // What the three completion scripts are made of: commands, their options, and what an option's value can be.
-import { COMMANDS, type CommandSpec } from "../command-table.ts";
-import { OPTIONS, optionFlag, optionsOf, type OptionSpec } from "../options.ts";
+import { type CommandSpec, OPTIONS, optionFlag, optionsOf, type OptionSpec } from "../options.ts";
 import { REGIONS } from "./regions.ts";
 
 /** The shells that there is a completion for. */
@@ -26,48 +25,66 @@ export type ValueSource =
   | { readonly kind: "words"; readonly words: readonly string[] }
   | { readonly kind: "profile" | "target" | "file" | "directory" | "host" | "nothing" };
 
-/** The flags of an option: `--user -U`. */
-export function flagsOf(option: OptionSpec): string[] {
-  const short = option.short === undefined ? [] : [`-${option.short}`];
-  return [optionFlag(option), ...short];
+/** What a script has tables of. */
+export interface CompletionTables {
+  readonly commands: readonly CommandSpec[];
+  /** The options of each command. */
+  readonly options: readonly { readonly name: string; readonly options: readonly OptionSpec[] }[];
+  /** The options of every command. */
+  readonly globals: readonly OptionSpec[];
+  /** The words of which one follows a command's name. */
+  readonly operands: readonly { readonly name: string; readonly words: readonly string[] }[];
+  /** The flags whose value is the next word. */
+  readonly valued: readonly string[];
+  /** The sources of values, each with the flags that have it. */
+  readonly values: readonly { readonly source: ValueSource; readonly flags: readonly string[] }[];
+  /** The names of commands, with spaces between: those with a tool behind the target, with a target, with several. */
+  readonly withTool: string;
+  readonly withTarget: string;
+  readonly withTargets: string;
 }
 
-/** The flags whose value is the next word. */
-export function valuedFlags(): string[] {
+/** The tables for a script. */
+export function completionTables(commands: readonly CommandSpec[]): CompletionTables {
+  const names = (condition: (command: CommandSpec) => boolean): string =>
+    commands
+      .filter(condition)
+      .map(({ name }) => name)
+      .join(" ");
+  const operands = commands.map(({ name, verb, choices = [] }) => ({
+    name,
+    words: verb === undefined ? choices : [verb],
+  }));
   const valued = OPTIONS.filter(({ value, bare }) => value !== undefined && bare === undefined);
-  return [...new Set(valued.flatMap(flagsOf))];
+  return {
+    commands,
+    options: commands.map(({ name }) => ({ name, options: optionsOf(name) })),
+    globals: optionsOf(undefined),
+    operands: operands.filter(({ words }) => words.length > 0),
+    valued: [...new Set(valued.flatMap(flagsOf))],
+    values: valueSources(),
+    withTool: names(({ tail }) => tail === "after target"),
+    withTarget: names(({ takesTarget }) => takesTarget),
+    withTargets: names(({ tail }) => tail === "targets"),
+  };
 }
 
-/** The sources of values, each with the flags that have it; COMMAND:FLAG where commands differ. */
-export function valueSources(): { readonly source: ValueSource; readonly flags: string[] }[] {
+/** The flags of an option: `--user -U`. */
+export function flagsOf({ name, short }: OptionSpec): string[] {
+  return short === undefined ? [optionFlag(name)] : [optionFlag(name), `-${short}`];
+}
+
+function valueSources(): CompletionTables["values"] {
   const byKey = new Map<string, { source: ValueSource; flags: string[] }>();
   for (const option of OPTIONS) {
     const source = sourceOf(option);
     if (source.kind === "nothing") continue;
     const key = JSON.stringify(source);
     const entry = byKey.get(key) ?? { source, flags: [] };
-    const new_ = flagsOf(option).filter((flag) => !entry.flags.includes(flag));
-    byKey.set(key, { source, flags: [...entry.flags, ...new_] });
+    const added = flagsOf(option).filter((flag) => !entry.flags.includes(flag));
+    byKey.set(key, { source, flags: [...entry.flags, ...added] });
   }
   return [...byKey.values()];
-}
-
-/** The commands, each with its options. */
-export function commandsWithOptions(): {
-  readonly command: CommandSpec;
-  readonly options: readonly OptionSpec[];
-}[] {
-  return COMMANDS.map((command) => ({ command, options: optionsOf(command.name) }));
-}
-
-/** The words of which one follows a command's name. */
-export function operandWords({ verb, choices }: CommandSpec): readonly string[] {
-  return verb === undefined ? (choices ?? []) : [verb];
-}
-
-/** The names of the commands for which a condition holds. */
-export function commandNames(condition: (command: CommandSpec) => boolean): string[] {
-  return COMMANDS.filter(condition).map(({ name }) => name);
 }
 
 function sourceOf({ choices, completes }: OptionSpec): ValueSource {

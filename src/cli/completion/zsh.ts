@@ -1,104 +1,54 @@
 // The completion for zsh: a file _rdsiam for a directory of fpath, or for `source <(rdsiam completion zsh)`.
 // https://zsh.sourceforge.io/Doc/Release/Completion-System.html
-import { COMMANDS } from "../command-table.ts";
-import { optionsOf, type OptionSpec } from "../options.ts";
-import {
-  commandNames,
-  commandsWithOptions,
-  flagsOf,
-  HEADER,
-  operandWords,
-  shell,
-  valuedFlags,
-  valueSources,
-  type ValueSource,
-} from "./words.ts";
+import type { OptionSpec } from "../options.ts";
+import { type CompletionTables, flagsOf, HEADER, shell, type ValueSource } from "./words.ts";
 
 /** The script for zsh. */
-export function zshCompletion(): string {
-  return `${["#compdef rdsiam", ...HEADER, ...tables(), LOGIC].join("\n")}\n`;
+export function zshCompletion(tables: CompletionTables): string {
+  return `${["#compdef rdsiam", ...HEADER, ...tableLines(tables), LOGIC].join("\n")}\n`;
 }
 
-function tables(): string[] {
-  return [
-    ...flagsTable(),
-    ...operandsTable(),
-    ...valuedTable(),
-    ...valuesTable(),
-    ...commandsTable(),
-    ...sets(),
-  ];
-}
-
-function flagsTable(): string[] {
+function tableLines(tables: CompletionTables): string[] {
+  const { commands, options, globals, operands, valued, values } = tables;
   return [
     "",
     "# The options of a command; of all commands without one.",
     "_rdsiam_flags() {",
     "  case $1 in",
-    ...commandsWithOptions().map(
-      ({ command, options }) => `    ${command.name}) flags=(${described(options)}) ;;`,
-    ),
-    `    *) flags=(${described(optionsOf(undefined))}) ;;`,
+    ...options.map(({ name, options: own }) => `    ${name}) flags=(${described(own)}) ;;`),
+    `    *) flags=(${described(globals)}) ;;`,
     "  esac",
     "}",
-  ];
-}
-
-function operandsTable(): string[] {
-  return [
     "",
-    "# What follows a command's name, where that is a word of few.",
+    "# What may follow a command's name, where that is one of a few words.",
     "_rdsiam_operands() {",
     "  case $1 in",
-    ...COMMANDS.filter((command) => operandWords(command).length > 0).map(
-      (command) => `    ${command.name}) compadd ${operandWords(command).join(" ")} ;;`,
-    ),
+    ...operands.map(({ name, words }) => `    ${name}) compadd ${words.join(" ")} ;;`),
     "  esac",
     "}",
-  ];
-}
-
-function valuedTable(): string[] {
-  return [
     "",
     "# Whether an option's value is the next word.",
     "_rdsiam_takes_value() {",
-    `  [[ " ${valuedFlags().join(" ")} " == *" $1 "* ]]`,
+    `  [[ " ${valued.join(" ")} " == *" $1 "* ]]`,
     "}",
-  ];
-}
-
-function valuesTable(): string[] {
-  return [
     "",
     "# The values of an option.",
     "_rdsiam_values() {",
     "  case $1 in",
-    ...valueSources().map(({ source, flags }) => `    (${flags.join("|")}) ${reply(source)} ;;`),
+    ...values.map(({ source, flags }) => `    (${flags.join("|")}) ${reply(source)} ;;`),
     "  esac",
     "}",
-  ];
-}
-
-function commandsTable(): string[] {
-  return [
     "",
     "_rdsiam_commands() {",
     "  local -a commands=(",
-    ...COMMANDS.map(({ name, summary }) => `    ${quoted(`${name}:${summary}`)}`),
+    ...commands.map(({ name, summary }) => `    ${quoted(`${name}:${summary}`)}`),
     "  )",
     "  _describe -t commands command commands",
     "}",
-  ];
-}
-
-function sets(): string[] {
-  return [
     "",
-    `typeset -g _rdsiam_with_tool=" ${commandNames(({ tail }) => tail === "after target").join(" ")} "`,
-    `typeset -g _rdsiam_with_target=" ${commandNames(({ takesTarget }) => takesTarget).join(" ")} "`,
-    `typeset -g _rdsiam_with_targets=" ${commandNames(({ tail }) => tail === "targets").join(" ")} "`,
+    `typeset -g _rdsiam_with_tool=" ${tables.withTool} "`,
+    `typeset -g _rdsiam_with_target=" ${tables.withTarget} "`,
+    `typeset -g _rdsiam_with_targets=" ${tables.withTargets} "`,
   ];
 }
 

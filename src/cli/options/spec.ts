@@ -1,6 +1,4 @@
 // The shape of an option in the tables of this directory, and the sets of commands that share options.
-import type { CommandName } from "../command-table.ts";
-
 /** What a value stands for, where a completion can list it. */
 export type ValueKind = "profile" | "region" | "target" | "file" | "directory" | "host";
 
@@ -19,11 +17,11 @@ export interface OptionSpec {
   readonly completes?: ValueKind;
   readonly summary: string;
   /** The commands that know it; all when absent. */
-  readonly commands?: readonly CommandName[];
+  readonly commands?: readonly string[];
 }
 
 /** The commands that end at one database. */
-export const ON_DATABASE: readonly CommandName[] = [
+export const ON_DATABASE: readonly string[] = [
   "psql",
   "exec",
   "proxy",
@@ -35,7 +33,7 @@ export const ON_DATABASE: readonly CommandName[] = [
 ];
 
 /** The commands that call AWS with somebody's credentials. */
-export const ON_AWS: readonly CommandName[] = [...ON_DATABASE, "discover", "relay"];
+export const ON_AWS: readonly string[] = [...ON_DATABASE, "discover", "relay"];
 
 /** The commands that open the proxy. */
-export const ON_PROXY: readonly CommandName[] = ["psql", "exec", "proxy"];
+export const ON_PROXY: readonly string[] = ["psql", "exec", "proxy"];

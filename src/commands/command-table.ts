@@ -1,46 +1,12 @@
-// The table of commands; the cutter, cac, the help texts and the completions are made from it and from the options' table.
-
-/** The commands of this version. */
-export type CommandName =
-  | "psql"
-  | "exec"
-  | "proxy"
-  | "token"
-  | "url"
-  | "env"
-  | "list"
-  | "doctor"
-  | "policy"
-  | "discover"
-  | "ca"
-  | "completion"
-  | "relay"
-  | "demo";
-
-/** How a command's words are cut: which of them belong to a wrapped tool. */
-export type Tail = "after target" | "demo" | "targets" | "none";
-
-/** One command. */
-export interface CommandSpec {
-  readonly name: CommandName;
-  readonly usage: string;
-  readonly summary: string;
-  readonly tail: Tail;
-  /** Whether a TARGET may be named. */
-  readonly takesTarget: boolean;
-  /** The word that follows the command's name: `update` in `ca update`. */
-  readonly verb?: string;
-  /** The words of which one follows: the shells of `completion`. It arrives in the target's place. */
-  readonly choices?: readonly string[];
-  readonly examples: readonly string[];
-  /** What the summary has no room for, in whole sentences; for --help --verbose and the man page. */
-  readonly details?: readonly string[];
-}
+// The table of commands, each with the loader of its modules. Splitter, cac, help texts, man page, reference and completions are
+// made from it and from the table of options. Loaders are dynamic imports, so that esbuild makes a chunk of each.
+import type { CommandSpec } from "../cli/options.ts";
 
 /** Every command, in the order of the help text. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "psql",
+    load: async () => (await import("./psql.ts")).runPsql,
     usage: "psql [options] [TARGET] [psql arguments...]",
     summary: "open psql on a target",
     tail: "after target",
@@ -52,6 +18,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "exec",
+    load: async () => (await import("./exec.ts")).runExec,
     usage: "exec [options] [TARGET] [--] COMMAND [arguments...]",
     summary: "run any PostgreSQL tool on a target",
     tail: "after target",
@@ -70,6 +37,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "proxy",
+    load: async () => (await import("./proxy.ts")).runProxy,
     usage: "proxy [options] [TARGET...]",
     summary: "keep a proxy open for GUI tools, services and containers",
     tail: "targets",
@@ -78,6 +46,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "token",
+    load: async () => (await import("./token.ts")).runToken,
     usage: "token [options] [TARGET]",
     summary: "print an auth token for tools that run a password command",
     tail: "none",
@@ -89,6 +58,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "url",
+    load: async () => (await import("./url.ts")).runUrl,
     usage: "url [options] [TARGET]",
     summary: "print a URL that leads straight to the database for 15 minutes",
     tail: "none",
@@ -102,6 +72,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "env",
+    load: async () => (await import("./env.ts")).runEnv,
     usage: "env [options] [TARGET]",
     summary: "print PG* variables that lead straight to it for 15 minutes",
     tail: "none",
@@ -114,6 +85,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "list",
+    load: async () => (await import("./list.ts")).runList,
     usage: "list [options]",
     summary: "list the targets in the configuration",
     tail: "none",
@@ -122,6 +94,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "doctor",
+    load: async () => (await import("./doctor.ts")).runDoctor,
     usage: "doctor [options] [TARGET]",
     summary: "try each step in turn; say which one fails, why, and the remedy",
     tail: "none",
@@ -134,6 +107,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "policy",
+    load: async () => (await import("./policy.ts")).runPolicy,
     usage: "policy [options] [TARGET]",
     summary: "print the least IAM policy and the GRANTs that a login needs",
     tail: "none",
@@ -145,6 +119,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "discover",
+    load: async () => (await import("./discover.ts")).runDiscover,
     usage: "discover [options]",
     summary: "find the PostgreSQL databases of an AWS account",
     tail: "none",
@@ -156,6 +131,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "ca",
+    load: async () => (await import("./ca.ts")).runCaUpdate,
     usage: "ca update [options]",
     summary: "fetch AWS's current root certificates for RDS",
     tail: "none",
@@ -165,6 +141,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "completion",
+    load: async () => {
+      const { runCompletion } = await import("./completion.ts");
+      return (context, invocation) => runCompletion(context, invocation, COMMANDS);
+    },
     usage: "completion [options] [bash|zsh|fish]",
     summary: "print the completion script for a shell, or install it",
     tail: "none",
@@ -178,6 +158,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "relay",
+    load: async () => (await import("./relay.ts")).runRelay,
     usage: "relay [options]",
     summary: "stand in the VPC and connect those who may to its databases",
     tail: "none",
@@ -194,6 +175,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "demo",
+    load: async () => (await import("./demo.ts")).runDemo,
     usage: "demo [options] [psql arguments...] | demo -- COMMAND [arguments...]",
     summary: "try it on a local stand-in for RDS, no AWS account needed",
     tail: "demo",

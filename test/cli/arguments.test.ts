@@ -2,16 +2,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { cutArgv } from "../../src/cli/argv.ts";
-import { readInvocation } from "../../src/cli/parse.ts";
+import { readArguments } from "../../src/cli/arguments.ts";
 import type { Invocation } from "../../src/cli/options.ts";
+import { COMMANDS } from "../../src/commands/command-table.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
 
-function read(...args: readonly string[]): Invocation {
-  return readInvocation(cutArgv(args));
+type Read = Omit<Invocation, "command"> & { readonly command: string | undefined };
+
+function read(...args: readonly string[]): Read {
+  const { command, ...rest } = readArguments(args, COMMANDS);
+  return { ...rest, command: command?.name };
 }
 
-const CASES: readonly (readonly [readonly string[], Partial<Invocation>])[] = [
+const CASES: readonly (readonly [readonly string[], Partial<Read>])[] = [
   [["psql", "prod"], { command: "psql", target: "prod", tail: [] }],
   [["psql", "prod", "-c", "select 1"], { target: "prod", tail: ["-c", "select 1"] }],
   [["psql", "prod", "--", "-c", "select 1"], { target: "prod", tail: ["-c", "select 1"] }],
@@ -51,15 +54,15 @@ const CASES: readonly (readonly [readonly string[], Partial<Invocation>])[] = [
   [["demo", "-c", "select 1"], { tail: ["-c", "select 1"], dashes: false }],
   [["demo", "-v", "-Atc", "x"], { options: { verbose: true }, tail: ["-Atc", "x"] }],
   [["demo", "--", "bash", "-l"], { tail: ["bash", "-l"], dashes: true }],
-  [["--version"], { command: "version" }],
-  [["-V"], { command: "version" }],
-  [["psql", "-h"], { command: "help" }],
-  [["-h"], { command: "help" }],
-  [[], { command: "help" }],
+  [["--version"], { command: undefined, options: { version: true } }],
+  [["-V"], { command: undefined, options: { version: true } }],
+  [["psql", "-h"], { command: "psql", options: { help: true } }],
+  [["-h"], { command: undefined, options: { help: true } }],
+  [[], { command: undefined, options: {} }],
 ];
 
 for (const [args, expected] of CASES) {
-  test(`cutArgv() and readInvocation(): rdsiam ${args.join(" ")}`, () => {
+  test(`readArguments(): rdsiam ${args.join(" ")}`, () => {
     assert.deepEqual({ ...read(...args), ...expected }, read(...args));
   });
 }
@@ -79,7 +82,7 @@ const REFUSED: readonly (readonly [readonly string[], RegExp])[] = [
 ];
 
 for (const [args, message] of REFUSED) {
-  test(`cutArgv() refuses rdsiam ${args.join(" ")}`, () => {
+  test(`readArguments() refuses rdsiam ${args.join(" ")}`, () => {
     assert.throws(
       () => read(...args),
       (error) =>
@@ -88,7 +91,7 @@ for (const [args, message] of REFUSED) {
   });
 }
 
-test("cutArgv() passes any tail on verbatim", () => {
+test("readArguments() passes any tail on verbatim", () => {
   const word = fc.oneof(
     fc.string(),
     fc.constantFrom("--", "-", "-h", "--help", "--user", "--user=x", "-v", "\u0001", "007", "true"),
@@ -103,7 +106,7 @@ test("cutArgv() passes any tail on verbatim", () => {
   );
 });
 
-test("readInvocation() keeps any value as the string it was", () => {
+test("readArguments() keeps any value as the string it was", () => {
   const value = fc.oneof(
     fc.string({ minLength: 1 }),
     fc.integer().map(String),
