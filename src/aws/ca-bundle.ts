@@ -6,6 +6,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 /** CA certificates for AWS calls, and who named their file. */
@@ -38,8 +39,7 @@ async function readCertificates(file: string, name: string): Promise<readonly st
   try {
     text = await readFile(file, "latin1");
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? "unknown error";
-    throw unusable(`cannot read the file of ${name}, ${file}: ${why}`, name, error);
+    throw unusable(`cannot read the file of ${name}, ${file}: ${errorCode(error)}`, name, error);
   }
   const blocks =
     text.match(

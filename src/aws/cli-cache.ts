@@ -9,6 +9,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AssumedRole, AssumeRoleParameters } from "./assume-role.ts";
+import { errorCode } from "../base/errno.ts";
 
 /** Assumed roles by key. */
 export interface RoleCache {
@@ -58,7 +59,7 @@ export function openCliCache(directory: string, now: () => number): RoleCache {
         await replaceFile(fileOf(key), entryText(role));
         return undefined;
       } catch (error) {
-        return (error as NodeJS.ErrnoException).code ?? "unknown error";
+        return errorCode(error);
       }
     },
   };

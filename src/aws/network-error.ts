@@ -1,6 +1,7 @@
 // What to say when an AWS call does not get through: the proxy, the tunnel through it, or the certificate at its end.
 // Only names, ports, codes and file names are told; a proxy's password never.
 
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { CaBundle } from "./ca-bundle.ts";
 import type { ProxySetting } from "./proxy-setting.ts";
@@ -57,7 +58,7 @@ export function tunnelRefused(attempt: Attempt, status: number): RdsIamError | u
 
 /** The error for a failed attempt, or undefined where the caller knows as much. */
 export function networkError(error: unknown, attempt: Attempt): RdsIamError | undefined {
-  const code = String((error as NodeJS.ErrnoException | undefined)?.code ?? "");
+  const code = errorCode(error, "");
   if (isCertificateCode(code)) {
     return notTrusted(code, attempt, error);
   }

@@ -2,6 +2,7 @@
 // Only the first line of AWS's own text is kept, with known secrets cut out: the text of a SignatureDoesNotMatch goes
 // on with the canonical request, and that has the session token in it.
 
+import { errorCode } from "../base/errno.ts";
 import { type ErrorCode, RdsIamError } from "../base/errors.ts";
 
 /** What was being tried when the SDK failed. */
@@ -89,7 +90,7 @@ export function readError(error: unknown, secrets: readonly (string | undefined)
     if (!(each instanceof Error) || todo.length > 20) {
       continue;
     }
-    codes.push(String((each as NodeJS.ErrnoException).code ?? ""));
+    codes.push(errorCode(each, ""));
     todo.push(each.cause, ...(each instanceof AggregateError ? each.errors : []));
   }
   let text = String(raw.message).split(/\r?\n/)[0] ?? "";

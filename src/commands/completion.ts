@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { completionScript } from "../cli/completion/script.ts";
 import { HEADER, type Shell, SHELLS } from "../cli/completion/words.ts";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { type CommandSpec, type Invocation, isOn } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
@@ -34,7 +35,7 @@ export async function runCompletion(
   } catch (error) {
     throw new RdsIamError(`could not write ${file}`, {
       code: "ERR_CONFIG",
-      detail: `The system answered ${codeOf(error)}.`,
+      detail: `The system answered ${errorCode(error, "an unknown error")}.`,
       hint: `Write it yourself: rdsiam completion ${shell} > FILE`,
       cause: error,
     });
@@ -84,15 +85,11 @@ function quote(path: string): string {
 // A file that somebody wrote by hand is not ours to replace.
 async function refuseForeign(file: string): Promise<void> {
   const text = await readFile(file, "utf8").catch((error: unknown) =>
-    codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR" ? undefined : "",
+    errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR" ? undefined : "",
   );
   if (text === undefined || text.includes(HEADER[0] ?? "")) return;
   throw new RdsIamError(`${file} is there already, and rdsiam did not write it`, {
     code: "ERR_CONFIG",
     hint: "Move it away, and run this again.",
   });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "an unknown error";
 }

@@ -3,6 +3,7 @@
 
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { parseOwnFile } from "./own-file.ts";
 
@@ -30,8 +31,8 @@ function bare(value: string): string {
 /** Appends text of sections to the file, which is made where it is not there. */
 export async function appendSections(file: string, sections: readonly string[]): Promise<void> {
   try {
-    const before = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return "";
+    const before = await readFile(file, "utf8").catch((error: unknown) => {
+      if (errorCode(error) === "ENOENT") return "";
       throw error;
     });
     const start = before === "" ? "" : before.endsWith("\n") ? "\n" : "\n\n";
@@ -41,7 +42,7 @@ export async function appendSections(file: string, sections: readonly string[]):
     await appendFile(file, text, { mode: 0o600 });
   } catch (error) {
     if (error instanceof RdsIamError) throw error;
-    const { code = "unknown error" } = error as NodeJS.ErrnoException;
+    const code = errorCode(error);
     throw new RdsIamError(`cannot add to ${file}: ${code}`, {
       code: "ERR_CONFIG",
       hint: "Check the file's permissions, or paste what rdsiam discover prints without --write.",

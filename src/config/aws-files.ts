@@ -6,6 +6,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { errorCode } from "../base/errno.ts";
 
 /** Environment variables, passed in so that a test can choose them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -85,9 +86,9 @@ function readText(path: string, warnings: string[]): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = errorCode(error);
     if (code !== "ENOENT" && code !== "ENOTDIR") {
-      warnings.push(`cannot read ${path}: ${code ?? "unknown error"}`);
+      warnings.push(`cannot read ${path}: ${code}`);
     }
     return "";
   }

@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "ini";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { type Environment, expandHome } from "./aws-files.ts";
 
@@ -31,21 +32,18 @@ export function loadOwnFile(env: Environment, home: string): OwnFile {
     if (error instanceof RdsIamError) {
       throw error;
     }
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = errorCode(error);
     if (named === undefined && (code === "ENOENT" || code === "ENOTDIR")) {
       return { path, sections: new Map() };
     }
-    throw new RdsIamError(
-      `cannot read the configuration file ${path}: ${code ?? "unknown error"}`,
-      {
-        code: "ERR_CONFIG",
-        hint:
-          named === undefined
-            ? `Check its permissions: ls -l ${path}`
-            : "Check RDSIAM_CONFIG_FILE, or unset it.",
-        cause: error,
-      },
-    );
+    throw new RdsIamError(`cannot read the configuration file ${path}: ${code}`, {
+      code: "ERR_CONFIG",
+      hint:
+        named === undefined
+          ? `Check its permissions: ls -l ${path}`
+          : "Check RDSIAM_CONFIG_FILE, or unset it.",
+      cause: error,
+    });
   }
 }
 

@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import process from "node:process";
+import { errorCode } from "../base/errno.ts";
 
 // dash, busybox and bash read this alike. `wait` keeps the pid ours, so no stranger is ever signalled.
 const SCRIPT = `
@@ -95,7 +96,7 @@ export function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return errorCode(error) === "EPERM";
   }
 }
 

@@ -9,7 +9,7 @@ import { RdsIamError } from "../base/errors.ts";
 import { openIdentity } from "../session/identity.ts";
 import { locate, type Place } from "../session/endpoint.ts";
 import { connectBackend } from "../proxy/backend-login.ts";
-import { deadline } from "../proxy/deadline.ts";
+import { deadline } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
 import { dial } from "../proxy/dial.ts";
 import { connectTimedOut, type TimedBackend } from "../proxy/timed-out.ts";

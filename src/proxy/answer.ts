@@ -6,7 +6,7 @@ import {
   encodeFatalError,
   type ErrorFields,
 } from "../protocol/error-response.ts";
-import { closesWithin } from "./deadline.ts";
+import { closesWithin } from "../base/deadline.ts";
 import { BackendRefusal, fatalError } from "./failure.ts";
 import { FrontendRefused } from "./frontend-refused.ts";
 import { HandshakeFailed } from "./frontend-tls.ts";

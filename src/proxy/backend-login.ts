@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { type CancelKey, readBackendKeyData } from "../protocol/authentication.ts";
 import { readErrorFields } from "../protocol/error-response.ts";
@@ -17,7 +18,7 @@ import {
 } from "../protocol/startup-packet.ts";
 import { authenticate, loginLimit, type LoginSecret } from "./backend-authentication.ts";
 import { startBackendTls } from "./backend-tls.ts";
-import { deadline, unlessAborted } from "./deadline.ts";
+import { deadline, unlessAborted } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
 import { dial, type Dialled, dialled, watchBreak } from "./dial.ts";
 import { BackendRefusal } from "./failure.ts";
@@ -197,7 +198,7 @@ export function brokenOff(error: unknown, backend: Backend): unknown {
     return error;
   return new RdsIamError(`the connection to ${backend.host} broke during the login`, {
     code: "ERR_CONNECT",
-    detail: `The server or something on the way closed it (${(error as NodeJS.ErrnoException).code ?? "end of stream"}).`,
+    detail: `The server or something on the way closed it (${errorCode(error, "end of stream")}).`,
     hint: "Try again; if it stays so, look at the database's log and the network on the way.",
     cause: error,
   });

@@ -5,7 +5,7 @@ import { RdsIamError } from "../base/errors.ts";
 import type { CancelKey } from "../protocol/authentication.ts";
 import { encodeCancelRequest } from "../protocol/startup-packet.ts";
 import { type Backend, connectBackend } from "./backend-login.ts";
-import { closesWithin, deadline } from "./deadline.ts";
+import { closesWithin, deadline } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
 import { fatalError } from "./failure.ts";
 import type { ProxyEvent } from "./proxy-event.ts";

@@ -7,7 +7,7 @@ import { type Answering, answerFailure } from "./answer.ts";
 import { type Backend, type BackendSession, connectBackend } from "./backend-login.ts";
 import { openSession, type SessionSource } from "./backend-session.ts";
 import { forwardCancel } from "./cancel.ts";
-import { type Deadline, deadline } from "./deadline.ts";
+import { type Deadline, deadline } from "../base/deadline.ts";
 import type { Prove } from "./frontend-proof.ts";
 import { type FrontendRefused, refuse } from "./frontend-refused.ts";
 import {

@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Address } from "../base/address.ts";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 const ATTEMPT_DELAY = 250; // ms, RFC 8305 section 5
@@ -32,9 +33,7 @@ export async function dial(target: DialTarget, signal: AbortSignal): Promise<Soc
   const attempts = interleave(target.addresses).map(({ address }) => {
     const mine = turn;
     const attempt = mine.then(() => open(address, target.port, stop));
-    const failed = attempt.catch((error: NodeJS.ErrnoException) =>
-      failures.push(failureOf(address, error)),
-    );
+    const failed = attempt.catch((error: Error) => failures.push(failureOf(address, error)));
     turn = Promise.race([failed, mine.then(() => delay(ATTEMPT_DELAY, undefined, { ref: false }))]);
     return attempt;
   });
@@ -58,12 +57,12 @@ async function dialOnly(
     return await open(address, target.port, signal);
   } catch (error) {
     signal.throwIfAborted();
-    throw connectError(target, [failureOf(address, error as NodeJS.ErrnoException)], error);
+    throw connectError(target, [failureOf(address, error as Error)], error);
   }
 }
 
-function failureOf(address: string, { code, message }: NodeJS.ErrnoException): string {
-  return `${address}: ${code ?? message}`;
+function failureOf(address: string, error: Error): string {
+  return `${address}: ${errorCode(error, error.message)}`;
 }
 
 /** Notes an RdsIamError that a connection fails with: only whoever dialled knows why its way broke. */

@@ -8,6 +8,7 @@ import * as tls from "node:tls";
 import { carrierOf } from "../runtime/deno-gate.ts";
 import { serverEndPoint } from "./end-point.ts";
 import { ConnectionClosed } from "./socket-reader.ts";
+import { errorCode } from "../base/errno.ts";
 
 const ALPN = "postgresql"; // PG_ALPN_PROTOCOL, src/include/libpq/pqcomm.h
 
@@ -88,8 +89,8 @@ function shakeHands(raw: Socket, server: tls.Server, signal: AbortSignal): Promi
     raw.once("close", onClose).once("end", onClose);
     // A peer that ends in the middle has nothing to wait for; TLS takes the setting over from what carries it.
     carrier.stream.allowHalfOpen = false;
-    server.on("tlsClientError", (error: NodeJS.ErrnoException) =>
-      fail(new HandshakeFailed(`the TLS handshake failed: ${error.code ?? "unknown error"}`)),
+    server.on("tlsClientError", (error: Error) =>
+      fail(new HandshakeFailed(`the TLS handshake failed: ${errorCode(error)}`)),
     );
     server.once("secureConnection", (secured) => {
       settle();

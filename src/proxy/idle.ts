@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { encodeFatalError } from "../protocol/error-response.ts";
 import { encodeMessage } from "../protocol/message.ts";
-import { closesWithin } from "./deadline.ts";
+import { closesWithin } from "../base/deadline.ts";
 
 const READY_LENGTH = 6; // bytes of ReadyForQuery
 const FLUSH_TIMEOUT = 1_000; // ms that the tool gets to read why

@@ -23,7 +23,7 @@ import {
   type BackendSession,
   brokenOff,
 } from "./backend-login.ts";
-import { deadline } from "./deadline.ts";
+import { deadline } from "../base/deadline.ts";
 import { BackendRefusal } from "./failure.ts";
 import { violation } from "./frontend-refused.ts";
 import type { Frontend } from "./frontend-startup.ts";

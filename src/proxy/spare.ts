@@ -3,7 +3,7 @@
 // it is no login and leaves no line in the server's log (ProcessStartupPacket, postmaster.c); but the server keeps a process
 // for it, until its authentication_timeout: 60 s, where nobody has changed that.
 import { type Backend, type BackendConnection, connectBackend } from "./backend-login.ts";
-import { deadline, unlessAborted } from "./deadline.ts";
+import { deadline, unlessAborted } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
 import { connectTimedOut } from "./timed-out.ts";
 

@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { type Agent, request } from "node:https";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { partitionOf } from "../base/partitions.ts";
 import { readRdsBundle, type RdsRoot, storeBundle } from "./ca-store.ts";
@@ -78,8 +79,7 @@ export async function updateCa(options: CaUpdateOptions): Promise<CaUpdate> {
   try {
     return { file: await storeBundle(directory, source.name, text), roots };
   } catch (error) {
-    const { code = "unknown error" } = error as NodeJS.ErrnoException;
-    throw new RdsIamError(`cannot store the bundle in ${directory}: ${code}`, {
+    throw new RdsIamError(`cannot store the bundle in ${directory}: ${errorCode(error)}`, {
       code: "ERR_CERTIFICATE",
       hint: "Check the directory's permissions, or set XDG_DATA_HOME.",
       cause: error,
@@ -145,7 +145,7 @@ function notABundle(url: string, detail: string): RdsIamError {
 }
 
 function fetchError(url: string, error: unknown, isLate: boolean): RdsIamError {
-  const code = String((error as NodeJS.ErrnoException).code ?? "no code");
+  const code = errorCode(error, "no code");
   const isTrust = /^(UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|CERT_|ERR_TLS_CERT|UNKNOWN_ISSUER)/.test(
     code,
   );

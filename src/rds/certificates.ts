@@ -8,6 +8,7 @@ import { X509Certificate } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { loadStoredRoots, pemBlocks, type RdsRoot, readRoot } from "./ca-store.ts";
 
@@ -155,8 +156,7 @@ async function readCertificateFile(path: string): Promise<readonly string[]> {
 }
 
 function unreadable(path: string, cause: unknown): RdsIamError {
-  const { code = "unknown error" } = cause as NodeJS.ErrnoException;
-  return new RdsIamError(`cannot read the CA file ${path}: ${code}`, {
+  return new RdsIamError(`cannot read the CA file ${path}: ${errorCode(cause)}`, {
     code: "ERR_CERTIFICATE",
     hint: "Check --sslrootcert or rds_sslrootcert.",
     cause,

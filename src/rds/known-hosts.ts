@@ -7,6 +7,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 /** An alias and the host that RDS calls it by, both normalised. */
@@ -76,11 +77,11 @@ async function load(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = errorCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") {
       return "";
     }
-    throw new RdsIamError(`cannot read ${file}: ${code ?? "unknown error"}`, {
+    throw new RdsIamError(`cannot read ${file}: ${code}`, {
       code: "ERR_CONFIG",
       detail: "It has where each alias led before, so a change could not be noticed.",
       hint: `Check its permissions: ls -l ${file}`,

@@ -5,7 +5,9 @@
 // https://nodejs.org/api/dns.html
 
 import { isIP } from "node:net";
+import { errorCode } from "../base/errno.ts";
 import type { Address } from "../base/address.ts";
+import { deadline, unlessAborted } from "../base/deadline.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { DnsAnswer, RecordType } from "./dns-message.ts";
 import { normalizeHost } from "./endpoint.ts";
@@ -44,7 +46,7 @@ export function nameResolver(servers: readonly string[]): NameResolver {
       try {
         names = (await askServers(servers, name, "CNAME")).data;
       } catch (error) {
-        if (NO_ANSWER.has(codeOf(error))) {
+        if (NO_ANSWER.has(dnsCode(error))) {
           return undefined;
         }
         throw failed(name, error);
@@ -84,7 +86,8 @@ function readName(answer: string, name: string): string {
 
 async function systemAddresses(name: string): Promise<readonly Address[]> {
   const { lookup } = await import("node:dns/promises");
-  const found = await limited(lookup(name, { all: true }), LOOKUP_TIMEOUT_MS);
+  using limit = deadline(LOOKUP_TIMEOUT_MS, () => withCode("ETIMEOUT"));
+  const found = await unlessAborted(lookup(name, { all: true }), limit.signal);
   return found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
 }
 
@@ -127,29 +130,17 @@ async function serverAddresses(servers: readonly string[], name: string): Promis
     each.status === "rejected" ? [each.reason as Error] : [],
   );
   throw (
-    reasons.find((reason) => !NO_ANSWER.has(codeOf(reason))) ?? reasons[0] ?? withCode("ENODATA")
+    reasons.find((reason) => !NO_ANSWER.has(dnsCode(reason))) ?? reasons[0] ?? withCode("ENODATA")
   );
-}
-
-async function limited<T>(promise: Promise<T>, milliseconds: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(withCode("ETIMEOUT")), milliseconds);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function withCode(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-function codeOf(error: unknown): string {
+function dnsCode(error: unknown): string {
   // Bun and Deno prefix some codes as c-ares does ("DNS_ENOTFOUND").
-  return String((error as NodeJS.ErrnoException | undefined)?.code ?? "").replace(/^DNS_/, "");
+  return errorCode(error, "").replace(/^DNS_/, "");
 }
 
 interface Failure {
@@ -160,7 +151,7 @@ interface Failure {
 }
 
 function dnsError({ name, description, error, isOwn }: Failure): RdsIamError {
-  const code = codeOf(error);
+  const code = dnsCode(error);
   if (code === "ENOTFOUND") {
     const hint = isOwn
       ? "Check the name, and dns_servers."

@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { createSecureContext } from "node:tls";
 import { parseOwnFile } from "../config/own-file.ts";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { pemBlocks } from "../rds/ca-store.ts";
 import { readRelayConfig, type RelayConfig } from "./config.ts";
@@ -51,7 +52,7 @@ function whyNoPair(cert: string, key: string): string | undefined {
     const isPair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
     return isPair ? undefined : "The key is that of another certificate.";
   } catch (error) {
-    return `TLS reports ${(error as NodeJS.ErrnoException).code ?? "no error code"}.`;
+    return `TLS reports ${errorCode(error, "no error code")}.`;
   }
 }
 
@@ -126,8 +127,7 @@ async function readText(file: string, option: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
-    throw new RdsIamError(`cannot read ${file}: ${code}`, {
+    throw new RdsIamError(`cannot read ${file}: ${errorCode(cause)}`, {
       code: "ERR_CONFIG",
       hint: `Check ${option}.`,
       cause,

@@ -1,6 +1,7 @@
 // Puts a relay together: its files, AWS for identities and discovery, DNS, the listener, health checks. The room relay/
 // knows none of these; it is handed functions.
 
+import { atMost } from "../base/deadline.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Options } from "../cli/options.ts";
 import { asksForArn } from "./access.ts";
@@ -226,11 +227,4 @@ class Relay {
       log.warning({ message, detail: error.detail, hint: error.hint });
     }
   }
-}
-
-async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }

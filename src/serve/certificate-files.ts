@@ -4,6 +4,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import process from "node:process";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 /** The names of PEM files. */
@@ -53,7 +54,7 @@ async function stateOf({ cert, key, clientCa }: CertificateFiles): Promise<strin
       const { ino, size, mtimeMs, ctimeMs } = await stat(name);
       return [ino, size, mtimeMs, ctimeMs].join(":");
     } catch (error) {
-      return codeOf(error);
+      return errorCode(error);
     }
   });
   return (await Promise.all(states)).join(" ");
@@ -82,7 +83,7 @@ async function read(file: string, what: string): Promise<string> {
   try {
     return await readFile(file, "latin1");
   } catch (error) {
-    throw wrong(`cannot read the ${what} file ${file}: ${codeOf(error)}`, error);
+    throw wrong(`cannot read the ${what} file ${file}: ${errorCode(error)}`, error);
   }
 }
 
@@ -126,8 +127,4 @@ function wrong(message: string, cause?: unknown): RdsIamError {
     hint: "Check --tls-cert, --tls-key and --tls-client-ca: PEM files, the key not encrypted.",
     cause,
   });
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? "unknown error";
 }

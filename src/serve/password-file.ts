@@ -5,6 +5,7 @@ import { constants } from "node:fs";
 import { link, mkdir, open, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 const SECRET_LENGTH = 32; // bytes
@@ -16,7 +17,7 @@ export async function passwordFrom(name: string): Promise<string> {
   try {
     return await read(file);
   } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw explained(file, error);
+    if (errorCode(error) !== "ENOENT") throw explained(file, error);
   }
   try {
     await make(file);
@@ -35,7 +36,7 @@ async function make(file: string): Promise<void> {
     await handle.writeFile(`${randomBytes(SECRET_LENGTH).toString("base64url")}\n`);
     await handle.sync();
     await link(temporary, file).catch((error: unknown) => {
-      if (codeOf(error) !== "EEXIST") throw error;
+      if (errorCode(error) !== "EEXIST") throw error;
     });
   } finally {
     await handle.close();
@@ -81,13 +82,9 @@ function noPassword(file: string): RdsIamError {
 
 function explained(file: string, error: unknown): unknown {
   if (error instanceof RdsIamError) return error;
-  return new RdsIamError(`cannot use the password file ${file}: ${codeOf(error)}`, {
+  return new RdsIamError(`cannot use the password file ${file}: ${errorCode(error)}`, {
     code: "ERR_USAGE",
     hint: "Check the path and its permissions: --password-file FILE",
     cause: error,
   });
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? "unknown error";
 }

@@ -7,6 +7,7 @@ import { chmod, lstat, mkdir, rm, stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { join, resolve } from "node:path";
 import process from "node:process";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 // sun_path of unix(7), without its zero byte; Node 20 would cut a longer one in silence.
@@ -45,7 +46,7 @@ async function makeDirectory(directory: string): Promise<void> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw unusable(directory, `it cannot be made (${codeOf(error)})`, error);
+    throw unusable(directory, `it cannot be made (${errorCode(error)})`, error);
   }
   // Of a link, its own owner: whoever has it could lead it elsewhere later.
   const { uid: owner } = await lstat(directory);
@@ -62,8 +63,8 @@ async function makeDirectory(directory: string): Promise<void> {
 
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch((error: unknown) => {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw unusable(path, `it cannot be looked at (${codeOf(error)})`, error);
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw unusable(path, `it cannot be looked at (${errorCode(error)})`, error);
   });
   if (found === undefined) return;
   if (!found.isSocket()) throw unusable(path, "it is no socket");
@@ -88,7 +89,7 @@ function isLive(path: string): Promise<boolean> {
     // A listener that takes no connection is one all the same.
     const timer = setTimeout(() => done(true), PROBE_TIMEOUT);
     socket.once("connect", () => done(true));
-    socket.once("error", (error) => done(!["ECONNREFUSED", "ENOENT"].includes(codeOf(error))));
+    socket.once("error", (error) => done(!["ECONNREFUSED", "ENOENT"].includes(errorCode(error))));
   });
 }
 
@@ -98,8 +99,4 @@ function unusable(path: string, why: string, cause?: unknown): RdsIamError {
     hint: "Name another directory: --socket DIR",
     cause,
   });
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? "unknown error";
 }

@@ -6,6 +6,7 @@ import type { CredentialSource } from "../aws/credentials.ts";
 import type { RdsCaller } from "../aws/rds-client.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LoadedTargets } from "../config/targets.ts";
+import { errorCode } from "../base/errno.ts";
 import type { Address } from "../base/address.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -157,7 +158,7 @@ async function recognize(
       known.rememberHost(file, { alias, canonical });
       log.verbose(`remembered in ${file}: ${alias} leads to ${canonical}`);
     } catch (error) {
-      const { code = "unknown error" } = error as NodeJS.ErrnoException;
+      const code = errorCode(error);
       log.verbose(`cannot remember in ${file} where ${alias} leads: ${code}`);
     }
   };

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { RunContext } from "../base/context.ts";
 import { type Access, type AccessRequest, openAccess } from "./session.ts";
@@ -103,7 +104,7 @@ async function rootsFile(context: RunContext, access: Access): Promise<string> {
   try {
     return await storeBundle(directory, name, text);
   } catch (error) {
-    const { code = "unknown error" } = error as NodeJS.ErrnoException;
+    const code = errorCode(error);
     throw new RdsIamError(`cannot write the root certificates to ${directory}: ${code}`, {
       code: "ERR_CERTIFICATE",
       detail: "A program that goes straight to the database reads them from a file.",

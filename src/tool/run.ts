@@ -7,6 +7,7 @@ import { spawn, type ChildProcess, type StdioOptions } from "node:child_process"
 import { fstatSync } from "node:fs";
 import { constants } from "node:os";
 import process from "node:process";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { settleStreams } from "./own-streams.ts";
 import { restoreTerminal, saveTerminal } from "./terminal.ts";
@@ -144,7 +145,7 @@ function isOpen(fd: number): boolean {
 }
 
 function startError(file: string, error: unknown): RdsIamError {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+  const code = errorCode(error);
   if (code === "ENOENT") {
     return new RdsIamError(`tool "${file}" not found`, {
       code: "ERR_TOOL_NOT_FOUND",

@@ -8,7 +8,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import process from "node:process";
 import { Duplex } from "node:stream";
 import type { RdsIamError } from "../base/errors.ts";
-import { atMost } from "./abort.ts";
+import { atMost } from "../base/deadline.ts";
 
 const EXIT_DELAY = 500; // ms that a program may take to exit after the end of its output
 const KILL_DELAY = 2_000; // ms from SIGTERM to SIGKILL

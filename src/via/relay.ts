@@ -7,8 +7,9 @@ import { readFile } from "node:fs/promises";
 import { isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
+import { errorCode } from "../base/errno.ts";
 import type { RdsIamError } from "../base/errors.ts";
-import { unlessAborted } from "./abort.ts";
+import { unlessAborted } from "../base/deadline.ts";
 import { Handshake, HandshakeFailed } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
 import type { RelayAddress } from "./parse.ts";
@@ -61,7 +62,7 @@ export async function relayContext({
     return tls.createSecureContext({ ...texts, minVersion: "TLSv1.2" });
   } catch (cause) {
     throw tunnelError("the files of rds_via are not a certificate and its key", {
-      detail: `TLS reports ${(cause as NodeJS.ErrnoException).code ?? "no error code"}.`,
+      detail: `TLS reports ${errorCode(cause, "no error code")}.`,
       hint: "Check the files of cert=FILE and key=FILE.",
     });
   }
@@ -69,8 +70,8 @@ export async function relayContext({
 
 // TLS silently takes a file without a certificate for an empty list of CAs.
 async function readPem(file: string, name: string): Promise<string> {
-  const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw tunnelError(`cannot read ${file}: ${cause.code ?? "unknown error"}`, {
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw tunnelError(`cannot read ${file}: ${errorCode(cause)}`, {
       detail: `rds_via names it as ${name}.`,
       hint: "Check the name and the permissions.",
       cause,

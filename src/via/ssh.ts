@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { RdsIamError } from "../base/errors.ts";
-import { atMost, unlessAborted } from "./abort.ts";
+import { atMost, unlessAborted } from "../base/deadline.ts";
 import { openStream, OpenStreams, type ProgramEnd, programDetail, shown } from "./child-stream.ts";
 import { showHostPort } from "../base/host-port.ts";
 import { type Destination, type Tunnel, tunnelError, type TunnelOptions } from "./tunnel.ts";

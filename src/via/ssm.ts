@@ -11,7 +11,7 @@ import type { Socket } from "node:net";
 import process from "node:process";
 import { promisify } from "node:util";
 import type { RdsIamError } from "../base/errors.ts";
-import { atMost, unlessAborted } from "./abort.ts";
+import { atMost, unlessAborted } from "../base/deadline.ts";
 import { shown } from "./child-stream.ts";
 import {
   connectTcp,

@@ -1,4 +1,4 @@
-// A time limit that is let go of as soon as the work is done.
+// Time limits, and waiting that can be given up.
 import type { Socket } from "node:net";
 
 /** An AbortSignal that fires with `reason` after `ms`, when a parent aborts, or by abort(). */
@@ -36,6 +36,13 @@ export function unlessAborted<T>(
     signal.addEventListener("abort", onAbort, { once: true });
     void work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
+}
+
+/** Resolves when `work` has, or after `ms`. */
+export async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([work, new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))]);
+  clearTimeout(timer);
 }
 
 /** Resolves true when the socket closes, false when `ms` have passed first. */

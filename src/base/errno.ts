@@ -1,0 +1,5 @@
+/** The code of a system's or a library's error, as `ENOENT`, for messages and comparisons; `otherwise` where it has none. */
+export function errorCode(error: unknown, otherwise = "unknown error"): string {
+  const code: unknown = error instanceof Object && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : otherwise;
+}
