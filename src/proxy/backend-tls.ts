@@ -1,12 +1,11 @@
 // Turns a dialled connection into TLS that is verified in full against the canonical host.
-// Nothing here is left to a default: NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise connect to anybody.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
 import { Buffer } from "node:buffer";
-import { isIP } from "node:net";
 import process from "node:process";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { RdsIamError } from "../base/errors.ts";
+import { connectTls } from "../base/tls.ts";
 import { encodeSslRequest } from "../protocol/startup-packet.ts";
 import { carrierOf } from "../runtime/deno-gate.ts";
 import { SocketReader } from "./socket-reader.ts";
@@ -60,18 +59,23 @@ export async function startBackendTls(
   signal: AbortSignal,
 ): Promise<tls.TLSSocket> {
   await requestTls(socket, identity, signal);
-  const secured = await secure(socket, identity, signal);
-  if (!secured.authorized) {
-    secured.destroy();
-    throw tlsError(identity, unauthorized(secured.authorizationError));
-  }
-  return secured;
-}
-
-// The types say Error; the runtimes answer the code.
-function unauthorized(reason: unknown): NodeJS.ErrnoException {
-  const code = typeof reason === "string" ? reason : "CERT_UNTRUSTED";
-  return Object.assign(new Error("not authorized"), { code });
+  const carrier = carrierOf(socket);
+  let presented: ReturnType<typeof rememberCertificate> | undefined;
+  return connectTls(
+    {
+      socket: carrier.stream,
+      host: identity.host,
+      secureContext: identity.secureContext(),
+      ALPNProtocols: ALPN,
+      prepare: (secured) => {
+        carrier.attach(secured);
+        showLeafAlone(secured);
+        presented = rememberCertificate(secured);
+      },
+      failed: (cause) => tlsError(identity, cause, presented?.()),
+    },
+    signal,
+  );
 }
 
 // Exactly one byte may follow an SSLRequest: more were stuffed in by somebody else (CVE-2021-23222).
@@ -119,60 +123,6 @@ function refusal(answer: number, stuffed: number): string {
   if (answer === NO) return "It answered the SSLRequest with N: there is no TLS at this port.";
   if (answer === ERROR_RESPONSE) return "It answered the SSLRequest with an error.";
   return "It answered the SSLRequest with something else than S or N.";
-}
-
-function secure(
-  socket: Duplex,
-  identity: BackendIdentity,
-  signal: AbortSignal,
-): Promise<tls.TLSSocket> {
-  return new Promise((resolve, reject) => {
-    // tls.connect can throw at once inside a data handler's turn; the promise catches that too.
-    const secured = connectTls(socket, identity);
-    const presented = rememberCertificate(secured);
-    // An error that arrives after the verdict, on either layer, is told by the close that follows it.
-    secured.on("error", ignore);
-    const settle = (): void => {
-      signal.removeEventListener("abort", onAbort);
-      secured.off("close", onClose).off("error", onError);
-    };
-    const fail = (error: Error): void => {
-      settle();
-      secured.destroy();
-      socket.destroy();
-      reject(error);
-    };
-    const onAbort = (): void => fail(signal.reason as Error);
-    const onClose = (): void => fail(tlsError(identity, new Error("closed")));
-    const onError = (error: Error): void => fail(tlsError(identity, error, presented()));
-    if (signal.aborted) return onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    secured.once("close", onClose);
-    secured.once("error", onError);
-    secured.once("secureConnect", () => {
-      settle();
-      resolve(secured);
-    });
-  });
-}
-
-function ignore(): void {}
-
-function connectTls(socket: Duplex, identity: BackendIdentity): tls.TLSSocket {
-  const carrier = carrierOf(socket);
-  const secured = tls.connect({
-    socket: carrier.stream,
-    // An address has no place in SNI (RFC 6066); the runtimes throw.
-    ...(isIP(identity.host) === 0 ? { servername: identity.host } : {}),
-    secureContext: identity.secureContext(),
-    rejectUnauthorized: true,
-    ALPNProtocols: ALPN,
-    checkServerIdentity: (_name, certificate) =>
-      tls.checkServerIdentity(identity.host, certificate),
-  });
-  carrier.attach(secured);
-  showLeafAlone(secured);
-  return secured;
 }
 
 // Before it calls checkServerIdentity() Node makes objects of the whole chain, 0.4 ms in each login on Node 20. The name is

@@ -3,6 +3,7 @@
 // more than that verification failed, not even for an expired certificate, and keeps the certificate to itself.
 // https://nodejs.org/api/tls.html#x509-certificate-error-codes
 import type { PeerCertificate, TLSSocket } from "node:tls";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 const LONGEST_NAME = 100; // characters of a name that nobody vouches for
@@ -51,10 +52,10 @@ export function rememberCertificate(secured: TLSSocket): () => PresentedCertific
 /** The error for a TLS connection that did not come up: ERR_CERTIFICATE when the verification failed, else ERR_TLS. */
 export function tlsError(
   trust: Trust,
-  error: NodeJS.ErrnoException,
+  error: Error,
   presented?: PresentedCertificate,
 ): RdsIamError {
-  const code = error.code ?? "";
+  const code = errorCode(error, "");
   const shown = presented ?? readCertificate((error as { cert?: PeerCertificate }).cert);
   if (isVerification(code)) return certificateError(trust, error, { code, shown });
   return new RdsIamError(`TLS with ${trust.host} failed`, {

@@ -1,10 +1,12 @@
 // The tunnels through a port that another program listens on: a forwarded port, a SOCKS5 proxy, an HTTP proxy.
 
 import { Buffer } from "node:buffer";
-import { isIP, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import * as tls from "node:tls";
+import type * as tls from "node:tls";
+import { errorCode } from "../base/errno.ts";
 import type { RdsIamError } from "../base/errors.ts";
+import { connectTls } from "../base/tls.ts";
 import { Handshake, HandshakeFailed } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
 import type { ProxyAddress } from "./parse.ts";
@@ -40,37 +42,13 @@ export function proxyTunnel(kind: "socks5" | "http" | "https", proxy: ProxyAddre
 
 // The proxy's certificate is checked with the runtime's roots, as a browser would: RDS's vouch for databases alone.
 function secure(socket: Socket, proxy: ProxyAddress, signal: AbortSignal): Promise<tls.TLSSocket> {
-  return new Promise((resolve, reject) => {
-    const secured = tls.connect({
-      socket,
-      ...(isIP(proxy.host) === 0 ? { servername: proxy.host } : {}),
-      rejectUnauthorized: true,
-      minVersion: "TLSv1.2",
-      checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(proxy.host, certificate),
-    });
-    const fail = (error: Error): void => {
-      signal.removeEventListener("abort", onAbort);
-      secured.destroy();
-      socket.destroy();
-      reject(error);
-    };
-    const onAbort = (): void => fail(signal.reason as Error);
-    const onError = (error: NodeJS.ErrnoException): void => fail(notTrusted(proxy, error));
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) return onAbort();
-    secured.once("error", onError);
-    secured.once("secureConnect", () => {
-      signal.removeEventListener("abort", onAbort);
-      if (!secured.authorized) return fail(notTrusted(proxy, secured.authorizationError));
-      secured.off("error", onError);
-      resolve(secured);
-    });
-  });
+  const failed = (cause: Error): RdsIamError => notTrusted(proxy, cause);
+  return connectTls({ socket, host: proxy.host, failed }, signal);
 }
 
-function notTrusted(proxy: ProxyAddress, cause: NodeJS.ErrnoException | undefined): RdsIamError {
+function notTrusted(proxy: ProxyAddress, cause: Error): RdsIamError {
   return tunnelError(`TLS with the proxy ${showHostPort(proxy)} failed`, {
-    detail: `It ended with ${cause?.code ?? "a certificate that is not trusted"}.`,
+    detail: `It ended with ${errorCode(cause, "a closed connection")}.`,
     hint: "If the proxy's certificate is a company's own, name its CA file in NODE_EXTRA_CA_CERTS; if it speaks no TLS, write http://.",
     cause,
   });

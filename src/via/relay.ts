@@ -4,11 +4,12 @@
 
 import { Buffer } from "node:buffer";
 import { readFile } from "node:fs/promises";
-import { isIP, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { errorCode } from "../base/errno.ts";
 import type { RdsIamError } from "../base/errors.ts";
+import { connectTls } from "../base/tls.ts";
 import { unlessAborted } from "../base/deadline.ts";
 import { Handshake, HandshakeFailed } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
@@ -94,34 +95,9 @@ function secureRelay(
   relay: HostPort & { readonly secureContext: tls.SecureContext },
   signal: AbortSignal,
 ): Promise<tls.TLSSocket> {
-  return new Promise((resolve, reject) => {
-    const secured = tls.connect({
-      socket,
-      ...(isIP(relay.host) === 0 ? { servername: relay.host } : {}),
-      secureContext: relay.secureContext,
-      rejectUnauthorized: true,
-      ALPNProtocols: ["http/1.1"],
-      checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(relay.host, certificate),
-    });
-    const fail = (error: Error): void => {
-      signal.removeEventListener("abort", onAbort);
-      secured.destroy();
-      socket.destroy();
-      reject(error);
-    };
-    const onAbort = (): void => fail(signal.reason as Error);
-    const onError = (error: NodeJS.ErrnoException): void => fail(notTrusted(relay, error));
-    const onClose = (): void => fail(notTrusted(relay, undefined));
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) return onAbort();
-    secured.once("error", onError).once("close", onClose);
-    secured.once("secureConnect", () => {
-      signal.removeEventListener("abort", onAbort);
-      if (!secured.authorized) return fail(notTrusted(relay, secured.authorizationError));
-      secured.off("error", onError).off("close", onClose);
-      resolve(secured);
-    });
-  });
+  const { host, secureContext } = relay;
+  const failed = (cause: Error): RdsIamError => notTrusted(relay, cause);
+  return connectTls({ socket, host, secureContext, ALPNProtocols: ["http/1.1"], failed }, signal);
 }
 
 interface ConnectRequest {
@@ -203,11 +179,9 @@ function notARelay(relay: HostPort, detail: string): RdsIamError {
   });
 }
 
-function notTrusted(relay: HostPort, cause: NodeJS.ErrnoException | undefined): RdsIamError {
-  // The types say Error; the runtimes answer the code for one that is not authorized.
-  const code: unknown = typeof cause === "string" ? cause : cause?.code;
+function notTrusted(relay: HostPort, cause: Error): RdsIamError {
   return tunnelError(`TLS with ${showHostPort(relay)} failed`, {
-    detail: `It ended with ${typeof code === "string" ? code : "a closed connection"}.`,
+    detail: `It ended with ${errorCode(cause, "a closed connection")}.`,
     hint: "If its certificate is from a private CA, name the CA file: relay://HOST:PORT?ca=FILE",
     cause,
   });
