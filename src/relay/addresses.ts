@@ -1,16 +1,26 @@
-// Which addresses a relay dials. A name on the list is not enough: whoever can change what DNS says of it would otherwise
-// reach the metadata service, or the relay's own host. So without networks of its own a relay dials what a database can
-// have, and with them nothing else.
+// From a database's name to the addresses that a relay dials. A listed name is not enough: a change of its DNS records could
+// otherwise lead the relay to the metadata service, or to its own host. So without networks of its own a relay dials what a
+// database can have, and with them nothing else. A name is looked up once for each request, and the addresses that were
+// checked are the ones that are dialed: there is no second lookup with another answer.
+// A cancel has to reach the very instance of its session, maybe through another replica of the relay. So a client may name
+// one address, which is dialed if DNS has it for the name now, had it a short while ago, or has it for another database that
+// the same caller may reach (an instance behind a reader endpoint).
 // https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry
 
 import { BlockList, isIP } from "node:net";
+import type { Address } from "../base/address.ts";
 import { RdsIamError } from "../base/errors.ts";
+import type { RelayTarget } from "./access.ts";
+import { Refusal } from "./refusal.ts";
 
-/** Whether an address may be dialled. */
-export type AddressRule = (address: string) => boolean;
+/** Looks a name up. */
+export type Resolve = (host: string) => Promise<readonly Address[]>;
+
+const MEMORY = 3_600_000; // ms for which a client may name an address after DNS last had it
+const MAX_LOOKUPS = 64; // names that are looked up for one cancel
 
 // What no database has: this host, loopback, link-local with the metadata services, multicast, reserved, and the forms that
-// lead to an IPv4 address (NAT64, 6to4; BlockList itself sees through ::ffff:). EC2's metadata service has fd00:ec2::254 too.
+// stand for an IPv4 address (NAT64, 6to4; BlockList itself sees through ::ffff:). EC2's metadata service also has fd00:ec2::254.
 const NEVER: readonly string[] = [
   "0.0.0.0/8",
   "127.0.0.0/8",
@@ -27,8 +37,83 @@ const NEVER: readonly string[] = [
   "fd00:ec2::/32",
 ];
 
-/** Makes the rule for networks in CIDR notation; for all that a database can be in when there are none. */
-export function addressRule(networks: readonly string[] | undefined): AddressRule {
+/** Looks addresses up, and remembers them. */
+export class AddressBook {
+  readonly #resolve: Resolve;
+  readonly #networks: () => readonly string[] | undefined;
+  readonly #now: () => number;
+  readonly #seen = new Map<string, Map<string, number>>();
+
+  constructor(options: {
+    readonly resolve: Resolve;
+    /** The networks of targets without their own. */
+    readonly networks: () => readonly string[] | undefined;
+    readonly now: () => number;
+  }) {
+    this.#resolve = options.resolve;
+    this.#networks = options.networks;
+    this.#now = options.now;
+  }
+
+  /** The addresses of a database that may be dialed; rejects with a Refusal if there are none. */
+  async addresses(target: RelayTarget): Promise<readonly Address[]> {
+    const found = await this.#resolve(target.host).catch((error: unknown) => {
+      throw new Refusal("dns", `${target.host}: ${error instanceof Error ? error.message : ""}`);
+    });
+    const mayDial = this.#rule(target);
+    const allowed = found.filter(({ address }) => mayDial(address));
+    if (allowed.length === 0) {
+      const all = found.map(({ address }) => address).join(", ");
+      throw new Refusal(
+        "address",
+        `${target.host} resolves to ${all}, outside the allowed networks`,
+      );
+    }
+    this.#remember(target.host, allowed);
+    return allowed;
+  }
+
+  /** The one address that the client named; `others` are the other databases that the caller may reach. */
+  async only(
+    address: string,
+    target: RelayTarget,
+    others: readonly RelayTarget[],
+  ): Promise<readonly Address[]> {
+    const known = this.#recall(target.host, address);
+    if (known !== undefined && this.#rule(target)(address)) return [known];
+    const lookups = [target, ...others.filter(({ host }) => host !== target.host)];
+    const found = await Promise.all(
+      lookups.slice(0, MAX_LOOKUPS).map(async (each) => {
+        const addresses = await this.addresses(each).catch(() => []);
+        return addresses.find((candidate) => candidate.address === address);
+      }),
+    );
+    const match = found.find((each) => each !== undefined);
+    if (match !== undefined) return [match];
+    throw new Refusal("address", `${target.host} does not resolve to ${address}`);
+  }
+
+  #rule(target: RelayTarget): (address: string) => boolean {
+    return addressRule(target.networks ?? this.#networks());
+  }
+
+  #remember(host: string, addresses: readonly Address[]): void {
+    const seen = this.#seen.get(host) ?? new Map<string, number>();
+    const now = this.#now();
+    for (const [address, time] of seen) if (now - time > MEMORY) seen.delete(address);
+    for (const { address } of addresses) seen.set(address, now);
+    this.#seen.set(host, seen);
+  }
+
+  #recall(host: string, address: string): Address | undefined {
+    const time = this.#seen.get(host)?.get(address);
+    if (time === undefined || this.#now() - time > MEMORY) return undefined;
+    return { address, family: address.includes(":") ? 6 : 4 };
+  }
+}
+
+// Whether an address may be dialed: it is in one of the networks or, without networks, a database can have it.
+function addressRule(networks: readonly string[] | undefined): (address: string) => boolean {
   const isNamed = networks !== undefined && networks.length > 0;
   const list = blockList(isNamed ? networks : NEVER);
   return (address) => {
@@ -38,17 +123,16 @@ export function addressRule(networks: readonly string[] | undefined): AddressRul
   };
 }
 
-/** Checks a network in CIDR notation. */
-export function checkNetwork(text: string, place: string): string {
+/** Checks a network in CIDR notation; throws ERR_CONFIG that names `place`. */
+export function checkNetwork(text: string, place: string): void {
   const [, address = "", bits = ""] = /^([\d.]+|[\da-f:.]+)\/(\d{1,3})$/i.exec(text) ?? [];
   const family = isIP(address);
   if (family === 0 || Number(bits) > (family === 4 ? 32 : 128)) {
-    throw new RdsIamError(`${place}: ${JSON.stringify(text)} is no network`, {
+    throw new RdsIamError(`${place}: ${JSON.stringify(text)} is not a valid network`, {
       code: "ERR_CONFIG",
       hint: "Write it in CIDR notation: 10.0.0.0/16",
     });
   }
-  return text;
 }
 
 function blockList(networks: readonly string[]): BlockList {

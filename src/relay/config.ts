@@ -1,21 +1,31 @@
-// What the relay's file says: its own settings, databases, and who may reach which. Pure: sections in, a checked
-// configuration out. Whatever is not understood is an error, since in this file a misspelt word would open or shut a door.
+// The configuration of a relay: its file (settings, databases, and who may reach which), and its settings, each of which is
+// an option, else an environment variable, else a key of the file, else a default.
+// Pure. An unknown section or key is an error, since in this file a misspelled word would open or shut a door.
 
+import { isIP } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
+import { type HostPort, readAuthority } from "../base/host-port.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import type { AccessRule, RelayTarget, WantedTag } from "./access.ts";
+import { optionFlag, type OptionName, type Options, valueOrTwin } from "../cli/options.ts";
+import {
+  type AccessRule,
+  arnPattern,
+  certificatePattern,
+  type RelayTarget,
+  type TagPattern,
+  wildcard,
+} from "./access.ts";
 import { checkNetwork } from "./addresses.ts";
-import { arnPattern, certificatePattern, wildcard } from "./caller.ts";
 
 type Keys = Readonly<Record<string, string>>;
 
-/** What the relay's file says. */
+/** A relay's file. */
 export interface RelayConfig {
-  /** The keys of [relay] that options and the environment overrule, as they were written. */
-  readonly settings: Readonly<Partial<Record<SettingName, string>>>;
+  /** The [relay] section as it was written. */
+  readonly settings: Readonly<Partial<Record<SettingKey, string>>>;
   /** The Regions to search for databases. */
   readonly discover: readonly string[];
-  /** The names that the relay goes by; those of its certificate where there are none. */
+  /** The names of the relay; those of its certificate when empty. */
   readonly audience: readonly string[];
   /** The networks that databases must be in, in CIDR notation. */
   readonly networks: readonly string[] | undefined;
@@ -23,78 +33,136 @@ export interface RelayConfig {
   readonly rules: readonly AccessRule[];
 }
 
-const SETTINGS = [
-  "listen",
-  "tls_cert",
-  "tls_key",
-  "tls_client_ca",
-  "region",
-  "health_address",
-  "health_port",
-  "max_connections",
-  "drain_timeout",
-  "dns_servers",
-] as const;
+interface SettingSpec {
+  /** The option that overrides the file, as does its environment variable. */
+  readonly option?: OptionName | undefined;
+  readonly default?: string | undefined;
+}
 
-/** A key of [relay] that holds one value. */
-export type SettingName = (typeof SETTINGS)[number];
+const SETTINGS = {
+  listen: { option: "listen", default: "0.0.0.0:8443" },
+  tls_cert: { option: "tlsCert" },
+  tls_key: { option: "tlsKey" },
+  tls_client_ca: { option: "tlsClientCa" },
+  region: { option: "region" },
+  health_address: { option: "healthAddress", default: "127.0.0.1" },
+  health_port: { option: "healthPort" },
+  max_connections: { option: "maxConnections", default: "2000" },
+  // Two minutes less than the hour that the manifests give a relay to end.
+  drain_timeout: { option: "drainTimeout", default: "3480" },
+  dns_servers: {},
+  discover: {},
+  audience: {},
+  networks: {},
+} as const satisfies Record<string, SettingSpec>;
 
-const RELAY_KEYS: readonly string[] = [...SETTINGS, "discover", "audience", "networks"];
+type SettingKey = keyof typeof SETTINGS;
+
+const RELAY_KEYS = Object.keys(SETTINGS);
 const TARGET_KEYS = ["host", "port", "tags", "networks"];
 const ALLOW_KEYS = ["arn", "certificate", "targets", "tags", "blocked_tags"];
+const SECTIONS = "The sections are [relay], [target NAME] and [allow NAME].";
 const REGION = /^[a-z]{2,8}(-[a-z]+)+-\d{1,2}$/;
 
-/** Checks the sections of a relay's file. */
+/** Checks the sections of a relay's file; throws ERR_CONFIG that names `path`, section and key. */
 export function readRelayConfig(sections: ReadonlyMap<string, Keys>, path: string): RelayConfig {
-  const relay = sections.get("relay") ?? {};
-  checkKeys(relay, RELAY_KEYS, `${path} [relay]`);
+  const settings: RelayConfig["settings"] = sections.get("relay") ?? {};
+  const place = `${path} [relay]`;
+  checkKeys(settings, RELAY_KEYS, place);
   const targets: RelayTarget[] = [];
   const rules: AccessRule[] = [];
   for (const [section, keys] of sections) {
-    const place = `${path} [${section}]`;
+    const at = `${path} [${section}]`;
     const [, kind, name = ""] = /^(target|allow) +(\S.*)$/.exec(section) ?? [];
-    if (kind === "target") targets.push(readTarget(name, keys, place));
-    else if (kind === "allow") rules.push(readRule(name, keys, place));
-    else if (section !== "relay") throw wrong(place, "is no section of a relay's file", SECTIONS);
+    if (kind === "target") targets.push(readTarget(name, keys, at));
+    else if (kind === "allow") rules.push(readRule(name, keys, at));
+    else if (section !== "relay") throw wrong(at, "is an unknown section", SECTIONS);
   }
-  const discover = list(relay["discover"]);
+  const discover = list(settings.discover);
   const bad = discover.find((region) => !REGION.test(region));
-  if (bad !== undefined) throw wrong(`${path} [relay] discover`, `names "${bad}", no AWS Region`);
-  if (rules.length === 0) {
-    throw wrong(path, "lets nobody through: it has no [allow NAME]", SECTIONS);
-  }
+  if (bad !== undefined) throw wrong(`${place} discover`, `has "${bad}", not an AWS Region`);
+  if (rules.length === 0) throw wrong(path, "admits no client: it has no [allow NAME]", SECTIONS);
   if (targets.length === 0 && discover.length === 0) {
     throw wrong(path, "has no databases: neither a [target NAME] nor discover in [relay]");
   }
   return {
-    settings: Object.fromEntries(SETTINGS.flatMap((key) => given(relay, key))),
+    settings,
     discover,
-    audience: list(relay["audience"]).map((name) => name.toLowerCase()),
-    networks: networksOf(relay, `${path} [relay]`),
+    audience: list(settings.audience).map((name) => name.toLowerCase()),
+    networks: readNetworks(settings.networks, place),
     targets,
     rules,
   };
 }
 
-const SECTIONS = "The sections are [relay], [target NAME] and [allow NAME].";
+/** The settings of a relay. */
+export interface RelaySettings {
+  readonly listen: HostPort;
+  readonly tlsCert: string;
+  readonly tlsKey: string;
+  readonly tlsClientCa: string | undefined;
+  /** The Region of the STS endpoint, where one is set. */
+  readonly region: string | undefined;
+  /** Undefined without health checks. */
+  readonly health: { readonly address: string; readonly port: number } | undefined;
+  readonly maxConnections: number;
+  /** Milliseconds for sessions to end by themselves. */
+  readonly drainTimeout: number;
+  readonly dnsServers: readonly string[];
+}
 
-function given(keys: Keys, key: SettingName): (readonly [SettingName, string])[] {
-  const value = keys[key];
-  return value === undefined ? [] : [[key, value]];
+/** Resolves a relay's settings; throws ERR_CONFIG that names the option. */
+export function resolveRelaySettings(
+  options: Options,
+  env: Readonly<Record<string, string | undefined>>,
+  { settings }: RelayConfig,
+): RelaySettings {
+  const read = (key: SettingKey): string | undefined => {
+    const spec: SettingSpec = SETTINGS[key];
+    const given = spec.option === undefined ? undefined : valueOrTwin(options, env, spec.option);
+    return given ?? settings[key] ?? spec.default;
+  };
+  const integer = (key: SettingKey, most: number): number => {
+    const value = read(key) ?? "";
+    if (/^\d{1,9}$/.test(value) && Number(value) <= most) return Number(value);
+    throw wrongSetting(key, `must be a whole number up to ${most}`);
+  };
+  const required = (key: SettingKey): string => {
+    const value = read(key);
+    if (value !== undefined) return value;
+    throw wrongSetting(key, "is needed: a relay always uses TLS");
+  };
+  const { host = "", port } = readAuthority(read("listen") ?? "", 0) ?? {};
+  if (isIP(host) === 0 || port === undefined) throw wrongSetting("listen", "must be ADDRESS:PORT");
+  const hasHealth = read("health_port") !== undefined;
+  return {
+    listen: { host, port },
+    tlsCert: required("tls_cert"),
+    tlsKey: required("tls_key"),
+    tlsClientCa: read("tls_client_ca"),
+    region: read("region"),
+    health: hasHealth
+      ? { address: read("health_address") ?? "", port: integer("health_port", 65_535) }
+      : undefined,
+    maxConnections: integer("max_connections", 1_000_000),
+    drainTimeout: integer("drain_timeout", 86_400) * 1_000,
+    dnsServers: list(read("dns_servers")),
+  };
 }
 
 function readTarget(name: string, keys: Keys, place: string): RelayTarget {
   checkKeys(keys, TARGET_KEYS, place);
   const host = (keys["host"] ?? "").toLowerCase().replace(/\.$/, "");
   if (!/^[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?$/.test(host)) {
-    throw wrong(place, "names no database", "Write host = ENDPOINT, as the RDS console shows it.");
+    throw wrong(place, "has no valid host", "Write host = ENDPOINT, as in the RDS console.");
   }
   const port = Number(keys["port"] ?? 5432);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw wrong(`${place} port`, "must be a whole number from 1 to 65535");
   }
   const tags = readTags(keys["tags"], `${place} tags`).map(({ key, value = "" }) => [key, value]);
-  return { name, host, port, tags: Object.fromEntries(tags), networks: networksOf(keys, place) };
+  const networks = readNetworks(keys["networks"], place);
+  return { name, host, port, tags: Object.fromEntries(tags), networks };
 }
 
 function readRule(name: string, keys: Keys, place: string): AccessRule {
@@ -111,23 +179,19 @@ function readRule(name: string, keys: Keys, place: string): AccessRule {
     blockedTags: readTags(keys["blocked_tags"], `${place} blocked_tags`),
   };
   if (rule.arns.length + rule.certificates.length === 0) {
-    throw wrong(
-      place,
-      "says nobody who is let through",
-      "Write arn = ..., certificate = ..., or both.",
-    );
+    throw wrong(place, "admits no client", "Write arn = ..., certificate = ..., or both.");
   }
   if (rule.targets.length + rule.tags.length === 0) {
     throw wrong(
       place,
-      "says no databases",
+      "has no databases",
       "Write targets = NAME, ... (* for all), tags = KEY=VALUE, ..., or both.",
     );
   }
   return rule;
 }
 
-function readTags(text: string | undefined, place: string): WantedTag[] {
+function readTags(text: string | undefined, place: string): TagPattern[] {
   return (text ?? "")
     .split(",")
     .map((entry) => entry.trim())
@@ -139,8 +203,8 @@ function readTags(text: string | undefined, place: string): WantedTag[] {
     });
 }
 
-function networksOf(keys: Keys, place: string): readonly string[] | undefined {
-  const networks = list(keys["networks"]);
+function readNetworks(text: string | undefined, place: string): readonly string[] | undefined {
+  const networks = list(text);
   for (const network of networks) checkNetwork(network, `${place} networks`);
   return networks.length === 0 ? undefined : networks;
 }
@@ -149,15 +213,21 @@ function list(text: string | undefined): readonly string[] {
   return (text ?? "").split(/[\s,]+/).filter((entry) => entry !== "");
 }
 
-function checkKeys(keys: Keys, known: readonly string[], place: string): void {
+function checkKeys(keys: object, known: readonly string[], place: string): void {
   const bad = Object.keys(keys).find((key) => !known.includes(key));
   if (bad === undefined) return;
   const nearest = nearestName(bad, known);
   const hint =
     nearest === undefined ? `The keys are: ${known.join(", ")}.` : `Did you mean ${nearest}?`;
-  throw wrong(place, `has a key ${bad} that is unknown`, hint);
+  throw wrong(place, `has the unknown key ${bad}`, hint);
 }
 
 function wrong(place: string, why: string, hint?: string): RdsIamError {
   return new RdsIamError(`${place} ${why}`, { code: "ERR_CONFIG", hint });
+}
+
+function wrongSetting(key: SettingKey, why: string): RdsIamError {
+  const { option }: SettingSpec = SETTINGS[key];
+  const flag = option === undefined ? key : optionFlag(option);
+  return wrong(flag, why, `Give ${flag}, or ${key} in the [relay] section of the relay's file.`);
 }

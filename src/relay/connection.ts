@@ -1,132 +1,108 @@
 // One client of the relay: its requests, the connection to the database, and then bytes both ways until both have ended.
-// What the bytes are is none of the relay's business: they are the client's own TLS session with the database.
+// The bytes are the client's own TLS session with the database: the relay cannot read them.
 
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { RelayTarget } from "./access.ts";
 import type { Address } from "../base/address.ts";
-import type { AddressBook } from "./address-book.ts";
+import { closesWithin, deadline } from "../base/deadline.ts";
+import type { AddressBook } from "./addresses.ts";
 import { type AdmissionContext, admit, type Admitted } from "./admission.ts";
-import type { Caller } from "./caller.ts";
-import { BadHead } from "./head.ts";
-import { Gone, HeadReader } from "./head-reader.ts";
-import { encodeRefusal, Refusal, type RefusalWord } from "./refusal.ts";
+import type { RelayEvent } from "./events.ts";
+import { encodeRefusal, Refusal } from "./refusal.ts";
+import { BadHead, Gone, RequestReader } from "./request.ts";
 
-const FLUSH_TIMEOUT = 1_000; // ms that a refused client gets to read why
-
-/** What happened; never holds a secret. */
-export type RelayEvent =
-  | ({ readonly kind: "opened" } & Tunnel)
-  | ({ readonly kind: "closed" } & Tunnel & Traffic)
-  | {
-      readonly kind: "refused";
-      readonly peer: string;
-      readonly word: RefusalWord;
-      readonly reason: string;
-      readonly caller: Caller;
-    };
-
-/** A connection to a database. */
-export interface Tunnel {
-  readonly peer: string;
-  readonly caller: Caller;
-  readonly rule: string;
-  readonly target: RelayTarget;
-  /** The address that was dialled. */
-  readonly address: string;
-}
-
-/** How much went through it. */
-export interface Traffic {
-  readonly milliseconds: number;
-  /** Bytes from the client to the database, and back. */
-  readonly sent: number;
-  readonly received: number;
-}
-
-/** Dials the first of some addresses that answers, and no other. */
-export type Dial = (
-  place: {
-    readonly host: string;
-    readonly port: number;
-    readonly addresses: readonly Address[];
-  },
-  signal: AbortSignal,
-) => Promise<Socket>;
-
-/** Copies both ways until both ends are closed. */
-export type Carry = (ends: {
-  readonly frontend: Socket;
-  readonly backend: Socket;
-  readonly fromFrontend: Buffer;
-  readonly fromBackend: Buffer;
-}) => Promise<void>;
+const FLUSH_TIMEOUT = 1_000; // ms for a refused client to read the answer
 
 /** What every connection of a relay shares. */
 export interface ConnectionContext extends AdmissionContext {
   readonly book: AddressBook;
-  readonly dial: Dial;
-  readonly carry: Carry;
+  /** Dials the first of the addresses that answers, and no other address. */
+  readonly dial: (
+    target: {
+      readonly host: string;
+      readonly port: number;
+      readonly addresses: readonly Address[];
+    },
+    signal: AbortSignal,
+  ) => Promise<Socket>;
+  /** Copies both ways until both ends are closed. */
+  readonly copy: (ends: {
+    readonly frontend: Socket;
+    readonly backend: Socket;
+    readonly fromFrontend: Buffer;
+    readonly fromBackend: Buffer;
+  }) => Promise<void>;
   readonly onEvent: (event: RelayEvent) => void;
-  /** ms for a request to come, and for a database to be dialled. */
+  /** Milliseconds for a request to arrive, and for a database to be dialed. */
   readonly headTimeout: number;
   readonly dialTimeout: number;
 }
 
-/** How the server counts a connection. */
-export interface Place {
-  /** Takes a place among the sessions; throws Refusal where there is none. */
+/** A connection's place among the clients of the server. */
+export interface Admittance {
+  /** Begins a session; throws Refusal when the relay takes no more. */
   readonly enter: () => void;
-  /** Aborts when the relay closes. */
+  /** Aborts with Gone when the relay closes. */
   readonly closed: AbortSignal;
 }
 
 /** Serves a client to its end; never rejects. */
 export async function serveConnection(
   socket: TLSSocket,
-  place: Place,
+  { closed, enter }: Admittance,
   context: ConnectionContext,
 ): Promise<void> {
   const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-  // An error is told by the close that follows it.
+  // The close that follows an error is enough.
   socket.on("error", () => {});
-  const reader = new HeadReader(socket);
-  const limit = new Limit(place.closed);
+  const reader = new RequestReader(socket);
   try {
     const presented = socket.getPeerCertificate();
     const admitted = await admit(
       {
         certificate: presented?.subject === undefined ? undefined : presented,
         isAuthorized: socket.authorized,
-        request: () => limit.within(context.headTimeout, (signal) => reader.request(signal)),
+        request: async () => {
+          using limit = deadline(context.headTimeout, tooLong, closed);
+          return await reader.request(limit.signal);
+        },
         write: (text) => socket.write(text),
-        whileThere: (work) => limit.within(undefined, (signal) => reader.whileThere(signal, work)),
+        whileThere: (work) => reader.whileThere(closed, work),
       },
       context,
     );
-    place.enter();
-    const backend = await limit.within(context.dialTimeout, (signal) =>
-      open(admitted, { reader, signal, context }),
-    );
-    await carry({ socket, reader, backend, admitted, peer }, context);
+    enter();
+    const backend = await dialTarget(admitted, { reader, closed, context });
+    try {
+      await copySession(reader, { socket, backend, admitted, peer }, context);
+    } finally {
+      backend.destroy();
+    }
   } catch (error) {
     await refuse(socket, { error, peer }, context);
   } finally {
-    limit.end();
     socket.destroy();
   }
 }
 
-interface Opening {
-  readonly reader: HeadReader;
-  readonly signal: AbortSignal;
+function tooLong(): Error {
+  return new Gone("it took too long");
+}
+
+interface Dialing {
+  readonly reader: RequestReader;
+  readonly closed: AbortSignal;
   readonly context: ConnectionContext;
 }
 
-async function open(admitted: Admitted, { context, reader, signal }: Opening): Promise<Socket> {
-  const { address, caller, reachable, target } = admitted;
+async function dialTarget(
+  { address, caller, reachable, target }: Admitted,
+  { context, reader, closed }: Dialing,
+): Promise<Socket> {
   const { book, dial } = context;
+  using limit = deadline(context.dialTimeout, tooLong, closed);
+  const { signal } = limit;
   const addresses =
     address === undefined
       ? await book.addresses(target)
@@ -144,32 +120,27 @@ async function open(admitted: Admitted, { context, reader, signal }: Opening): P
 
 interface Opened {
   readonly socket: TLSSocket;
-  readonly reader: HeadReader;
   readonly backend: Socket;
   readonly admitted: Admitted;
   readonly peer: string;
 }
 
-async function carry(opened: Opened, context: ConnectionContext): Promise<void> {
-  const { admitted, backend, peer, reader, socket } = opened;
+async function copySession(
+  reader: RequestReader,
+  { admitted, backend, peer, socket }: Opened,
+  { copy, now, onEvent }: ConnectionContext,
+): Promise<void> {
   const { caller, rule, target } = admitted;
   const address = backend.remoteAddress ?? "";
-  const tunnel = { peer, caller, rule, target, address };
-  const started = context.now();
-  try {
-    const fromFrontend = reader.detach();
-    if (fromFrontend.length > 0) throw new BadHead(400, "there are bytes behind the head");
-    const answer = `HTTP/1.1 200 Connection established\r\nX-Rdsiam-Address: ${address}\r\n\r\n`;
-    context.onEvent({ kind: "opened", ...tunnel });
-    socket.write(answer);
-    const fromBackend = Buffer.alloc(0);
-    await context.carry({ frontend: socket, backend, fromFrontend, fromBackend });
-    const { bytesRead: received, bytesWritten: sent } = backend;
-    const milliseconds = context.now() - started;
-    context.onEvent({ kind: "closed", ...tunnel, milliseconds, sent, received });
-  } finally {
-    backend.destroy();
-  }
+  const session = { peer, caller, rule, target, address };
+  const started = now();
+  const fromFrontend = reader.detach();
+  if (fromFrontend.length > 0) throw new BadHead(400, "there are bytes after the head");
+  onEvent({ kind: "opened", ...session });
+  socket.write(`HTTP/1.1 200 Connection established\r\nX-Rdsiam-Address: ${address}\r\n\r\n`);
+  await copy({ frontend: socket, backend, fromFrontend, fromBackend: Buffer.alloc(0) });
+  const { bytesRead: received, bytesWritten: sent } = backend;
+  onEvent({ kind: "closed", ...session, milliseconds: now() - started, sent, received });
 }
 
 async function refuse(
@@ -181,14 +152,10 @@ async function refuse(
   if (refusal === undefined || socket.destroyed) return;
   const { caller, message: reason, word } = refusal;
   onEvent({ kind: "refused", peer, word, reason, caller });
-  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, FLUSH_TIMEOUT)));
-  // What a client still has to say is read and dropped: unread bytes would turn the end into a reset.
+  // What the client still sends is read and dropped: unread bytes would turn the end into a reset.
   socket.resume();
   socket.end(encodeRefusal(refusal));
-  await Promise.race([closed, late]);
-  clearTimeout(timer);
+  await closesWithin(socket, FLUSH_TIMEOUT);
 }
 
 function refusalOf(error: unknown): Refusal | undefined {
@@ -198,36 +165,4 @@ function refusalOf(error: unknown): Refusal | undefined {
     return new Refusal("bad-request", error.message, { status: error.status });
   }
   return new Refusal("unreachable", error instanceof Error ? error.message : String(error));
-}
-
-// The time limits of a connection, one after the other, under one signal that ends them all.
-class Limit {
-  readonly #closed: AbortSignal;
-  #abort: () => void = () => {};
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(closed: AbortSignal) {
-    this.#closed = closed;
-    closed.addEventListener("abort", this.#onClosed);
-  }
-
-  /** Without a limit where `ms` is undefined. */
-  async within<T>(ms: number | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const controller = new AbortController();
-    this.#abort = () => controller.abort(new Gone("it took too long"));
-    if (ms !== undefined) this.#timer = setTimeout(this.#abort, ms);
-    if (this.#closed.aborted) this.#abort();
-    try {
-      return await work(controller.signal);
-    } finally {
-      clearTimeout(this.#timer);
-    }
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-    this.#closed.removeEventListener("abort", this.#onClosed);
-  }
-
-  readonly #onClosed = (): void => this.#abort();
 }

@@ -1,6 +1,5 @@
-// The files of a relay: its configuration, its certificate and key, the CAs of its clients. They are looked at now and
-// then rather than watched, because Kubernetes changes mounted files by moving a symbolic link, which watchers miss.
-// A change is taken as a whole or not at all: a file that is wrong leaves everything as it was.
+// The files of a relay: its configuration, its certificate and key, the CAs of its clients. They are polled rather than
+// watched, because Kubernetes changes mounted files by moving a symbolic link, which watchers miss.
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -13,7 +12,7 @@ import { pemBlocks } from "../rds/ca-store.ts";
 import { readRelayConfig, type RelayConfig } from "./config.ts";
 import type { RelayTls } from "./server.ts";
 
-const INTERVAL = 2_000; // ms between two looks
+const INTERVAL = 2_000; // ms between two polls
 
 /** The names of the files. */
 export interface RelayFileNames {
@@ -34,35 +33,35 @@ export async function loadRelayTls(names: Omit<RelayFileNames, "config">): Promi
   const cert = await readText(tlsCert, "--tls-cert");
   const key = await readText(tlsKey, "--tls-key");
   const ca = tlsClientCa === undefined ? undefined : await readCas(tlsClientCa);
-  const detail = whyNoPair(cert, key);
+  const detail = whyNotAPair(cert, key);
   if (detail !== undefined) {
     throw new RdsIamError(`${tlsCert} and ${tlsKey} are not a certificate and its key`, {
       code: "ERR_CONFIG",
       detail,
-      hint: "Both are PEM files; the certificate's has the intermediate ones behind it.",
+      hint: "Both must be PEM files; that of the certificate has the intermediate certificates after it.",
     });
   }
-  return ca === undefined ? { cert, key } : { cert, key, ca };
+  return { cert, key, ca };
 }
 
-// TLS itself takes an empty text for no certificate at all, and would fail each handshake later.
-function whyNoPair(cert: string, key: string): string | undefined {
+// TLS takes an empty text for the absence of a certificate, and would fail each handshake later.
+function whyNotAPair(cert: string, key: string): string | undefined {
   try {
     createSecureContext({ cert, key });
     const isPair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
-    return isPair ? undefined : "The key is that of another certificate.";
+    return isPair ? undefined : "The key belongs to another certificate.";
   } catch (error) {
     return `TLS reports ${errorCode(error, "no error code")}.`;
   }
 }
 
-/** Whether a certificate is for a name or an address. */
+/** Whether a certificate is valid for a name or an address. */
 export function certificateIsFor(cert: string, name: string): boolean {
   const certificate = new X509Certificate(cert);
   return (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined;
 }
 
-/** Calls back when the content of one of the files has changed; its promise is waited for. */
+/** Calls back when the content of one of the files has changed, and waits for it before the next poll. */
 export function watchRelayFiles(
   names: RelayFileNames,
   onChange: () => Promise<void>,
@@ -70,9 +69,9 @@ export function watchRelayFiles(
   const files = Object.values(names).filter((file: string | undefined) => file !== undefined);
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;
-  let looking: Promise<void> = Promise.resolve();
+  let polling: Promise<void> = Promise.resolve();
   let last = contents(files);
-  const look = async (): Promise<void> => {
+  const poll = async (): Promise<void> => {
     const before = await last;
     last = contents(files);
     const now = await last;
@@ -81,19 +80,19 @@ export function watchRelayFiles(
     if (!isOver) timer = setTimeout(next, INTERVAL);
   };
   const next = (): void => {
-    looking = look();
+    polling = poll();
   };
   timer = setTimeout(next, INTERVAL);
   return {
     [Symbol.asyncDispose]: async () => {
       isOver = true;
       clearTimeout(timer);
-      await looking;
+      await polling;
     },
   };
 }
 
-// Undefined while a file is missing or being written: the next look will tell.
+// Undefined while a file is missing or being written; the next poll reads it.
 async function contents(files: readonly string[]): Promise<string | undefined> {
   try {
     return (await Promise.all(files.map((file) => readFile(file, "latin1")))).join("\0");
@@ -110,7 +109,7 @@ async function readCas(file: string): Promise<readonly string[]> {
   } catch (cause) {
     throw noCa(file, cause);
   }
-  // An empty list would mean the system's CAs: anybody with a certificate of theirs.
+  // An empty list would mean the system's CAs: everyone with a certificate of theirs.
   if (found.length === 0) throw noCa(file);
   return found;
 }

@@ -1,52 +1,106 @@
-// What a relay answers to probes and to Prometheus.
+// What a relay answers to probes and to Prometheus. Loaded only with --health-port.
+// https://prometheus.io/docs/practices/naming/
 
-import type { RelayFigures } from "./metrics.ts";
-import type { RelayEvent } from "./connection.ts";
-import { REFUSALS } from "./refusal.ts";
+import { Counter, Gauge, Registry } from "prom-client";
 import { runtimeName, VERSION } from "../base/version.ts";
+import { serviceRoutes } from "../health/routes.ts";
+import { serveRoutes } from "../health/server.ts";
+import type { RelayEvent } from "./events.ts";
+import { REFUSALS } from "./refusal.ts";
 
-/** Where it answers, and what it tells. */
-export interface RelayHealthOptions {
-  readonly place: { readonly address: string; readonly port: number };
-  readonly figures: () => RelayFigures;
-  readonly state: () => "starting" | "serving" | "draining";
+/** The state of a relay. */
+export interface RelayState {
+  readonly phase: "starting" | "serving" | "draining";
+  readonly sessions: number;
+  readonly maxSessions: number;
+  readonly targets: number;
+  /** When the last search that found everything ended, in ms since 1970; undefined before the first. */
+  readonly discoveredAt: number | undefined;
 }
 
-/** The answers of a relay that runs. */
+/** A health port that is open. */
 export interface RelayHealth extends AsyncDisposable {
   readonly port: number;
   readonly note: (event: RelayEvent) => void;
 }
 
-/** Starts to answer; rejects with ERR_CONNECT when the port cannot be had. */
-export async function startRelayHealth(options: RelayHealthOptions): Promise<RelayHealth> {
-  const { figures, place, state } = options;
-  const { createRelayMetrics } = await import("./metrics.ts");
-  const { serviceRoutes } = await import("../health/routes.ts");
-  const { serveRoutes } = await import("../health/server.ts");
-  const build = { version: VERSION, runtime: runtimeName() };
-  const metrics = createRelayMetrics(build, figures, Object.keys(REFUSALS));
+/** Opens the health port; rejects with ERR_CONNECT when it cannot listen there. */
+export async function startRelayHealth(
+  place: { readonly address: string; readonly port: number },
+  state: () => RelayState,
+): Promise<RelayHealth> {
+  const registry = new Registry();
+  addGauges(registry, state);
+  const note = countEvents(registry);
   const routes = serviceRoutes({
-    isStarting: () => state() === "starting",
-    reasons: () => reasons(state(), figures()),
-    metrics,
+    isStarting: () => state().phase === "starting",
+    reasons: () => unreadyReasons(state()),
+    metrics: { contentType: registry.contentType, text: () => registry.metrics() },
   });
   const server = await serveRoutes(place, routes);
   return {
     port: server.port,
-    note: (event) => {
-      if (event.kind === "opened") metrics.opened();
-      if (event.kind === "closed") metrics.closed(event);
-      if (event.kind === "refused") metrics.refused(event.word);
-    },
+    note,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 
-function reasons(
-  state: ReturnType<RelayHealthOptions["state"]>,
-  { maxSessions, sessions }: RelayFigures,
-): readonly string[] {
-  if (state !== "serving") return [state];
+function unreadyReasons({ phase, maxSessions, sessions }: RelayState): readonly string[] {
+  if (phase !== "serving") return [phase];
   return sessions >= maxSessions ? [`${sessions} of ${maxSessions} sessions`] : [];
+}
+
+function countEvents(registry: Registry): RelayHealth["note"] {
+  const registers = [registry];
+  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+  const opened = counter(
+    "rdsiam_relay_sessions_total",
+    "Connections to databases that were opened.",
+  );
+  const sent = counter(
+    "rdsiam_relay_sent_bytes_total",
+    "Bytes to databases, of sessions that ended.",
+  );
+  const received = counter(
+    "rdsiam_relay_received_bytes_total",
+    "Bytes from databases, of sessions that ended.",
+  );
+  const refused = new Counter({
+    name: "rdsiam_relay_refused_total",
+    help: "Requests that were refused; the reason is the word in the answer.",
+    labelNames: ["reason"],
+    registers,
+  });
+  for (const reason of Object.keys(REFUSALS)) refused.inc({ reason }, 0);
+  return (event) => {
+    if (event.kind === "opened") opened.inc();
+    if (event.kind === "refused") refused.inc({ reason: event.word });
+    if (event.kind !== "closed") return;
+    sent.inc(event.sent);
+    received.inc(event.received);
+  };
+}
+
+function addGauges(registry: Registry, state: () => RelayState): void {
+  const registers = [registry];
+  const gauge = (name: string, help: string, value: () => number): void => {
+    const collect = function collect(this: Gauge): void {
+      this.set(value());
+    };
+    new Gauge({ name, help, registers, collect });
+  };
+  gauge("rdsiam_relay_sessions", "Sessions in progress.", () => state().sessions);
+  gauge("rdsiam_relay_sessions_max", "How many there may be.", () => state().maxSessions);
+  gauge("rdsiam_relay_targets", "Databases on the list.", () => state().targets);
+  gauge(
+    "rdsiam_relay_discovery_timestamp_seconds",
+    "When the last search that found everything ended.",
+    () => (state().discoveredAt ?? 0) / 1_000,
+  );
+  new Gauge({
+    name: "rdsiam_build_info",
+    help: "Which rdsiam runs on what; always 1.",
+    labelNames: ["version", "runtime"],
+    registers,
+  }).set({ version: VERSION, runtime: runtimeName() }, 1);
 }

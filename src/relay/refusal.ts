@@ -1,7 +1,7 @@
-// Why a relay says no: a word for the client in X-Rdsiam-Refusal, which words it for its user. The words are part of the
-// protocol between the two; what else a refusal knows is for the relay's own log.
+// Refusals of a relay: a word for the client in X-Rdsiam-Refusal, which has the sentences for its user. The words are part of
+// the protocol between the two; the message of a refusal is for the relay's own log.
 
-import type { Caller } from "./caller.ts";
+import type { Caller } from "./access.ts";
 
 /** The words, and the HTTP status that goes with each. */
 export const REFUSALS = {
@@ -20,21 +20,21 @@ export const REFUSALS = {
   draining: 503,
 } as const;
 
-/** Why a relay says no. */
+/** The reason of a refusal. */
 export type RefusalWord = keyof typeof REFUSALS;
 
-/** A connection that is not opened. */
+/** A request that is refused. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly word: RefusalWord;
   readonly status: number;
-  /** Who asked, as far as it is proven. */
+  /** The client, as far as it is proven. */
   readonly caller: Caller;
 
   constructor(
     word: RefusalWord,
     message: string,
-    more: { readonly caller?: Caller; readonly status?: number } = {},
+    more: { readonly caller?: Caller | undefined; readonly status?: number | undefined } = {},
   ) {
     super(message);
     this.word = word;
@@ -59,7 +59,7 @@ export function encodeAnswer(status: number, fields: readonly string[]): string 
   return `${[...lines, "Content-Length: 0"].join("\r\n")}\r\n\r\n`;
 }
 
-/** The answer to a refused request, after which the relay closes. A proven ARN is told to its owner alone. */
+/** The answer to a refused request, after which the relay closes. A proven ARN is sent to its owner alone. */
 export function encodeRefusal({ caller, status, word }: Refusal): string {
   const identity = caller.arn === undefined ? [] : [`X-Rdsiam-Identity: ${caller.arn}`];
   const allow = status === 405 ? ["Allow: CONNECT"] : [];

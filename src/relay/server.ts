@@ -1,6 +1,6 @@
-// The relay's listener: TLS always, places that are counted, and an end in two steps. Sockets are accepted in the clear
-// and handed to TLS from there, so that a client that never finishes its handshake is counted and sent away too; the
-// runtimes' own TLS servers do not all do that.
+// The relay's listener: always TLS, a limit of sessions, and an end in two steps. Sockets are accepted in the clear and
+// handed to TLS from there, so that a client that never finishes its handshake is counted and disconnected too; not all of
+// the runtimes' own TLS servers do that.
 
 import { once } from "node:events";
 import {
@@ -11,29 +11,30 @@ import {
 } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { RdsIamError } from "../base/errors.ts";
-import { type ConnectionContext, type Place, serveConnection } from "./connection.ts";
+import { type Admittance, type ConnectionContext, serveConnection } from "./connection.ts";
 import { Refusal } from "./refusal.ts";
+import { Gone } from "./request.ts";
 
-const MAX_PENDING = 256; // clients that have not been let through yet; the oldest goes when there are more
+const MAX_PENDING = 256; // clients that are not admitted yet; beyond it the oldest is disconnected
 const BACKLOG = 1_024;
 
-/** What the relay proves to be, and whose client certificates it verifies; PEM. */
+/** The relay's certificate, its key, and the CAs of its clients; PEM. */
 export interface RelayTls {
   readonly cert: string;
   readonly key: string;
-  /** Absent where clients are not asked for a certificate. */
+  /** Absent where the relay asks for no client certificate. */
   readonly ca?: readonly string[] | undefined;
 }
 
-/** What a relay is started with. */
+/** The options of a relay's listener. */
 export interface RelayServerOptions {
   readonly host: string;
   readonly port: number;
   readonly tls: RelayTls;
   readonly context: ConnectionContext;
-  /** Sessions at once. */
+  /** The limit of concurrent sessions. */
   readonly maxConnections: number;
-  /** ms for a client's TLS handshake. */
+  /** Milliseconds for a client's TLS handshake. */
   readonly handshakeTimeout: number;
 }
 
@@ -42,7 +43,7 @@ export interface RelayServer extends AsyncDisposable {
   readonly port: number;
   /** Sessions in progress. */
   readonly sessions: () => number;
-  /** Presents another certificate, and verifies with other CAs, from the next client on. */
+  /** Replaces certificate and CAs for the next clients. */
   readonly setTls: (tls: RelayTls) => void;
   /** Takes no new clients; resolves when the last session has ended. */
   readonly drain: () => Promise<void>;
@@ -50,22 +51,22 @@ export interface RelayServer extends AsyncDisposable {
   readonly failed: Promise<Error>;
 }
 
-/** Starts the relay; rejects with ERR_CONNECT when the port cannot be had. */
+/** Starts the relay; rejects with ERR_CONNECT when it cannot listen. */
 export async function startRelayServer(options: RelayServerOptions): Promise<RelayServer> {
   const clients = new Clients(options);
   const tls = createServer({
     ...secureOptions(options.tls),
-    // Whether a certificate counts is decided later, so that a client hears why it was refused.
+    // A certificate is verified later, so that the answer to a client can say why it was refused.
     requestCert: options.tls.ca !== undefined,
     rejectUnauthorized: false,
     ALPNProtocols: ["http/1.1"],
   });
   tls.on("secureConnection", (socket: TLSSocket) => {
-    // Not before: whoever leaves during the handshake would be held until its time is over.
+    // Not before: a client that leaves during the handshake would be held until its time is over.
     socket.allowHalfOpen = true;
     clients.secured(socket);
   });
-  // A failed handshake has closed its socket; that is all there is to do.
+  // A failed handshake needs no answer.
   tls.on("tlsClientError", (_error, socket: TLSSocket) => socket.destroy());
   const server = createTcpServer({ noDelay: true }, (raw) => {
     clients.arrive(raw);
@@ -115,7 +116,7 @@ async function listen(server: Server, { host, port }: RelayServerOptions): Promi
   }
 }
 
-// Who is connected. A socket and the TLS on top of it are known to each other by the peer's address and port.
+// The connected clients. The peer's address and port relate a socket to the TLS socket on top of it.
 class Clients {
   readonly #options: RelayServerOptions;
   readonly #pending = new Map<string, Pending>();
@@ -147,10 +148,10 @@ class Clients {
     clearTimeout(pending?.timer);
     this.#open.add(socket);
     let isSession = false;
-    const place: Place = {
+    const admittance: Admittance = {
       closed: this.#closed.signal,
       enter: () => {
-        if (this.#isDraining) throw new Refusal("draining", "the relay is being ended");
+        if (this.#isDraining) throw new Refusal("draining", "the relay is shutting down");
         if (this.sessions >= this.#options.maxConnections) {
           throw new Refusal("busy", `there are ${this.sessions} sessions already`);
         }
@@ -159,7 +160,7 @@ class Clients {
         this.sessions += 1;
       },
     };
-    const served = serveConnection(socket, place, this.#options.context).finally(() => {
+    const served = serveConnection(socket, admittance, this.#options.context).finally(() => {
       if (isSession) this.sessions -= 1;
       this.#open.delete(socket);
       this.#serving.delete(served);
@@ -175,7 +176,7 @@ class Clients {
 
   async close(): Promise<void> {
     this.#isDraining = true;
-    this.#closed.abort();
+    this.#closed.abort(new Gone("the relay closes"));
     for (const { raw } of this.#pending.values()) raw.destroy();
     for (const socket of this.#open) socket.destroy();
     await Promise.all(this.#serving);

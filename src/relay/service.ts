@@ -1,16 +1,17 @@
-// Puts a relay together: its files, AWS for identities and discovery, DNS, the listener, health checks. The room relay/
-// knows none of these; it is handed functions.
+// Assembles a relay: its files, AWS for identities and discovery, DNS, the listener, health checks.
 
-import { atMost } from "../base/deadline.ts";
+import type { AwsCalls } from "../aws/sdk.ts";
+import type { StsEndpoint } from "../aws/presigned-identity.ts";
+import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Options } from "../cli/options.ts";
+import type { Account } from "../session/account.ts";
+import { atMost } from "../base/deadline.ts";
 import { asksForArn } from "./access.ts";
-import { AddressBook } from "./address-book.ts";
-import type { RelayConfig } from "./config.ts";
-import type { ConnectionContext, RelayEvent } from "./connection.ts";
-import { type RelayServer, startRelayServer } from "./server.ts";
-import { Targets } from "./targets.ts";
-import { RelayAws, type RelaySts } from "./aws.ts";
+import { AddressBook } from "./addresses.ts";
+import { type RelayConfig, type RelaySettings, resolveRelaySettings } from "./config.ts";
+import type { ConnectionContext } from "./connection.ts";
+import { type RelayEvent, relayLogger } from "./events.ts";
 import {
   certificateIsFor,
   loadRelayConfig,
@@ -18,28 +19,26 @@ import {
   type RelayFileNames,
   watchRelayFiles,
 } from "./files.ts";
-import { startRelayHealth } from "./health.ts";
-import { relayLogger } from "./log.ts";
-import { type RelaySettings, resolveRelaySettings } from "./settings.ts";
-import type { RunContext } from "../base/context.ts";
+import { type RelayServer, startRelayServer } from "./server.ts";
+import { accountSearch, Targets } from "./targets.ts";
 
 const REFRESH_INTERVAL = 60_000; // ms between two searches for databases
 const HEAD_TIMEOUT = 10_000; // ms for a client's handshake, and for each of its requests
 const DIAL_TIMEOUT = 15_000; // ms to look a database's name up and to connect to it
 
-/** A relay that serves; disposing it ends every session. */
+/** A running relay; disposing it ends every session. */
 export interface RelayService extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
-  /** How many databases there are. */
+  /** The number of databases. */
   readonly targets: number;
-  /** Takes no new sessions; resolves when the last has ended, or their time is over. */
+  /** Takes no new sessions; resolves when the last one has ended, or their time is over. */
   readonly drain: () => Promise<void>;
   /** Resolves when the listener fails; never rejects. */
   readonly failed: Promise<Error>;
 }
 
-/** What a relay is started with. */
+/** The options of a relay, and its file. */
 export interface RelayRequest {
   readonly options: Options;
   /** The name of its file. */
@@ -66,35 +65,36 @@ class Relay {
   readonly #context: RunContext;
   readonly #settings: RelaySettings;
   readonly #files: RelayFileNames;
-  readonly #aws: RelayAws;
+  readonly #options: Options;
   readonly #targets = new Targets([], []);
   readonly #closers: AsyncDisposable[] = [];
   #config: RelayConfig;
-  #sts: RelaySts | undefined;
+  #account: Promise<Account> | undefined;
+  #sts: (StsEndpoint & { readonly calls: AwsCalls }) | undefined;
   #cert = "";
   #discoveredAt: number | undefined;
-  #state: "starting" | "serving" | "draining" = "starting";
+  #phase: "starting" | "serving" | "draining" = "starting";
 
   constructor(
     context: RunContext,
-    made: RelayRequest & { readonly config: RelayConfig; readonly settings: RelaySettings },
+    request: RelayRequest & { readonly config: RelayConfig; readonly settings: RelaySettings },
   ) {
     this.#context = context;
-    this.#config = made.config;
-    this.#aws = new RelayAws(context, made.options, made.settings.region);
-    this.#settings = made.settings;
-    const { tlsCert, tlsClientCa, tlsKey } = made.settings;
-    this.#files = { config: made.configFile, tlsCert, tlsKey, tlsClientCa };
+    this.#options = request.options;
+    this.#config = request.config;
+    this.#settings = request.settings;
+    const { tlsCert, tlsClientCa, tlsKey } = request.settings;
+    this.#files = { config: request.configFile, tlsCert, tlsKey, tlsClientCa };
   }
 
   async start(): Promise<RelayService> {
     const { drainTimeout, listen, maxConnections } = this.#settings;
     const tls = await loadRelayTls(this.#files);
-    await this.#take(this.#config, tls.cert);
+    await this.#apply(this.#config, tls.cert);
     await this.#firstSearch();
     let server: RelayServer | undefined = undefined;
-    const note = await this.#watch(() => server?.sessions() ?? 0);
-    const context = await this.#connections(note);
+    const onEvent = await this.#observe(() => server?.sessions() ?? 0);
+    const context = await this.#connectionContext(onEvent);
     const limits = { maxConnections, handshakeTimeout: HEAD_TIMEOUT };
     const started = await startRelayServer({ ...listen, ...limits, tls, context });
     server = started;
@@ -102,13 +102,13 @@ class Relay {
     const timer = setInterval(() => void this.#search(), REFRESH_INTERVAL);
     this.#closers.push({ [Symbol.asyncDispose]: async () => clearInterval(timer) });
     this.#closers.push(watchRelayFiles(this.#files, () => this.#reload(started)));
-    this.#state = "serving";
+    this.#phase = "serving";
     return {
       host: listen.host,
       port: started.port,
       targets: this.#targets.all().length,
       drain: () => {
-        this.#state = "draining";
+        this.#phase = "draining";
         return atMost(drainTimeout, started.drain());
       },
       failed: started.failed,
@@ -120,33 +120,31 @@ class Relay {
     for (const part of this.#closers.splice(0).toReversed()) await part[Symbol.asyncDispose]();
   }
 
-  // Health checks and the log, which hear of everything.
-  async #watch(sessions: () => number): Promise<(event: RelayEvent) => void> {
-    const { health: place, maxConnections } = this.#settings;
-    const say = relayLogger(this.#context.log);
-    if (place === undefined) return say;
-    const health = await startRelayHealth({
-      place,
-      state: () => this.#state,
-      figures: () => ({
-        sessions: sessions(),
-        maxSessions: maxConnections,
-        targets: this.#targets.all().length,
-        discoveredAt: this.#discoveredAt,
-      }),
-    });
+  // Starts the health port, and makes the function that gets every event.
+  async #observe(sessions: () => number): Promise<(event: RelayEvent) => void> {
+    const { health: place, maxConnections: maxSessions } = this.#settings;
+    const logEvent = relayLogger(this.#context.log);
+    if (place === undefined) return logEvent;
+    const { startRelayHealth } = await import("./health.ts");
+    const health = await startRelayHealth(place, () => ({
+      phase: this.#phase,
+      sessions: sessions(),
+      maxSessions,
+      targets: this.#targets.all().length,
+      discoveredAt: this.#discoveredAt,
+    }));
     this.#closers.push(health);
     this.#context.log.verbose(`health checks at ${place.address} port ${health.port}`);
     return (event) => {
       health.note(event);
-      say(event);
+      logEvent(event);
     };
   }
 
-  async #connections(onEvent: (event: RelayEvent) => void): Promise<ConnectionContext> {
+  async #connectionContext(onEvent: (event: RelayEvent) => void): Promise<ConnectionContext> {
     const { nameResolver } = await import("../rds/resolver.ts");
     const { dial } = await import("../proxy/dial.ts");
-    const { relay: carry } = await import("../proxy/relay.ts");
+    const { relay: copy } = await import("../proxy/relay.ts");
     const { askIdentity } = await import("../aws/presigned-identity.ts");
     const resolver = nameResolver(this.#settings.dnsServers);
     const resolve = (host: string) => resolver.addresses(host);
@@ -159,14 +157,14 @@ class Relay {
         const { audience } = this.#config;
         return audience.length > 0 ? audience.includes(name) : certificateIsFor(this.#cert, name);
       },
-      identify: async (question, signal) => {
+      identify: async (request, signal) => {
         const sts = this.#sts;
         if (sts === undefined) return undefined;
-        return askIdentity(question, { endpoint: sts.endpoint, signal }, sts.calls);
+        return askIdentity(request, { endpoint: sts.endpoint, signal }, sts.calls);
       },
       book: new AddressBook({ resolve, networks, now: Date.now }),
       dial,
-      carry,
+      copy,
       onEvent,
       now: Date.now,
       headTimeout: HEAD_TIMEOUT,
@@ -174,33 +172,64 @@ class Relay {
     };
   }
 
-  // Takes a configuration as a whole, or not at all.
-  async #take(config: RelayConfig, cert: string): Promise<void> {
+  // Applies a configuration as a whole, or not at all: a wrong file leaves everything as it was.
+  async #apply(config: RelayConfig, cert: string): Promise<void> {
     const rule = config.rules.find(({ certificates }) => certificates.length > 0);
     if (rule !== undefined && this.#files.tlsClientCa === undefined) {
-      throw new RdsIamError(`[allow ${rule.name}] asks for a certificate, and no CA is named`, {
-        code: "ERR_CONFIG",
-        hint: "Name the CA of the clients' certificates: --tls-client-ca FILE",
-      });
+      throw new RdsIamError(
+        `[allow ${rule.name}] asks for a certificate, and there is no CA for it`,
+        {
+          code: "ERR_CONFIG",
+          hint: "Name the CA of the clients' certificates: --tls-client-ca FILE",
+        },
+      );
     }
-    const sts = asksForArn(config.rules) ? await this.#aws.sts(config.discover[0]) : undefined;
-    this.#targets.replace(config.targets, await this.#aws.searches(config.discover));
+    const sts = asksForArn(config.rules) ? await this.#findSts(config.discover[0]) : undefined;
+    const account = config.discover.length > 0 ? await this.#openAccount() : undefined;
+    const searches =
+      account === undefined ? [] : config.discover.map((region) => accountSearch(account, region));
+    this.#targets.replace(config.targets, searches);
     this.#config = config;
     this.#cert = cert;
     this.#sts = sts;
   }
 
-  // Without a single database there is nothing to serve; why that is so is better told at once.
+  // The STS endpoint for the clients' proofs, which needs no credentials: in the relay's Region, the account's, or `fallback`.
+  async #findSts(fallback: string | undefined): Promise<StsEndpoint & { calls: AwsCalls }> {
+    const { stsIn } = await import("../aws/presigned-identity.ts");
+    const account = await this.#openAccount();
+    const region = this.#settings.region ?? account.region ?? fallback;
+    if (region === undefined) {
+      throw new RdsIamError("there is no Region for the STS endpoint that identifies the clients", {
+        code: "ERR_REGION",
+        hint: "Add --region REGION, or region in the [relay] section of the relay's file.",
+      });
+    }
+    const { calls } = account.callerIn(region);
+    return { ...stsIn(region, calls), calls };
+  }
+
+  #openAccount(): Promise<Account> {
+    const open = async (): Promise<Account> => {
+      const { openAccount } = await import("../session/account.ts");
+      const { loadConfiguration } = await import("../session/configuration.ts");
+      const loaded = await loadConfiguration(this.#context);
+      return openAccount(this.#context, { options: this.#options, loaded });
+    };
+    return (this.#account ??= open());
+  }
+
+  // Without a single database there is nothing to serve, which is reported at the start.
   async #firstSearch(): Promise<void> {
     const problems = await this.#search();
     if (this.#targets.all().length > 0) return;
     const { discover } = this.#config;
-    throw new RdsIamError("found no databases to relay to", {
+    throw new RdsIamError("found no databases for the relay", {
       code: "ERR_CONFIG",
       detail:
         problems.length > 0
           ? `${problems.join("; ")}.`
-          : `There are none with IAM authentication in ${discover.join(", ")}.`,
+          : `None in ${discover.join(", ")} has IAM authentication.`,
       hint: "Check discover in the [relay] section and the relay's own permissions, or list databases in [target NAME] sections.",
     });
   }
@@ -217,13 +246,13 @@ class Relay {
     try {
       const config = await loadRelayConfig(this.#files.config);
       const tls = await loadRelayTls(this.#files);
-      await this.#take(config, tls.cert);
+      await this.#apply(config, tls.cert);
       server.setTls(tls);
       await this.#search();
-      log.always("rdsiam: the relay's files have changed, and count from now on");
+      log.always("rdsiam: the relay's files have changed and are in use");
     } catch (error) {
       if (!(error instanceof RdsIamError)) throw error;
-      const message = `the relay's files have changed, and the old ones go on counting: ${error.message}`;
+      const message = `the relay's files have changed and are not valid, so the previous ones stay in use: ${error.message}`;
       log.warning({ message, detail: error.detail, hint: error.hint });
     }
   }

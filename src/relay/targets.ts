@@ -1,19 +1,20 @@
-// The databases that a relay may open connections to: those of its file, and those that were found in the account. What
-// was found stays until a later search says otherwise; a search that failed, in whole or in part, takes nothing away.
+// The databases that a relay may open connections to: those of its file, and those that were found in the account. A found
+// database stays until a later search is complete without it; a search that failed, in whole or in part, removes nothing.
 
+import type { Account } from "../session/account.ts";
 import type { RelayTarget } from "./access.ts";
 
-/** What a search in one Region found. */
-export interface Found {
+/** The result of a search in one Region. */
+export interface SearchResult {
   readonly targets: readonly RelayTarget[];
-  /** What could not be listed, a sentence each; empty when the search was complete. */
+  /** The reasons why something could not be listed; empty when the search was complete. */
   readonly problems: readonly string[];
 }
 
 /** A Region to search. */
 export interface Search {
   readonly region: string;
-  readonly run: () => Promise<Found>;
+  readonly run: () => Promise<SearchResult>;
 }
 
 /** The list of databases. */
@@ -27,7 +28,7 @@ export class Targets {
     this.#searches = searches;
   }
 
-  /** Takes what a newly read file says. */
+  /** Takes the databases and searches of a newly read file. */
   replace(listed: readonly RelayTarget[], searches: readonly Search[]): void {
     this.#listed = listed;
     this.#searches = searches;
@@ -35,13 +36,13 @@ export class Targets {
     for (const region of this.#found.keys()) if (!regions.has(region)) this.#found.delete(region);
   }
 
-  /** Searches every Region; answers what went wrong, a sentence each. */
+  /** Searches every Region; resolves with the problems of all searches. */
   async refresh(): Promise<readonly string[]> {
     const problems = await Promise.all(this.#searches.map((search) => this.#search(search)));
     return problems.flat();
   }
 
-  /** Every database, each once; those of the file come first and win. */
+  /** Every database, each once; those of the file come first and take precedence. */
   all(): readonly RelayTarget[] {
     const found = [...this.#found.values()].flatMap((each) => [...each.values()]);
     const byKey = new Map<string, RelayTarget>();
@@ -61,7 +62,7 @@ export class Targets {
     const { region, run } = search;
     try {
       const { targets, problems } = await run();
-      // The file may say something else by now.
+      // The file may have changed by now.
       if (!this.#searches.includes(search)) return [];
       const before = problems.length > 0 ? [...(this.#found.get(region)?.values() ?? [])] : [];
       const found = new Map([...before, ...targets].map((each) => [keyOf(each), each] as const));
@@ -75,4 +76,18 @@ export class Targets {
 
 function keyOf({ host, port }: RelayTarget): string {
   return `${host}:${port}`;
+}
+
+/** A search of a Region with the relay's own credentials, for databases that use PostgreSQL with IAM authentication. */
+export function accountSearch(account: Account, region: string): Search {
+  const run = async (): Promise<SearchResult> => {
+    const { discoverDatabases } = await import("../aws/discover.ts");
+    const found = await discoverDatabases(account.callerIn(region), { withTags: true });
+    const targets = found.databases
+      // One without IAM authentication has to be listed in the relay's file, so that it is there on purpose.
+      .filter(({ iam }) => iam)
+      .map(({ name, host, port, tags }) => ({ name, host: host.toLowerCase(), port, tags }));
+    return { targets, problems: found.failures.map(({ error }) => error.message) };
+  };
+  return { region, run };
 }

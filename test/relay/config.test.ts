@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseOwnFile } from "../../src/config/own-file.ts";
-import { allowingRule, type RelayTarget } from "../../src/relay/access.ts";
-import { readRelayConfig, type RelayConfig } from "../../src/relay/config.ts";
+import { readRelayConfig, type RelayConfig, resolveRelaySettings } from "../../src/relay/config.ts";
 
 const read = (text: string): RelayConfig =>
   readRelayConfig(parseOwnFile(text, "relay.ini"), "relay.ini");
@@ -15,7 +14,7 @@ test("readRelayConfig() + reads settings, databases and rules", () => {
   const config = read(
     `[relay]\nlisten = 127.0.0.1:1\ndiscover = eu-west-1, us-east-1\nnetworks = 10.0.0.0/8\n${TARGET}${ALLOW}`,
   );
-  assert.deepEqual(config.settings, { listen: "127.0.0.1:1" });
+  assert.equal(config.settings.listen, "127.0.0.1:1");
   assert.deepEqual(config.discover, ["eu-west-1", "us-east-1"]);
   assert.deepEqual(config.targets, [
     {
@@ -29,55 +28,55 @@ test("readRelayConfig() + reads settings, databases and rules", () => {
 });
 
 for (const [what, text, said] of [
-  ["no rule", TARGET, /lets nobody through/],
+  ["no rule", TARGET, /admits no client/],
   ["no database", ALLOW, /has no databases/],
+  ["an unknown key", `${TARGET}${ALLOW}tag = x\n`, /\[allow all\] has the unknown key tag/],
   [
-    "a key that is unknown",
-    `${TARGET}${ALLOW}tag = x\n`,
-    /\[allow all\] has a key tag that is unknown/,
-  ],
-  [
-    "a section that is unknown",
+    "an unknown section",
     `${TARGET}${ALLOW}[targets x]\nhost = x\n`,
-    /\[targets x\] is no section/,
+    /\[targets x\] is an unknown section/,
   ],
-  ["a rule for nobody", `${TARGET}[allow x]\ntargets = *\n`, /says nobody/],
+  ["a rule without a client", `${TARGET}[allow x]\ntargets = *\n`, /admits no client/],
   [
-    "a rule for nothing",
+    "a rule without a database",
     `${TARGET}[allow x]\narn = arn:aws:iam::123456789012:user/bob\n`,
-    /says no databases/,
+    /\[allow x\] has no databases/,
   ],
-  ["a database without a host", `[target x]\nport = 1\n${ALLOW}`, /names no database/],
-  ["a network that is none", `[relay]\nnetworks = 10.0.0.0\n${TARGET}${ALLOW}`, /is no network/],
-  ["a Region that is none", `[relay]\ndiscover = europe\n${ALLOW}`, /"europe", no AWS Region/],
+  ["a database without a host", `[target x]\nport = 1\n${ALLOW}`, /has no valid host/],
+  [
+    "an invalid network",
+    `[relay]\nnetworks = 10.0.0.0\n${TARGET}${ALLOW}`,
+    /is not a valid network/,
+  ],
+  ["an unknown Region", `[relay]\ndiscover = europe\n${ALLOW}`, /"europe", not an AWS Region/],
 ] as const) {
-  test(`readRelayConfig() + ${what} is an error that says where`, () => {
+  test(`readRelayConfig() + ${what} is an error that names the place`, () => {
     assert.throws(() => read(text), said);
   });
 }
 
-test("allowingRule() + every key of a rule has to hold, any value of a key is enough", () => {
-  const { rules, targets } = read(
-    `${TARGET}[allow both]
-arn = arn:aws:iam::123456789012:user/alice, arn:aws:iam::123456789012:user/bob
-certificate = CN:laptop
-targets = ORDERS, other
-tags = env=prod, team
-blocked_tags = secret=yes, old
-`,
+test("resolveRelaySettings() + option, environment, file and default, in this order", () => {
+  const config = read(
+    `[relay]\ntls_cert = c\ntls_key = k\nlisten = 10.0.0.1:1\nmax_connections = 1\ndns_servers = 10.0.0.2\n${TARGET}${ALLOW}`,
   );
-  const [target] = targets;
-  assert.ok(target !== undefined);
-  const bob = { arn: "arn:aws:iam::123456789012:user/bob", certificate: ["CN:laptop"] };
-  const allows = (caller: typeof bob | object, changed: Partial<RelayTarget> = {}): boolean =>
-    allowingRule(rules, caller, { ...target, ...changed }) !== undefined;
-  assert.ok(allows(bob));
-  assert.ok(!allows({ arn: bob.arn }));
-  assert.ok(!allows({ certificate: bob.certificate }));
-  assert.ok(!allows({ ...bob, arn: "arn:aws:iam::123456789012:user/eve" }));
-  assert.ok(!allows(bob, { name: "elsewhere", host: "elsewhere" }));
-  assert.ok(!allows(bob, { tags: { env: "prod" } }));
-  assert.ok(!allows(bob, { tags: { env: "stage", team: "shop" } }));
-  assert.ok(!allows(bob, { tags: { env: "prod", team: "shop", old: "" } }));
-  assert.ok(allows(bob, { tags: { env: "prod", team: "shop", secret: "no" } }));
+  const resolved = resolveRelaySettings(
+    { listen: "[::1]:0" },
+    { RDSIAM_LISTEN: "10.0.0.3:3", RDSIAM_MAX_CONNECTIONS: "7" },
+    config,
+  );
+  assert.deepEqual(resolved, {
+    listen: { host: "::1", port: 0 },
+    tlsCert: "c",
+    tlsKey: "k",
+    tlsClientCa: undefined,
+    region: undefined,
+    health: undefined,
+    maxConnections: 7,
+    drainTimeout: 3_480_000,
+    dnsServers: ["10.0.0.2"],
+  });
+  assert.throws(
+    () => resolveRelaySettings({ drainTimeout: "1h" }, {}, config),
+    /^RdsIamError: --drain-timeout must be a whole number/,
+  );
 });

@@ -27,9 +27,13 @@ async function load(cert: string, key: string): ReturnType<typeof loadRelayTls> 
 }
 
 test("loadRelayTls() takes a certificate with its key, in one file too", async () => {
-  assert.deepEqual(await load(leaf.cert, leaf.key), { cert: leaf.cert, key: leaf.key });
+  assert.deepEqual(await load(leaf.cert, leaf.key), {
+    cert: leaf.cert,
+    key: leaf.key,
+    ca: undefined,
+  });
   const both = leaf.key + leaf.cert;
-  assert.deepEqual(await load(both, both), { cert: both, key: both });
+  assert.deepEqual(await load(both, both), { cert: both, key: both, ca: undefined });
 });
 
 test("loadRelayTls() refuses another certificate's key, and files that have nothing in them yet", async () => {

@@ -26,7 +26,7 @@ afterEach(() => {
   scene.hangs = false;
   scene.ahead = 0;
   scene.lookups.length = 0;
-  scene.questions.length = 0;
+  scene.stsRequests.length = 0;
   const loopback = [{ address: "127.0.0.1", family: 4 as const }];
   for (const host of [HOST, READER]) scene.dns.set(host, [loopback]);
 });
@@ -77,7 +77,7 @@ test("STS is not asked on behalf of a client that has gone", async () => {
   const fields = await proofFields(nonceOf(await client.head()));
   const events = scene.events.length;
   client.send(connectRequest(HOST, scene.databasePort, ...fields));
-  await until(async () => scene.questions.length === 1, "STS is asked");
+  await until(async () => scene.stsRequests.length === 1, "STS is asked");
   client.socket.destroy();
   await until(async () => scene.abandoned === 1, "the question is given up");
   assert.equal(scene.events.length, events);
@@ -206,17 +206,17 @@ describe("identities", () => {
     first.send(connectRequest(HOST, scene.databasePort, ...fields));
     assert.match(await first.head(), /^HTTP\/1\.1 200 /);
     first.socket.destroy();
-    const nonce = scene.questions[0]?.headers["x-rdsiam-nonce"];
+    const nonce = scene.stsRequests[0]?.headers["x-rdsiam-nonce"];
     const second = await scene.client();
     // Sent before any challenge, it is not looked at.
     second.send(connectRequest(HOST, scene.databasePort, ...fields));
     const challenge = await second.head();
     assert.match(challenge, /^HTTP\/1\.1 407 /);
-    assert.equal(scene.questions.length, 1);
+    assert.equal(scene.stsRequests.length, 1);
     second.send(connectRequest(HOST, scene.databasePort, ...fields));
     await second.head();
     // STS is asked with this connection's nonce, which the signature does not cover: it refuses.
-    assert.equal(scene.questions[1]?.headers["x-rdsiam-nonce"], nonceOf(challenge));
+    assert.equal(scene.stsRequests[1]?.headers["x-rdsiam-nonce"], nonceOf(challenge));
     assert.notEqual(nonceOf(challenge), nonce);
   });
 
@@ -230,7 +230,7 @@ describe("identities", () => {
       scene.ahead = ahead;
       assert.match(await spoil((url) => url), refusal("identity-expired"));
     }
-    assert.equal(scene.questions.length, 0);
+    assert.equal(scene.stsRequests.length, 0);
   });
 
   test("a proof for another relay is refused", async () => {
@@ -256,7 +256,7 @@ describe("identities", () => {
   for (const [what, change] of Object.entries(spoils)) {
     test(`a presigned URL with ${what} is never sent to anybody`, async () => {
       assert.match(await spoil(change), refusal("identity-malformed"));
-      assert.equal(scene.questions.length, 0);
+      assert.equal(scene.stsRequests.length, 0);
     });
   }
 

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RelayTarget } from "../../src/relay/access.ts";
-import { type Found, Targets } from "../../src/relay/targets.ts";
+import { type SearchResult, Targets } from "../../src/relay/targets.ts";
 
 const target = (host: string): RelayTarget => ({ name: host, host, port: 5432, tags: {} });
 const names = (targets: Targets): readonly string[] => targets.all().map(({ name }) => name);
 
 test("Targets + what was found stays while searches fail, and goes when one is complete without it", async () => {
-  let answer: Found | Error = { targets: [target("a"), target("b")], problems: [] };
-  const run = async (): Promise<Found> => {
+  let answer: SearchResult | Error = { targets: [target("a"), target("b")], problems: [] };
+  const run = async (): Promise<SearchResult> => {
     if (answer instanceof Error) throw answer;
     return answer;
   };
@@ -32,7 +32,10 @@ test("Targets + what was found stays while searches fail, and goes when one is c
 
 test("Targets + a database of the file is there once, with the file's own tags, when it is found too", async () => {
   const listed = { ...target("a"), name: "listed", tags: { env: "prod" } };
-  const run = async (): Promise<Found> => ({ targets: [target("a"), target("b")], problems: [] });
+  const run = async (): Promise<SearchResult> => ({
+    targets: [target("a"), target("b")],
+    problems: [],
+  });
   const targets = new Targets([listed], [{ region: "eu-west-1", run }]);
   await targets.refresh();
   assert.deepEqual(names(targets), ["listed", "b"]);
@@ -40,8 +43,8 @@ test("Targets + a database of the file is there once, with the file's own tags, 
 });
 
 test("Targets + a search that ends after its Region was taken away changes nothing", async () => {
-  let resolve: (found: Found) => void = () => {};
-  const run = (): Promise<Found> => new Promise((settle) => (resolve = settle));
+  let resolve: (found: SearchResult) => void = () => {};
+  const run = (): Promise<SearchResult> => new Promise((settle) => (resolve = settle));
   const targets = new Targets([target("listed")], [{ region: "eu-west-1", run }]);
   const searched = targets.refresh();
   targets.replace([target("listed")], []);

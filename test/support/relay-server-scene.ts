@@ -5,13 +5,17 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { dial } from "../../src/proxy/dial.ts";
-import { relay as carry } from "../../src/proxy/relay.ts";
-import type { AccessRule, RelayTarget } from "../../src/relay/access.ts";
+import { relay as copy } from "../../src/proxy/relay.ts";
+import {
+  type AccessRule,
+  arnPattern,
+  certificatePattern,
+  type RelayTarget,
+} from "../../src/relay/access.ts";
 import type { Address } from "../../src/base/address.ts";
-import { AddressBook } from "../../src/relay/address-book.ts";
-import { arnPattern, certificatePattern } from "../../src/relay/caller.ts";
-import type { RelayEvent } from "../../src/relay/connection.ts";
-import type { StsQuestion } from "../../src/relay/presigned.ts";
+import { AddressBook } from "../../src/relay/addresses.ts";
+import type { RelayEvent } from "../../src/relay/events.ts";
+import type { StsRequest } from "../../src/relay/presigned.ts";
 import { type RelayServer, startRelayServer } from "../../src/relay/server.ts";
 import { Targets } from "../../src/relay/targets.ts";
 
@@ -20,14 +24,14 @@ export interface Scene extends AsyncDisposable {
   readonly relay: RelayServer;
   readonly authority: Certificate;
   readonly events: RelayEvent[];
-  /** What DNS answers, one list for each question; the last one stays. */
+  /** What DNS answers, one list for each request; the last one stays. */
   readonly dns: Map<string, Address[][]>;
   /** Names that were looked up. */
   readonly lookups: string[];
-  /** Questions that STS was asked, and what it answers. */
-  readonly questions: StsQuestion[];
+  /** Requests to STS, and the ARN that it answers. */
+  readonly stsRequests: StsRequest[];
   arn: string | undefined;
-  /** Whether STS answers nothing, and how many questions were given up. */
+  /** Whether STS answers nothing, and how many requests were given up. */
   hangs: boolean;
   abandoned: number;
   /** ms that the relay's clock is ahead. */
@@ -87,7 +91,7 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
       [READER, [[LOOPBACK]]],
     ]),
     lookups: [] as string[],
-    questions: [] as StsQuestion[],
+    stsRequests: [] as StsRequest[],
   };
   const networks = "networks" in options ? options.networks : ["127.0.0.0/8", "::1/128"];
   const targets = new Targets(
@@ -113,8 +117,8 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
       targets,
       sts: () => ({ endpoint: ENDPOINT, region: "eu-west-1" }),
       isAudience: (name) => name === "localhost",
-      identify: async (question, left) => {
-        made.questions.push(question);
+      identify: async (request, left) => {
+        made.stsRequests.push(request);
         if (!state.hangs) return state.arn;
         await once(left, "abort");
         state.abandoned += 1;
@@ -122,7 +126,7 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
       },
       book: new AddressBook({ resolve, networks: () => networks, now }),
       dial,
-      carry,
+      copy,
       onEvent: (event) => made.events.push(event),
       now,
       headTimeout: options.headTimeout ?? 10_000,

@@ -1,12 +1,40 @@
-// What a relay says of each client: who went where, for how long, and who was refused. A line for each, since this is what
-// is looked at after the fact; but nobody who is refused can fill the log: beyond some lines a second they are counted.
+// What happens in a relay, and its log: who connected where, for how long, and who was refused. One line each, for audits;
+// but refused clients cannot fill the log: beyond some lines a second they are only counted.
 
 import type { Fields, Log } from "../base/log.ts";
-import { describeCaller } from "./caller.ts";
-import type { RelayEvent } from "./connection.ts";
 import { Throttle } from "../base/throttle.ts";
+import { type Caller, describeCaller, type RelayTarget } from "./access.ts";
+import type { RefusalWord } from "./refusal.ts";
 
-/** Says what happens in a relay. */
+/** An event of a relay; holds no secret. */
+export type RelayEvent =
+  | ({ readonly kind: "opened" } & RelaySession)
+  | ({ readonly kind: "closed" } & RelaySession & Traffic)
+  | {
+      readonly kind: "refused";
+      readonly peer: string;
+      readonly word: RefusalWord;
+      readonly reason: string;
+      readonly caller: Caller;
+    };
+
+interface RelaySession {
+  readonly peer: string;
+  readonly caller: Caller;
+  readonly rule: string;
+  readonly target: RelayTarget;
+  /** The address that was dialed. */
+  readonly address: string;
+}
+
+interface Traffic {
+  readonly milliseconds: number;
+  /** Bytes from the client to the database, and back. */
+  readonly sent: number;
+  readonly received: number;
+}
+
+/** Makes the function that logs events. */
 export function relayLogger(log: Log): (event: RelayEvent) => void {
   const refusals = new Throttle((count) =>
     log.always(`rdsiam: ${count} more refusals in the same second`, { event: "refused", count }),

@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
 import type { PeerCertificate } from "node:tls";
 import { test } from "node:test";
+import { parseOwnFile } from "../../src/config/own-file.ts";
 import {
+  allowingRule,
   arnPattern,
   certificateNames,
   certificatePattern,
   isCallerArn,
-} from "../../src/relay/caller.ts";
+  type RelayTarget,
+} from "../../src/relay/access.ts";
+import { readRelayConfig } from "../../src/relay/config.ts";
 
 const SESSION = "arn:aws:sts::123456789012:assumed-role/db-reader/alice@example.com";
 
-test("arnPattern() + a role means its sessions, a star everything but a slash", () => {
+test("arnPattern() + a role matches its sessions, a star everything but a slash", () => {
   for (const [pattern, arn, matches] of [
     ["arn:aws:iam::123456789012:role/db-reader", SESSION, true],
     ["arn:aws:iam::123456789012:role/db-*", SESSION, true],
@@ -40,13 +44,16 @@ test("arnPattern() + refuses an account that is not spelled out, and a role with
   ]) {
     assert.throws(
       () => arnPattern(text, "relay.ini [allow x] arn"),
-      /\[allow x\] arn: .* is no ARN/,
+      /\[allow x\] arn: .* is not the ARN/,
     );
   }
-  assert.throws(() => arnPattern("arn:aws:iam::123456789012:role/team/x", "here"), /with its path/);
+  assert.throws(
+    () => arnPattern("arn:aws:iam::123456789012:role/team/x", "here"),
+    /has the role's path/,
+  );
 });
 
-test("isCallerArn() + takes what STS tells, and nothing that could break a line", () => {
+test("isCallerArn() + accepts what STS reports, and nothing that could break a line", () => {
   assert.ok(isCallerArn(SESSION));
   assert.ok(!isCallerArn(`${SESSION}\r\nX: 1`));
   assert.ok(!isCallerArn("arn:aws:iam::1:user/x"));
@@ -64,10 +71,10 @@ test("certificatePattern() + a star stays within a label of a DNS name, and with
   ] as const) {
     assert.equal(certificatePattern(pattern, "here")(name), matches, `${pattern} ${name}`);
   }
-  assert.throws(() => certificatePattern("alice", "here"), /names nobody/);
+  assert.throws(() => certificatePattern("alice", "here"), /is not a certificate's name/);
 });
 
-test("certificateNames() + leaves out alternative names that could be read in two ways", () => {
+test("certificateNames() + leaves out ambiguous alternative names", () => {
   const certificate = (subjectaltname: string): PeerCertificate =>
     ({ subject: { CN: "laptop" }, subjectaltname }) as PeerCertificate;
   assert.deepEqual(
@@ -77,4 +84,35 @@ test("certificateNames() + leaves out alternative names that could be read in tw
   // As Node writes `a.example.com, DNS:admin.example.com` in one entry since CVE-2021-44532.
   const quoted = `DNS:"a.example.com, DNS:admin.example.com", DNS:b.example.com`;
   assert.deepEqual(certificateNames(certificate(quoted)), ["CN:laptop"]);
+});
+
+test("allowingRule() + every key of a rule has to match, any value of a key is enough", () => {
+  const sections = parseOwnFile(
+    `[target orders]
+host = orders.c1.eu-west-1.rds.amazonaws.com
+tags = env=prod, team=shop
+[allow both]
+arn = arn:aws:iam::123456789012:user/alice, arn:aws:iam::123456789012:user/bob
+certificate = CN:laptop
+targets = ORDERS, other
+tags = env=prod, team
+blocked_tags = secret=yes, old
+`,
+    "relay.ini",
+  );
+  const { rules, targets } = readRelayConfig(sections, "relay.ini");
+  const [target] = targets;
+  assert.ok(target !== undefined);
+  const bob = { arn: "arn:aws:iam::123456789012:user/bob", certificate: ["CN:laptop"] };
+  const allows = (caller: typeof bob | object, changed: Partial<RelayTarget> = {}): boolean =>
+    allowingRule(rules, caller, { ...target, ...changed }) !== undefined;
+  assert.ok(allows(bob));
+  assert.ok(!allows({ arn: bob.arn }));
+  assert.ok(!allows({ certificate: bob.certificate }));
+  assert.ok(!allows({ ...bob, arn: "arn:aws:iam::123456789012:user/eve" }));
+  assert.ok(!allows(bob, { name: "elsewhere", host: "elsewhere" }));
+  assert.ok(!allows(bob, { tags: { env: "prod" } }));
+  assert.ok(!allows(bob, { tags: { env: "stage", team: "shop" } }));
+  assert.ok(!allows(bob, { tags: { env: "prod", team: "shop", old: "" } }));
+  assert.ok(allows(bob, { tags: { env: "prod", team: "shop", secret: "no" } }));
 });

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { PassThrough } from "node:stream";
+import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { BadHead, MAX_HEAD, readHead, RequestReader } from "../../src/relay/request.ts";
+
+const START = "CONNECT db.example.com:5432 HTTP/1.1\r\nHost: db.example.com:5432\r\n";
+
+function field(text: string): string | undefined {
+  return readHead(Buffer.from(`${START}${text}\r\n\r\n`, "latin1")).fields.get("x");
+}
+
+test("readHead() + removes the spaces around a value, and none in it", () => {
+  assert.equal(field("X: \t a  b\t "), "a  b");
+  assert.equal(field("X:"), "");
+  for (const text of ["X : a", " X: a", "X", ": a", "X: a\rY: b", "X: a\nY: b"]) {
+    assert.throws(() => field(text), BadHead, JSON.stringify(text));
+  }
+});
+
+test("readHead() + needs time in proportion to the length of the head", () => {
+  const started = performance.now();
+  for (let turn = 0; turn < 20; turn += 1) field(`X: a${" ".repeat(MAX_HEAD - 100)}b`);
+  // Quadratic, one of them alone took 0.3 s.
+  assert.ok(performance.now() - started < 2_000);
+});
+
+const CHUNK = 64 * 1024;
+
+test("RequestReader + holds little of a client that sends on between two requests", async () => {
+  const socket = new PassThrough({ highWaterMark: CHUNK });
+  const reader = new RequestReader(socket);
+  const chunk = Buffer.alloc(CHUNK, "x");
+  for (let sent = 0; sent < 1024 * 1024; sent += CHUNK) {
+    socket.write(chunk);
+    await turn();
+  }
+  await assert.rejects(reader.request(new AbortController().signal), /the head is too long/);
+  assert.ok(reader.detach().length <= MAX_HEAD + CHUNK);
+});
