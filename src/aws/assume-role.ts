@@ -1,84 +1,153 @@
-// One AssumeRole call to STS: for a profile's own role_arn and for rds_role_arn.
+// The credentials of a role: from the AWS CLI's cache, else from STS, with an MFA code where the role needs one.
+// The cache comes first, so that neither the source credentials nor a code are asked for while the role's own are good.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 
 import { RdsIamError } from "../base/errors.ts";
 import { partitionOf, PARTITIONS } from "../base/partitions.ts";
-import { identityError } from "./errors.ts";
+import { type AssumeRoleParameters, cliCacheKey, type RoleCache } from "./cli-cache.ts";
 import { stsEndpointOptions } from "./endpoints.ts";
+import { type AssumedRole, type AwsKeys, signingKeys } from "./keys.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
+import { identityError, isRefusedMfaCode } from "./sdk-error.ts";
 
-/** Temporary or long-term AWS credentials, in the SDK's own words. */
-export interface AwsKeys {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string | undefined;
-  readonly expiration?: Date | undefined;
-}
-
-/** What STS gives for a role. */
-export interface AssumedRole extends AwsKeys {
-  readonly sessionToken: string;
-  readonly expiration: Date;
-  /** The role session's own ARN and id, where they are known. */
-  readonly user?: { readonly arn: string | undefined; readonly id: string | undefined } | undefined;
-}
-
-/** The parameters of AssumeRole, in STS's own words. */
-export interface AssumeRoleParameters {
-  readonly RoleArn: string;
-  readonly RoleSessionName: string | undefined;
-  readonly ExternalId?: string | undefined;
-  readonly DurationSeconds?: number | undefined;
-  readonly SerialNumber?: string | undefined;
-  readonly TokenCode?: string | undefined;
-}
-
-/** Where STS is called. */
-export interface StsPlace extends AwsCalls {
+/** How STS is called. */
+export interface StsCalls extends AwsCalls {
   /** A Region of the partition that the database is in, for when nothing else says one. */
   readonly fallbackRegion: string | undefined;
   /** For messages. */
   readonly profile: string | undefined;
 }
 
+/** A question to the person with the MFA device. */
+export interface MfaQuestion {
+  /** The device: an ARN, or a serial number. */
+  readonly serial: string;
+  readonly roleArn: string;
+  /** Why the code before this one was refused. */
+  readonly refusal: RdsIamError | undefined;
+}
+
+/** Asks for the code of an MFA device; rejects where there is no one to ask. */
+export type AskMfaCode = (question: MfaQuestion) => Promise<string>;
+
+/** What getting a role's credentials depends on. */
+export interface RoleContext {
+  /** The session name of a role for which the user chose none. */
+  readonly defaultSessionName: string;
+  readonly askMfaCode: AskMfaCode | undefined;
+  /** Undefined where nothing may be cached. */
+  readonly cache: RoleCache | undefined;
+  readonly note: (line: string) => void;
+}
+
+/** A role's credentials, and whether they are from the cache. */
+export interface RoleCredentials extends AssumedRole {
+  readonly cached: boolean;
+}
+
+// The first code, and two more after refusals.
+const MFA_ATTEMPTS = 3;
+
+/** Gets a role's credentials; `source` is called only where STS has to be. Every failure is an RdsIamError. */
+export async function roleCredentials(
+  parameters: AssumeRoleParameters,
+  source: () => Promise<AwsKeys>,
+  context: RoleContext,
+  calls: StsCalls,
+): Promise<RoleCredentials> {
+  const { cache, note } = context;
+  const { RoleArn: roleArn, SerialNumber: serial } = parameters;
+  const key = cliCacheKey(parameters);
+  const cached = await cache?.read(key);
+  if (cached !== undefined) {
+    note(`${roleArn}: credentials from the AWS CLI's cache (${key}.json)`);
+    preloadSts();
+    return { ...cached, cached: true };
+  }
+  const RoleSessionName = parameters.RoleSessionName ?? context.defaultSessionName;
+  const keys = await source();
+  const assume = (TokenCode?: string): Promise<AssumedRole> =>
+    assumeRole(keys, { ...parameters, RoleSessionName, TokenCode }, calls);
+  const role =
+    serial === undefined
+      ? await assume()
+      : await assumeWithMfa(assume, { serial, roleArn, askMfaCode: context.askMfaCode });
+  note(`${roleArn}: assumed, good until ${role.expiration.toISOString()}`);
+  const failed = await cache?.write(key, role);
+  if (failed !== undefined) {
+    note(`${roleArn}: the AWS CLI's cache cannot be written: ${failed}`);
+  }
+  return { ...role, cached: false };
+}
+
+async function assumeWithMfa(
+  assume: (code: string) => Promise<AssumedRole>,
+  device: Omit<MfaQuestion, "refusal"> & Pick<RoleContext, "askMfaCode">,
+): Promise<AssumedRole> {
+  const { askMfaCode, serial, roleArn } = device;
+  if (askMfaCode === undefined) {
+    throw new RdsIamError(`${roleArn} needs an MFA code of ${serial}`, {
+      code: "ERR_MFA",
+      detail: "There is no terminal to ask for the code on.",
+      hint: "Add --mfa-code CODE, or set RDSIAM_MFA_CODE.",
+    });
+  }
+  for (let attempt = 1, refusal: RdsIamError | undefined; ; attempt++) {
+    const code = await askMfaCode({ serial, roleArn, refusal });
+    try {
+      return await assume(code);
+    } catch (error) {
+      if (attempt === MFA_ATTEMPTS || !isRefusedMfaCode(error)) {
+        throw error;
+      }
+      refusal = error;
+    }
+  }
+}
+
 const PRELOAD_DELAY = 5_000; // ms; the start is over
 
-/**
- * Loads what a call of STS needs, in a while: a run whose first credentials are cached may call hours later, when an update of
- * rdsiam has taken this version's files away.
- */
-export function preloadSts(): void {
+// Loads what a call of STS needs, in a while: a run whose first credentials are cached may call hours later, when an update
+// of rdsiam has removed this version's files.
+function preloadSts(): void {
   const load = (): void => {
     Promise.all([import("@aws-sdk/client-sts"), import("./request-handler.ts")]).catch(() => {});
   };
   setTimeout(load, PRELOAD_DELAY).unref();
 }
 
-/** Assumes a role with the given credentials; every failure is an RdsIamError. */
-export async function assumeRole(
+async function assumeRole(
   source: AwsKeys,
   parameters: AssumeRoleParameters,
-  place: StsPlace,
+  calls: StsCalls,
 ): Promise<AssumedRole> {
   const roleArn = parameters.RoleArn;
-  const region = stsRegion(roleArn, place);
-  const where = stsEndpointOptions(place);
+  const region = stsRegion(roleArn, calls);
+  const where = stsEndpointOptions(calls);
   const { STSClient, AssumeRoleCommand } = await import("@aws-sdk/client-sts");
   const client = new STSClient({
-    ...(await sdkClientOptions(place)),
+    ...(await sdkClientOptions(calls)),
     ...where,
     region,
     credentials: signingKeys(source),
   });
   try {
-    const command = new AssumeRoleCommand({
-      ...parameters,
-      RoleSessionName: parameters.RoleSessionName,
-    });
-    return readAnswer(await client.send(command));
+    const { Credentials, AssumedRoleUser } = await client.send(new AssumeRoleCommand(parameters));
+    const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = Credentials ?? {};
+    const isTime = Expiration !== undefined && !Number.isNaN(Expiration.getTime());
+    if (!AccessKeyId || !SecretAccessKey || !SessionToken || !isTime) {
+      throw new Error("Invalid response from STS");
+    }
+    return {
+      accessKeyId: AccessKeyId,
+      secretAccessKey: SecretAccessKey,
+      sessionToken: SessionToken,
+      expiration: Expiration,
+      user: { arn: AssumedRoleUser?.Arn, id: AssumedRoleUser?.AssumedRoleId },
+    };
   } catch (error) {
     throw identityError(error, {
-      profile: place.profile,
+      profile: calls.profile,
       roleArn,
       externalId: parameters.ExternalId,
       mfaSerial: parameters.SerialNumber,
@@ -96,8 +165,8 @@ export function roleSessionName(osUser: string): string {
 }
 
 /** The Region to call STS in: the environment's, the profile's, the database's; never one of another partition. */
-export function stsRegion(roleArn: string, place: StsPlace): string {
-  const { env, fallbackRegion, profileKeys = {} } = place;
+export function stsRegion(roleArn: string, calls: StsCalls): string {
+  const { env, fallbackRegion, profileKeys = {} } = calls;
   const named = /^arn:([\w-]+):/.exec(roleArn)?.[1];
   const partition = PARTITIONS.find(({ name }) => name === (named ?? "aws"));
   // As in the AWS CLI the environment wins over the profile.
@@ -120,44 +189,4 @@ export function stsRegion(roleArn: string, place: StsPlace): string {
     });
   }
   return region;
-}
-
-/** The part of credentials that an SDK client signs with. */
-export function signingKeys(source: AwsKeys) {
-  const keys = { accessKeyId: source.accessKeyId, secretAccessKey: source.secretAccessKey };
-  return source.sessionToken ? { ...keys, sessionToken: source.sessionToken } : keys;
-}
-
-interface StsAnswer {
-  readonly Credentials?:
-    | {
-        readonly AccessKeyId?: string | undefined;
-        readonly SecretAccessKey?: string | undefined;
-        readonly SessionToken?: string | undefined;
-        readonly Expiration?: Date | undefined;
-      }
-    | undefined;
-  readonly AssumedRoleUser?:
-    | { readonly Arn?: string | undefined; readonly AssumedRoleId?: string | undefined }
-    | undefined;
-}
-
-function readAnswer({ Credentials, AssumedRoleUser }: StsAnswer): AssumedRole {
-  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = Credentials ?? {};
-  if (
-    !AccessKeyId ||
-    !SecretAccessKey ||
-    !SessionToken ||
-    Expiration === undefined ||
-    Number.isNaN(Expiration.getTime())
-  ) {
-    throw new Error("Invalid response from STS");
-  }
-  return {
-    accessKeyId: AccessKeyId,
-    secretAccessKey: SecretAccessKey,
-    sessionToken: SessionToken,
-    expiration: Expiration,
-    user: { arn: AssumedRoleUser?.Arn, id: AssumedRoleUser?.AssumedRoleId },
-  };
 }

@@ -3,9 +3,11 @@
 // the clock of this machine.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 
-import { type AwsKeys, signingKeys, stsRegion, type StsPlace } from "./assume-role.ts";
+import { type StsCalls, stsRegion } from "./assume-role.ts";
+import type { Credentials } from "./credentials.ts";
+import { signingKeys } from "./keys.ts";
 import { stsEndpointOptions } from "./endpoints.ts";
-import { identityError } from "./errors.ts";
+import { identityError } from "./sdk-error.ts";
 import { sdkClientOptions } from "./sdk.ts";
 
 /** Who somebody is in AWS. */
@@ -19,15 +21,15 @@ export type ClockListener = (ahead: number) => void;
 
 /** Asks STS whose the credentials are; `onClock` hears of the first answer, even of one that is a refusal. */
 export async function callerIdentity(
-  keys: AwsKeys & { readonly source: string },
-  place: StsPlace,
+  keys: Credentials,
+  calls: StsCalls,
   onClock: ClockListener = () => {},
 ): Promise<CallerIdentity> {
-  const where = stsEndpointOptions(place);
-  const region = stsRegion("", place);
+  const where = stsEndpointOptions(calls);
+  const region = stsRegion("", calls);
   const { STSClient, GetCallerIdentityCommand } = await import("@aws-sdk/client-sts");
   const client = new STSClient({
-    ...(await sdkClientOptions(place)),
+    ...(await sdkClientOptions(calls)),
     ...where,
     region,
     credentials: signingKeys(keys),
@@ -51,7 +53,7 @@ export async function callerIdentity(
     return { arn: Arn, account: Account };
   } catch (error) {
     throw identityError(error, {
-      profile: place.profile,
+      profile: calls.profile,
       endpoint: where.endpoint ?? `STS in ${region}`,
       secrets: [keys.secretAccessKey, keys.sessionToken],
     });

@@ -1,5 +1,5 @@
 // The AWS CLI's own cache of assumed roles, read and written: `aws` and rdsiam share one MFA login.
-// Nothing about the cache is ever an error: what cannot be read, is not credentials or is at its end counts as not there.
+// Nothing about the cache is ever an error: an entry that cannot be read, has no credentials or has expired is not used.
 // The key has the call's arguments in it and not who calls, as the AWS CLI's own. That one renews at 15 minutes before the
 // end; here it is two, so that roles of 900 seconds are cached at all and the AWS CLI's last quarter of an hour is used.
 // https://github.com/boto/botocore/blob/develop/botocore/credentials.py (BaseAssumeRoleCredentialFetcher), utils.py (JSONFileCache)
@@ -8,8 +8,18 @@ import { Buffer } from "node:buffer";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { AssumedRole, AssumeRoleParameters } from "./assume-role.ts";
 import { errorCode } from "../base/errno.ts";
+import type { AssumedRole } from "./keys.ts";
+
+/** The parameters of AssumeRole, in STS's own words. */
+export interface AssumeRoleParameters {
+  readonly RoleArn: string;
+  readonly RoleSessionName: string | undefined;
+  readonly ExternalId?: string | undefined;
+  readonly DurationSeconds?: number | undefined;
+  readonly SerialNumber?: string | undefined;
+  readonly TokenCode?: string | undefined;
+}
 
 /** Assumed roles by key. */
 export interface RoleCache {

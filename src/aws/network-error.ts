@@ -30,6 +30,10 @@ export const NETWORK_REASONS: ReadonlyMap<string, string> = new Map(
   }),
 );
 
+/** The codes with which TLS ends where a certificate is not trusted, or not the host's. */
+export const CERTIFICATE_CODE =
+  /^(UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|CERT_|ERR_TLS_CERT|UNKNOWN_ISSUER)/;
+
 /** The error for a proxy that answered CONNECT, or a plain request, with a refusal. */
 export function tunnelRefused(attempt: Attempt, status: number): RdsIamError | undefined {
   const { proxy, service } = attempt;
@@ -59,7 +63,7 @@ export function tunnelRefused(attempt: Attempt, status: number): RdsIamError | u
 /** The error for a failed attempt, or undefined where the caller knows as much. */
 export function networkError(error: unknown, attempt: Attempt): RdsIamError | undefined {
   const code = errorCode(error, "");
-  if (isCertificateCode(code)) {
+  if (CERTIFICATE_CODE.test(code)) {
     return notTrusted(code, attempt, error);
   }
   const isTimeout = error instanceof Error && /^(TimeoutError|AbortError)$/.test(error.name);
@@ -86,10 +90,6 @@ export function networkError(error: unknown, attempt: Attempt): RdsIamError | un
     hint: `Check ${proxy.variable}, the network and the VPN; to go without it: NO_PROXY=${hostOf(service)}`,
     cause: error,
   });
-}
-
-function isCertificateCode(code: string): boolean {
-  return /^(UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|CERT_|ERR_TLS_CERT|UNKNOWN_ISSUER)/.test(code);
 }
 
 function notTrusted(code: string, attempt: Attempt, cause: unknown): RdsIamError {

@@ -7,7 +7,7 @@ import { HttpRequest } from "@smithy/core/protocols";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { RdsIamError } from "../base/errors.ts";
 import { partitionOf, REGION } from "../base/partitions.ts";
-import { type AwsKeys, signingKeys } from "./assume-role.ts";
+import { type AwsKeys, signingKeys } from "./keys.ts";
 import { configuredEndpoint } from "./endpoints.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 

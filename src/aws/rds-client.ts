@@ -7,8 +7,7 @@ import { RDSClient } from "@aws-sdk/client-rds";
 import { RdsIamError } from "../base/errors.ts";
 import type { Credentials } from "./credentials.ts";
 import { configuredEndpoint } from "./endpoints.ts";
-import { identityError } from "./errors.ts";
-import { innermost, readError, type Said, sentence } from "./sdk-error.ts";
+import { identityError, innermost, readError, sentence } from "./sdk-error.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 
 /** Who calls the RDS API, and where. */
@@ -71,19 +70,19 @@ export function rdsError(
   if (known !== undefined) {
     return known;
   }
-  const said: Said = readError(error, []);
+  const failed = readError(error, []);
   switch (rdsFailure(error)) {
     case "denied":
       return new RdsIamError(`not allowed to call rds:${action} in ${region}`, {
         code: "ERR_CREDENTIALS",
-        detail: sentence(said.text),
+        detail: sentence(failed.text),
         hint: `Allow rds:${action} in the identity's policy. ${ways}`,
         cause: error,
       });
     case "throttled":
       return new RdsIamError(`AWS throttles rds:${action} in ${region}`, {
         code: "ERR_LIMIT",
-        detail: `It was tried ${MAX_ATTEMPTS} times. ${sentence(said.text) ?? ""}`.trim(),
+        detail: `It was tried ${MAX_ATTEMPTS} times. ${sentence(failed.text) ?? ""}`.trim(),
         hint: `Try again later. ${ways}`,
         cause: error,
       });

@@ -6,8 +6,7 @@ import { SSMClient, StartSessionCommand } from "@aws-sdk/client-ssm";
 import { RdsIamError } from "../base/errors.ts";
 import type { Credentials } from "./credentials.ts";
 import { configuredEndpoint } from "./endpoints.ts";
-import { identityError } from "./errors.ts";
-import { innermost, readError, sentence } from "./sdk-error.ts";
+import { identityError, innermost, readError, sentence } from "./sdk-error.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 
 const DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost";
@@ -86,14 +85,14 @@ function ssmError(error: unknown, target: string, { region, profile }: SsmCaller
   if (known !== undefined) {
     return known;
   }
-  const said = readError(error, []);
-  const hint = hintFor(said.name, target);
+  const failed = readError(error, []);
+  const hint = hintFor(failed.name, target);
   if (hint === undefined) {
     return identityError(error, { profile, endpoint: `Systems Manager in ${region}` });
   }
   return new RdsIamError(`cannot start a Session Manager session on ${target} in ${region}`, {
     code: "ERR_VIA",
-    detail: sentence(said.text),
+    detail: sentence(failed.text),
     hint,
     cause: error,
   });

@@ -3,9 +3,12 @@ import type { Log } from "./log.ts";
 import type { Style } from "./style.ts";
 import type { Waiting } from "./waiting.ts";
 
+/** Environment variables. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** What the process edge hands in. */
 export interface RunContext {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly home: string;
   readonly log: Log;
   /** Prints a line on stdout; for commands that run no tool. */

@@ -1,8 +1,13 @@
 // The part of a session that is about who one is: settings and files in, a credential source out, with the terminal to ask
 // for MFA codes as long as the tool does not have it.
 import { cliCacheDirectory } from "../aws/cli-cache.ts";
-import { type CredentialEffort, credentialEffort } from "../aws/credential-effort.ts";
-import { credentialSource, type CredentialSource, type RoleOptions } from "../aws/credentials.ts";
+import {
+  type CredentialNeed,
+  credentialNeed,
+  credentialSource,
+  type CredentialSource,
+  type RoleOptions,
+} from "../aws/credentials.ts";
 import { proxyPasswords } from "../aws/proxy-setting.ts";
 import { askOnTerminal, hasTerminal, writeTerminal } from "../tool/terminal-prompt.ts";
 import { loadAwsFiles } from "../config/aws-files.ts";
@@ -35,7 +40,7 @@ export interface IdentityRequest {
 export interface Identity {
   readonly credentials: CredentialSource;
   /** What the first call of it will take; throws for a profile that is broken. */
-  readonly effort: () => CredentialEffort;
+  readonly effort: () => CredentialNeed;
   readonly giveTerminalAway: () => void;
 }
 
@@ -66,8 +71,7 @@ export async function openIdentity(
     cacheDirectory: settings.cache ? cliCacheDirectory(home) : undefined,
     note: log.verbose,
   });
-  const effort = (): CredentialEffort =>
-    credentialEffort({ profile, role, files: loaded.aws, env });
+  const effort = (): CredentialNeed => credentialNeed({ profile, role, files: loaded.aws, env });
   const asked = whoIsAsked(settings, loaded);
   const keepOut = recentSecrets(log.addSecret, KEPT_OUT);
   // It reads the profile's file, and stays the same for a run.
@@ -94,9 +98,9 @@ function wantedRole(settings: Settings): RoleOptions | undefined {
 }
 
 // A broken profile is for whoever gets the credentials to tell.
-function willCall(effort: () => CredentialEffort): boolean {
+function willCall(effort: () => CredentialNeed): boolean {
   try {
-    return effort() === "calling";
+    return effort() === "network";
   } catch {
     return false;
   }

@@ -101,7 +101,7 @@ async function settleIdentity(context: RunContext, access: ToolAccess): Promise<
     log.verbose(`credentials: ${found.source}${untilText(found)}`);
     return found.source;
   };
-  const early = access.effort() === "calling" ? undefined : told(await access.credentials());
+  const early = access.effort() === "network" ? undefined : told(await access.credentials());
   access.giveTerminalAway();
   let failed = false;
   const fail = (error: unknown): void => {

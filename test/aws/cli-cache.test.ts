@@ -7,8 +7,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { AssumedRole, AssumeRoleParameters } from "../../src/aws/assume-role.ts";
-import { cliCacheKey, openCliCache } from "../../src/aws/cli-cache.ts";
+import type { AssumedRole } from "../../src/aws/keys.ts";
+import { type AssumeRoleParameters, cliCacheKey, openCliCache } from "../../src/aws/cli-cache.ts";
 
 const ROLE = "arn:aws:iam::123456789012:role/db-reader";
 

@@ -305,8 +305,8 @@ test("credentialSource() asks for an MFA code, or says that it cannot", async ()
 const FILES: readonly (readonly [string, RegExp])[] = [
   ["prdo", /^unknown AWS profile "prdo".*Did you mean "prod"\?/],
   ["lost", /^unknown AWS profile "crop" \(the source_profile of "lost"\).*Did you mean "corp"\?/],
-  ["round", /^profile "round" goes round in a circle.*round -> about -> round/],
-  ["nosession", /names an sso_session "gone" that is not there.*no section \[sso-session gone\]/],
+  ["round", /chain of profile "round" is a loop.*round -> about -> round/],
+  ["nosession", /names an sso_session "gone" that does not exist.*no section \[sso-session gone\]/],
   [
     "sso",
     /^the AWS login of profile "sso" is missing or has expired.*Run: aws sso login --profile sso/,
@@ -338,7 +338,7 @@ const ANSWERS: readonly (readonly [string, StsAnswer | undefined, RegExp])[] = [
   [
     "ExpiredToken",
     refused("ExpiredToken", "The security token included in the request is expired"),
-    /credentials that it was asked with have expired/,
+    /credentials for the call have expired/,
   ],
   [
     "InvalidClientTokenId",
@@ -377,9 +377,9 @@ const ANSWERS: readonly (readonly [string, StsAnswer | undefined, RegExp])[] = [
       body: "<html><head><title>Log in</title></head><body>Hi<br></body></html>",
       type: "text/html",
     },
-    /not AWS's.*captive portal/,
+    /did not come from AWS.*captive portal/,
   ],
-  ["an empty answer", { status: 200, body: "" }, /not AWS's/],
+  ["an empty answer", { status: 200, body: "" }, /did not come from AWS/],
   ["a cut connection", undefined, /the connection was cut/],
 ];
 

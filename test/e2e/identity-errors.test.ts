@@ -98,7 +98,7 @@ after(async () => {
 // LINE(section, key) stands for that line's number in the config file.
 const CASES: readonly (readonly [string, string])[] = [
   ["statix", `unknown AWS profile "statix"` + `.*Did you mean "static"\\?`],
-  ["bare", "config, line LINE(bare) has \\[bare\\], which is no profile.*\\[profile bare\\]"],
+  ["bare", "config, line LINE(bare) has \\[bare\\], which is not a profile.*\\[profile bare\\]"],
   ["misplaced", "credentials, line 1 has \\[profile misplaced\\].*Write \\[misplaced\\]"],
   [
     "lost",
@@ -129,8 +129,8 @@ const CASES: readonly (readonly [string, string])[] = [
   ],
   ["environment", 'AWS_ACCESS_KEY_ID is not set.*credential_source of profile "environment"'],
   ["instance", "instance metadata service|EC2"],
-  ["long", "duration_seconds .* is no whole number.*line LINE(profile long, duration_seconds)"],
-  ["no-arn", "role_arn .* is no role's ARN.*line LINE(profile no-arn, role_arn)"],
+  ["long", "duration_seconds .* is not a whole number.*line LINE(profile long, duration_seconds)"],
+  ["no-arn", "role_arn .* is not a valid role ARN.*line LINE(profile no-arn, role_arn)"],
   [
     "no-session",
     `no section \\[sso-session crop\\].*line LINE(profile no-session, sso_session).*Did you mean "corp".*aws configure sso-session`,
@@ -149,8 +149,8 @@ const CASES: readonly (readonly [string, string])[] = [
     'credential_process of profile "process" failed.*aws configure get credential_process --profile process',
   ],
   ["html", 'credential_process of profile "html" failed.*invalid JSON'],
-  ["odd", "a key that is no text"],
-  ["no-time", "Expiration that is no time"],
+  ["odd", "returned invalid credentials.*A key in them is not text"],
+  ["no-time", "Expiration is not a valid time"],
   ["web", "cannot read /nowhere/token.*web_identity_token_file"],
   [
     "denied",
