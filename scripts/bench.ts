@@ -1,7 +1,7 @@
 // npm run bench [-- OPTION...]: measures rdsiam beside the tool alone, stunnel, pgbouncer and the AWS CLI, all with the
 // same PostgreSQL server over verified TLS; --help lists the options.
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { BENCH_HELP, readBenchOptions } from "./bench/options.ts";
 import { measure } from "./bench/measure.ts";
@@ -20,22 +20,15 @@ async function main(): Promise<void> {
     options.from === undefined ? await measure(options) : await readResults(options.from);
   process.stdout.write(`\n${reportText(results)}`);
   const { docs, json, svg } = options;
-  if (json !== undefined) await writeFile(json, dataText(results));
+  await mkdir(dirname(json), { recursive: true });
+  await writeFile(json, `${JSON.stringify(results, undefined, 2)}\n`);
   if (svg !== undefined) await drawPicture(results, svg);
   if (docs === undefined) return;
-  const files = { picture: "performance.svg", data: "performance.json" };
-  await writeFile(join(docs, files.data), dataText(results));
-  await drawPicture(results, join(docs, files.picture));
-  await writeFile(join(docs, "performance.md"), pageText(results, files));
+  const picture = "performance.svg";
+  await drawPicture(results, join(docs, picture));
+  await writeFile(join(docs, "performance.md"), pageText(results, picture));
   const readme = join(docs, "../README.md");
   await writeFile(readme, updateReadme(await readFile(readme, "utf8"), results));
-}
-
-// One run a line: a file that differs where the figures do.
-function dataText({ runs, ...head }: Results): string {
-  const lines = runs.map((run) => JSON.stringify(run));
-  const text = JSON.stringify({ ...head, runs: [] }, undefined, 2);
-  return `${text.replace(/\[\]\s*\}$/, `[\n    ${lines.join(",\n    ")}\n  ]\n}`)}\n`;
 }
 
 async function readResults(file: string): Promise<Results> {

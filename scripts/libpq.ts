@@ -2,11 +2,10 @@
 // A version is loaded into this machine's psql through LD_LIBRARY_PATH: a directory that holds links to it alone, because
 // the package's other libraries (zlib, ICU) are older than what psql was built with.
 
-import { existsSync } from "node:fs";
 import { mkdir, readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { $ } from "zx";
+import { installTools, TOOL_PACKAGES } from "./tools.ts";
 
 /** One version of libpq. */
 export interface Libpq {
@@ -18,24 +17,19 @@ export interface Libpq {
   readonly directory: string;
 }
 
-const HERE = join(import.meta.dirname, "libpq");
 const VERSIONS = ["12", "13", "14", "15", "16", "17", "18"];
 const LINKED = /^(libpq\.so\.5\.\d+|libssl\.so\..+|libcrypto\.so\..+)$/;
 
 /** The versions for this platform, linked in a directory that the caller removes; none where npm has none. */
 export async function linkLibpqs(directory: string): Promise<readonly Libpq[]> {
   if (process.platform !== "linux" || process.arch !== "x64") return [];
-  if (VERSIONS.some((version) => !existsSync(libraryDirectory(version)))) await install();
+  const problem = await installTools({ libpq: true });
+  if (problem !== undefined) throw new Error(problem);
   return await Promise.all(VERSIONS.map((version) => link(version, directory)));
 }
 
-async function install(): Promise<void> {
-  process.stderr.write("installing libpq 12 to 18 (once, about 400 MB) ...\n");
-  await $({ quiet: true })`npm ci --prefix ${HERE} --ignore-scripts --no-audit --no-fund`;
-}
-
 function libraryDirectory(version: string): string {
-  return join(HERE, "node_modules", `libpq${version}`, "native", "lib");
+  return join(TOOL_PACKAGES, `libpq${version}`, "native", "lib");
 }
 
 // The library finds its own libssl beside itself ($ORIGIN), which is beside the link that was opened.

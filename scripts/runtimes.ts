@@ -63,7 +63,9 @@ async function checkStarts(file: string): Promise<void> {
 
 async function install(): Promise<void> {
   process.stderr.write("installing the runtimes (once, about 600 MB) ...\n");
-  await $({ quiet: true })`npm ci --prefix ${HERE} --ignore-scripts --no-audit --no-fund`;
+  await $({
+    quiet: true,
+  })`npm ci --prefix ${HERE} --omit=dev --ignore-scripts --no-audit --no-fund`;
 }
 
 function isInstalled(program: string): boolean {

@@ -2,6 +2,7 @@
 // Without NAME: every *.slow.test.ts but those of the suites that have a name, which is what .ci/run runs.
 import process from "node:process";
 import { $, glob } from "zx";
+import { installTools } from "./tools.ts";
 
 /** Programs in test/slow/, by the name of their file. */
 const PROGRAMS: Readonly<Record<string, string>> = {
@@ -34,6 +35,9 @@ const HOUR_MS = 3_600_000;
 async function main([name, ...options]: readonly string[]): Promise<void> {
   const suite = SUITES[name ?? ""];
   if (name === undefined) {
+    // Before the tests, which run beside each other: two installations at once would undo each other.
+    const problem = await installTools();
+    if (problem !== undefined) process.stderr.write(`${problem}\n`);
     await runTests(await otherSlowTests());
   } else if (suite !== undefined) {
     // One file after another, and in peace: they install packages and build releases.

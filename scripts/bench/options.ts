@@ -18,7 +18,7 @@ export interface BenchOptions {
   /** Where rdsiam under Node leaves a CPU profile when it ends. */
   readonly cpuProf: string | undefined;
   readonly from: string | undefined;
-  readonly json: string | undefined;
+  readonly json: string;
   readonly svg: string | undefined;
   readonly docs: string | undefined;
   readonly help: boolean;
@@ -40,10 +40,10 @@ export const BENCH_HELP = `npm run bench [-- OPTION...]
   --max-foreign N      percent of the machine that other processes may have during a run that counts (default 10)
   --no-build           takes dist/ as it is
   --cpu-prof DIRECTORY rdsiam under Node leaves CPU profiles there; its figures are then a little worse
-  --json FILE          writes everything that was measured
+  --json FILE          writes every single run there (default build/performance.json)
   --from FILE          measures nothing, and reads such a file instead
   --svg FILE           draws the picture
-  --docs docs          writes performance.md, performance.svg and performance.json there, and the README's section
+  --docs docs          writes performance.md and performance.svg there, and the README's section
 `;
 
 // What becomes of the figures does not change them.
@@ -85,7 +85,7 @@ export function readBenchOptions(args: readonly string[]): BenchOptions {
       "no-build": { type: "boolean", default: false },
       "cpu-prof": { type: "string" },
       from: { type: "string" },
-      json: { type: "string" },
+      json: { type: "string", default: "build/performance.json" },
       svg: { type: "string" },
       docs: { type: "string" },
       help: { type: "boolean", short: "h", default: false },

@@ -15,22 +15,19 @@ const README_RATIOS = [
 ];
 const README_TIMES = ["version", "psql"];
 
-/** The page in Markdown; `picture` and `data` are the names of the files beside it. */
-export function pageText(
-  results: Results,
-  files: { readonly picture: string; readonly data: string },
-): string {
+/** The page in Markdown; `picture` is the name of the file beside it. */
+export function pageText(results: Results, picture: string): string {
   return `# Performance
 
 \`npm run bench\` starts a PostgreSQL server with TLS on the machine at hand and measures rdsiam beside the tool alone (direct TLS,
 verify-full), stunnel, pgbouncer and the AWS CLI, all against that same server. This page was written by
-\`npm run bench -- --docs docs\`; what is below was measured by \`${results.command}\`:
+\`npm run bench -- --docs docs\`, which leaves every single run in \`build/performance.json\`; what is below was measured by \`${results.command}\`:
 
 \`\`\`text
 ${headText(results)}
 \`\`\`
 
-![Throughput, start-up and CPU per query](${files.picture})
+![Throughput, start-up and CPU per query](${picture})
 
 ## How to read it
 
@@ -53,8 +50,6 @@ ${markdownTable(acceptanceTable(results), 2)}
 ## Every row
 
 ${markdownTable(figureTable(results), 2)}
-
-Every single run is in [${files.data}](${files.data}).
 `;
 }
 

@@ -1,15 +1,14 @@
 // The picture of some results: throughput beside the tool alone, start-up in milliseconds, and what a query costs the
 // process in between against the number of sessions.
-import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { $ } from "zx";
+import { installTools, TOOLS } from "../tools.ts";
 import { CURVE, cpuFigure } from "./queries.ts";
 import { cellsOf, ratioOf, type Results, subjectsOf } from "./results.ts";
 import { figureOf } from "./works.ts";
 
-const HERE = import.meta.dirname;
 const WIDTH = 420;
 
 // Okabe and Ito's colours, which colour-blind people can tell apart. https://jfly.uni-koeln.de/color/
@@ -41,15 +40,13 @@ const STARTS = ["empty", "version", "list", "token", "psql"];
 
 /** Draws the picture into a file. */
 export async function drawPicture(results: Results, file: string): Promise<void> {
-  if (!existsSync(join(HERE, "node_modules", "vega"))) {
-    process.stderr.write("installing what draws the picture (once, 25 MB) ...\n");
-    await $({ quiet: true })`npm ci --prefix ${HERE} --ignore-scripts --no-audit --no-fund`;
-  }
+  const problem = await installTools();
+  if (problem !== undefined) throw new Error(problem);
   const description = JSON.stringify(describePicture(results));
   const drawn = await $({
     quiet: true,
     input: description,
-  })`${process.execPath} ${join(HERE, "draw.mjs")}`;
+  })`${process.execPath} ${join(TOOLS, "draw-picture.mjs")}`;
   await writeFile(file, drawn.stdout);
 }
 

@@ -1,5 +1,5 @@
 // One archive with a binary for each platform. Bun cross-builds every one of them when it is handed the Bun of that platform,
-// which scripts/targets pins as npm packages; --install fetches them, whatever the platform here (npm needs --force for that).
+// which the devDependencies of scripts/runtimes pin; --install fetches them, whatever the platform here (npm needs --force for that).
 // https://bun.com/docs/bundler/executables#cross-compile-to-other-platforms
 
 import { existsSync } from "node:fs";
@@ -21,11 +21,11 @@ export interface Target {
 
 /** Every platform of a release. */
 export const TARGETS: readonly Target[] = [
-  { name: "linux-x64", runtime: "@oven/bun-linux-x64/bin/bun", program: "rdsiam" },
-  { name: "linux-arm64", runtime: "@oven/bun-linux-aarch64/bin/bun", program: "rdsiam" },
-  { name: "darwin-x64", runtime: "@oven/bun-darwin-x64/bin/bun", program: "rdsiam" },
-  { name: "darwin-arm64", runtime: "@oven/bun-darwin-aarch64/bin/bun", program: "rdsiam" },
-  { name: "windows-x64", runtime: "@oven/bun-windows-x64/bin/bun.exe", program: "rdsiam.exe" },
+  { name: "linux-x64", runtime: "bun-linux-x64/bin/bun", program: "rdsiam" },
+  { name: "linux-arm64", runtime: "bun-linux-arm64/bin/bun", program: "rdsiam" },
+  { name: "darwin-x64", runtime: "bun-darwin-x64/bin/bun", program: "rdsiam" },
+  { name: "darwin-arm64", runtime: "bun-darwin-arm64/bin/bun", program: "rdsiam" },
+  { name: "windows-x64", runtime: "bun-windows-x64/bin/bun.exe", program: "rdsiam.exe" },
 ];
 
 /** Where a release goes, and what it may do for it. */
@@ -36,7 +36,7 @@ export interface ReleaseOptions {
 }
 
 const ROOT = join(import.meta.dirname, "../..");
-const RUNTIMES = join(ROOT, "scripts/targets");
+const RUNTIMES = join(ROOT, "scripts/runtimes");
 
 /** The name of a target's archive. */
 export function archiveName(version: string, target: string): string {
@@ -46,8 +46,8 @@ export function archiveName(version: string, target: string): string {
 /** The version of Bun that is in the binaries. */
 export async function bunVersion(): Promise<string> {
   const text = await readFile(join(RUNTIMES, "package.json"), "utf8");
-  const manifest: { dependencies: Record<string, string> } = JSON.parse(text);
-  return manifest.dependencies["@oven/bun-linux-x64"] ?? "";
+  const manifest: { optionalDependencies: Record<string, string> } = JSON.parse(text);
+  return manifest.optionalDependencies["@oven/bun-linux-x64"] ?? "";
 }
 
 /** Builds and packs one binary; undefined when it is done, else the reason why not. */

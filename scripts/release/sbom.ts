@@ -2,16 +2,15 @@
 // metafile by the CycloneDX project's own tool; a second one for the binaries, which contain Bun as well. Both are validated.
 // https://github.com/CycloneDX/cyclonedx-esbuild
 
-import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Metafile } from "esbuild";
 import { $ } from "zx";
+import { hasTools, installTools, TOOL_PACKAGES, TOOLS } from "../tools.ts";
 import { bunVersion, type ReleaseOptions } from "./binaries.ts";
 
-const HERE = import.meta.dirname;
 const SPECIFICATION = "1.6";
 
 // It comes with the tool, and is no package of the project's own.
@@ -36,18 +35,15 @@ interface Validation {
 
 /** Installs the tool where that is allowed; undefined when it is here, else the reason why not. */
 export async function prepareSbom({ install }: ReleaseOptions): Promise<string | undefined> {
-  const isHere = (): boolean => existsSync(join(HERE, "node_modules/.bin/cyclonedx-esbuild"));
-  if (!isHere() && install) {
-    await $`npm ci --prefix ${HERE} --ignore-scripts --no-audit --no-fund`;
-  }
-  if (isHere()) return undefined;
-  return "bills of materials: their tool is not here; npm run release -- --install fetches it (once, 17 MB)";
+  const problem = install ? await installTools() : undefined;
+  if (hasTools()) return undefined;
+  return `bills of materials: their tool is not here: ${problem ?? "npm run release -- --install fetches it (once, 66 MB)"}`;
 }
 
 /** Writes rdsiam-VERSION.cdx.json for the npm package and rdsiam-VERSION-binaries.cdx.json. */
 export async function writeSboms({ out, version }: ReleaseOptions): Promise<void> {
   const file = join(out, `rdsiam-${version}.cdx.json`);
-  const tool = join(HERE, "node_modules/.bin/cyclonedx-esbuild");
+  const tool = join(TOOL_PACKAGES, ".bin/cyclonedx-esbuild");
   const options = ["--output-reproducible", "--validate", "--spec-version", SPECIFICATION];
   await withFilesOnly(async (metafile) => {
     await $({ quiet: true })`${tool} ${options} --output-file ${file} ${metafile}`;
@@ -86,7 +82,7 @@ async function withFilesOnly(use: (metafile: string) => Promise<void>): Promise<
 
 /** What the schema of CycloneDX has against a bill of materials; null when nothing. */
 export async function validate(text: string): Promise<unknown> {
-  const require = createRequire(join(HERE, "package.json"));
+  const require = createRequire(join(TOOLS, "package.json"));
   const validation: Validation = require(VALIDATION);
   return await new validation.JsonStrictValidator(SPECIFICATION).validate(text);
 }

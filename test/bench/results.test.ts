@@ -106,7 +106,7 @@ describe("the report", () => {
   });
 
   test("is a page that names the command and the picture", () => {
-    const page = pageText(found, { picture: "p.svg", data: "d.json" });
+    const page = pageText(found, "p.svg");
     assert.match(page, /!\[.*\]\(p\.svg\)/);
     assert.match(page, /^\| copy-in \| rdsiam \/ direct \| 0\.99 \|/m);
   });

@@ -1,4 +1,4 @@
-// The slice of `npm run test:slow -- drivers` that npm test runs: the drivers from npm, which a few kilobytes install.
+// The slice of `npm run test:slow -- drivers` that npm test runs: the drivers from npm.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startStage } from "../support/stage.ts";

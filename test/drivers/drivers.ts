@@ -1,5 +1,5 @@
 // The drivers that are tried through rdsiam: how each script is started, and how its driver gets onto this machine.
-// A driver comes from npm (package.json here), from Debian, or as a Go module (go/go.mod); nothing is installed unless asked.
+// A driver comes from npm (a devDependency of the project), from Debian, or as a Go module (go/go.mod); nothing is installed unless asked.
 
 import { join } from "node:path";
 import process from "node:process";
@@ -86,13 +86,7 @@ function npmDriver(name: string, packages: readonly string[]): Driver {
   return {
     name,
     probe: [process.execPath, "--input-type=module", "-e", script],
-    install: async () => {
-      const run = await $({
-        nothrow: true,
-        quiet: true,
-      })`npm ci --prefix ${HERE} --ignore-scripts --no-audit --no-fund`;
-      return run.exitCode === 0 ? undefined : `npm ci: ${run.stderr.trim().split("\n").at(-1)}`;
-    },
+    install: async () => "npm ci installs it",
     command: () => [process.execPath, join(HERE, `${name}.mjs`)],
   };
 }

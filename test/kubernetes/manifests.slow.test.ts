@@ -2,12 +2,12 @@
 // Kubernetes' schemas come from npm and are installed when first needed; ECS's is the AWS CLI's own model of the API.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { $ } from "zx";
+import { installTools, TOOL_PACKAGES } from "../../scripts/tools.ts";
 import { parseOwnFile } from "../../src/config/own-file.ts";
 import { readRelayConfig } from "../../src/relay/config.ts";
 
@@ -27,16 +27,11 @@ type Model = new (manifest: unknown) => { readonly validate: () => void };
 
 let reason: string | undefined;
 before(async () => {
-  if (existsSync(join(HERE, "node_modules/kubernetes-models"))) return;
-  const run = await $({
-    quiet: true,
-    nothrow: true,
-  })`npm ci --prefix ${HERE} --ignore-scripts --no-audit --no-fund`;
-  if (run.exitCode !== 0) reason = `npm ci: ${run.stderr.trim().split("\n").at(-1)}`;
+  reason = await installTools();
 });
 
 function load(file: string): Promise<unknown> {
-  return import(pathToFileURL(join(HERE, "node_modules", file)).href);
+  return import(pathToFileURL(join(TOOL_PACKAGES, file)).href);
 }
 
 async function documents(): Promise<readonly Manifest[]> {
@@ -58,7 +53,7 @@ async function checkAll(manifests: readonly Manifest[]): Promise<void> {
   for (const manifest of manifests) await check(manifest);
   const directory = mkdtempSync(join(tmpdir(), "rdsiam-manifests-"));
   try {
-    symlinkSync(join(HERE, "node_modules"), join(directory, "node_modules"));
+    symlinkSync(TOOL_PACKAGES, join(directory, "node_modules"));
     const lines = manifests.map((manifest, index) => {
       const { apiVersion, kind } = manifest;
       const own = `import type { I${kind} } from "kubernetes-models/${apiVersion}";`;

@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import { archiveName, buildBinary, TARGETS } from "../../scripts/release/binaries.ts";
 import { writeFormula } from "../../scripts/release/formula.ts";
 import { validate } from "../../scripts/release/sbom.ts";
+import { installTools, TOOL_PACKAGES, TOOLS } from "../../scripts/tools.ts";
 import { type Finished, run, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { publishedFiles, ROOT } from "./packed.ts";
@@ -162,10 +163,16 @@ test("the bills of materials: valid, and exactly what is bundled; Bun with the b
   const expected = await bundled();
   assert.ok(expected.length > 50);
   assert.deepEqual(await listed(`rdsiam-${VERSION}.cdx.json`), expected);
-  const targets: { dependencies: Record<string, string> } = JSON.parse(
-    await readFile(join(ROOT, "scripts/targets/package.json"), "utf8"),
-  );
-  const [bun] = new Set(Object.values(targets.dependencies));
+  const runtimes: Record<
+    "devDependencies" | "optionalDependencies",
+    Record<string, string>
+  > = JSON.parse(await readFile(join(ROOT, "scripts/runtimes/package.json"), "utf8"));
+  const everyBun = Object.entries({ ...runtimes.optionalDependencies, ...runtimes.devDependencies })
+    .filter(([name]) => name.includes("bun-"))
+    .map(([, version]) => version.split("@").at(-1));
+  assert.equal(everyBun.length, 8);
+  const [bun, ...others] = new Set(everyBun);
+  assert.deepEqual(others, []);
   const withBun = [...expected, `bun@${bun}`].toSorted();
   assert.deepEqual(await listed(`rdsiam-${VERSION}-binaries.cdx.json`), withBun);
 });
@@ -186,22 +193,15 @@ test("writeFormula(): every mark filled in, and Ruby that parses", async (contex
   assert.equal(parsed.stdout, "Syntax OK\n", parsed.stderr);
 });
 
-async function installLinters(): Promise<void> {
-  const words = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-  const installed = await run([...words, "--prefix", import.meta.dirname], { env: process.env });
-  assert.equal(installed.status, 0, installed.stderr);
-}
-
 test("packaging/docker/Dockerfile and the workflow: nothing for their linters to say", async () => {
-  await installLinters();
-  const modules = join(import.meta.dirname, "node_modules");
+  assert.equal(await installTools(), undefined);
   const dockerfile = await run([
-    join(modules, ".bin/dockerfile-utils"),
+    join(TOOL_PACKAGES, ".bin/dockerfile-utils"),
     "lint",
     join(ROOT, "packaging/docker/Dockerfile"),
   ]);
   assert.deepEqual([dockerfile.status, dockerfile.stdout], [0, ""], dockerfile.stderr);
-  const workflow = await run(["node", join(import.meta.dirname, "lint-workflow.mjs")], {
+  const workflow = await run(["node", join(TOOLS, "lint-workflow.mjs")], {
     cwd: ROOT,
   });
   assert.deepEqual([workflow.status, workflow.stdout], [0, ""], workflow.stderr);

@@ -1,5 +1,5 @@
 // Draws a Vega-Lite chart: its description as JSON on stdin, an SVG on stdout. Plain JavaScript in a process of its own,
-// because its libraries are installed only where somebody draws.
+// because its libraries are installed only when a picture is drawn.
 // https://vega.github.io/vega-lite/docs/
 import { text } from "node:stream/consumers";
 import process from "node:process";
