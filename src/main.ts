@@ -11,6 +11,7 @@ import type { RunContext } from "./base/context.ts";
 import { isTerminal, writeText } from "./runtime/stdio.ts";
 import { paintLabels, type Style, styleFor } from "./base/style.ts";
 import { unlessFailed, watchUncaught } from "./runtime/uncaught.ts";
+import { processTerminal } from "./tool/terminal-prompt.ts";
 import { createWaiting } from "./base/waiting.ts";
 import { VERSION } from "./base/version.ts";
 
@@ -48,7 +49,8 @@ async function main(): Promise<number> {
       return options.help ? 0 : 125;
     }
     const home = env["HOME"] || homedir();
-    const context = { env, home, log, print, style: paint, width, waiting, failed };
+    const terminal = processTerminal();
+    const context = { env, home, log, print, style: paint, width, terminal, waiting, failed };
     return await unlessFailed(run(command, context, invocation), failed, toolEnded);
   } catch (error) {
     log.error(problemOf(error));

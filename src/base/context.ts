@@ -6,6 +6,18 @@ import type { Waiting } from "./waiting.ts";
 /** Environment variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** The terminal that a person is asked on; it belongs to the tool from giveAway() on. */
+export interface Terminal {
+  readonly isThere: () => boolean;
+  /** Asks for one line; undefined at the end of input (Ctrl-D). Ctrl-C is ERR_INTERRUPTED. */
+  readonly ask: (question: string) => Promise<string | undefined>;
+  /** Writes on the terminal; without one, nothing happens. */
+  readonly write: (text: string) => void;
+  /** From now on no question may be asked: a tool has the terminal, or a proxy serves in the background. */
+  readonly giveAway: () => void;
+  readonly isGivenAway: () => boolean;
+}
+
 /** What the process edge hands in. */
 export interface RunContext {
   readonly env: Environment;
@@ -17,7 +29,8 @@ export interface RunContext {
   readonly style: Style;
   /** The columns of the terminal that stdout is; undefined when it is none. */
   readonly width: () => number | undefined;
-  /** Says at the terminal what takes long. */
+  readonly terminal: Terminal;
+  /** Shows on the terminal what is waited for. */
   readonly waiting: Waiting;
   /** Aborts when something in this process failed that nobody caught: the tool is ended. */
   readonly failed: AbortSignal;

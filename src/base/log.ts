@@ -146,7 +146,7 @@ function jsonLine(
 }
 
 /** A log that says each warning once: the configuration is read for each target. */
-export function sayingOnce(log: Log): Log {
+export function loggingOnce(log: Log): Log {
   const said = new Set<string>();
   return {
     ...log,

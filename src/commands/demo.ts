@@ -8,7 +8,8 @@ import { runTool } from "../tool/run.ts";
 import type { Invocation } from "../cli/options.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { RunContext } from "../base/context.ts";
-import { openAccess, openProxy } from "../session/session.ts";
+import { openIamLogin } from "../session/login.ts";
+import { openProxy } from "../session/open-proxy.ts";
 import { selfCommand } from "./self-command.ts";
 
 const TARGET = "prod";
@@ -108,13 +109,13 @@ async function queryWithoutPsql(context: RunContext, args: readonly string[]): P
   const flag = args.findIndex((word) => /^-\w*c$/.test(word) || word === "--command");
   const text = (flag < 0 ? undefined : args[flag + 1]) ?? EXAMPLE_QUERY;
   const unaligned = args.some((word) => /^-\w*A/.test(word));
-  const access = await openAccess(
+  const target = await openIamLogin(
     { ...context, home: context.env["HOME"] ?? context.home },
     { targetName: TARGET, options: {} },
   );
-  await using proxy = await openProxy(context, access, { port: 0 });
+  await using proxy = await openProxy(context, target, { port: 0 });
   const { host, port, secret: password } = proxy;
-  const login = { host, port, user: access.user, database: access.dbname, password };
+  const login = { host, port, user: target.user, database: target.dbname, password };
   context.print((await runQuery(text, { ...login, tuplesOnly: unaligned })).trimEnd());
   return 0;
 }

@@ -5,7 +5,7 @@ import type { FoundDatabase } from "../aws/discovery-search.ts";
 import { type Account, openAccount } from "../session/account.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Invocation } from "../cli/options.ts";
-import { loadConfiguration } from "../session/configuration.ts";
+import { loadConfiguration } from "../session/settings.ts";
 import type { RunContext } from "../base/context.ts";
 import { type NamedDatabase, nameDatabases, sectionOf, sectionText } from "./discovered-targets.ts";
 

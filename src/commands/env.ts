@@ -4,7 +4,7 @@
 // https://www.postgresql.org/docs/current/libpq-envars.html
 import { isOn, type Invocation, type Options, valueOrTwin } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
-import type { StraightConnection } from "../session/straight-connection.ts";
+import type { DirectConnection } from "../session/connection-info.ts";
 
 const VARIABLES = [
   "PGHOST",
@@ -48,10 +48,10 @@ export async function runEnv(context: RunContext, invocation: Invocation): Promi
     context.print(assignmentText(gone, shell));
     return 0;
   }
-  const { straightConnection, tellEnd } = await import("../session/straight-connection.ts");
-  const connection = await straightConnection(context, { targetName, options });
+  const { directConnection, printEnd } = await import("../session/connection-info.ts");
+  const connection = await directConnection(context, { targetName, options });
   context.print(assignmentText(assignments(connection, env), shell));
-  if (!isOn(options, env, "quiet")) tellEnd(context, connection);
+  if (!isOn(options, env, "quiet")) printEnd(context, connection);
   return 0;
 }
 
@@ -60,7 +60,7 @@ function shellOf(options: Options, env: RunContext["env"]): Shell {
   return valueOrTwin(options, env, "shell") === "fish" ? "fish" : "sh";
 }
 
-function assignments(connection: StraightConnection, env: RunContext["env"]): Assignment[] {
+function assignments(connection: DirectConnection, env: RunContext["env"]): Assignment[] {
   const values: Readonly<Record<(typeof VARIABLES)[number], string | undefined>> = {
     PGHOST: connection.host,
     PGHOSTADDR: connection.hostaddr,

@@ -1,9 +1,9 @@
 // What exec's options make of a tool's words: --database-url adds a variable, --template fills in the arguments.
-// Arguments are seen by everybody on the machine (ps, /proc): no secret ever goes into one, not even the run's own.
+// Arguments can be read by every user of the machine (ps, /proc): no secret ever goes into one, not even the run's own.
 import { databaseUrl } from "../base/database-url.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import type { ToolWords } from "../session/run-tool.ts";
+import type { ToolCommand } from "../session/run-tool.ts";
 
 /** How words are fitted. */
 export interface Fitting {
@@ -21,18 +21,18 @@ const PLACEHOLDER = /\{(?:([A-Za-z]\w*)\.)?(host|port|user|dbname|url)\}/g;
 const LOOKS_LIKE_PLACEHOLDER = /\{(?:([A-Za-z]\w*)\.)?([a-z]+)\}/g;
 
 /** The words with the URLs in the environment, and the arguments filled in. */
-export function fitWords({ args, env }: ToolWords, fitting: Fitting): ToolWords {
-  const places = new Map(fitting.prefixes.map((prefix) => [prefix, placeOf(env, prefix)]));
+export function fitWords({ args, env }: ToolCommand, fitting: Fitting): ToolCommand {
+  const proxies = new Map(fitting.prefixes.map((prefix) => [prefix, proxyValues(env, prefix)]));
   const fitted: Record<string, string> = { ...env };
-  for (const [prefix, { secretUrl }] of places) {
+  for (const [prefix, { secretUrl }] of proxies) {
     if (prefix !== "") fitted[`${prefix}URL`] = secretUrl;
     if (fitting.urlVariable !== undefined) fitted[`${prefix}${fitting.urlVariable}`] = secretUrl;
   }
   if (!fitting.template) return { args, env: fitted };
   const fill = (word: string): string =>
     word.replaceAll(PLACEHOLDER, (whole, name: string | undefined, part: Part) => {
-      const place = places.get(prefixOf(name));
-      return place?.parts[part] ?? whole;
+      const values = proxies.get(prefixOf(name));
+      return values?.parts[part] ?? whole;
     });
   return { args: args.map(fill), env: fitted };
 }
@@ -68,12 +68,12 @@ function placeholder(prefix: string, part: Part): string {
   return prefix === "" ? `{${part}}` : `{${prefix.slice(0, -1).toLowerCase()}.${part}}`;
 }
 
-interface Place {
+interface ProxyValues {
   readonly parts: Readonly<Record<Part, string>>;
   readonly secretUrl: string;
 }
 
-function placeOf(env: ToolWords["env"], prefix: string): Place {
+function proxyValues(env: ToolCommand["env"], prefix: string): ProxyValues {
   const read = (name: string): string => env[`${prefix}${name}`] ?? "";
   const host = read("PGHOST");
   const port = read("PGPORT");
@@ -90,7 +90,7 @@ function noPassword(typed: string): RdsIamError {
   return new RdsIamError(`--template does not fill in ${typed}`, {
     code: "ERR_USAGE",
     detail:
-      "Everybody on this machine can read a program's arguments; the secret is in PGPASSWORD.",
+      "Every user of this machine can read a program's arguments; the secret is in PGPASSWORD.",
     hint: "Leave it out where the tool reads PGPASSWORD, or use --database-url[=NAME], a variable with the whole URL.",
   });
 }

@@ -3,7 +3,7 @@ import { findTool } from "../tool/find-tool.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { type Invocation, isOn, type Options, valueOrTwin } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
-import { runOnTarget, type ToolWords } from "../session/run-tool.ts";
+import { runOnTargets } from "../session/run-tool.ts";
 import { readTargets, refuseForSeveral } from "./exec-targets.ts";
 import { checkTemplate, type Fitting, fitWords } from "./exec-words.ts";
 import { localPort } from "./local-port.ts";
@@ -20,21 +20,19 @@ export async function runExec(context: RunContext, invocation: Invocation): Prom
   const isOne = prefixes.every((prefix) => prefix === "");
   if (!isOne) refuseForSeveral(options, context.env);
   const file = await findTool(name, context.env);
-  const tool = { file, args, fit: (words: ToolWords) => fitWords(words, fitting) };
-  if (isOne) {
-    const request = { targetName: targets[0]?.target, options };
-    const onlyTool = { ...tool, localPort: localPort(options, context.env) };
-    return runOnTarget(context, request, onlyTool);
-  }
-  const { runOnTargets } = await import("../session/run-on-targets.ts");
   const requests = targets.map(({ prefix, target }) => ({ prefix, targetName: target, options }));
-  return runOnTargets(context, requests, tool);
+  return runOnTargets(context, requests, {
+    file,
+    args,
+    localPort: isOne ? localPort(options, context.env) : undefined,
+    fit: (command) => fitWords(command, fitting),
+  });
 }
 
 function readFitting({ env }: RunContext, options: Options, prefixes: readonly string[]): Fitting {
   const urlVariable = valueOrTwin(options, env, "databaseUrl");
   if (urlVariable !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(urlVariable)) {
-    throw new RdsIamError("--database-url (RDSIAM_DATABASE_URL) is no name of a variable", {
+    throw new RdsIamError("--database-url (RDSIAM_DATABASE_URL) is not a valid variable name", {
       code: "ERR_USAGE",
       detail: "It names the variable that the tool reads its URL from; the URL is made by rdsiam.",
       hint: "Write --database-url alone for DATABASE_URL, or --database-url=NAME.",

@@ -2,7 +2,7 @@
 // For people a table that fits the terminal, for programs a line each with tabs and without a heading.
 import { type Invocation, isOn } from "../cli/options.ts";
 import type { Target } from "../config/targets.ts";
-import { loadConfiguration } from "../session/configuration.ts";
+import { loadConfiguration } from "../session/settings.ts";
 import type { RunContext } from "../base/context.ts";
 import { tableLines } from "./table.ts";
 

@@ -2,16 +2,17 @@
 import type { FoundPermission } from "../session/permission.ts";
 import { type Invocation, isOn } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
-import { openAccess } from "../session/session.ts";
+import { openIamLogin } from "../session/login.ts";
 
 /** Prints the policy and the GRANTs; with --json the policy document alone, for `aws iam create-policy`. */
 export async function runPolicy(context: RunContext, invocation: Invocation): Promise<number> {
   const { options, target: targetName } = invocation;
-  const access = await openAccess(context, { targetName, options });
-  const { dbname, kind, settings, user } = access;
+  const login = await openIamLogin(context, { targetName, options });
+  const { dbname, endpoint, settings, user } = login;
+  const { kind } = endpoint;
   const { findPermission } = await import("../session/permission.ts");
   const { attachAdvice, connectPolicy } = await import("../aws/connect-policy.ts");
-  const found = await findPermission(context, { ...access, place: access });
+  const found = await findPermission(context, login);
   const document = JSON.stringify(connectPolicy(found.permission), undefined, 2);
   context.print(document);
   if (!isOn(options, context.env, "json")) {

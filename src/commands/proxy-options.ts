@@ -2,7 +2,7 @@
 // strangers in, or sends a password over a network in the clear, is an error.
 import { isIP } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
-import type { LocalWish } from "../serve/local-side.ts";
+import type { LocalOptions } from "../serve/local-side.ts";
 import { isOn, type OptionName, type Options, valueOrTwin } from "../cli/options.ts";
 import { localPort } from "./local-port.ts";
 
@@ -19,12 +19,11 @@ const JDBC_TOOLS = ["dbeaver", "datagrip", "jdbc"];
 const LONGEST = 24 * 86_400_000; // ms; setTimeout() takes 31 bits
 
 /** Reads the options; every error says what to type instead. */
-export function readProxyOptions(options: Options, env: Environment): LocalWish {
+export function readProxyOptions(options: Options, env: Environment): LocalOptions {
   const read = (name: OptionName): string | undefined => valueOrTwin(options, env, name);
   const host = address(read("listen"));
-  const wish: LocalWish = {
-    passThrough: read("auth") === "pass-through",
-    isIam: read("auth") === "iam",
+  const own: LocalOptions = {
+    auth: authOf(read("auth")),
     matchUser: isOn(options, env, "matchUser"),
     clientAuth: clientAuthOf(read("clientAuth")),
     host,
@@ -35,11 +34,15 @@ export function readProxyOptions(options: Options, env: Environment): LocalWish 
     idleTimeout: duration(read("idleTimeout")),
     maxSessions: count(read("maxConnections")),
   };
-  refuseContradictions(wish, { options, env });
-  return wish;
+  refuseContradictions(own, { options, env });
+  return own;
 }
 
-function readTls(options: Options, env: Environment, host: string | undefined): LocalWish["tls"] {
+function readTls(
+  options: Options,
+  env: Environment,
+  host: string | undefined,
+): LocalOptions["tls"] {
   const cert = valueOrTwin(options, env, "tlsCert");
   const key = valueOrTwin(options, env, "tlsKey");
   const clientCa = valueOrTwin(options, env, "tlsClientCa");
@@ -58,10 +61,10 @@ function readTls(options: Options, env: Environment, host: string | undefined): 
 }
 
 function refuseContradictions(
-  wish: LocalWish,
+  own: LocalOptions,
   { options, env }: { readonly options: Options; readonly env: Environment },
 ): void {
-  const { clientAuth, host, passThrough, socket, tls } = wish;
+  const { auth, clientAuth, host, socket, tls } = own;
   if (socket !== undefined && (host !== undefined || tls !== undefined)) {
     const other = host === undefined ? "TLS" : "--listen";
     throw usage(`--socket and ${other} exclude each other`, "Leave one of them out.");
@@ -82,35 +85,37 @@ function refuseContradictions(
       "Whatever goes over a network would be readable there: the data, and with it what tools log in with.",
     );
   }
-  if (!isLoopback(host) && clientAuth === "trust" && !passThrough) {
+  if (!isLoopback(host) && clientAuth === "trust" && auth !== "pass-through") {
     throw usage(
       `--client-auth trust on ${host} would let the whole network into the database`,
       "Leave --client-auth out, or listen on this machine alone.",
     );
   }
-  refuseOtherLogins(wish, { options, env });
+  refuseOtherLogins(own, { options, env });
 }
 
 // Who logs in to the server is said once.
 function refuseOtherLogins(
-  { matchUser, passThrough, passwordFile }: LocalWish,
+  { auth, matchUser, passwordFile }: LocalOptions,
   { options, env }: { readonly options: Options; readonly env: Environment },
 ): void {
-  const auth = valueOrTwin(options, env, "auth");
   if (auth !== undefined && valueOrTwin(options, env, "passwordCommand") !== undefined) {
     throw usage(
       `--auth ${auth} and --password-command exclude each other`,
       "Leave one of them out.",
     );
   }
-  if (passThrough && matchUser) {
+  if (auth === "pass-through" && matchUser) {
     throw usage(
       "--auth pass-through and --match-user exclude each other",
       "Leave one of them out.",
       "With --auth pass-through every user logs in by itself.",
     );
   }
-  if (passThrough && (passwordFile ?? valueOrTwin(options, env, "clientAuth")) !== undefined) {
+  if (
+    auth === "pass-through" &&
+    (passwordFile ?? valueOrTwin(options, env, "clientAuth")) !== undefined
+  ) {
     throw usage(
       "with --auth pass-through the proxy has no password of its own",
       "Leave --password-file and --client-auth out.",
@@ -123,7 +128,11 @@ function isLoopback(host: string | undefined): boolean {
   return host === undefined || host === "::1" || /^(?:::ffff:)?127\./i.test(host);
 }
 
-function clientAuthOf(value: string | undefined): LocalWish["clientAuth"] {
+function authOf(value: string | undefined): LocalOptions["auth"] {
+  return value === "iam" || value === "pass-through" ? value : undefined;
+}
+
+function clientAuthOf(value: string | undefined): LocalOptions["clientAuth"] {
   return value === "password" || value === "trust" ? value : "scram-sha-256";
 }
 

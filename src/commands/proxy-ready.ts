@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import { databaseUrl } from "../base/database-url.ts";
-import type { LocalWish } from "../serve/local-side.ts";
+import type { LocalOptions } from "../serve/local-side.ts";
 import type { OpenedProxy } from "../serve/open-proxies.ts";
 
 /** A proxy as its tools see it. */
@@ -21,23 +21,26 @@ export interface ReadyPlace {
 }
 
 /** The place of a proxy that is open. */
-export function placeOf({ target, user, dbname, proxy }: OpenedProxy, wish: LocalWish): ReadyPlace {
+export function placeOf({ login, proxy }: OpenedProxy, local: LocalOptions): ReadyPlace {
   const { socketPath, port } = proxy;
+  const { settings, user = "", dbname = "" } = login;
   const host = socketPath === undefined ? reachable(proxy.host) : dirname(socketPath);
   return {
-    target,
+    target: settings.target,
     host,
     port,
     user,
     dbname,
-    password: passwordOf(proxy.secret, wish),
-    sslrootcert: wish.tls === undefined ? undefined : resolve(wish.tls.cert),
+    password: passwordOf(proxy.secret, local),
+    sslrootcert: local.tls === undefined ? undefined : resolve(local.tls.cert),
   };
 }
 
-function passwordOf(secret: string, wish: LocalWish): ReadyPlace["password"] {
-  if (wish.passThrough || wish.clientAuth === "trust") return undefined;
-  return wish.passwordFile === undefined ? { text: secret } : { file: resolve(wish.passwordFile) };
+function passwordOf(secret: string, local: LocalOptions): ReadyPlace["password"] {
+  if (local.auth === "pass-through" || local.clientAuth === "trust") return undefined;
+  return local.passwordFile === undefined
+    ? { text: secret }
+    : { file: resolve(local.passwordFile) };
 }
 
 // All addresses of this machine are no address to connect to.

@@ -1,6 +1,6 @@
 // `rdsiam proxy`: proxies that stay open, for GUI tools, services and containers.
 import { constants } from "node:os";
-import type { LocalWish } from "../serve/local-side.ts";
+import type { LocalOptions } from "../serve/local-side.ts";
 import { openProxies, type OpenedProxy } from "../serve/open-proxies.ts";
 import { type Invocation, valueOrTwin } from "../cli/options.ts";
 import { serveProxies } from "../serve/serve-proxies.ts";
@@ -13,21 +13,21 @@ import { placeOf, readyJson, readyLines } from "./proxy-ready.ts";
 /** Serves until a signal; resolves with the exit status. */
 export async function runProxy(context: RunContext, invocation: Invocation): Promise<number> {
   const { options, targets } = invocation;
-  const wish = readProxyOptions(options, context.env);
+  const local = readProxyOptions(options, context.env);
   const names = targets.length === 0 ? [undefined] : targets;
   const requests = names.map((targetName) => ({ targetName, options }));
   using signals = watchSignals();
   const opening = (async () => {
     const health = await openHealth(context, options);
-    return { health, opened: await openProxies(context, requests, { wish, health }) };
+    return { health, opened: await openProxies(context, requests, { local, health }) };
   })();
-  // Until then nobody is served, and there is nothing to wait for.
+  // Until then there are no clients, and nothing to wait for.
   const early = await Promise.race([opening.then(() => undefined), signals.first]);
   if (early !== undefined) return 128 + constants.signals[early];
   const { health, opened } = await opening;
   try {
     health?.started();
-    await printReady(context, invocation, { opened, wish });
+    await printReady(context, invocation, { opened, local });
     return await serveProxies({
       proxies: opened.map(({ proxy }) => proxy),
       signals,
@@ -43,17 +43,17 @@ export async function runProxy(context: RunContext, invocation: Invocation): Pro
 async function printReady(
   { env, log, print }: RunContext,
   { options }: Invocation,
-  { opened, wish }: { readonly opened: readonly OpenedProxy[]; readonly wish: LocalWish },
+  { opened, local }: { readonly opened: readonly OpenedProxy[]; readonly local: LocalOptions },
 ): Promise<void> {
-  const places = opened.map((each) => placeOf(each, wish));
+  const places = opened.map((each) => placeOf(each, local));
   // The lines have them in, on stdout; nothing else may.
   for (const { proxy } of opened) log.addSecret(proxy.secret);
   const tool = valueOrTwin(options, env, "printConfig");
   if (tool !== undefined) {
     const { configLines } = await import("./print-config.ts");
     const { settingsOf } = await import("./print-config-place.ts");
-    const settings = places.map((place) => settingsOf(place, wish.passThrough));
-    // In one piece: who waits for it has all of it at once.
+    const settings = places.map((place) => settingsOf(place, local.auth === "pass-through"));
+    // In one piece: a program that waits for it gets all of it at once.
     print(configLines(tool, await Promise.all(settings)).join("\n"));
   } else print(options.json === true ? readyJson(places) : readyLines(places).join("\n"));
 }

@@ -1,14 +1,14 @@
 // `rdsiam token`: prints an auth token, for tools that run a password command.
 import { type Invocation, isOn } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
-import { type Access, openAccess } from "../session/session.ts";
+import { type IamLogin, openIamLogin } from "../session/login.ts";
 
 /** Prints the token, with --json together with what it was signed for; --check asks AWS first whose it will be. */
 export async function runToken(context: RunContext, invocation: Invocation): Promise<number> {
   const { options, target: targetName } = invocation;
-  const access = await openAccess(context, { targetName, options });
-  if (isOn(options, context.env, "check")) await tellCaller(context, access);
-  const { token, expiresAt, host, port, region, user } = await access.authToken(access.user);
+  const login = await openIamLogin(context, { targetName, options });
+  if (isOn(options, context.env, "check")) await printCaller(context, login);
+  const { token, expiresAt, host, port, region, user } = await login.authToken(login.user);
   if (!isOn(options, context.env, "json")) {
     context.print(token);
     return 0;
@@ -19,10 +19,11 @@ export async function runToken(context: RunContext, invocation: Invocation): Pro
   return 0;
 }
 
-// A token is signed without asking AWS, so that of dead credentials is noticed only by the database.
-async function tellCaller(context: RunContext, access: Access): Promise<void> {
-  const { identify } = await import("../session/caller.ts");
-  const credentials = await access.credentials();
-  const { arn, account } = await identify(context, access, credentials);
+// A token is signed without asking AWS, so only the database would notice that the credentials are dead.
+async function printCaller(context: RunContext, login: IamLogin): Promise<void> {
+  const { identify } = await import("../session/credentials.ts");
+  const credentials = await login.credentials();
+  const run = { ...login, region: login.endpoint.region };
+  const { arn, account } = await identify(context, run, credentials);
   context.log.always(`rdsiam: signed by ${arn} (account ${account}), ${credentials.source}`);
 }

@@ -6,12 +6,12 @@ import type { RunContext } from "../base/context.ts";
 /** Prints the URL, and on stderr until when it works. */
 export async function runUrl(context: RunContext, invocation: Invocation): Promise<number> {
   const { options, target: targetName } = invocation;
-  const { straightConnection, tellEnd } = await import("../session/straight-connection.ts");
-  const connection = await straightConnection(context, { targetName, options });
+  const { directConnection, printEnd } = await import("../session/connection-info.ts");
+  const connection = await directConnection(context, { targetName, options });
   const { hostaddr, sslrootcert } = connection;
   const verified = { sslmode: "verify-full", sslrootcert };
   const parameters = hostaddr === undefined ? verified : { ...verified, hostaddr };
   context.print(databaseUrl({ ...connection, parameters }));
-  if (!isOn(options, context.env, "quiet")) tellEnd(context, connection);
+  if (!isOn(options, context.env, "quiet")) printEnd(context, connection);
   return 0;
 }

@@ -1,12 +1,16 @@
-// The doctor's steps about who one is in AWS: credentials, identity, role, and the clock, which AWS's answer shows.
+// The doctor's steps about the AWS identity: credentials, identity, role, and the clock, which AWS's answer shows.
+import type { CallerIdentity } from "../aws/caller-identity.ts";
 import type { Credentials } from "../aws/credentials.ts";
-import { identify } from "../session/caller.ts";
+import type { RunContext } from "../base/context.ts";
 import type { Settings } from "../config/settings.ts";
-import type { LoadedTargets } from "../config/targets.ts";
-import type { Checkup } from "./checkup.ts";
-import { fail, failure, lacking, ok, type Outcome, skip } from "./finding.ts";
-import { openIdentity } from "../session/identity.ts";
 import { parseEndpoint } from "../rds/endpoint.ts";
+import {
+  type CredentialSettings,
+  identify,
+  openCredentials,
+  type RunCredentials,
+} from "../session/credentials.ts";
+import { fail, failure, type Found, lacking, ok, type Outcome, skip } from "./finding.ts";
 
 const MINUTE = 60_000; // ms
 const TOKEN_LIFE = 15 * MINUTE;
@@ -16,23 +20,39 @@ const TOKEN_LIFE = 15 * MINUTE;
  */
 export const MOST_SKEW = 5 * MINUTE;
 
-/** Gets the run's credentials. Where only the role on top of them fails, they are told here, and the role in its step. */
-export async function checkCredentials(checkup: Checkup): Promise<Outcome> {
-  const { context, loaded, settings } = checkup;
-  if (loaded === undefined || settings === undefined) return lacking("config");
-  const region = regionOf(settings);
-  checkup.identity = await openIdentity(context, { settings, loaded, region });
+/** The credentials of a run. */
+export interface FoundCredentials {
+  readonly own?: Credentials | undefined;
+  /** Those that the run's role could not be assumed with, and why. */
+  readonly withoutRole?: { readonly credentials: Credentials; readonly error: unknown } | undefined;
+}
+
+/** What STS answered about credentials. */
+export interface FoundIdentity {
+  /** Undefined where it refused them. */
+  readonly caller: CallerIdentity | undefined;
+  /** Milliseconds that the clock here is ahead of AWS's. */
+  readonly clockAhead: number | undefined;
+}
+
+/** Gets the run's credentials. Where only the role on top of them fails, they are reported here, and the role in its step. */
+export async function checkCredentials(
+  context: RunContext,
+  config: CredentialSettings,
+  { credentials }: RunCredentials,
+): Promise<Found<FoundCredentials>> {
   try {
-    checkup.credentials = await checkup.identity.credentials();
-    return describeCredentials(checkup.credentials);
+    const own = await credentials();
+    return { ...describeCredentials(own), value: { own } };
   } catch (error) {
-    const base = withoutRole(settings, loaded);
+    const base = withoutRole(config);
     if (base === undefined) throw error;
-    const { credentials } = await openIdentity(context, { settings: base, loaded, region });
-    const source = await credentials().catch(() => undefined);
-    if (source === undefined) throw error;
-    checkup.withoutRole = { credentials: source, error };
-    return describeCredentials(source);
+    const region = fallbackRegion(config.settings);
+    const source = openCredentials(context, { ...config, settings: base }, region);
+    const found = await source.credentials().catch(() => undefined);
+    if (found === undefined) throw error;
+    const value = { withoutRole: { credentials: found, error } };
+    return { ...describeCredentials(found), value };
   }
 }
 
@@ -54,7 +74,7 @@ function describeCredentials({ accessKeyId, expiration, source }: Credentials): 
 }
 
 // The same run without its last role: rds_role_arn, or the role of a profile that has a source_profile.
-function withoutRole(settings: Settings, loaded: LoadedTargets): Settings | undefined {
+function withoutRole({ settings, loaded }: CredentialSettings): Settings | undefined {
   if (settings.roleArn !== undefined) return { ...settings, roleArn: undefined };
   const keys = loaded.aws.profiles.get(settings.profile ?? "");
   const { role_arn, source_profile } = keys ?? {};
@@ -63,32 +83,37 @@ function withoutRole(settings: Settings, loaded: LoadedTargets): Settings | unde
     : { ...settings, profile: source_profile };
 }
 
-/** Asks STS whose the credentials are. */
-export async function checkIdentity(checkup: Checkup): Promise<Outcome> {
-  const { context, credentials, loaded, settings } = checkup;
-  const keys = credentials ?? checkup.withoutRole?.credentials;
-  if (loaded === undefined || settings === undefined || keys === undefined) {
-    return lacking("credentials");
+/** Asks STS for the identity of the credentials. */
+export async function checkIdentity(
+  context: RunContext,
+  config: CredentialSettings,
+  credentials: Credentials,
+): Promise<Found<FoundIdentity>> {
+  let clockAhead: number | undefined;
+  const run = { ...config, region: fallbackRegion(config.settings) };
+  try {
+    const caller = await identify(context, run, credentials, (ahead) => (clockAhead = ahead));
+    return { ...ok(caller.arn), value: { caller, clockAhead } };
+  } catch (error) {
+    return { ...failure(error), value: { caller: undefined, clockAhead } };
   }
-  const onClock = (ahead: number): void => void (checkup.clockAhead = ahead);
-  const request = { settings, loaded, region: regionOf(settings), onClock };
-  checkup.caller = await identify(context, request, keys);
-  return ok(checkup.caller.arn);
 }
 
-/** Says whether the run's role was assumed. */
-export function checkRole({ credentials, loaded, settings, ...checkup }: Checkup): Outcome {
-  if (loaded === undefined || settings === undefined) return lacking("config");
+/** Reports whether the run's role was assumed. */
+export function checkRole(
+  { settings, loaded }: CredentialSettings,
+  credentials: FoundCredentials | undefined,
+): Outcome {
   const ofProfile = loaded.aws.profiles.get(settings.profile ?? "")?.["role_arn"];
   const role = settings.roleArn ?? ofProfile;
   if (role === undefined)
     return skip("no role is configured: the credentials are used as they are");
-  if (checkup.withoutRole !== undefined) return failure(checkup.withoutRole.error);
+  if (credentials?.withoutRole !== undefined) return failure(credentials.withoutRole.error);
   return credentials === undefined ? lacking("credentials") : ok(`${role} assumed`);
 }
 
-/** Compares the clock with AWS's. */
-export function checkClock({ clockAhead }: Checkup): Outcome {
+/** Compares the clock with AWS's; `clockAhead` in milliseconds. */
+export function checkClock(clockAhead: number | undefined): Outcome {
   if (clockAhead === undefined) return skip("AWS gave no answer to compare the clock with");
   const seconds = Math.abs(clockAhead / 1_000);
   const side = clockAhead < 0 ? "behind" : "ahead of";
@@ -104,7 +129,7 @@ export function checkClock({ clockAhead }: Checkup): Outcome {
   });
 }
 
-// Where STS is asked for when nothing else says it; the place itself is not known yet.
-function regionOf({ host, profileRegion, region }: Settings): string {
+/** The Region of STS where nothing else names one; the endpoint itself is not known yet. */
+export function fallbackRegion({ host, profileRegion, region }: Settings): string {
   return region ?? parseEndpoint(host)?.region ?? profileRegion ?? "us-east-1";
 }

@@ -1,59 +1,73 @@
 // The doctor's steps on this machine alone: configuration, environment, tool.
 import { proxySetting } from "../aws/proxy-setting.ts";
+import type { RunContext } from "../base/context.ts";
+import { requireUser, resolveSettings, type Settings } from "../config/settings.ts";
+import type { CredentialSettings } from "../session/credentials.ts";
+import { loadConfiguration, readVia } from "../session/settings.ts";
 import { findTool } from "../tool/find-tool.ts";
 import { toolVersion } from "../tool/tool-version.ts";
-import { requireUser, resolveSettings } from "../config/settings.ts";
-import type { Checkup } from "./checkup.ts";
+import type { Via } from "../via/parse.ts";
 import { environmentNotes } from "./environment.ts";
-import { fail, failure, ok, type Outcome } from "./finding.ts";
-import { loadConfiguration } from "../session/configuration.ts";
-import type { RunContext } from "../base/context.ts";
+import { type DoctorRequest, fail, failure, type Found, ok, type Outcome } from "./finding.ts";
 
 const OLDEST_PSQL = 10; // the first that knows SCRAM-SHA-256, which the local proxy asks for
 
-/** Reads the configuration and settles the run; a missing user or a wrong way does not block what needs neither. */
-export async function checkConfig(checkup: Checkup): Promise<Outcome> {
-  const { context, request } = checkup;
+/** What could be resolved of a run's configuration. */
+export interface FoundConfig {
+  readonly config?: CredentialSettings | undefined;
+  readonly via?: Via | undefined;
+  readonly user?: string | undefined;
+}
+
+/** Reads the configuration and resolves the run; a missing user or an invalid tunnel does not block what needs neither. */
+export async function checkConfig(
+  context: RunContext,
+  request: DoctorRequest,
+): Promise<Found<FoundConfig>> {
   const { env, home } = context;
-  // The warnings stand in the finding.
+  // The warnings are notes of the finding.
   const log = { ...context.log, always: () => {}, warning: () => {} };
   const loaded = await loadConfiguration({ ...context, log });
-  checkup.loaded = loaded;
+  let value: FoundConfig = {};
   try {
     const settings = resolveSettings({ ...request, loaded, env, home });
-    checkup.settings = settings;
-    const { readWay } = await import("../session/tunnel.ts");
-    checkup.via = await readWay(context, settings);
+    value = { config: { settings, loaded } };
+    value = { ...value, via: await readVia(context.log, settings) };
     const user = requireUser(settings);
-    checkup.user = user;
+    value = { ...value, user };
     const { host, port, dbname = user, target } = settings;
     const file = loaded.targets.get(target)?.file;
     const what = file === undefined ? `no target, ${host}` : `target "${target}" in ${file}`;
     const where = `user "${user}", database "${dbname}", host ${host}, port ${port}`;
     const how = settings.passwordCommand === undefined ? [] : ["its password is a command's"];
-    return ok(what, { notes: [where, ...how, ...loaded.warnings] });
+    return { ...ok(what, { notes: [where, ...how, ...loaded.warnings] }), value };
   } catch (error) {
-    return failure(error, { notes: loaded.warnings });
+    return { ...failure(error, { notes: loaded.warnings }), value };
   }
 }
 
-/** Looks for variables that change the run, or that one may think count. */
-export function checkEnvironment({ context, request, settings }: Checkup): Outcome {
-  const { env } = context;
+/** Looks for variables that change the run, or seem to. */
+export function checkEnvironment(
+  { env }: RunContext,
+  { knownVariables }: DoctorRequest,
+  settings: Settings | undefined,
+): Outcome {
   const proxy = awsProxyNote(env);
   const notes = [
     ...environmentNotes({
       env,
-      known: request.knownVariables,
+      known: knownVariables,
       profile: settings?.profile,
       settled: settings !== undefined,
     }),
     ...proxy,
   ];
-  return ok(notes.length === 0 ? "nothing in it that interferes" : "worth knowing:", { notes });
+  return ok(notes.length === 0 ? "nothing in it that interferes" : "variables that matter:", {
+    notes,
+  });
 }
 
-// A value that is no proxy's address is an error.
+// An invalid proxy address is an error.
 function awsProxyNote(env: RunContext["env"]): string[] {
   const call = { protocol: "https:", hostname: "sts.amazonaws.com", port: 443 };
   const proxy = proxySetting(call, env);
@@ -65,7 +79,7 @@ function awsProxyNote(env: RunContext["env"]): string[] {
 }
 
 /** Looks for psql. */
-export async function checkTool({ context }: Checkup): Promise<Outcome> {
+export async function checkTool(context: RunContext): Promise<Outcome> {
   const file = await findTool("psql", context.env);
   const version = await toolVersion(file, context.env);
   if (version === undefined) {

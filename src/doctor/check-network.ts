@@ -1,104 +1,97 @@
-// The doctor's steps on the way to the database: names, addresses, TLS.
+// The doctor's steps on the network: names, addresses, TLS.
 import { TLSSocket } from "node:tls";
-import { openBackend } from "../session/backend.ts";
-import type { Settings } from "../config/settings.ts";
-import type { Checkup } from "./checkup.ts";
-import { certificateFacts } from "./certificate.ts";
-import { failure, lacking, ok, type Outcome } from "./finding.ts";
-import { RdsIamError } from "../base/errors.ts";
-import { openIdentity } from "../session/identity.ts";
-import { locate, type Place } from "../session/endpoint.ts";
-import { connectBackend } from "../proxy/backend-login.ts";
-import { deadline } from "../base/deadline.ts";
+import type { CredentialSource } from "../aws/credentials.ts";
 import type { Address } from "../base/address.ts";
+import type { RunContext } from "../base/context.ts";
+import { deadline } from "../base/deadline.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { showHostPort } from "../base/host-port.ts";
+import type { Settings } from "../config/settings.ts";
+import { type Backend, type BackendConnection, connectBackend } from "../proxy/backend-login.ts";
 import { dial } from "../proxy/dial.ts";
 import { connectTimedOut, type TimedBackend } from "../proxy/timed-out.ts";
-import type { RunContext } from "../base/context.ts";
-import type { Settled } from "../session/session.ts";
-import { trustFor } from "../session/trust.ts";
-import { typedPlace } from "../session/typed-place.ts";
-import { showHostPort } from "../base/host-port.ts";
+import { openBackend, trustFor } from "../session/backend.ts";
+import type { CredentialSettings } from "../session/credentials.ts";
+import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "../session/endpoint.ts";
+import { openTunnel, type Tunnel, type TunnelRequest } from "../session/tunnel.ts";
 import { describeVia, type Via } from "../via/parse.ts";
-import { openWay } from "../session/tunnel.ts";
+import { certificateFacts } from "./certificate.ts";
+import { type Closers, failure, type Found, ok, type Outcome } from "./finding.ts";
 
-/** Follows the name to the RDS endpoint, and looks its addresses up unless the far end of the way does. */
-export async function checkDns(checkup: Checkup): Promise<Outcome> {
-  const { context, loaded, settings, via } = checkup;
-  if (loaded === undefined || settings === undefined) return lacking("config");
+/** Where a database is. */
+export interface FoundEndpoint {
+  readonly endpoint: DatabaseEndpoint;
+  /** Whether the addresses are known, or are looked up at the far end of the tunnel. */
+  readonly isResolved: boolean;
+}
+
+/** What an endpoint is found with. */
+export interface DnsRequest extends CredentialSettings {
+  readonly via: Via | undefined;
+  readonly credentials: CredentialSource;
+}
+
+/** Follows the name to the RDS endpoint, and looks its addresses up unless the far end of the tunnel does. */
+export async function checkDns(
+  context: RunContext,
+  request: DnsRequest,
+): Promise<Found<FoundEndpoint>> {
+  const { credentials, settings, via } = request;
   const warnings: string[] = [];
   const warning = ({ message }: { readonly message: string }): void => void warnings.push(message);
-  const edge = { ...context, log: { ...context.log, warning } };
+  const quiet = { ...context, log: { ...context.log, warning } };
   const isIam = settings.passwordCommand === undefined;
-  const settled = { settings, loaded };
-  const place = await (isIam ? signedPlace(checkup, edge, settled) : namedPlace(edge, settled));
-  checkup.place = place;
-  const kind = place.kind === "unknown" ? "" : ` (${place.kind})`;
-  const signed = `signed and verified: ${place.host}:${place.port} in ${place.region}`;
-  const notes = [isIam ? signed : `verified: ${place.host}`, ...warnings];
-  const summary = `${place.hops.join(" -> ")}${kind}`;
-  if (via !== undefined && isLookedUpThere(via, settings)) {
-    checkup.isResolved = true;
+  const endpoint = await (isIam
+    ? findEndpoint(quiet, request, () => credentials)
+    : typedEndpoint(quiet, request));
+  const kind = endpoint.kind === "unknown" ? "" : ` (${endpoint.kind})`;
+  const signed = `signed and verified: ${endpoint.host}:${endpoint.port} in ${endpoint.region}`;
+  const notes = [isIam ? signed : `verified: ${endpoint.host}`, ...warnings];
+  const summary = `${endpoint.hops.join(" -> ")}${kind}`;
+  if (via !== undefined && isResolvedByTunnel(via, settings)) {
     notes.push(`its address is looked up at the far end of ${describeVia(via)}`);
-    return ok(summary, { notes });
+    return { ...ok(summary, { notes }), value: { endpoint, isResolved: true } };
   }
   try {
-    const addresses = await place.addresses();
-    checkup.isResolved = true;
+    const addresses = await endpoint.addresses();
     notes.push(addresses.map(({ address }) => address).join(", "));
-    return ok(summary, { notes });
+    return { ...ok(summary, { notes }), value: { endpoint, isResolved: true } };
   } catch (error) {
-    return failure(error, { notes: [summary, ...notes] });
+    const outcome = failure(error, { notes: [summary, ...notes] });
+    return { ...outcome, value: { endpoint, isResolved: false } };
   }
 }
 
-function signedPlace(checkup: Checkup, edge: RunContext, settled: Settled): Promise<Place> {
-  const credentials = async (region: string) => {
-    checkup.identity ??= await openIdentity(checkup.context, { ...settled, region });
-    return checkup.identity.credentials;
-  };
-  return locate(edge, { ...settled, credentials });
-}
-
-// For passwords the name stands for itself.
-async function namedPlace(edge: RunContext, settled: Settled): Promise<Place> {
-  const place = await typedPlace(edge, settled);
-  return { ...place, hops: [place.dialHost], remember: () => {} };
-}
-
-// As way.ts has it: with DNS servers of the database's own network its addresses are known here, but not to relays.
-function isLookedUpThere({ kind }: Via, { dnsServers }: Settings): boolean {
+// As session/tunnel.ts has it: with DNS servers of the database's own network its addresses are known here, but not to relays.
+function isResolvedByTunnel({ kind }: Via, { dnsServers }: Settings): boolean {
   if (kind === "direct") return false;
   return dnsServers.length === 0 || kind === "relay" || kind === "rds-auth-proxy";
 }
 
-/** Connects to each address, or once through the way. */
-export async function checkReachability(checkup: Checkup): Promise<Outcome> {
-  const { context, identity, isResolved, loaded, place, settings, via } = checkup;
-  if (loaded === undefined || settings === undefined || via === undefined) return lacking("config");
-  if (place === undefined || isResolved !== true) return lacking("dns");
-  const credentials = identity?.credentials ?? noCredentials;
-  const way = await openWay(context, { ...place, settings, loaded, credentials });
-  checkup.closers.push(() => way[Symbol.asyncDispose]());
-  const { dial: dialWay } = way.backend;
+/** Connects to each address, or once through the tunnel. */
+export async function checkReachability(
+  context: RunContext,
+  request: TunnelRequest,
+  closers: Closers,
+): Promise<Found<Tunnel>> {
+  const { endpoint, settings, via } = request;
+  const tunnel = await openTunnel(context, request);
+  closers.push(() => tunnel[Symbol.asyncDispose]());
+  const { dial: dialTunnel } = tunnel.backend;
   const { connectTimeout, port } = settings;
   const limits = { connectTimeout: connectTimeout * 1_000, loginTimeout: 0 };
-  const target = { host: place.dialHost, port, ...limits, ...way.backend };
-  if (dialWay === undefined) {
-    const dialling = dialEach(await place.addresses(), target);
-    const outcome = await context.waiting.for(target.host, dialling);
-    if (outcome.status === "ok") checkup.way = way;
-    return outcome;
+  const target = { host: endpoint.dialHost, port, ...limits, ...tunnel.backend };
+  if (dialTunnel === undefined) {
+    const dialing = dialEach(await endpoint.addresses(), target);
+    const outcome = await context.waiting.for(target.host, dialing);
+    return { ...outcome, value: outcome.status === "ok" ? tunnel : undefined };
   }
   const started = performance.now();
   using limit = deadline(target.connectTimeout, () => connectTimedOut(target), context.failed);
-  const { socket } = await context.waiting.for(describeVia(via), dialWay(limit.signal));
+  const { socket } = await context.waiting.for(describeVia(via), dialTunnel(limit.signal));
   socket.destroy();
-  checkup.way = way;
-  return ok(`${target.host}:${port} through ${describeVia(via)}, ${since(started)}`);
-}
-
-async function noCredentials(): Promise<never> {
-  throw new TypeError("a way asks for credentials before there are any");
+  const summary = `${target.host}:${port} through ${describeVia(via)}, ${since(started)}`;
+  return { ...ok(summary), value: tunnel };
 }
 
 // All at once: a name may have many addresses that do not answer.
@@ -125,34 +118,49 @@ async function dialEach(addresses: readonly Address[], target: TimedBackend): Pr
   return failure(attempts[0]?.error, attempts.length > 1 ? { notes } : {});
 }
 
+/** A connection on which TLS stands and nothing has been sent yet. */
+export interface FoundConnection {
+  readonly backend: Backend;
+  readonly connection: BackendConnection;
+}
+
+/** What TLS is brought up with. */
+export interface TlsRequest {
+  readonly settings: Settings;
+  readonly endpoint: DatabaseEndpoint;
+  readonly tunnel: Tunnel;
+}
+
 /** Brings TLS up, verified in full; the connection stays for the login. */
-export async function checkTls(checkup: Checkup): Promise<Outcome> {
-  const { context, place, settings, way } = checkup;
-  if (place === undefined || settings === undefined) return lacking("dns");
-  if (way === undefined) return lacking("reachability");
+export async function checkTls(
+  context: RunContext,
+  request: TlsRequest,
+  closers: Closers,
+): Promise<Found<FoundConnection>> {
+  const { endpoint, settings, tunnel } = request;
   const secret = settings.passwordCommand === undefined ? "auth token" : "password";
-  const opened = await openBackend(context, { ...place, settings });
-  const backend = { ...opened, ...way.backend, secret } as const;
-  checkup.backend = backend;
+  const opened = await openBackend(context, request);
+  const backend = { ...opened, ...tunnel.backend, secret } as const;
   const connecting = connectBackend(backend, context.failed);
-  const connection = await context.waiting.for(place.host, connecting);
-  checkup.connection = connection;
-  checkup.closers.push(() => void connection.socket.destroy());
+  const connection = await context.waiting.for(endpoint.host, connecting);
+  closers.push(() => void connection.socket.destroy());
   const { socket } = connection;
-  const trust = await trustFor(context, { ...place, settings });
+  const trust = await trustFor(context, request);
   const secured = socket instanceof TLSSocket ? socket : undefined;
   const shown = secured?.getPeerCertificate(true);
   const facts = certificateFacts(shown, trust.certificates, Date.now());
   const version = secured?.getProtocol() ?? "TLS";
   const { host, verification } = backend.middleman ?? backend;
   const summary = `${version}, verified as ${host}`;
+  const value = { backend, connection };
   if (facts === undefined) {
-    return ok(summary, { notes: [`trusted: ${(await verification()).trust}`] });
+    const notes = [`trusted CAs: ${(await verification()).trust}`];
+    return { ...ok(summary, { notes }), value };
   }
   const { days, name, root } = facts;
   const notes = [`certificate: ${name}, ${days} days left`];
   if (root !== undefined) notes.push(`root: ${root.name}, ${root.days} days left`);
-  return ok(summary, { notes });
+  return { ...ok(summary, { notes }), value };
 }
 
 function since(started: number): string {

@@ -1,7 +1,17 @@
-// What a step of the doctor finds, and how the steps are run: one after the other, each telling at once, and none ended by
-// a failure of an earlier one. A step that lacks what an earlier one should have found says so and is skipped.
+// What a step of the doctor finds, and how the steps are run: one after the other, each reported at once, and none stopped by
+// a failure of an earlier one. A step that needs what an earlier one did not find is skipped.
 
 import { RdsIamError } from "../base/errors.ts";
+import type { TargetRequest } from "../session/settings.ts";
+
+/** What is examined. */
+export interface DoctorRequest extends TargetRequest {
+  /** The RDSIAM_ variables that this version reads. */
+  readonly knownVariables: readonly string[];
+}
+
+/** Closes what a step opened, once all steps have run. */
+export type Closers = (() => PromiseLike<unknown> | void)[];
 
 /** The steps, in their order. */
 export type StepName =
@@ -40,10 +50,9 @@ export interface Finding extends Outcome {
   readonly step: StepName;
 }
 
-/** A step; what it throws is its failure. */
-export interface Step {
-  readonly name: StepName;
-  readonly run: () => Promise<Outcome> | Outcome;
+/** An outcome, and what later steps need of it. */
+export interface Found<T> extends Outcome {
+  readonly value?: T | undefined;
 }
 
 /** More than a summary. */
@@ -64,9 +73,9 @@ export function skip(summary: string): Outcome {
   return { status: "skip", summary };
 }
 
-/** The outcome of a step that lacks what another one did not find. */
-export function lacking(step: StepName): Outcome {
-  return skip(`not tried: it needs what ${step} did not find`);
+/** The outcome of a step that needs what another one did not find. */
+export function lacking(step: string): Outcome {
+  return skip(`skipped: needs "${step}"`);
 }
 
 /** The outcome of a step that threw. */
@@ -82,22 +91,42 @@ export function failure(error: unknown, more: More = {}): Outcome {
   });
 }
 
-/** Runs the steps in turn, and tells each finding as soon as it is there. */
-export async function runSteps(
-  steps: readonly Step[],
-  tell: (finding: Finding) => void,
-): Promise<readonly Finding[]> {
-  const findings: Finding[] = [];
-  for (const { name, run } of steps) {
-    let outcome: Outcome;
-    try {
-      outcome = await run();
-    } catch (error) {
-      outcome = failure(error);
-    }
-    const finding = { step: name, ...outcome };
-    findings.push(finding);
-    tell(finding);
+/** What a step needs: each value under the name of the step that finds it; the first that is missing is named. */
+type Needs = Readonly<Record<string, unknown>>;
+
+/** Runs steps in turn. */
+export class Steps {
+  readonly findings: Finding[] = [];
+  readonly #report: (finding: Finding) => void;
+
+  /** `report` is called with each finding as soon as it is there. */
+  constructor(report: (finding: Finding) => void) {
+    this.#report = report;
   }
-  return findings;
+
+  /** Runs a step unless something that it needs is missing; resolves with its value. What `check` throws is the step's failure. */
+  async run<N extends Needs, T>(
+    step: StepName,
+    needs: N,
+    check: (needs: { readonly [K in keyof N]: NonNullable<N[K]> }) => Promise<Found<T>> | Found<T>,
+  ): Promise<T | undefined> {
+    const { value, ...outcome } = await this.#outcome(needs, check);
+    const finding = { step, ...outcome };
+    this.findings.push(finding);
+    this.#report(finding);
+    return value;
+  }
+
+  async #outcome<N extends Needs, T>(
+    needs: N,
+    check: (needs: { readonly [K in keyof N]: NonNullable<N[K]> }) => Promise<Found<T>> | Found<T>,
+  ): Promise<Found<T>> {
+    const missing = Object.entries(needs).find(([, value]) => value === undefined);
+    if (missing !== undefined) return lacking(missing[0]);
+    try {
+      return await check(needs as { readonly [K in keyof N]: NonNullable<N[K]> });
+    } catch (error) {
+      return failure(error);
+    }
+  }
 }

@@ -1,6 +1,6 @@
 // What a program's options lead to: a target, the place of its database, and a function that gives auth tokens for it.
-import { loadConfiguration } from "../session/configuration.ts";
-import { locate, type Place } from "../session/endpoint.ts";
+import { loadConfiguration } from "../session/settings.ts";
+import { type DatabaseEndpoint, findEndpoint } from "../session/endpoint.ts";
 import type { ConnectionRequest, TokenSource } from "./public.ts";
 import { type LibrarySettings, librarySettings } from "./settings.ts";
 import { openSigning } from "./signing.ts";
@@ -12,9 +12,9 @@ export interface Access {
   readonly surroundings: Surroundings;
   readonly settings: LibrarySettings;
   /** Where the database is, found out anew at each call. */
-  readonly locate: () => Promise<Place>;
+  readonly locate: () => Promise<DatabaseEndpoint>;
   /** Gives a token for a place. */
-  readonly token: (place: Place) => Promise<string>;
+  readonly token: (place: DatabaseEndpoint) => Promise<string>;
 }
 
 // An alias may be led elsewhere while a pool lives; tokens are made anew after ten minutes too.
@@ -31,15 +31,10 @@ export async function openAccess(
     const settings = librarySettings(request, loaded, own);
     const { credentials } = request;
     const signing = openSigning(own, { settings, loaded, credentials });
-    const locating = {
-      settings,
-      loaded,
-      credentials: async (at: string) => signing.credentials(at),
-    };
     return {
       surroundings: own,
       settings,
-      locate: () => locate(own, locating),
+      locate: () => findEndpoint(own, { settings, loaded }, signing.credentials),
       token: async ({ host, port, region }) => {
         // Looked up now: it may have been registered, or replaced, since the pool was made.
         const source: TokenSource = sources.find(request.rdsiam ?? DEFAULT_SOURCE) ?? signing.token;
@@ -62,8 +57,8 @@ export function tokenFunction(
     });
     return opened;
   };
-  let found: { readonly place: Place; readonly since: number } | undefined;
-  const place = async (access: Access): Promise<Place> => {
+  let found: { readonly place: DatabaseEndpoint; readonly since: number } | undefined;
+  const place = async (access: Access): Promise<DatabaseEndpoint> => {
     const age = Date.now() - (found?.since ?? Number.NEGATIVE_INFINITY);
     if (found !== undefined && age >= 0 && age <= PLACE_LIFE) return found.place;
     try {

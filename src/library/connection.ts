@@ -6,8 +6,8 @@ import { Duplex } from "node:stream";
 import { checkServerIdentity } from "node:tls";
 import { callbackify } from "node:util";
 import { RdsIamError } from "../base/errors.ts";
-import type { Place } from "../session/endpoint.ts";
-import { trustFor } from "../session/trust.ts";
+import type { DatabaseEndpoint } from "../session/endpoint.ts";
+import { trustFor } from "../session/backend.ts";
 import { type Access, openAccess } from "./access.ts";
 import type { ConnectionOptions, ConnectionRequest, TlsOptions } from "./public.ts";
 import type { TokenSourceRegistry } from "./token-sources.ts";
@@ -61,13 +61,13 @@ async function dialled({ settings, surroundings }: Access): Promise<Dialled | un
 }
 
 // By name, so that each connection finds the address that counts then; by the target's own DNS servers where it has some.
-function straight({ settings }: Access, place: Place): Dialled {
+function straight({ settings }: Access, place: DatabaseEndpoint): Dialled {
   const { dialHost: host, addresses } = place;
   const { dnsServers, port } = settings;
   return { host, port, lookup: dnsServers.length === 0 ? undefined : lookupBy(addresses) };
 }
 
-function lookupBy(addresses: Place["addresses"]): LookupFunction {
+function lookupBy(addresses: DatabaseEndpoint["addresses"]): LookupFunction {
   const ask = callbackify(addresses);
   return (_host, { all }, callback) =>
     ask((error, found) => {
@@ -78,9 +78,12 @@ function lookupBy(addresses: Place["addresses"]): LookupFunction {
     });
 }
 
-async function tlsOptions({ settings, surroundings }: Access, place: Place): Promise<TlsOptions> {
+async function tlsOptions(
+  { settings, surroundings }: Access,
+  place: DatabaseEndpoint,
+): Promise<TlsOptions> {
   const { host } = place;
-  const { certificates } = await trustFor(surroundings, { ...place, settings });
+  const { certificates } = await trustFor(surroundings, { endpoint: place, settings });
   return {
     ca: [...certificates],
     // An address has no place in SNI (RFC 6066); the runtimes throw.

@@ -212,7 +212,7 @@ class Relay {
   #openAccount(): Promise<Account> {
     const open = async (): Promise<Account> => {
       const { openAccount } = await import("../session/account.ts");
-      const { loadConfiguration } = await import("../session/configuration.ts");
+      const { loadConfiguration } = await import("../session/settings.ts");
       const loaded = await loadConfiguration(this.#context);
       return openAccount(this.#context, { options: this.#options, loaded });
     };

@@ -1,17 +1,15 @@
-// The part of an open proxy that is about its local side: from what the options say to what the proxy is started with. The
-// files (password, certificate, the socket's directory) are looked at before anything is asked of AWS.
+// Prepares the local side of a proxy: from its options to what it is started with. The files (password, certificate, the
+// socket's directory) are checked before AWS is asked for anything.
 import { RdsIamError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { FrontendTls } from "../proxy/frontend-tls.ts";
 import type { LocalSide } from "../proxy/proxy-options.ts";
 
-/** What the options say. */
-export interface LocalWish {
-  /** The login is left to the tool and the server. */
-  readonly passThrough: boolean;
-  /** IAM is asked for by name: a target's password command does not count. */
-  readonly isIam: boolean;
-  /** Only the target's own user is logged in by us; everybody else by themselves. */
+/** The options of the local side. */
+export interface LocalOptions {
+  /** "iam" even for a target with a password command; "pass-through" leaves the login to the tool and the server. */
+  readonly auth: "iam" | "pass-through" | undefined;
+  /** Only the target's own user is logged in by rdsiam; all others log in by themselves. */
   readonly matchUser: boolean;
   readonly clientAuth: "scram-sha-256" | "password" | "trust";
   /** An IP address; undefined for the loopback one. */
@@ -49,56 +47,63 @@ export type SideFor = (index: number, ownPort: number | undefined) => Promise<Ow
 const DEFAULT_SOCKET_PORT = 5432; // what libpq looks for
 const HIGHEST_PORT = 65_535;
 
-/** Reads the files and checks them; rejects with what is wrong with them. */
-export async function prepareLocalSide(log: Log, wish: LocalWish): Promise<SideFor> {
-  const { clientAuth, host, idleTimeout, maxSessions, passThrough } = wish;
-  const secret = await readSecret(wish);
+/** Reads and checks the files; rejects with an error in them. */
+export async function prepareLocalSide(log: Log, options: LocalOptions): Promise<SideFor> {
+  const { auth, clientAuth, host, idleTimeout, maxSessions } = options;
+  const secret = await readSecret(options);
   if (secret !== undefined) log.addSecret(secret);
-  const tls = await frontendTls(log, wish);
-  if (clientAuth === "trust" && !passThrough) {
+  const tls = await frontendTls(log, options);
+  if (clientAuth === "trust" && auth !== "pass-through") {
     log.warning({
-      message: "the proxy lets everybody in who can reach it (--client-auth trust)",
+      message: "every client that can reach the proxy gets in (--client-auth trust)",
       detail:
-        wish.socket === undefined
+        options.socket === undefined
           ? "Any user and any program of this machine can use the database as you."
           : "Any program of yours can use the database as you.",
     });
   }
   return async (index, ownPort) => {
-    const port = portOf(wish, index, ownPort);
+    const port = portOf(options, index, ownPort);
     const common = { port, secret, clientAuth, tls, idleTimeout, maxSessions };
     const none = (): Promise<void> => Promise.resolve();
-    if (wish.socket === undefined)
+    if (options.socket === undefined)
       return { side: { host, ...common }, listening: none, close: none };
     const { prepareSocket } = await import("./socket-directory.ts");
-    const place = await prepareSocket(wish.socket, port);
+    const socket = await prepareSocket(options.socket, port);
     return {
-      side: { socketPath: place.path, ...common },
-      listening: place.restrict,
-      close: place.remove,
+      side: { socketPath: socket.path, ...common },
+      listening: socket.restrict,
+      close: socket.remove,
     };
   };
 }
 
-function portOf({ port, socket }: LocalWish, index: number, ownPort: number | undefined): number {
+function portOf(
+  { port, socket }: LocalOptions,
+  index: number,
+  ownPort: number | undefined,
+): number {
   const first = port ?? ownPort ?? (socket === undefined ? 0 : DEFAULT_SOCKET_PORT);
   const isRow = port !== undefined || (socket !== undefined && ownPort === undefined);
   const own = isRow && first > 0 ? first + index : first;
   if (own <= HIGHEST_PORT && (own > 0 || socket === undefined)) return own;
-  throw new RdsIamError(own === 0 ? "a unix socket has no free port" : `there is no port ${own}`, {
-    code: "ERR_USAGE",
-    detail: "Several targets have the ports from --port on, one each.",
-    hint: own === 0 ? "Leave --port out for 5432, or name one." : "Begin with a lower --port.",
-  });
+  throw new RdsIamError(
+    own === 0 ? "a unix socket cannot take any free port" : `${own} is not a valid port`,
+    {
+      code: "ERR_USAGE",
+      detail: "Several targets have the ports from --port on, one each.",
+      hint: own === 0 ? "Leave --port out for 5432, or name one." : "Begin with a lower --port.",
+    },
+  );
 }
 
-async function readSecret({ passwordFile }: LocalWish): Promise<string | undefined> {
+async function readSecret({ passwordFile }: LocalOptions): Promise<string | undefined> {
   if (passwordFile === undefined) return undefined;
   const { passwordFrom } = await import("./password-file.ts");
   return passwordFrom(passwordFile);
 }
 
-async function frontendTls(log: Log, { tls }: LocalWish): Promise<FrontendTls | undefined> {
+async function frontendTls(log: Log, { tls }: LocalOptions): Promise<FrontendTls | undefined> {
   if (tls === undefined) return undefined;
   const { followCertificate } = await import("./certificate-files.ts");
   const certificate = await followCertificate(tls, (message) => log.warning({ message }));

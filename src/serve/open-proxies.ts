@@ -1,63 +1,64 @@
-// The part of `rdsiam proxy` that opens: a proxy for each target, all of them or none. Everything that may ask the person
-// something comes first, one target after the other. From then on the terminal is not asked any more, although no tool has
-// it: in the background, a question on it would stop the whole program and every session with it.
+// Opens a proxy for each target of `rdsiam proxy`, all of them or none. Every question at the terminal comes first, one target
+// after the other. From then on the terminal is not asked any more, although no tool has it: in the background, a question on
+// it would stop the whole program and every session with it.
+import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { loggingOnce } from "../base/log.ts";
 import type { Health } from "../health/health.ts";
-import { type LocalWish, prepareLocalSide } from "./local-side.ts";
 import type { Proxy } from "../proxy/proxy.ts";
 import type { LocalSide } from "../proxy/proxy-options.ts";
-import { type ProxiedServer, serverOf } from "./proxied-server.ts";
-import type { RunContext } from "../base/context.ts";
-import { type AccessRequest, settle } from "../session/session.ts";
-import { sayingOnce } from "../base/log.ts";
+import { describeLogin, type Login, openLogin } from "../session/login.ts";
+import { openProxy } from "../session/open-proxy.ts";
+import { resolveRun, type TargetRequest } from "../session/settings.ts";
+import { type LocalOptions, prepareLocalSide } from "./local-side.ts";
 
-const MAX_SESSIONS = 100; // of each target, where nobody says otherwise
+const MAX_SESSIONS = 100; // of each target, where no option says otherwise
 
-/** A proxy that is open, and who and what it is for. */
+/** A proxy that is open, and the login that it is for. */
 export interface OpenedProxy extends AsyncDisposable {
-  readonly target: string;
-  /** Empty where nobody has named one. */
-  readonly user: string;
-  readonly dbname: string;
+  readonly login: Login;
   readonly proxy: Proxy;
 }
 
 /** How proxies are opened. */
-export interface OpenPlan {
-  readonly wish: LocalWish;
+export interface OpenProxiesOptions {
+  readonly local: LocalOptions;
   readonly health: Health | undefined;
 }
 
 /** Opens a proxy for each target; rejects when one cannot be opened, and has closed the others then. */
 export async function openProxies(
   context: RunContext,
-  requests: readonly AccessRequest[],
-  { wish, health }: OpenPlan,
+  requests: readonly TargetRequest[],
+  { local, health }: OpenProxiesOptions,
 ): Promise<readonly OpenedProxy[]> {
-  const once = { ...context, log: sayingOnce(context.log) };
-  const sideFor = await prepareLocalSide(context.log, wish);
-  const servers: ProxiedServer[] = [];
-  for (const request of requests)
-    servers.push(await serverOf({ context, once }, await settle(once, request), wish));
-  refuseTwins(servers);
+  const sideFor = await prepareLocalSide(context.log, local);
+  const once = { ...context, log: loggingOnce(context.log) };
+  const logins: Login[] = [];
+  for (const request of requests) {
+    const login = await openLogin(once, await resolveRun(once, request), local.auth);
+    if (local.matchUser) checkMatchUser(login);
+    logins.push(login);
+  }
+  refuseRepeated(logins);
   const identities: (string | undefined)[] = [];
-  for (const server of servers) identities.push(await server.identify());
-  for (const server of servers) server.giveTerminalAway();
+  for (const login of logins) identities.push(await login.identify());
+  context.terminal.giveAway();
   const opened: OpenedProxy[] = [];
   try {
-    for (const [index, server] of servers.entries()) {
-      const { side, listening, close } = await sideFor(index, server.localPort);
-      const proxy = await open(server, { side, health });
+    for (const [index, login] of logins.entries()) {
+      const { side, listening, close } = await sideFor(index, login.settings.localPort);
+      const onlyUser = local.matchUser ? login.user : undefined;
+      const proxy = await open(context, login, { side, onlyUser, health });
       const dispose = async (): Promise<void> => {
         await proxy[Symbol.asyncDispose]();
         await close();
       };
-      const { target, user, dbname } = server;
-      opened.push({ target, user, dbname, proxy, [Symbol.asyncDispose]: dispose });
+      opened.push({ login, proxy, [Symbol.asyncDispose]: dispose });
       await listening();
-      const identity = identities[index];
-      const source = identity === undefined ? "" : `, ${identity}`;
-      context.log.notice(`${target}: ${server.place}${source}`);
+      const others = onlyUser === undefined ? "" : ", other users log in by themselves";
+      const source = identities[index] === undefined ? "" : `, ${identities[index]}`;
+      context.log.notice(`${login.settings.target}: ${describeLogin(login)}${others}${source}`);
     }
   } catch (error) {
     await Promise.all(opened.map((each) => each[Symbol.asyncDispose]()));
@@ -66,31 +67,59 @@ export async function openProxies(
   return opened;
 }
 
-async function open(
-  server: ProxiedServer,
-  { side, health }: { readonly side: LocalSide; readonly health: Health | undefined },
-): Promise<Proxy> {
-  const listening: { proxy?: Proxy } = {};
-  const metrics = health?.watch({
-    target: server.target,
-    figures: () => ({
-      sessions: listening.proxy?.sessions() ?? 0,
-      maxSessions: side.maxSessions ?? MAX_SESSIONS,
-      frontendBytes: listening.proxy?.traffic().frontendBytes ?? 0,
-      backendBytes: listening.proxy?.traffic().backendBytes ?? 0,
-    }),
-    credentials: server.identify,
-  });
-  const onEvent = metrics?.note ?? (() => {});
-  const onToken = metrics?.tokenSigned ?? (() => {});
-  return (listening.proxy = await server.open({ ...side, onEvent }, onToken));
+interface OpenOptions {
+  readonly side: LocalSide;
+  readonly onlyUser: string | undefined;
+  readonly health: Health | undefined;
 }
 
-function refuseTwins(servers: readonly ProxiedServer[]): void {
-  const names = servers.map(({ target }) => target);
-  const twin = names.find((name, index) => names.indexOf(name) !== index);
-  if (twin === undefined) return;
-  throw new RdsIamError(`target "${twin}" is named twice`, {
+async function open(
+  context: RunContext,
+  login: Login,
+  { side, onlyUser, health }: OpenOptions,
+): Promise<Proxy> {
+  const opened: { proxy?: Proxy } = {};
+  const metrics = health?.watch({
+    target: login.settings.target,
+    figures: () => ({
+      sessions: opened.proxy?.sessions() ?? 0,
+      maxSessions: side.maxSessions ?? MAX_SESSIONS,
+      frontendBytes: opened.proxy?.traffic().frontendBytes ?? 0,
+      backendBytes: opened.proxy?.traffic().backendBytes ?? 0,
+    }),
+    credentials: login.identify,
+  });
+  return (opened.proxy = await openProxy(context, login, {
+    ...side,
+    onlyUser,
+    onEvent: metrics?.note ?? (() => {}),
+    onToken: metrics?.tokenSigned,
+    warnsOfRefusals: true,
+  }));
+}
+
+// The passwords of the other users go there: DNS must not choose whose certificate is accepted.
+function checkMatchUser({ kind, endpoint, settings, user }: Login): void {
+  if (user === undefined) {
+    throw new RdsIamError(`--match-user has no user to match for "${settings.target}"`, {
+      code: "ERR_TARGET",
+      hint: "Add --user USER, or set rds_user in the target's profile.",
+    });
+  }
+  const { hops, host } = endpoint;
+  if (kind !== "iam" || settings.signHost !== undefined || hops.length < 2) return;
+  throw new RdsIamError(`--match-user does not follow ${settings.host} by DNS`, {
+    code: "ERR_ENDPOINT",
+    detail: "Other users send their own passwords there, so DNS must not say who the server is.",
+    hint: `Name the RDS endpoint itself: --host ${host}, or --sign-host ${host} beside it.`,
+  });
+}
+
+function refuseRepeated(logins: readonly Login[]): void {
+  const names = logins.map(({ settings }) => settings.target);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return;
+  throw new RdsIamError(`target "${twice}" is named twice`, {
     code: "ERR_USAGE",
     hint: "One proxy serves as many sessions as --max-connections says.",
   });

@@ -1,44 +1,57 @@
-// The part of a session that is about the database server: how it is reached, and what its certificate is verified with.
-import type { Place } from "./endpoint.ts";
+// The database server as the proxy's backend: its addresses, its limits, and the certificates that it is verified with.
+import type { RunContext } from "../base/context.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Backend, Verification } from "../proxy/backend-login.ts";
-import { trustFor } from "./trust.ts";
+import { caDirectory } from "../rds/ca-store.ts";
+import type { DatabaseEndpoint } from "./endpoint.ts";
 
 const LOGIN_TIMEOUT = 30_000; // ms that the server gets for each login once TLS stands; a throttled IAM check takes seconds
 
 const READ_ONLY = { default_transaction_read_only: "on" };
 
-/** What the process edge hands in. */
-export interface BackendEdge {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly home: string;
-}
+/** The environment decides where the certificates of `rdsiam ca update` are. */
+type BackendContext = Pick<RunContext, "env" | "home">;
 
-/** The server, and how the user wants it verified. */
-export interface BackendPlace extends Pick<Place, "addresses" | "host" | "kind" | "region"> {
+/** A database, and how the user wants it verified. */
+export interface BackendRequest {
   readonly settings: Settings;
+  readonly endpoint: DatabaseEndpoint;
 }
 
-/** The backend of a place. Certificates of the user's own are read at once, the built-in ones when they are needed. */
-export async function openBackend(edge: BackendEdge, place: BackendPlace): Promise<Backend> {
-  const { settings, host, addresses } = place;
+/** The backend of an endpoint. Certificates of the user's own are read at once, the built-in ones when they are needed. */
+export async function openBackend(
+  context: BackendContext,
+  request: BackendRequest,
+): Promise<Backend> {
+  const { settings, endpoint } = request;
   let verified: Promise<Verification> | undefined;
-  const verification = (): Promise<Verification> => (verified ??= verify(edge, place));
-  // Whatever is wrong with them is told before a tool starts.
+  const verification = (): Promise<Verification> => (verified ??= verify(context, request));
+  // An error in them is reported before a tool starts.
   if (settings.sslrootcert !== undefined) await verification();
   return {
-    host,
+    host: endpoint.host,
     port: settings.port,
     verification,
-    addresses,
+    addresses: endpoint.addresses,
     connectTimeout: settings.connectTimeout * 1_000,
     loginTimeout: LOGIN_TIMEOUT,
     parameters: settings.readOnly ? READ_ONLY : {},
   };
 }
 
-async function verify(edge: BackendEdge, place: BackendPlace): Promise<Verification> {
+/** The certificates that are trusted for an endpoint, and what they are. */
+export async function trustFor(
+  { env, home }: BackendContext,
+  { settings, endpoint }: BackendRequest,
+) {
+  const { trustedCertificates } = await import("../rds/certificates.ts");
+  const { kind, region } = endpoint;
+  const storeDirectory = caDirectory(env, home);
+  return trustedCertificates({ sslrootcert: settings.sslrootcert, kind, region, storeDirectory });
+}
+
+async function verify(context: BackendContext, request: BackendRequest): Promise<Verification> {
   const { backendSecureContext } = await import("../proxy/backend-tls.ts");
-  const { certificates, description } = await trustFor(edge, place);
+  const { certificates, description } = await trustFor(context, request);
   return { secureContext: backendSecureContext(certificates), trust: description };
 }

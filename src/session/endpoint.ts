@@ -1,57 +1,50 @@
-// The part of a session that is about where the database is, in three roles that are kept apart: the name and port that
-// tokens are signed for, the name that the certificate must have (always the signed one), and the name that is dialled.
+// Where the database is, in three roles that are kept apart: the name and port that tokens are signed for, the name that the
+// certificate must have (always the signed one), and the address that is dialed.
 // An alias is remembered after the first login that worked, not when it is resolved: a mistyped or half-configured name
 // would otherwise be the one that every later run is compared with.
 import type { CredentialSource } from "../aws/credentials.ts";
 import type { RdsCaller } from "../aws/rds-client.ts";
-import type { Settings } from "../config/settings.ts";
-import type { LoadedTargets } from "../config/targets.ts";
-import { errorCode } from "../base/errno.ts";
 import type { Address } from "../base/address.ts";
+import type { RunContext } from "../base/context.ts";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { Waiting } from "../base/waiting.ts";
+import type { Settings } from "../config/settings.ts";
 import type { CanonicalHost, EndpointQuestions } from "../rds/canonical-host.ts";
 import type { EndpointKind } from "../rds/endpoint.ts";
+import { callsOf, type CredentialSettings } from "./credentials.ts";
 
-/** What the process edge hands in. */
-export interface PlaceEdge {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly home: string;
-  readonly log: Log;
-  readonly waiting: Waiting;
-}
-
-/** Which database, and whose credentials may ask AWS about it. */
-export interface PlaceRequest {
-  readonly settings: Settings;
-  readonly loaded: LoadedTargets;
-  /** Called only where a name alone does not tell enough; the Region is a fallback for STS. */
-  readonly credentials: (region: string) => Promise<CredentialSource>;
-}
+type EndpointContext = Pick<RunContext, "env" | "home" | "log" | "waiting">;
 
 /** Where a database is. */
-export interface Place {
+export interface DatabaseEndpoint {
   /** The canonical host, as RDS itself calls it: signed and verified. */
   readonly host: string;
   /** The port that is signed: the database's own. */
   readonly port: number;
-  /** The name that is dialled, at the settings' port. */
+  /** The name that is dialed, at the settings' port. */
   readonly dialHost: string;
   readonly kind: EndpointKind;
   readonly region: string;
   /** Every name from the one that was typed to the RDS endpoint that it stands for. */
   readonly hops: readonly string[];
-  /** The addresses of the name that is dialled. */
+  /** The addresses of the name that is dialed. */
   readonly addresses: () => Promise<readonly Address[]>;
-  /** To be called when a login worked: remembers where the alias led. */
+  /** To be called when a login worked: remembers where the alias points. */
   readonly remember: () => void;
 }
 
-/** Finds out where the database of the settings is. */
-export async function locate(edge: PlaceEdge, request: PlaceRequest): Promise<Place> {
-  const { log } = edge;
-  const { settings } = request;
+/**
+ * Follows the CNAMEs of the settings' host to the RDS endpoint. `credentials` is called only where a name alone does not
+ * tell enough; its Region is a fallback for STS.
+ */
+export async function findEndpoint(
+  context: EndpointContext,
+  run: CredentialSettings,
+  credentials: (region: string) => CredentialSource,
+): Promise<DatabaseEndpoint> {
+  const { log, waiting } = context;
+  const { settings } = run;
   const { nameResolver } = await import("../rds/resolver.ts");
   const { resolveCanonicalHost } = await import("../rds/canonical-host.ts");
   const resolver = nameResolver(settings.dnsServers);
@@ -59,18 +52,18 @@ export async function locate(edge: PlaceEdge, request: PlaceRequest): Promise<Pl
     resolver,
     region: settings.region,
     signHost: settings.signHost?.host,
-    questions: questions(edge, request),
+    questions: questions(context, run, credentials),
   });
-  const found = await edge.waiting.for(`DNS (${settings.host})`, resolving);
+  const found = await waiting.for(`DNS (${settings.host})`, resolving);
   const { canonical, dialled, hops } = found;
   const kind = `${canonical.kind}, ${canonical.region ?? "no Region in the name"}`;
   log.verbose(`host: ${hops.join(" -> ")} (${kind})`);
   const region = regionFor(canonical, settings, log);
-  const remember = await recognize(edge, settings, found);
+  const remember = await recognize(context, settings, found);
   const port = settings.signHost?.port ?? settings.port;
   log.verbose(`signed: ${canonical.host}:${port} in ${region}`);
   log.verbose(`verified: ${canonical.host}`);
-  log.verbose(`dialled: ${dialled}:${settings.port}`);
+  log.verbose(`dialed: ${dialled}:${settings.port}`);
   return {
     host: canonical.host,
     port,
@@ -78,8 +71,36 @@ export async function locate(edge: PlaceEdge, request: PlaceRequest): Promise<Pl
     kind: canonical.kind,
     region,
     hops,
-    addresses: () => edge.waiting.for(`DNS (${dialled})`, resolver.addresses(dialled)),
+    addresses: () => waiting.for(`DNS (${dialled})`, resolver.addresses(dialled)),
     remember,
+  };
+}
+
+/**
+ * The endpoint of logins that are not IAM's: the name that was typed, which is the verified one too, unless --sign-host says
+ * another. Passwords go there, so no CNAME is followed: DNS must not choose whose certificate is accepted.
+ */
+export async function typedEndpoint(
+  { log }: RunContext,
+  { settings }: CredentialSettings,
+): Promise<DatabaseEndpoint> {
+  const { normalizeHost, parseEndpoint } = await import("../rds/endpoint.ts");
+  const { nameResolver } = await import("../rds/resolver.ts");
+  const dialHost = normalizeHost(settings.host);
+  const host = normalizeHost(settings.signHost?.host ?? settings.host);
+  const endpoint = parseEndpoint(host);
+  log.verbose(`verified: ${host}`);
+  log.verbose(`dialed: ${dialHost}:${settings.port}`);
+  const resolver = nameResolver(settings.dnsServers);
+  return {
+    host,
+    port: settings.signHost?.port ?? settings.port,
+    dialHost,
+    kind: endpoint?.kind ?? "unknown",
+    region: settings.region ?? endpoint?.region ?? settings.profileRegion ?? "us-east-1",
+    hops: [dialHost],
+    addresses: () => resolver.addresses(dialHost),
+    remember: () => {},
   };
 }
 
@@ -101,35 +122,36 @@ function regionFor(canonical: CanonicalHost["canonical"], settings: Settings, lo
 }
 
 // What the RDS API is asked with the credentials of this run, where a name alone does not tell.
-function questions({ env, log, waiting }: PlaceEdge, request: PlaceRequest): EndpointQuestions {
-  const { settings, loaded } = request;
-  const callerIn = async (region: string): Promise<RdsCaller> => {
-    const { awsCalls } = await import("../aws/profile-credentials.ts");
-    const { configProfile, awsTimeout } = settings;
-    const calls = awsCalls(settings.profile, { env, files: loaded.aws, configProfile, awsTimeout });
-    const credentials = await request.credentials(region);
-    return { credentials, region, calls, profile: settings.profile };
+function questions(
+  context: EndpointContext,
+  run: CredentialSettings,
+  credentials: (region: string) => CredentialSource,
+): EndpointQuestions {
+  const { env, log, waiting } = context;
+  const { profile, profileRegion } = run.settings;
+  const callerIn = (region: string): RdsCaller => {
+    return { credentials: credentials(region), region, calls: callsOf(context, run), profile };
   };
   return {
     clusterEndpoint: async ({ host, region = "" }) => {
       const { clusterOfCustomEndpoint } = await import("../aws/rds-endpoints.ts");
       log.verbose(`asking the RDS API in ${region} for the cluster of the custom endpoint ${host}`);
-      return waiting.for("the RDS API", clusterOfCustomEndpoint(host, await callerIn(region)));
+      return waiting.for("the RDS API", clusterOfCustomEndpoint(host, callerIn(region)));
     },
     writerRegion: async ({ host }) => {
-      const region = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || settings.profileRegion;
+      const region = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || profileRegion;
       if (region === undefined) return undefined;
       const { writerRegionOf } = await import("../aws/rds-endpoints.ts");
       log.verbose(`asking the RDS API in ${region} for the writer of the global database ${host}`);
-      return waiting.for("the RDS API", writerRegionOf(host, await callerIn(region)));
+      return waiting.for("the RDS API", writerRegionOf(host, callerIn(region)));
     },
   };
 }
 
-// Compares an alias with where it led before. Only what DNS said is compared: a name that RDS made, or a sign host, is
-// the user's own word.
+// Compares an alias with where it pointed before. Only what DNS said is compared: a name that RDS made and a sign host are
+// not DNS's word.
 async function recognize(
-  { env, home, log }: PlaceEdge,
+  { env, home, log }: EndpointContext,
   { strictHost }: Settings,
   { alias, hops }: CanonicalHost,
 ): Promise<() => void> {
@@ -156,10 +178,9 @@ async function recognize(
     isNew = false;
     try {
       known.rememberHost(file, { alias, canonical });
-      log.verbose(`remembered in ${file}: ${alias} leads to ${canonical}`);
+      log.verbose(`remembered in ${file}: ${alias} points to ${canonical}`);
     } catch (error) {
-      const code = errorCode(error);
-      log.verbose(`cannot remember in ${file} where ${alias} leads: ${code}`);
+      log.verbose(`cannot remember in ${file} where ${alias} points: ${errorCode(error)}`);
     }
   };
 }

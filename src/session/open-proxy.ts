@@ -1,65 +1,73 @@
-// A proxy together with the way that its connections go: opened as one, closed as one, whoever does the logins.
-import { type BackendEdge, type BackendPlace, openBackend } from "./backend.ts";
-import type { Log } from "../base/log.ts";
+// Opens the proxy of a login together with its tunnel; both are closed as one.
+import type { RunContext } from "../base/context.ts";
 import type { Proxy } from "../proxy/proxy.ts";
 import type { LocalSide, ProxyOptions } from "../proxy/proxy-options.ts";
+import { openBackend } from "./backend.ts";
 import { explainPassedLogin } from "./explain-refusal.ts";
-import { eventTeller } from "./report.ts";
-import type { Way } from "./tunnel.ts";
+import type { Login } from "./login.ts";
+import { proxyEventLogger } from "./proxy-events.ts";
+import { openTunnel } from "./tunnel.ts";
 
-/** What the process edge hands in. */
-export interface ReachEdge extends BackendEdge {
-  readonly log: Log;
-}
-
-/** A database, and the way there. */
-export interface ReachablePlace extends BackendPlace {
-  readonly openWay: () => Promise<Way>;
-}
-
-/** Who logs in, and who is told what. */
-export interface ProxyPlan extends LocalSide, Pick<ProxyOptions, "ahead" | "login" | "onlyUser"> {
-  /** DETAIL and HINT for a login of ours that the server refused. */
-  readonly explain?: ProxyOptions["explain"];
-  /** Whether a refused login is a warning: not where rdsiam runs the tool, which says it itself. */
+/** How a proxy is opened: its local side, and what it reports. */
+export interface OpenProxyOptions extends LocalSide {
+  /** The one user that rdsiam logs in; all others log in by themselves. */
+  readonly onlyUser?: string | undefined;
+  /** Whether a refused login is a warning: not where rdsiam runs the tool, which reports it itself. */
   readonly warnsOfRefusals?: boolean | undefined;
+  /** A new auth token was signed. */
+  readonly onToken?: (() => void) | undefined;
 }
 
-/** Opens the way, and starts the proxy before it. */
-export async function openReachProxy(
-  edge: ReachEdge,
-  place: ReachablePlace,
-  { warnsOfRefusals: warns = false, explain, ...plan }: ProxyPlan,
+/** Opens the tunnel, and starts the proxy in front of it. */
+export async function openProxy(
+  context: RunContext,
+  login: Login,
+  { warnsOfRefusals: warns = false, onToken, onlyUser, ...local }: OpenProxyOptions,
 ): Promise<Proxy> {
   const { startProxy } = await import("../proxy/proxy.ts");
-  const backend = await openBackend(edge, place);
-  const way = await place.openWay();
-  const isPassed = (user: string): boolean =>
-    plan.login === "pass-through" || (plan.onlyUser !== undefined && user !== plan.onlyUser);
-  const closeWay = (): PromiseLike<void> => way[Symbol.asyncDispose]();
-  const tell = eventTeller(edge.log, { target: place.settings.target, warns });
+  const backend = await openBackend(context, login);
+  const tunnel = await openTunnel(context, login);
+  const closeTunnel = (): PromiseLike<void> => tunnel[Symbol.asyncDispose]();
+  const isPassed = (user: string): boolean => onlyUser !== undefined && user !== onlyUser;
+  const logEvent = proxyEventLogger(context.log, { target: login.settings.target, warns });
   const starting = startProxy({
-    ...plan,
-    backend: { ...backend, ...way.backend, secret: secretOf(plan.login) },
+    ...local,
+    onlyUser,
+    ahead: login.kind !== "pass-through",
+    // What is passed through is a password too, or the proof of one.
+    backend: {
+      ...backend,
+      ...tunnel.backend,
+      secret: login.kind === "iam" ? "auth token" : "password",
+    },
+    login: secretsOf(login, onToken),
     explain: (user, fields) =>
-      isPassed(user) ? explainPassedLogin(fields) : (explain?.(user, fields) ?? {}),
+      isPassed(user) ? explainPassedLogin(fields) : login.explain(user, fields),
     onEvent: (event) => {
-      tell(event);
-      plan.onEvent?.(event);
+      logEvent(event);
+      if (event.kind === "login") login.endpoint.remember();
+      local.onEvent?.(event);
     },
   });
   const proxy = await starting.catch(async (error: unknown) => {
-    await closeWay();
+    await closeTunnel();
     throw error;
   });
   const close = async (): Promise<void> => {
     await proxy[Symbol.asyncDispose]();
-    await closeWay();
+    await closeTunnel();
   };
   return { ...proxy, [Symbol.asyncDispose]: close };
 }
 
-// What is passed through is a password too, or the proof of one.
-function secretOf(login: ProxyPlan["login"]): "auth token" | "password" {
-  return login !== "pass-through" && "authToken" in login ? "auth token" : "password";
+function secretsOf(login: Login, onToken: () => void = () => {}): ProxyOptions["login"] {
+  if (login.kind === "pass-through") return "pass-through";
+  if (login.kind === "password") return login.passwords;
+  return {
+    authToken: async (user, how) => {
+      const made = await login.passwords.authToken(user, how);
+      if (!made.reused) onToken();
+      return made;
+    },
+  };
 }

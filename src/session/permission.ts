@@ -1,25 +1,21 @@
-// The part of a session that is about permissions: what IAM must allow and the database grant so that a user gets in.
+// Finds out what IAM must allow and the database grant so that a user can log in.
 // Account and resource id are asked of STS and the RDS API; what these do not tell stays a placeholder, with the command
 // that finds it.
 import type { CallerIdentity } from "../aws/caller-identity.ts";
 import type { ConnectPermission } from "../aws/connect-policy.ts";
-import type { Credentials, CredentialSource } from "../aws/credentials.ts";
 import type { DatabaseResource } from "../aws/database-resource.ts";
-import { type CallerEdge, callsOf, identify } from "./caller.ts";
-import type { Settings } from "../config/settings.ts";
-import type { LoadedTargets } from "../config/targets.ts";
+import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { partitionOf } from "../base/partitions.ts";
-import type { Place } from "./endpoint.ts";
+import { callsOf, identify } from "./credentials.ts";
+import type { DatabaseEndpoint } from "./endpoint.ts";
+import type { IamLogin } from "./login.ts";
 
-/** Which database, as which user, and who asks AWS about it. */
-export interface PermissionRequest {
-  readonly settings: Settings;
-  readonly loaded: LoadedTargets;
-  readonly place: Pick<Place, "host" | "kind" | "region">;
-  readonly user: string;
-  readonly credentials: CredentialSource;
-}
+/** The login that needs the permission. */
+export type PermissionRequest = Pick<
+  IamLogin,
+  "credentials" | "endpoint" | "loaded" | "settings" | "user"
+>;
 
 /** A placeholder in a permission. */
 export interface Missing {
@@ -43,25 +39,36 @@ const RESOURCE = "RESOURCE-ID";
 
 /** Finds out what IAM must allow for a login. */
 export async function findPermission(
-  edge: CallerEdge,
+  context: RunContext,
   request: PermissionRequest,
 ): Promise<FoundPermission> {
-  const { place, user } = request;
-  const keys = await attempt(request.credentials);
-  const caller = await attempt(() =>
-    identify(edge, { ...request, region: place.region }, keys.take()),
+  const { credentials, endpoint, settings, user } = request;
+  const { region } = endpoint;
+  const keys = await attempt(credentials);
+  const caller = await attempt(async () =>
+    identify(context, { ...request, region }, keys.value ?? (await credentials())),
   );
-  const resource = await attempt(() => describe(edge, request, keys.take()));
+  const resource = await attempt(async () => {
+    const { databaseResource } = await import("../aws/database-resource.ts");
+    const calls = callsOf(context, request);
+    const asking = databaseResource(endpoint, {
+      credentials: async () => keys.value ?? (await credentials()),
+      region,
+      calls,
+      profile: settings.profile,
+    });
+    return context.waiting.for("the RDS API", asking);
+  });
   const account = resource.value?.account ?? caller.value?.account;
   const resourceId = resource.value?.resourceId;
   const missing: Missing[] = [];
   if (account === undefined) missing.push(missingAccount(caller.why));
-  if (resourceId === undefined) missing.push(missingResource(place, resource.why));
+  if (resourceId === undefined) missing.push(missingResource(endpoint, resource.why));
   const partition = resource.value?.partition ?? caller.value?.arn.split(":")[1];
   return {
     permission: {
-      partition: partition ?? partitionOf(place.region).name,
-      region: place.region,
+      partition: partition ?? partitionOf(region).name,
+      region,
       account: account ?? ACCOUNT,
       resourceId: resourceId ?? RESOURCE,
       user,
@@ -75,35 +82,15 @@ export async function findPermission(
 interface Attempt<T> {
   readonly value: T | undefined;
   readonly why: string;
-  /** The value; throws what the attempt failed with. */
-  readonly take: () => T;
 }
 
 async function attempt<T>(ask: () => Promise<T>): Promise<Attempt<T>> {
   try {
-    const value = await ask();
-    return { value, why: "", take: () => value };
+    return { value: await ask(), why: "" };
   } catch (error) {
     if (!(error instanceof RdsIamError)) throw error;
-    const take = (): never => {
-      throw error;
-    };
-    return { value: undefined, why: error.message, take };
+    return { value: undefined, why: error.message };
   }
-}
-
-async function describe(
-  edge: CallerEdge,
-  request: PermissionRequest,
-  keys: Credentials,
-): Promise<DatabaseResource> {
-  const { databaseResource } = await import("../aws/database-resource.ts");
-  const { place, settings } = request;
-  const calls = await callsOf(edge, request);
-  const { profile } = settings;
-  const credentials = async (): Promise<Credentials> => keys;
-  const caller = { credentials, region: place.region, calls, profile };
-  return edge.waiting.for("the RDS API", databaseResource(place, caller));
 }
 
 function missingAccount(why: string): Missing {
@@ -111,12 +98,12 @@ function missingAccount(why: string): Missing {
   return { placeholder: ACCOUNT, why, command };
 }
 
-function missingResource(place: PermissionRequest["place"], why: string): Missing {
-  return { placeholder: RESOURCE, why, command: lookUpCommand(place) };
+function missingResource(endpoint: DatabaseEndpoint, why: string): Missing {
+  return { placeholder: RESOURCE, why, command: lookUpCommand(endpoint) };
 }
 
 // The part of an endpoint before its first dot is the identifier.
-function lookUpCommand({ host, kind, region }: PermissionRequest["place"]): string {
+function lookUpCommand({ host, kind, region }: DatabaseEndpoint): string {
   const [name = ""] = host.split(".");
   const rest = `--region ${region} --output text`;
   switch (kind) {
@@ -128,7 +115,7 @@ function lookUpCommand({ host, kind, region }: PermissionRequest["place"]): stri
     case "proxy-endpoint":
       return `aws rds describe-db-proxies --query 'DBProxies[].[DBProxyName,DBProxyArn]' ${rest} (the part after the ARN's last colon)`;
     case "instance":
-      return `aws rds describe-db-instances --db-instance-identifier ${name} --query 'DBInstances[0].[DbiResourceId,DBClusterIdentifier]' ${rest} (of a cluster's instance, the cluster's id counts)`;
+      return `aws rds describe-db-instances --db-instance-identifier ${name} --query 'DBInstances[0].[DbiResourceId,DBClusterIdentifier]' ${rest} (for an instance of a cluster, use the cluster's id)`;
     case "custom":
     case "dsql":
     case "global":

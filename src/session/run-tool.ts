@@ -1,119 +1,148 @@
-// The part of a session that runs a tool on one target: the proxy, the tool's environment, and what is told when it failed.
-// The tool starts as soon as nobody can be asked anything any more. What takes the network's time (credentials, addresses,
-// TLS) goes on beside it, and its own start-up hides it; what fails there reaches the tool as an ErrorResponse.
-import { childEnvironment } from "../tool/environment.ts";
+// The spine: runs a tool on one target or several, from their settings to the exit status.
+// The tool starts as soon as no question can be asked any more. What takes the network's time (credentials, addresses, TLS)
+// goes on beside it, and its own start-up hides it; what fails there reaches the tool as an ErrorResponse.
+import type { Credentials } from "../aws/credentials.ts";
+import type { RunContext } from "../base/context.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { loggingOnce } from "../base/log.ts";
+import { FAILED, problemOf } from "../base/problem.ts";
+import { firstSession } from "../base/waiting.ts";
+import { requireUser } from "../config/settings.ts";
+import type { Proxy } from "../proxy/proxy.ts";
+import { type ProxyTarget, toolEnvironment } from "../tool/environment.ts";
 import { isPostgresqlTool } from "../tool/find-tool.ts";
 import { runTool } from "../tool/run.ts";
-import { RdsIamError } from "../base/errors.ts";
-import type { Proxy } from "../proxy/proxy.ts";
-import { FAILED, problemOf } from "../base/problem.ts";
-import { recordLogins } from "./report.ts";
-import { firstSession } from "../base/waiting.ts";
-import type { Credentials } from "../aws/credentials.ts";
-import { isIam, openToolAccess, openToolProxy, type ToolAccess } from "./logins.ts";
-import type { RunContext } from "../base/context.ts";
-import type { AccessRequest } from "./session.ts";
+import { describeLogin, type Login, openLogin, untilText } from "./login.ts";
+import { openProxy } from "./open-proxy.ts";
+import { type LoginRecord, recordLogins } from "./proxy-events.ts";
+import { resolveRun, type TargetRequest } from "./settings.ts";
 
-/** A tool to run on a target. */
+/** A target of a run, and what its variables begin with: `SRC_`, or nothing. */
+export interface PrefixedRequest extends TargetRequest {
+  readonly prefix: string;
+}
+
+/** A tool to run. */
 export interface Tool {
   readonly file: string;
   readonly args: readonly string[];
-  readonly localPort: number | undefined;
+  /** Of the proxy; undefined for the target's own. */
+  readonly localPort?: number | undefined;
   /** Fits arguments and environment to each other, once the environment is known. */
-  readonly fit?: (words: ToolWords) => ToolWords;
+  readonly fit?: ((command: ToolCommand) => ToolCommand) | undefined;
 }
 
 /** What a tool is started with. */
-export interface ToolWords {
+export interface ToolCommand {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Runs a tool on a target through the proxy; resolves with rdsiam's exit status. */
-export async function runOnTarget(
+/** Runs a tool with a proxy for each target; resolves with rdsiam's exit status. */
+export async function runOnTargets(
   context: RunContext,
-  request: AccessRequest,
+  requests: readonly PrefixedRequest[],
   tool: Tool,
 ): Promise<number> {
-  const access = await openToolAccess(context, request);
-  const identity = await settleIdentity(context, access);
-  const logins = recordLogins();
-  const first = firstSession(context.waiting, access.host, isPostgresqlTool(tool.file));
-  await using proxy = await openToolProxy(context, access, {
-    port: tool.localPort ?? access.settings.localPort ?? 0,
-    onProven: first.begin,
-    onEvent: (event) => {
-      first.end(event);
-      logins.note(event);
-    },
-  });
-  context.log.addSecret(proxy.secret);
-  context.log.notice(`${placeText(access)}, ${identity.name}`);
-  const ended = new AbortController();
-  void proxy.failed.then((error) => ended.abort(error));
-  const words = { args: tool.args, env: toolEnvironment(context, access, proxy) };
-  context.waiting.hide();
+  const { log, terminal, waiting } = context;
+  const logins: ToolLogin[] = [];
+  const once = { ...context, log: loggingOnce(log) };
+  for (const request of requests) logins.push(await openToolLogin(once, request));
+  const identities: ToolIdentity[] = [];
+  for (const login of logins) identities.push(await identify(context, login));
+  terminal.giveAway();
+  const record = recordLogins();
+  await using proxies = await openProxies(context, logins, { record, tool });
+  for (const [index, login] of logins.entries()) {
+    const variables = login.prefix === "" ? "" : `${login.prefix}PGHOST, ...: `;
+    const line = `${login.settings.target}: ${describeLogin(login)}, ${identities[index]?.name}`;
+    log.notice(`${variables}${line}`);
+  }
+  const command = {
+    args: tool.args,
+    env: toolEnvironment(context.env, proxyTargets(logins, proxies.list)),
+  };
+  waiting.hide();
   const { exitStatus } = await runTool({
     file: tool.file,
-    ...(tool.fit?.(words) ?? words),
+    ...(tool.fit?.(command) ?? command),
     started: () => {
-      proxy.prepare();
-      identity.prepare();
+      for (const proxy of proxies.list) proxy.prepare();
+      for (const identity of identities) identity.prepare();
     },
-    signal: AbortSignal.any([ended.signal, context.failed]),
+    signal: AbortSignal.any([proxies.failed, context.failed]),
   });
-  first.end();
-  if (ended.signal.aborted) throw proxyFailed(ended.signal.reason);
-  if (exitStatus === 0 || logins.worked()) return exitStatus;
-  // What the tool said of it may be little: it only saw a login that failed.
-  if (identity.hasFailed()) return FAILED;
-  const refusal = isPostgresqlTool(tool.file) ? undefined : logins.refusal();
-  if (refusal !== undefined) context.log.error(refusal);
+  proxies.ended();
+  if (proxies.failed.aborted) throw proxyFailed(proxies.failed.reason);
+  return explainFailure(context, { exitStatus, identities, record, tool });
+}
+
+interface Ended {
+  readonly exitStatus: number;
+  readonly identities: readonly ToolIdentity[];
+  readonly record: LoginRecord;
+  readonly tool: Tool;
+}
+
+// The tool's own words may be few: it only saw a login that failed.
+function explainFailure({ log }: RunContext, { exitStatus, identities, record, tool }: Ended) {
+  if (exitStatus === 0 || record.worked()) return exitStatus;
+  if (identities.some((identity) => identity.hasFailed())) return FAILED;
+  const refusal = isPostgresqlTool(tool.file) ? undefined : record.refusal();
+  if (refusal !== undefined) log.error(refusal);
   return exitStatus;
 }
 
-/** Which database it is, and as whom, for a person. */
-export function placeText({ settings, user, dbname, host, port }: ToolAccess): string {
-  const mode = settings.readOnly ? ", read-only" : "";
-  return `${settings.target}: ${user} on ${host}:${port}/${dbname}${mode}`;
+/** A login whose user and database a tool can be given. */
+type ToolLogin = Login & {
+  readonly prefix: string;
+  readonly user: string;
+  readonly dbname: string;
+};
+
+async function openToolLogin(
+  context: RunContext,
+  { prefix, ...request }: PrefixedRequest,
+): Promise<ToolLogin> {
+  const run = await resolveRun(context, request);
+  const user = requireUser(run.settings);
+  const login = await openLogin(context, run);
+  return { ...login, prefix, user, dbname: login.dbname ?? user };
 }
 
-/** Who one is in a run, whether that is known yet or not. */
-interface SettledIdentity {
+/** The identity of a run, whether its credentials are there yet or not. */
+interface ToolIdentity {
   /** For people. */
   readonly name: string;
-  /** Signs an auth token ahead, with credentials that are got now, where they are not there yet. */
+  /** Signs an auth token ahead, with credentials that are fetched now, where they are not there yet. */
   readonly prepare: () => void;
-  /** Whether there were no credentials to be had. */
+  /** Whether the credentials could not be had. */
   readonly hasFailed: () => boolean;
 }
 
-// Credentials for which somebody may be asked come before the tool has the terminal, and so do those that are only read,
-// with whatever is wrong with them.
-async function settleIdentity(context: RunContext, access: ToolAccess): Promise<SettledIdentity> {
-  const { log } = context;
-  if (!isIam(access)) {
-    const name = await access.identify();
-    access.giveTerminalAway();
+// Credentials that may ask a question come before the tool has the terminal, and so do those that are only read, with
+// whatever is wrong with them.
+async function identify({ log }: RunContext, login: ToolLogin): Promise<ToolIdentity> {
+  if (login.kind !== "iam") {
+    const name = (await login.identify()) ?? "no AWS credentials";
     return { name, prepare: () => {}, hasFailed: () => false };
   }
-  const told = (found: Credentials): string => {
+  const logged = (found: Credentials): string => {
     log.verbose(`credentials: ${found.source}${untilText(found)}`);
     return found.source;
   };
-  const early = access.effort() === "network" ? undefined : told(await access.credentials());
-  access.giveTerminalAway();
+  const early = login.need() === "network" ? undefined : logged(await login.credentials());
   let failed = false;
   const fail = (error: unknown): void => {
     failed = true;
     log.error(problemOf(error));
   };
   const sign = (): void => {
-    // A login asks for the same again, and is told what is wrong with it.
-    access.authToken(access.user, { ahead: true }).catch(() => {});
+    // A login asks for the same again, and reports what is wrong with it.
+    login.authToken(login.user, { ahead: true }).catch(() => {});
   };
-  const call = (): void => void access.credentials().then(told).then(sign, fail);
-  const { profile, roleArn } = access.settings;
+  const call = (): void => void login.credentials().then(logged).then(sign, fail);
+  const { profile, roleArn } = login.settings;
   const own = profile === undefined ? "the environment's identity" : `profile "${profile}"`;
   return {
     name: early ?? roleArn ?? own,
@@ -122,34 +151,64 @@ async function settleIdentity(context: RunContext, access: ToolAccess): Promise<
   };
 }
 
-function toolEnvironment(
+/** The proxies of a run. */
+interface Proxies extends AsyncDisposable {
+  /** In the order of the logins. */
+  readonly list: readonly Proxy[];
+  /** Aborts when a listener ended while the tool runs. */
+  readonly failed: AbortSignal;
+  /** To be called when the tool has ended. */
+  readonly ended: () => void;
+}
+
+async function openProxies(
   context: RunContext,
-  access: ToolAccess,
-  proxy: Proxy,
-): Record<string, string> {
-  const { settings } = access;
-  return childEnvironment({
-    env: context.env,
-    host: proxy.host,
-    port: proxy.port,
-    user: access.user,
-    dbname: access.dbname,
-    password: proxy.secret,
-    target: settings.target,
+  logins: readonly ToolLogin[],
+  { record, tool }: Pick<Ended, "record" | "tool">,
+): Promise<Proxies> {
+  const isQuiet = isPostgresqlTool(tool.file);
+  const waits = logins.map(({ endpoint }) => firstSession(context.waiting, endpoint.host, isQuiet));
+  const list: Proxy[] = [];
+  const failed = new AbortController();
+  const close = async (): Promise<void> => {
+    await Promise.all(list.map((proxy) => proxy[Symbol.asyncDispose]()));
+  };
+  try {
+    for (const [index, login] of logins.entries()) {
+      const proxy = await openProxy(context, login, {
+        port: tool.localPort ?? login.settings.localPort ?? 0,
+        onProven: waits[index]?.begin,
+        onEvent: (event) => {
+          waits[index]?.end(event);
+          record.note(event);
+        },
+      });
+      list.push(proxy);
+      context.log.addSecret(proxy.secret);
+      void proxy.failed.then((error) => failed.abort(error));
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const ended = (): void => waits.forEach(({ end }) => end());
+  return { list, failed: failed.signal, ended, [Symbol.asyncDispose]: close };
+}
+
+function proxyTargets(logins: readonly ToolLogin[], proxies: readonly Proxy[]): ProxyTarget[] {
+  return proxies.flatMap(({ host, port, secret: password }, index) => {
+    const login = logins[index];
+    if (login === undefined) return [];
+    const { endpoint, prefix, settings, user, dbname } = login;
+    const { applicationName, target } = settings;
     // With the port where it is not the usual one: a nested rdsiam takes RDSIAM_HOST for its --host.
-    rdsHost: settings.port === 5432 ? access.dialHost : `${access.dialHost}:${settings.port}`,
-    applicationName: settings.applicationName,
+    const { dialHost } = endpoint;
+    const rdsHost = settings.port === 5432 ? dialHost : `${dialHost}:${settings.port}`;
+    return [{ prefix, host, port, user, dbname, password, target, rdsHost, applicationName }];
   });
 }
 
-function untilText(credentials: Credentials): string {
-  return credentials.expiration === undefined
-    ? ""
-    : `, good until ${credentials.expiration.toISOString()}`;
-}
-
-/** The error for a listener that ended while a tool ran. */
-export function proxyFailed(cause: unknown): RdsIamError {
+function proxyFailed(cause: unknown): RdsIamError {
   return new RdsIamError("the proxy stopped, so the tool was ended", {
     code: "ERR_INTERNAL",
     detail: cause instanceof Error ? `${cause.message}.` : undefined,

@@ -3,17 +3,17 @@
 // https://github.com/mothership/rds-auth-proxy/blob/main/pkg/proxy/proxy.go (ParseCredentials)
 
 import { createSecureContext } from "node:tls";
-import type { Place } from "./endpoint.ts";
+import type { DatabaseEndpoint } from "./endpoint.ts";
 import type { Backend, Verification } from "../proxy/backend-login.ts";
 import { replaceParameters } from "../protocol/startup-packet.ts";
 import type { RdsAuthProxyAddress } from "../via/parse.ts";
 
 const PROBE_TIMEOUT = 10_000; // ms to see the certificate that a server shows
 
-/** The backend's part of this way; `dial` leads to the server. */
+/** The backend's part of this tunnel; `dial` connects to the server. */
 export function throughMiddleman(
   via: RdsAuthProxyAddress,
-  { host, port }: Pick<Place, "host" | "port">,
+  { host, port }: Pick<DatabaseEndpoint, "host" | "port">,
   dial: NonNullable<Backend["dial"]>,
 ): Pick<Backend, "dial" | "middleman"> {
   let verification: Promise<Verification> | undefined;

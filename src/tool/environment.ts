@@ -1,10 +1,12 @@
-// The tool's environment: every PG* variable that leads to the proxy, and none that leads past it.
+// The tool's environment: every PG* variable that points to the proxy, and none that points past it.
 // A variable is deleted and never blanked: lib/pq panics on an empty PGSERVICE, and postgres.js prefers PGUSERNAME to PGUSER.
 // What is neither set nor deleted here is the user's own and stays as it is (PGOPTIONS, PGTZ, PSQLRC, PAGER, ...).
 // https://www.postgresql.org/docs/current/libpq-envars.html
 
-/** Where a proxy listens, and who logs in there. */
-export interface ProxyPlace {
+/** A proxy of the run, its target, and how a tool logs in there. */
+export interface ProxyTarget {
+  /** What the names of its variables begin with: `SRC_`, or nothing for the target that the tool uses by itself. */
+  readonly prefix: string;
   /** The literal address of the proxy: with a name, another process on the name's other address would be asked. */
   readonly host: string;
   readonly port: number;
@@ -12,15 +14,8 @@ export interface ProxyPlace {
   readonly dbname: string;
   /** The secret of this run, never an auth token. */
   readonly password: string;
-}
-
-/** Where the proxy listens and who logs in, for childEnvironment(). */
-export interface ChildEnvironmentOptions extends ProxyPlace {
-  /** The environment that rdsiam itself was started with. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** The target's name; undefined when the host came from an option alone. */
-  readonly target: string | undefined;
-  /** The canonical host of the database. */
+  readonly target: string;
+  /** The canonical host of the database, with its port where that is not 5432. */
   readonly rdsHost: string;
   /** Used when the user has not set PGAPPNAME. */
   readonly applicationName?: string | undefined;
@@ -63,7 +58,7 @@ const DELETED: ReadonlySet<string> = new Set([
   "PGOAUTHDEBUG",
 ]);
 
-const PLACE: ReadonlySet<string> = new Set([
+const PROXY: ReadonlySet<string> = new Set([
   "PGHOST",
   "PGPORT",
   "PGUSER",
@@ -71,23 +66,14 @@ const PLACE: ReadonlySet<string> = new Set([
   "PGPASSWORD",
 ]);
 
-/** The environment for the tool, as a new object. */
-export function childEnvironment(options: ChildEnvironmentOptions): Record<string, string> {
-  const environment = environmentWithoutPlace(options.env);
-  for (const [name, value] of placeVariables(options)) environment[name] = value;
-  environment["RDSIAM_HOST"] = options.rdsHost;
-  if (options.target !== undefined) environment["RDSIAM_TARGET"] = options.target;
-  if (options.applicationName !== undefined) environment["PGAPPNAME"] ??= options.applicationName;
-  return environment;
-}
-
-/** An environment that leads to no database: the user's own must not take the place of one that has a name here. */
-export function environmentWithoutPlace(
-  env: ChildEnvironmentOptions["env"],
+/** The environment for the tool, as a new object; `env` is the one that rdsiam itself was started with. */
+export function toolEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  targets: readonly ProxyTarget[],
 ): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && !DELETED.has(name) && !PLACE.has(name)) environment[name] = value;
+    if (value !== undefined && !DELETED.has(name) && !PROXY.has(name)) environment[name] = value;
   }
   environment["PGSSLMODE"] = "disable";
   environment["PGGSSENCMODE"] = "disable";
@@ -98,18 +84,20 @@ export function environmentWithoutPlace(
   // A target that came from an outer rdsiam would name the wrong database.
   delete environment["RDSIAM_TARGET"];
   delete environment["RDSIAM_HOST"];
+  for (const proxy of targets) addTarget(environment, proxy);
   return environment;
 }
 
-/** The variables that lead to a proxy, with SRC_ in front of each for the prefix `SRC_`. */
-export function placeVariables(place: ProxyPlace, prefix = ""): [string, string][] {
-  const { host, port, user, dbname, password } = place;
-  return [
-    [`${prefix}PGHOST`, host],
-    [`${prefix}PGPORT`, String(port)],
-    [`${prefix}PGUSER`, user],
-    [`${prefix}PGDATABASE`, dbname],
-    [`${prefix}PGPASSWORD`, password],
-    [`${prefix}PGSSLMODE`, "disable"],
-  ];
+function addTarget(environment: Record<string, string>, proxy: ProxyTarget): void {
+  const { prefix, applicationName } = proxy;
+  environment[`${prefix}PGHOST`] = proxy.host;
+  environment[`${prefix}PGPORT`] = String(proxy.port);
+  environment[`${prefix}PGUSER`] = proxy.user;
+  environment[`${prefix}PGDATABASE`] = proxy.dbname;
+  environment[`${prefix}PGPASSWORD`] = proxy.password;
+  environment[`${prefix}PGSSLMODE`] = "disable";
+  if (prefix !== "") return;
+  environment["RDSIAM_HOST"] = proxy.rdsHost;
+  environment["RDSIAM_TARGET"] = proxy.target;
+  if (applicationName !== undefined) environment["PGAPPNAME"] ??= applicationName;
 }

@@ -4,22 +4,32 @@
 // and Node would not end before a read of it has ended.
 // https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap11.html
 
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync, writeSync } from "node:fs";
 import process from "node:process";
+import type { Terminal } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 const TERMINAL = "/dev/tty";
 
 const SCRIPT = `exec 3<>${TERMINAL} || exit 1; printf %s "$1" >&3; IFS= read -r line <&3 || exit 1; printf %s "$line"`;
 
-/** Whether this process has a terminal to ask on. */
-export function hasTerminal(): boolean {
-  return onTerminal(() => {});
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  let isGivenAway = false;
+  return {
+    isThere: () => onTerminal(() => {}),
+    ask: askOnTerminal,
+    write: writeTerminal,
+    giveAway: () => {
+      isGivenAway = true;
+    },
+    isGivenAway: () => isGivenAway,
+  };
 }
 
-/** Asks for one line; undefined at the end of input (Ctrl-D). Ctrl-C is ERR_INTERRUPTED. */
-export async function askOnTerminal(question: string): Promise<string | undefined> {
+async function askOnTerminal(question: string): Promise<string | undefined> {
+  const { spawn } = await import("node:child_process");
   // What is shown comes from a file: it must not move the cursor.
   const prompt = question.replaceAll(/\p{Cc}/gu, "?");
   let interrupted = false;
@@ -55,8 +65,7 @@ export async function askOnTerminal(question: string): Promise<string | undefine
   return answer.text;
 }
 
-/** Says something on the terminal; without one, nothing. */
-export function writeTerminal(text: string): void {
+function writeTerminal(text: string): void {
   onTerminal((fd) => void writeSync(fd, text));
 }
 

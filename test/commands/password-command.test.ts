@@ -53,7 +53,7 @@ for (const [name, command] of [
   test(`${name}: without an auth token it has nothing to give`, async () => {
     await assert.rejects(runCommand(command, [name, ...WHERE], { env }), {
       code: "ERR_TARGET",
-      message: 'the logins of "db.example.com" are not IAM\'s, so there is no auth token',
+      message: '"db.example.com" uses a password command, so there is no auth token',
     });
   });
 }

@@ -8,8 +8,7 @@ const TLS = { tlsCert: "c", tlsKey: "k" };
 
 test("readProxyOptions() + without any listens on loopback with SCRAM", () => {
   assert.deepEqual(readProxyOptions({}, {}), {
-    passThrough: false,
-    isIam: false,
+    auth: undefined,
     matchUser: false,
     clientAuth: "scram-sha-256",
     host: undefined,
@@ -93,8 +92,7 @@ test("readProxyOptions() + every option has its twin", () => {
     },
   );
   assert.deepEqual(wish, {
-    passThrough: false,
-    isIam: false,
+    auth: undefined,
     matchUser: false,
     clientAuth: "password",
     host: "0.0.0.0",
@@ -105,7 +103,7 @@ test("readProxyOptions() + every option has its twin", () => {
     idleTimeout: 1_800_000,
     maxSessions: 7,
   });
-  assert.equal(readProxyOptions({}, { RDSIAM_AUTH: "pass-through" }).passThrough, true);
+  assert.equal(readProxyOptions({}, { RDSIAM_AUTH: "pass-through" }).auth, "pass-through");
   assert.equal(readProxyOptions({}, { RDSIAM_SOCKET: "d" }).socket, "d");
   const tls = { RDSIAM_TLS_CERT: "c", RDSIAM_TLS_KEY: "k", RDSIAM_REQUIRE_TLS: "1" };
   assert.equal(readProxyOptions({}, tls).tls?.required, true);

@@ -20,7 +20,7 @@ test("rdsiam url leads psql straight to the database", { skip: without("psql") }
   const person = "jane.doe+x@corp";
   const ran = await rdsiam(["url", "prod", "-U", person], { env: standIn.env });
   assert.equal(ran.status, 0, ran.stderr);
-  assert.match(ran.stderr, /^rdsiam: new connections work for 15 minutes, until \S+Z; .*\n$/);
+  assert.match(ran.stderr, /^rdsiam: valid for new connections until \S+Z \(15 min\); .*\n$/);
   assert.match(
     ran.stdout,
     /^postgresql:\/\/jane\.doe%2Bx%40corp:\S+\?sslmode=verify-full&sslrootcert=\S+&hostaddr=127\.0\.0\.1\n$/,

@@ -10,20 +10,24 @@ const REFUSAL = new RdsIamError("refused", { code: "ERR_MFA" });
 /** A prompt whose person types these lines. */
 function prompt(lines: readonly (string | undefined)[], over: Partial<MfaPromptOptions> = {}) {
   const typed = [...lines];
-  const told: string[] = [];
+  const shown: string[] = [];
+  let isGivenAway = false;
   const terminal = {
     isThere: () => true,
     ask: (text: string) => {
-      told.push(text);
+      shown.push(text);
       return Promise.resolve(typed.shift());
     },
-    say: (text: string) => void told.push(text),
+    write: (text: string) => void shown.push(text),
+    giveAway: () => void (isGivenAway = true),
+    isGivenAway: () => isGivenAway,
   };
   const codes: string[] = [];
   const onCode = (code: string) => void codes.push(code);
   return {
-    ...mfaPrompt({ code: undefined, remedy: "REMEDY", terminal, onCode, ...over }),
-    told,
+    ask: mfaPrompt({ code: undefined, remedy: "REMEDY", terminal, onCode, ...over }),
+    giveAway: terminal.giveAway,
+    shown,
     codes,
   };
 }
@@ -31,7 +35,7 @@ function prompt(lines: readonly (string | undefined)[], over: Partial<MfaPromptO
 test("mfaPrompt() takes the given code once, and asks for the next device's", async () => {
   const asked = prompt(["111111"], { code: "000012" });
   assert.equal(await asked.ask(QUESTION), "000012");
-  assert.deepEqual(asked.told, []);
+  assert.deepEqual(asked.shown, []);
   assert.equal(await asked.ask(QUESTION), "111111");
   assert.deepEqual(asked.codes, ["000012", "111111"]);
 });
@@ -40,7 +44,7 @@ test("mfaPrompt() does not ask a script whose code was refused", async () => {
   const asked = prompt(["111111"], { code: "000012" });
   await asked.ask(QUESTION);
   await assert.rejects(asked.ask({ ...QUESTION, refusal: REFUSAL }), REFUSAL);
-  assert.deepEqual(asked.told, []);
+  assert.deepEqual(asked.shown, []);
 });
 
 test("mfaPrompt() asks until there are six digits, three times, and not after Ctrl-D", async () => {
@@ -48,15 +52,15 @@ test("mfaPrompt() asks until there are six digits, three times, and not after Ct
   await assert.rejects(prompt(["", "x", "1234567"]).ask(QUESTION), { code: "ERR_MFA" });
   const ended = prompt([undefined, "123456"]);
   await assert.rejects(ended.ask(QUESTION), { message: "no MFA code of device was given" });
-  assert.equal(ended.told.length, 1);
+  assert.equal(ended.shown.length, 1);
 });
 
-test("mfaPrompt() asks nobody once it is closed", async () => {
+test("mfaPrompt() does not ask once the terminal is given away", async () => {
   const asked = prompt(["123456"]);
-  asked.close();
+  asked.giveAway();
   await assert.rejects(asked.ask(QUESTION), { code: "ERR_MFA", hint: /run: REMEDY, then/ });
-  assert.deepEqual(asked.told, []);
+  assert.deepEqual(asked.shown, []);
   const uncached = prompt([], { remedy: undefined });
-  uncached.close();
+  uncached.giveAway();
   await assert.rejects(uncached.ask(QUESTION), { hint: /start it again/ });
 });

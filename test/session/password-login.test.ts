@@ -1,4 +1,4 @@
-// When the password command runs, and what it is told.
+// When the password command runs, and with which variables.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, test } from "node:test";
 import { createLog } from "../../src/base/log.ts";
-import { passwordSource } from "../../src/session/password-login.ts";
+import { commandPasswords } from "../../src/session/login.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "rdsiam-password-access-"));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -17,10 +17,10 @@ const log = createLog({ write: (text) => (written += text), verbose: false, noti
 function source(command: string, env: Readonly<Record<string, string>> = {}) {
   const settings = { passwordCommand: command, target: "prod" };
   const context = { log, env: { PATH: process.env["PATH"], ...env } };
-  return passwordSource(context, { settings, host: "db.example.com", port: 5433 });
+  return commandPasswords(context, settings, { host: "db.example.com", port: 5433 });
 }
 
-test("passwordSource() + logins of one user at the same moment share one run; later ones do not", async () => {
+test("commandPasswords() + logins of one user at the same moment share one run; later ones do not", async () => {
   const runs = join(directory, "runs");
   const password = source(`echo "$RDSIAM_USER/$RDSIAM_DBNAME" >> '${runs}'; wc -l < '${runs}'`);
   const one = { user: "one", database: "a" };
@@ -35,7 +35,7 @@ test("passwordSource() + logins of one user at the same moment share one run; la
   assert.deepEqual(told.toSorted(), ["one/a", "one/a", "one/b", "two/a"]);
 });
 
-test("passwordSource() + a run that failed is not shared with later logins", async () => {
+test("commandPasswords() + a run that failed is not shared with later logins", async () => {
   const file = join(directory, "now");
   const password = source(`cat '${file}' 2>/dev/null || { echo hunter2 > '${file}'; exit 1; }`);
   const who = { user: "one", database: "a" };
@@ -47,7 +47,7 @@ test("passwordSource() + a run that failed is not shared with later logins", asy
   assert.equal(await password(who), "hunter2");
 });
 
-test("passwordSource() + the command is told whose password it is, and none of rdsiam's own secrets", async () => {
+test("commandPasswords() + the command gets the user and the database, and none of rdsiam's own secrets", async () => {
   const env = {
     RDSIAM_PASSWORD_COMMAND: "this very command",
     RDSIAM_MFA_CODE: "123456",
@@ -68,7 +68,7 @@ test("passwordSource() + the command is told whose password it is, and none of r
   assert.equal(told, expected);
 });
 
-test("passwordSource() + the log strikes the latest hundred passwords out", async () => {
+test("commandPasswords() + the log strikes the latest hundred passwords out", async () => {
   const password = source('echo "password-of-$RDSIAM_USER"');
   for (let index = 0; index <= 100; index += 1)
     await password({ user: `u${index}x`, database: "a" });

@@ -3,9 +3,17 @@ import { readArguments } from "../../src/cli/arguments.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
 import { createLog } from "../../src/base/log.ts";
 import type { Invocation } from "../../src/cli/options.ts";
-import type { RunContext } from "../../src/base/context.ts";
+import type { RunContext, Terminal } from "../../src/base/context.ts";
 import { PLAIN } from "../../src/base/style.ts";
 import { createWaiting } from "../../src/base/waiting.ts";
+
+const NO_TERMINAL: Terminal = {
+  isThere: () => false,
+  ask: () => Promise.resolve(undefined),
+  write: () => {},
+  giveAway: () => {},
+  isGivenAway: () => false,
+};
 
 /** What a command printed, and the status it resolved with. */
 export interface CommandRun {
@@ -36,6 +44,7 @@ export async function runCommand(
     print: (line) => void (stdout += `${line}\n`),
     style: PLAIN,
     width: () => width,
+    terminal: NO_TERMINAL,
     waiting: createWaiting({ write, isOn: false, columns: () => 80 }),
     failed: new AbortController().signal,
   };

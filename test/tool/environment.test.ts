@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { childEnvironment, type ChildEnvironmentOptions } from "../../src/tool/environment.ts";
+import { type ProxyTarget, toolEnvironment } from "../../src/tool/environment.ts";
 
 const SET = {
   PGHOST: "127.0.0.1",
@@ -30,24 +30,25 @@ const KEPT =
     /\s+/,
   );
 
+const PROXY: ProxyTarget = {
+  prefix: "",
+  host: "127.0.0.1",
+  port: 23456,
+  user: "app_ro",
+  dbname: "orders",
+  password: "run-secret",
+  target: "prod",
+  rdsHost: "db1.abc.eu-west-1.rds.amazonaws.com",
+};
+
 function environmentFor(
   env: Record<string, string | undefined>,
-  changes: Partial<ChildEnvironmentOptions> = {},
+  changes: Partial<ProxyTarget> = {},
 ): Record<string, string> {
-  return childEnvironment({
-    env,
-    host: "127.0.0.1",
-    port: 23456,
-    user: "app_ro",
-    dbname: "orders",
-    password: "run-secret",
-    target: "prod",
-    rdsHost: "db1.abc.eu-west-1.rds.amazonaws.com",
-    ...changes,
-  });
+  return toolEnvironment(env, [{ ...PROXY, ...changes }]);
 }
 
-describe("childEnvironment()", () => {
+describe("toolEnvironment()", () => {
   test("sets these variables and no others", () => {
     assert.deepEqual(environmentFor({}), SET);
   });
@@ -81,9 +82,20 @@ describe("childEnvironment()", () => {
     assert.equal(environment["PGAPPNAME"], "mine");
   });
 
-  test("deletes an outer RDSIAM_TARGET when there is no target", () => {
-    const environment = environmentFor({ RDSIAM_TARGET: "outer" }, { target: undefined });
+  test("deletes an outer RDSIAM_TARGET where every target has a prefix", () => {
+    const environment = environmentFor({ RDSIAM_TARGET: "outer" }, { prefix: "SRC_" });
     assert.equal(Object.hasOwn(environment, "RDSIAM_TARGET"), false);
+    assert.equal(environment["SRC_PGPORT"], "23456");
+    assert.equal(Object.hasOwn(environment, "PGPORT"), false);
+  });
+
+  test("sets the variables of several targets, each under its prefix", () => {
+    const copy = { ...PROXY, prefix: "DST_", port: 23457, dbname: "copy" };
+    const environment = toolEnvironment({}, [PROXY, copy]);
+    assert.equal(environment["PGPORT"], "23456");
+    assert.equal(environment["DST_PGPORT"], "23457");
+    assert.equal(environment["DST_PGDATABASE"], "copy");
+    assert.equal(environment["RDSIAM_TARGET"], "prod");
   });
 
   test("drops variables without a value and leaves its input alone", () => {

@@ -1,5 +1,5 @@
-// What another program needs to go straight to the database, without rdsiam in between: names, an auth token, and a file
-// with the roots to verify in full. For `url` and `env`; good for as long as the token is.
+// What another program needs to connect to the database directly, without rdsiam in between: names, an auth token, and a file
+// with the roots to verify in full. For `url` and `env`; valid for as long as the token is.
 // libpq verifies `host` and dials `hostaddr` where there is one, which is how the two names stay apart.
 // https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 import { createHash } from "node:crypto";
@@ -9,15 +9,15 @@ import { dirname, join, resolve } from "node:path";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { RunContext } from "../base/context.ts";
-import { type Access, type AccessRequest, openAccess } from "./session.ts";
-import { trustFor } from "./trust.ts";
-import { readWay } from "./tunnel.ts";
+import { trustFor } from "./backend.ts";
+import { type IamLogin, openIamLogin } from "./login.ts";
+import type { TargetRequest } from "./settings.ts";
 
-/** A connection that anybody can make until the token ends. */
-export interface StraightConnection {
+/** A connection that any program can make until the token ends. */
+export interface DirectConnection {
   /** The canonical host: what the certificate is verified against. */
   readonly host: string;
-  /** The address to dial, where the host's own name does not lead there from here. */
+  /** The address to dial, where the host's own name does not resolve from here. */
   readonly hostaddr: string | undefined;
   readonly port: number;
   readonly user: string;
@@ -29,51 +29,51 @@ export interface StraightConnection {
   readonly expiresAt: Date;
 }
 
-/** Opens access to a target and signs a token for it; a way that must be held open is an ERR_VIA. */
-export async function straightConnection(
+/** Resolves a target and signs a token for it; a tunnel that must be held open is an ERR_VIA. */
+export async function directConnection(
   context: RunContext,
-  request: AccessRequest,
-): Promise<StraightConnection> {
-  const access = await openAccess(context, request);
-  const place = await placeToDial(context, access);
-  const sslrootcert = await rootsFile(context, access);
-  const { user, dbname, host } = access;
-  const { token: password, expiresAt } = await access.authToken(user);
+  request: TargetRequest,
+): Promise<DirectConnection> {
+  const login = await openIamLogin(context, request);
+  const address = await addressToDial(login);
+  const sslrootcert = await rootsFile(context, login);
+  const { user, dbname, endpoint } = login;
+  const { token: password, expiresAt } = await login.authToken(user);
   context.log.addSecret(password);
-  return { ...place, host, user, dbname, password, sslrootcert, expiresAt };
+  return { ...address, host: endpoint.host, user, dbname, password, sslrootcert, expiresAt };
 }
 
-/** Says until when a connection can be opened, on stderr. */
-export function tellEnd({ log }: RunContext, { expiresAt }: StraightConnection): void {
+/** Prints on stderr until when a connection can be opened. */
+export function printEnd({ log }: RunContext, { expiresAt }: DirectConnection): void {
   const minutes = Math.max(0, Math.round((expiresAt.getTime() - Date.now()) / 60_000));
   const end = expiresAt.toISOString().replace(/\.\d+/, "");
   log.always(
-    `rdsiam: new connections work for ${minutes} minutes, until ${end}; open ones go on after that`,
+    `rdsiam: valid for new connections until ${end} (${minutes} min); open ones stay open`,
   );
 }
 
-async function placeToDial(
-  context: RunContext,
-  access: Access,
-): Promise<Pick<StraightConnection, "hostaddr" | "port">> {
-  const { settings, dialHost, host } = access;
-  const via = await readWay(context, settings);
+async function addressToDial({
+  endpoint,
+  settings,
+  via,
+}: IamLogin): Promise<Pick<DirectConnection, "hostaddr" | "port">> {
+  const { dialHost, host } = endpoint;
   if (via.kind === "forwarded-port") {
     const [address] = await tunnelAddresses(via.host);
     return { hostaddr: address, port: via.port };
   }
   if (via.kind !== "direct") {
     const { describeVia } = await import("../via/parse.ts");
-    throw new RdsIamError("there is no straight way to the database", {
+    throw new RdsIamError("the database cannot be connected to directly", {
       code: "ERR_VIA",
       detail: `It is reached by ${describeVia(via)}, which rdsiam has to hold open.`,
       hint: `Run: rdsiam proxy ${settings.target}, and connect to that; or rdsiam exec ${settings.target} COMMAND.`,
     });
   }
   const { port } = settings;
-  // Nobody but rdsiam asks the DNS servers that the target names.
+  // Only rdsiam asks the DNS servers that the target names.
   if (dialHost === host && settings.dnsServers.length === 0) return { hostaddr: undefined, port };
-  const [first] = await access.addresses();
+  const [first] = await endpoint.addresses();
   return { hostaddr: first?.address, port };
 }
 
@@ -90,12 +90,13 @@ async function tunnelAddresses(host: string): Promise<readonly string[]> {
   }
 }
 
-// libpq reads one file: what is none yet is written beside the bundles of `rdsiam ca update`, not among them.
-async function rootsFile(context: RunContext, access: Access): Promise<string> {
-  const { kind, region, settings } = access;
+// libpq reads one file: certificates that are in none yet are written beside the bundles of `rdsiam ca update`, not among them.
+async function rootsFile(context: RunContext, login: IamLogin): Promise<string> {
+  const { endpoint, settings } = login;
+  const { kind, region } = endpoint;
   const { sslrootcert } = settings;
   const { caDirectory, storeBundle } = await import("../rds/ca-store.ts");
-  const { certificates } = await trustFor(context, access);
+  const { certificates } = await trustFor(context, login);
   const isGiven = sslrootcert !== undefined && sslrootcert !== "system";
   if (isGiven && (await isFile(sslrootcert))) return resolve(sslrootcert);
   const directory = join(dirname(caDirectory(context.env, context.home)), "roots");
@@ -107,7 +108,7 @@ async function rootsFile(context: RunContext, access: Access): Promise<string> {
     const code = errorCode(error);
     throw new RdsIamError(`cannot write the root certificates to ${directory}: ${code}`, {
       code: "ERR_CERTIFICATE",
-      detail: "A program that goes straight to the database reads them from a file.",
+      detail: "A program that connects directly reads them from a file.",
       hint: "Make that directory writable, set XDG_DATA_HOME, or name a file: --sslrootcert FILE",
       cause: error,
     });

@@ -1,10 +1,10 @@
-// An error as what a person reads, in PostgreSQL's own form, and the exit status that goes with it; what happened in the proxy.
+// Logs what happens on a proxy, and records how the logins of a run went.
 import { RdsIamError } from "../base/errors.ts";
 import type { Fields, Log, Problem } from "../base/log.ts";
 import type { ProxyEvent } from "../proxy/proxy-event.ts";
 import { Throttle } from "../base/throttle.ts";
 
-// What happened, as a line.
+// An event as a line.
 function eventText(event: ProxyEvent): string {
   switch (event.kind) {
     case "login":
@@ -30,8 +30,8 @@ function eventText(event: ProxyEvent): string {
   }
 }
 
-/** Makes the function that says what happened on a target's proxy; a refusal as a warning where no tool of ours is told of it. */
-export function eventTeller(
+/** Creates the function that logs the events of a target's proxy; with `warns` a refused login is a warning. */
+export function proxyEventLogger(
   log: Log,
   { target, warns }: { readonly target: string; readonly warns: boolean },
 ): (event: ProxyEvent) => void {
@@ -51,7 +51,7 @@ export function eventTeller(
   };
 }
 
-// What happened, as the fields of a JSON line.
+// An event as the fields of a JSON line.
 function eventFields(event: ProxyEvent): Fields {
   const named = { event: event.kind };
   switch (event.kind) {
@@ -73,7 +73,7 @@ function eventFields(event: ProxyEvent): Fields {
   }
 }
 
-/** Notes how the logins of a run went, for a tool that says nothing of why it failed. */
+/** How the logins of a run went, for a tool that does not say why it failed. */
 export interface LoginRecord {
   readonly note: (event: ProxyEvent) => void;
   /** Whether any login worked. */

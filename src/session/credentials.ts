@@ -1,0 +1,122 @@
+// Creates the AWS credential source of a run, and calls AWS with it.
+import { type CallerIdentity, callerIdentity, type ClockListener } from "../aws/caller-identity.ts";
+import { cliCacheDirectory } from "../aws/cli-cache.ts";
+import {
+  type CredentialNeed,
+  credentialNeed,
+  type Credentials,
+  credentialSource,
+  type CredentialSource,
+  type RoleOptions,
+} from "../aws/credentials.ts";
+import { awsCalls } from "../aws/profile-credentials.ts";
+import { proxyPasswords } from "../aws/proxy-setting.ts";
+import type { AwsCalls } from "../aws/sdk.ts";
+import type { RunContext } from "../base/context.ts";
+import { recentSecrets } from "../base/redact.ts";
+import { loadAwsFiles } from "../config/aws-files.ts";
+import type { Settings } from "../config/settings.ts";
+import type { LoadedTargets } from "../config/targets.ts";
+import { mfaPrompt } from "./mfa-prompt.ts";
+import type { RunSettings } from "./settings.ts";
+
+const SECRETS_KEPT = 24; // secrets of a role, two an hour as a rule, that the log strikes out
+
+/** The settings that credentials depend on. */
+export type CredentialSettings = Pick<RunSettings, "loaded" | "settings">;
+
+/** The AWS credentials of a run. */
+export interface RunCredentials {
+  readonly credentials: CredentialSource;
+  /** What the first call of it will take; throws for a profile that is broken. */
+  readonly need: () => CredentialNeed;
+}
+
+/** Creates the credential source of a run for a database in a Region; nothing is fetched yet. */
+export function openCredentials(
+  { env, home, log, terminal, waiting }: RunContext,
+  { settings, loaded }: CredentialSettings,
+  region: string,
+): RunCredentials {
+  for (const password of proxyPasswords(env)) log.addSecret(password);
+  const { profile } = settings;
+  const role = wantedRole(settings);
+  const load = credentialSource({
+    profile,
+    configProfile: settings.configProfile,
+    awsTimeout: settings.awsTimeout,
+    files: loaded.aws,
+    reloadFiles: () => loadAwsFiles(env, home),
+    env,
+    fallbackRegion: region,
+    role,
+    askMfaCode: mfaPrompt({
+      code: settings.mfaCode,
+      remedy: settings.cache ? cacheRemedy(settings, loaded) : undefined,
+      terminal,
+      onCode: log.addSecret,
+    }),
+    cacheDirectory: settings.cache ? cliCacheDirectory(home) : undefined,
+    note: log.verbose,
+  });
+  const need = (): CredentialNeed => credentialNeed({ profile, role, files: loaded.aws, env });
+  const service = calledService(settings, loaded);
+  const keepOut = recentSecrets(log.addSecret, SECRETS_KEPT);
+  // It reads the profile's file, and stays the same for a run.
+  let calls: boolean | undefined;
+  const credentials: CredentialSource = async () => {
+    calls ??= willCall(need);
+    // Where a person may be asked for something, the terminal is for that.
+    const found = await (calls ? waiting.for(service, load()) : load());
+    for (const secret of [found.secretAccessKey, found.sessionToken]) if (secret) keepOut(secret);
+    return found;
+  };
+  return { credentials, need };
+}
+
+/** How AWS is called in a run: profile, endpoints, CA bundle, time limits. */
+export function callsOf(
+  { env }: Pick<RunContext, "env">,
+  { settings, loaded }: CredentialSettings,
+): AwsCalls {
+  const { awsTimeout, configProfile, profile } = settings;
+  return awsCalls(profile, { env, files: loaded.aws, configProfile, awsTimeout });
+}
+
+/** Asks STS for the identity of credentials; `onClock` hears how many milliseconds the clock here is ahead. */
+export async function identify(
+  context: RunContext,
+  run: CredentialSettings & { readonly region: string },
+  credentials: Credentials,
+  onClock?: ClockListener,
+): Promise<CallerIdentity> {
+  const { profile } = run.settings;
+  const place = { ...callsOf(context, run), fallbackRegion: run.region, profile };
+  return context.waiting.for("STS", callerIdentity(credentials, place, onClock));
+}
+
+function calledService({ roleArn, profile = "default" }: Settings, loaded: LoadedTargets): string {
+  const role = roleArn ?? loaded.aws.profiles.get(profile)?.["role_arn"];
+  return role === undefined ? "AWS credentials" : "STS";
+}
+
+function wantedRole(settings: Settings): RoleOptions | undefined {
+  const { roleArn, externalId, roleSessionName, durationSeconds, mfaSerial } = settings;
+  const role = { externalId, sessionName: roleSessionName, durationSeconds, mfaSerial };
+  return roleArn === undefined ? undefined : { roleArn, ...role };
+}
+
+// What is wrong with a broken profile is reported where the credentials are fetched.
+function willCall(need: () => CredentialNeed): boolean {
+  try {
+    return need() === "network";
+  } catch {
+    return false;
+  }
+}
+
+// Any run of rdsiam as the same identity puts the role into the cache, where the next login of this one finds it.
+function cacheRemedy({ target, host, user }: Settings, loaded: LoadedTargets): string {
+  const where = loaded.targets.has(target) ? target : `--host ${host} --user ${user}`;
+  return `rdsiam token ${where} > /dev/null (with the options of this run)`;
+}

@@ -1,0 +1,218 @@
+// How rdsiam logs in to a database: with IAM auth tokens, with the passwords of a command, or not at all, where the tool and
+// the server see to it themselves. Everything after this file is the same for all of them.
+import type { CredentialNeed, Credentials, CredentialSource } from "../aws/credentials.ts";
+import { type AuthTokenSource, authTokenSource } from "../aws/token-cache.ts";
+import type { RunContext } from "../base/context.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { recentSecrets } from "../base/redact.ts";
+import { requireUser, type Settings } from "../config/settings.ts";
+import type { SecretSource, Who } from "../proxy/backend-session.ts";
+import { passwordEnvironment, runPasswordCommand } from "../tool/password-command.ts";
+import { openCredentials, type RunCredentials } from "./credentials.ts";
+import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "./endpoint.ts";
+import {
+  explainPassedLogin,
+  explainPasswordRefusal,
+  explainRefusals,
+  type RefusalTexts,
+} from "./explain-refusal.ts";
+import { resolveRun, type RunSettings, type TargetRequest } from "./settings.ts";
+
+const SECRETS_KEPT = 100; // passwords that the log strikes out: a proxy that runs for months may see a new one with each login
+
+/** A database, and how rdsiam logs in there; nothing is connected yet. */
+export type Login = IamLogin | PasswordLogin | PassThroughLogin;
+
+interface AnyLogin extends RunSettings {
+  readonly endpoint: DatabaseEndpoint;
+  /** Of the AWS calls that the login or its tunnel makes. */
+  readonly credentials: CredentialSource;
+  /** Gets the credentials where any are needed, which may ask at the terminal; resolves with a description for people. */
+  readonly identify: () => Promise<string | undefined>;
+  /** DETAIL and HINT for the fields of the server's ErrorResponse to a login. */
+  readonly explain: (user: string, fields: ReadonlyMap<string, string>) => RefusalTexts;
+}
+
+/** rdsiam logs in with auth tokens. */
+export interface IamLogin extends AnyLogin {
+  readonly kind: "iam";
+  readonly user: string;
+  readonly dbname: string;
+  /** What the first call of `credentials` will take; throws for a profile that is broken. */
+  readonly need: () => CredentialNeed;
+  readonly authToken: AuthTokenSource;
+  readonly passwords: Extract<SecretSource, { readonly authToken: unknown }>;
+}
+
+/** rdsiam logs in with what the password command prints. */
+export interface PasswordLogin extends AnyLogin {
+  readonly kind: "password";
+  /** Undefined where none is set: the tool names it. */
+  readonly user: string | undefined;
+  readonly dbname: string | undefined;
+  readonly passwords: Extract<SecretSource, { readonly password: unknown }>;
+}
+
+/** The tool and the server log in; nothing is signed and no credentials are asked for. */
+export interface PassThroughLogin extends AnyLogin {
+  readonly kind: "pass-through";
+  /** Undefined where none is set: the tool names it. */
+  readonly user: string | undefined;
+  readonly dbname: string | undefined;
+}
+
+/** Resolves a target as far as possible without connecting; without `auth` its settings choose between IAM and a password command. */
+export function openLogin(
+  context: RunContext,
+  run: RunSettings,
+  auth?: "iam" | "pass-through",
+): Promise<Login> {
+  if (auth === "pass-through") return openPassThrough(context, run);
+  const isIam = auth === "iam" || run.settings.passwordCommand === undefined;
+  return isIam ? openIam(context, run) : openPassword(context, run);
+}
+
+/** Resolves a target that must use IAM; one with a password command is an ERR_TARGET. */
+export async function openIamLogin(context: RunContext, request: TargetRequest): Promise<IamLogin> {
+  const run = await resolveRun(context, request);
+  const { passwordCommand, target } = run.settings;
+  if (passwordCommand === undefined) return openIam(context, run);
+  throw new RdsIamError(`"${target}" uses a password command, so there is no auth token`, {
+    code: "ERR_TARGET",
+    detail: "Its password is what the password command prints.",
+    hint: "It works with rdsiam psql, exec and proxy. To use IAM, remove rds_password_command (RDSIAM_PASSWORD_COMMAND).",
+  });
+}
+
+async function openIam(context: RunContext, run: RunSettings): Promise<IamLogin> {
+  requireUser(run.settings);
+  // One for the whole run, whether the endpoint needs it or only the token: an MFA code is asked for once.
+  let opened: RunCredentials | undefined;
+  const open = (region: string): RunCredentials =>
+    (opened ??= openCredentials(context, run, region));
+  const endpoint = await findEndpoint(context, run, (region) => open(region).credentials);
+  return iamLogin(run, endpoint, open(endpoint.region));
+}
+
+/** The login with auth tokens to an endpoint that has been found, with credentials that have been opened. */
+export function iamLogin(
+  run: RunSettings,
+  endpoint: DatabaseEndpoint,
+  { credentials, need }: RunCredentials,
+): IamLogin {
+  const user = requireUser(run.settings);
+  const { host, port, region } = endpoint;
+  const authToken = authTokenSource({ host, port, region, credentials });
+  const refusals = explainRefusals({ host, port, region });
+  return {
+    kind: "iam",
+    ...run,
+    endpoint,
+    user,
+    dbname: run.settings.dbname ?? user,
+    credentials,
+    need,
+    authToken,
+    passwords: {
+      authToken: async (name, { renew }) => {
+        const made = await authToken(name, { renew });
+        refusals.signed({ identity: made.identity, token: made });
+        return { token: made.token, reused: made.reused };
+      },
+    },
+    identify: async () => (await credentials()).source,
+    explain: refusals.explain,
+  };
+}
+
+async function openPassword(context: RunContext, run: RunSettings): Promise<PasswordLogin> {
+  return passwordLogin(context, run, await typedEndpoint(context, run));
+}
+
+/** The login with a password command to an endpoint that has been found. */
+export function passwordLogin(
+  context: RunContext,
+  run: RunSettings,
+  endpoint: DatabaseEndpoint,
+): PasswordLogin {
+  const tunnel = tunnelCredentials(context, run, endpoint);
+  return {
+    kind: "password",
+    ...run,
+    endpoint,
+    ...namedUser(run.settings),
+    ...tunnel,
+    identify: async () => {
+      const source = await tunnel.identify();
+      return `a password command${source === undefined ? "" : `, ${source}`}`;
+    },
+    passwords: { password: commandPasswords(context, run.settings, endpoint) },
+    explain: (_user, fields) => explainPasswordRefusal(fields),
+  };
+}
+
+async function openPassThrough(context: RunContext, run: RunSettings): Promise<PassThroughLogin> {
+  const endpoint = await typedEndpoint(context, run);
+  return {
+    kind: "pass-through",
+    ...run,
+    endpoint,
+    ...namedUser(run.settings),
+    ...tunnelCredentials(context, run, endpoint),
+    explain: (_user, fields) => explainPassedLogin(fields),
+  };
+}
+
+// Logins that are not IAM's need AWS for a tunnel through Systems Manager alone.
+function tunnelCredentials(
+  context: RunContext,
+  run: RunSettings,
+  { region }: DatabaseEndpoint,
+): Pick<AnyLogin, "credentials" | "identify"> {
+  const { credentials } = openCredentials(context, run, region);
+  return {
+    credentials,
+    identify: async () => (run.via.kind === "ssm" ? (await credentials()).source : undefined),
+  };
+}
+
+function namedUser({ user, dbname = user }: Settings): Pick<PasswordLogin, "dbname" | "user"> {
+  return { user, dbname };
+}
+
+/** Gets passwords from the password command; logins of one user at the same moment share one run of it. */
+export function commandPasswords(
+  { env, log }: Pick<RunContext, "env" | "log">,
+  { passwordCommand: command = "", target }: Pick<Settings, "passwordCommand" | "target">,
+  { host, port }: Pick<DatabaseEndpoint, "host" | "port">,
+): (who: Who) => Promise<string> {
+  const running = new Map<string, Promise<string>>();
+  const keepOut = recentSecrets(log.addSecret, SECRETS_KEPT);
+  const run = async ({ user, database: dbname }: Who): Promise<string> => {
+    const variables = passwordEnvironment(env, { target, host, port, user, dbname });
+    const password = await runPasswordCommand({ command, env: variables });
+    keepOut(password);
+    return password;
+  };
+  return (who) => {
+    const key = `${who.user}\0${who.database}`;
+    const made = running.get(key) ?? run(who).finally(() => running.delete(key));
+    running.set(key, made);
+    return made;
+  };
+}
+
+/** The database and the user of a login, in one line for people. */
+export function describeLogin({ endpoint, settings, ...login }: Login): string {
+  const { host, port } = endpoint;
+  const server = `${host}:${port}`;
+  if (login.kind === "pass-through") return `${server}, logins are passed through`;
+  const { user, dbname = "" } = login;
+  const who = user === undefined ? "" : `${user} on `;
+  return `${who}${server}/${dbname}${settings.readOnly ? ", read-only" : ""}`;
+}
+
+/** When credentials end, as the end of a line. */
+export function untilText({ expiration }: Credentials): string {
+  return expiration === undefined ? "" : `, valid until ${expiration.toISOString()}`;
+}
