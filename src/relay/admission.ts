@@ -4,7 +4,8 @@
 // No answer reveals which databases there are: not listed and not allowed are one answer.
 
 import { randomBytes } from "node:crypto";
-import type { PeerCertificate } from "node:tls";
+import type { TLSSocket } from "node:tls";
+import { deadline } from "../base/deadline.ts";
 import {
   type AccessRule,
   allowingRule,
@@ -16,7 +17,7 @@ import {
 } from "./access.ts";
 import { BadProof, type ProofContext, readProof, SCHEME, type StsRequest } from "./presigned.ts";
 import { encodeAnswer, Refusal } from "./refusal.ts";
-import type { ConnectRequest } from "./request.ts";
+import { type ConnectRequest, Gone, type RequestReader } from "./request.ts";
 import type { Targets } from "./targets.ts";
 
 /** What admission needs of the relay. */
@@ -30,17 +31,16 @@ export interface AdmissionContext {
   /** Asks STS for the caller's ARN; undefined when it rejects the signature. Rejects when STS cannot be reached. */
   readonly identify: (request: StsRequest, left: AbortSignal) => Promise<string | undefined>;
   readonly now: () => number;
+  /** Milliseconds for a request to arrive. */
+  readonly headTimeout: number;
 }
 
 /** The client of a connection. */
-export interface AdmissionClient {
-  /** Its certificate, if it has one, and whether that was verified. */
-  readonly certificate: PeerCertificate | undefined;
-  readonly isAuthorized: boolean;
-  readonly request: () => Promise<ConnectRequest>;
-  readonly write: (text: string) => void;
-  /** Works for it; `left` aborts, and this rejects with Gone, as soon as the client has gone. */
-  readonly whileThere: <T>(work: (left: AbortSignal) => Promise<T>) => Promise<T>;
+export interface RelayClient {
+  readonly socket: TLSSocket;
+  readonly reader: RequestReader;
+  /** Aborts with Gone when the relay closes. */
+  readonly closed: AbortSignal;
 }
 
 /** A granted request. */
@@ -55,9 +55,9 @@ export interface Admitted {
 }
 
 /** Reads requests until one is granted; throws Refusal. */
-export async function admit(client: AdmissionClient, context: AdmissionContext): Promise<Admitted> {
-  const certificate = namesOf(client);
-  const first = await client.request();
+export async function admit(client: RelayClient, context: AdmissionContext): Promise<Admitted> {
+  const certificate = namesOf(client.socket);
+  const first = await nextRequest(client, context);
   const known = decide(first, { certificate }, context);
   if (known !== undefined) return known;
   const sts = context.sts();
@@ -65,25 +65,36 @@ export async function admit(client: AdmissionClient, context: AdmissionContext):
   const nonce = randomBytes(24).toString("base64url");
   const { endpoint, region } = sts;
   const challenge = `${SCHEME} endpoint="${endpoint}", region="${region}", nonce="${nonce}"`;
-  client.write(
+  client.socket.write(
     encodeAnswer(407, [
       "X-Rdsiam-Refusal: identity-needed",
       `Proxy-Authenticate: ${challenge}`,
       "Connection: keep-alive",
     ]),
   );
-  const second = await client.request();
+  const second = await nextRequest(client, context);
   const stsRequest = readStsRequest(second, { ...sts, nonce }, context);
-  const arn = await client.whileThere((left) => identify(stsRequest, left, context));
+  const arn = await client.reader.whileThere(client.closed, (left) =>
+    identify(stsRequest, left, context),
+  );
   const caller = { certificate, arn };
   const admitted = decide(second, caller, context);
   if (admitted === undefined) throw notAllowed(caller);
   return admitted;
 }
 
-function namesOf({ certificate, isAuthorized }: AdmissionClient): readonly string[] | undefined {
-  if (certificate === undefined) return undefined;
-  if (!isAuthorized) throw new Refusal("certificate", "the client certificate is not trusted");
+async function nextRequest(
+  { reader, closed }: RelayClient,
+  { headTimeout }: AdmissionContext,
+): Promise<ConnectRequest> {
+  using limit = deadline(headTimeout, () => new Gone("it took too long"), closed);
+  return await reader.request(limit.signal);
+}
+
+function namesOf(socket: TLSSocket): readonly string[] | undefined {
+  const certificate = socket.getPeerCertificate();
+  if (certificate?.subject === undefined) return undefined;
+  if (!socket.authorized) throw new Refusal("certificate", "the client certificate is not trusted");
   return certificateNames(certificate);
 }
 

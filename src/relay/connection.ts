@@ -7,7 +7,7 @@ import type { TLSSocket } from "node:tls";
 import type { Address } from "../base/address.ts";
 import { closesWithin, deadline } from "../base/deadline.ts";
 import type { AddressBook } from "./addresses.ts";
-import { type AdmissionContext, admit, type Admitted } from "./admission.ts";
+import { type AdmissionContext, admit, type Admitted, type RelayClient } from "./admission.ts";
 import type { RelayEvent } from "./events.ts";
 import { encodeRefusal, Refusal } from "./refusal.ts";
 import { BadHead, Gone, RequestReader } from "./request.ts";
@@ -34,8 +34,7 @@ export interface ConnectionContext extends AdmissionContext {
     readonly fromBackend: Buffer;
   }) => Promise<void>;
   readonly onEvent: (event: RelayEvent) => void;
-  /** Milliseconds for a request to arrive, and for a database to be dialed. */
-  readonly headTimeout: number;
+  /** Milliseconds for a database to be dialed. */
   readonly dialTimeout: number;
 }
 
@@ -56,26 +55,13 @@ export async function serveConnection(
   const peer = `${socket.remoteAddress}:${socket.remotePort}`;
   // The close that follows an error is enough.
   socket.on("error", () => {});
-  const reader = new RequestReader(socket);
+  const client = { socket, reader: new RequestReader(socket), closed };
   try {
-    const presented = socket.getPeerCertificate();
-    const admitted = await admit(
-      {
-        certificate: presented?.subject === undefined ? undefined : presented,
-        isAuthorized: socket.authorized,
-        request: async () => {
-          using limit = deadline(context.headTimeout, tooLong, closed);
-          return await reader.request(limit.signal);
-        },
-        write: (text) => socket.write(text),
-        whileThere: (work) => reader.whileThere(closed, work),
-      },
-      context,
-    );
+    const admitted = await admit(client, context);
     enter();
-    const backend = await dialTarget(admitted, { reader, closed, context });
+    const backend = await dialTarget(admitted, client, context);
     try {
-      await copySession(reader, { socket, backend, admitted, peer }, context);
+      await copySession(client, { backend, admitted, peer }, context);
     } finally {
       backend.destroy();
     }
@@ -86,22 +72,13 @@ export async function serveConnection(
   }
 }
 
-function tooLong(): Error {
-  return new Gone("it took too long");
-}
-
-interface Dialing {
-  readonly reader: RequestReader;
-  readonly closed: AbortSignal;
-  readonly context: ConnectionContext;
-}
-
 async function dialTarget(
   { address, caller, reachable, target }: Admitted,
-  { context, reader, closed }: Dialing,
+  { closed, reader }: RelayClient,
+  context: ConnectionContext,
 ): Promise<Socket> {
   const { book, dial } = context;
-  using limit = deadline(context.dialTimeout, tooLong, closed);
+  using limit = deadline(context.dialTimeout, () => new Gone("it took too long"), closed);
   const { signal } = limit;
   const addresses =
     address === undefined
@@ -118,16 +95,15 @@ async function dialTarget(
   }
 }
 
-interface Opened {
-  readonly socket: TLSSocket;
+interface DialedSession {
   readonly backend: Socket;
   readonly admitted: Admitted;
   readonly peer: string;
 }
 
 async function copySession(
-  reader: RequestReader,
-  { admitted, backend, peer, socket }: Opened,
+  { reader, socket }: RelayClient,
+  { admitted, backend, peer }: DialedSession,
   { copy, now, onEvent }: ConnectionContext,
 ): Promise<void> {
   const { caller, rule, target } = admitted;

@@ -4,6 +4,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { createSecureContext } from "node:tls";
 import { parseOwnFile } from "../config/own-file.ts";
 import { errorCode } from "../base/errno.ts";
@@ -67,27 +68,23 @@ export function watchRelayFiles(
   onChange: () => Promise<void>,
 ): AsyncDisposable {
   const files = Object.values(names).filter((file: string | undefined) => file !== undefined);
-  let timer: NodeJS.Timeout | undefined;
-  let isOver = false;
-  let polling: Promise<void> = Promise.resolve();
-  let last = contents(files);
-  const poll = async (): Promise<void> => {
-    const before = await last;
-    last = contents(files);
-    const now = await last;
-    if (now !== undefined && before !== now && !isOver) await onChange();
-    if (now === undefined) last = Promise.resolve(before);
-    if (!isOver) timer = setTimeout(next, INTERVAL);
+  const stop = new AbortController();
+  const watch = async (): Promise<void> => {
+    let last = await contents(files);
+    for (;;) {
+      await delay(INTERVAL, undefined, { signal: stop.signal }).catch(() => {});
+      const now = await contents(files);
+      if (stop.signal.aborted) return;
+      if (now === undefined || now === last) continue;
+      last = now;
+      await onChange();
+    }
   };
-  const next = (): void => {
-    polling = poll();
-  };
-  timer = setTimeout(next, INTERVAL);
+  const watching = watch();
   return {
     [Symbol.asyncDispose]: async () => {
-      isOver = true;
-      clearTimeout(timer);
-      await polling;
+      stop.abort();
+      await watching;
     },
   };
 }

@@ -1,6 +1,6 @@
-// The certificate that TLS is served with, from files that somebody renews while we run. They are looked at when a
-// connection needs them, not watched: a renewal often replaces a symbolic link, and a watcher would sit on the old file.
-// A new file that cannot be used (or has only half arrived) leaves the certificate of before, with a warning.
+// The certificate that TLS is served with, from files that may be renewed while we run. They are checked when a connection
+// needs them, not watched: a renewal often replaces a symbolic link, and a watcher would stay on the old file.
+// A new file that is not valid (or only half written) leaves the previous certificate in use, with a warning.
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import process from "node:process";
@@ -11,18 +11,18 @@ import { RdsIamError } from "../base/errors.ts";
 export interface CertificateFiles {
   readonly cert: string;
   readonly key: string;
-  /** CAs of the client certificates that are demanded. */
+  /** The CAs of the client certificates, where clients must have one. */
   readonly clientCa: string | undefined;
 }
 
-/** What is in them: PEM, checked. */
+/** Their content: PEM, checked. */
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
   readonly clientCa: readonly string[] | undefined;
 }
 
-/** Loads the files, and answers what is in them from then on; `warn` hears of a renewal that cannot be used, and of a certificate that has expired. Rejects when they cannot be used now. */
+/** Loads the files, and returns a function for their content from then on; warns of an invalid renewal, and of an expired certificate. Rejects with ERR_CERTIFICATE when they are not valid now. */
 export async function followCertificate(
   files: CertificateFiles,
   warn: (message: string) => void,
@@ -38,7 +38,7 @@ export async function followCertificate(
       current = await load(files, warn);
     } catch (error) {
       const reason = error instanceof RdsIamError ? error.message : String(error);
-      warn(`${reason}; the certificate of before stays in use`);
+      warn(`${reason}; the previous certificate stays in use`);
     }
   };
   return async () => {
@@ -69,7 +69,7 @@ async function load(
   const key = await read(files.key, "key");
   await refuseReadableKey(files.key);
   if (leaf?.checkPrivateKey(privateKey(key, files.key)) !== true)
-    throw wrong(`the key in ${files.key} is not that of the certificate in ${files.cert}`);
+    throw wrong(`the key in ${files.key} does not belong to the certificate in ${files.cert}`);
   const validTo = Date.parse(leaf.validTo);
   if (validTo < Date.now())
     warn(`the certificate in ${files.cert} expired on ${new Date(validTo).toISOString()}`);

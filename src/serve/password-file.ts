@@ -1,5 +1,5 @@
-// The file that keeps a proxy's password from run to run, for tools that are configured once. It is made with a random one
-// where it is not there, and what anybody else could have read is not taken.
+// The file that keeps a proxy's password from run to run, for tools that are configured once. It is created with a random
+// password where it does not exist; a file that other users could have read is refused.
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { link, mkdir, open, rm } from "node:fs/promises";
@@ -11,7 +11,7 @@ import { RdsIamError } from "../base/errors.ts";
 const SECRET_LENGTH = 32; // bytes
 const SHORTEST = 16; // characters; a password that a person made up would be guessed
 
-/** The password in a file, which is made when it is not there; ERR_USAGE when others can read it or it holds none. */
+/** The password in a file, which is created if it does not exist; ERR_USAGE when others can read it or it has no valid password. */
 export async function passwordFrom(name: string): Promise<string> {
   const file = resolve(name);
   try {
@@ -27,7 +27,7 @@ export async function passwordFrom(name: string): Promise<string> {
   }
 }
 
-// Under its final name only when it is whole: another proxy may be starting with the same file.
+// Under its final name only when it is complete: another proxy may be starting with the same file.
 async function make(file: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const temporary = `${file}.${randomBytes(6).toString("hex")}`;
@@ -45,18 +45,18 @@ async function make(file: string): Promise<void> {
 }
 
 async function read(file: string): Promise<string> {
-  // A pipe would be waited for without end.
+  // Opening a pipe would wait forever.
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = await handle.stat();
     if (!stats.isFile()) throw noPassword(file);
     const { mode, uid } = stats;
     const isOurs = process.platform === "win32" || uid === process.geteuid?.() || uid === 0;
-    // A credential of systemd is root's, and the bits of its group show the access list that lets us read it.
+    // A credential of systemd belongs to root, and the bits of its group show the access list that lets us read it.
     const others = uid === 0 && process.geteuid?.() !== 0 ? 0o037 : 0o077;
     if (!isOurs || (process.platform !== "win32" && (mode & others) !== 0)) throw readable(file);
     const password = (await handle.readFile("utf8")).replace(/\r?\n$/, "");
-    // Printable ASCII: beyond it the clients' own SASLprep would have a say.
+    // Printable ASCII: SASLprep, which clients apply to the rest, does not change it.
     if (password.length < SHORTEST || !/^[\x21-\x7e]+$/.test(password)) throw noPassword(file);
     return password;
   } finally {
@@ -68,7 +68,7 @@ function readable(file: string): RdsIamError {
   return new RdsIamError(`others can read the password in ${file}`, {
     code: "ERR_USAGE",
     detail: "It would let them into the database as you.",
-    hint: `Remove it, so that rdsiam makes a new one with permissions 0600; or, if nobody has read it: chmod 600 ${file}`,
+    hint: `Remove it, and rdsiam creates a new one with permissions 0600; or, if no one else has read it: chmod 600 ${file}`,
   });
 }
 
@@ -76,7 +76,7 @@ function noPassword(file: string): RdsIamError {
   return new RdsIamError(`there is no password in ${file} that can be used`, {
     code: "ERR_USAGE",
     detail: `It must be one line of ${SHORTEST} or more printable ASCII characters without spaces.`,
-    hint: "Remove it, so that rdsiam makes one with a random password.",
+    hint: "Remove it, and rdsiam creates one with a random password.",
   });
 }
 

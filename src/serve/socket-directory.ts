@@ -1,6 +1,6 @@
-// The place of a unix socket: DIRECTORY/.s.PGSQL.PORT, which is where libpq looks when its host is a directory.
-// Who may connect is decided by the directory alone. It must be ours and closed to everybody else: no runtime tells a
-// program the uid at the other end of a socket (SO_PEERCRED), and systems differ in whether a socket's own mode counts.
+// The path of a unix socket: DIRECTORY/.s.PGSQL.PORT, where libpq looks when its host is a directory.
+// The directory alone decides who may connect. It must be ours and closed to all other users: no runtime reports the uid at
+// the other end of a socket (SO_PEERCRED), and not all systems enforce the mode of a socket.
 // https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-HOST
 import { Buffer } from "node:buffer";
 import { chmod, lstat, mkdir, rm, stat } from "node:fs/promises";
@@ -12,18 +12,18 @@ import { RdsIamError } from "../base/errors.ts";
 
 // sun_path of unix(7), without its zero byte; Node 20 would cut a longer one in silence.
 const MAX_PATH_LENGTH = process.platform === "linux" ? 107 : 103;
-const PROBE_TIMEOUT = 1_000; // ms that whoever listens there gets to take a connection
+const PROBE_TIMEOUT = 1_000; // ms for a listener to accept a connection
 
-/** Where to listen. */
-export interface SocketPlace {
+/** A unix socket to listen on. */
+export interface SocketPath {
   readonly path: string;
-  /** Takes the socket's own permissions from everybody else, once it is listened on. */
+  /** Removes other users' permissions on the socket, once it exists. */
   readonly restrict: () => Promise<void>;
   readonly remove: () => Promise<void>;
 }
 
-/** Sees to the directory and to what an earlier run has left there; rejects with ERR_USAGE, or ERR_CONNECT when somebody listens there. */
-export async function prepareSocket(directory: string, port: number): Promise<SocketPlace> {
+/** Prepares the directory, and removes the socket of an earlier run; rejects with ERR_USAGE, or ERR_CONNECT when another program listens there. */
+export async function prepareSocket(directory: string, port: number): Promise<SocketPath> {
   const path = join(resolve(directory), `.s.PGSQL.${port}`);
   const length = Buffer.byteLength(path);
   if (length > MAX_PATH_LENGTH) {
@@ -46,16 +46,15 @@ async function makeDirectory(directory: string): Promise<void> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw unusable(directory, `it cannot be made (${errorCode(error)})`, error);
+    throw unusable(directory, `it cannot be created (${errorCode(error)})`, error);
   }
-  // Of a link, its own owner: whoever has it could lead it elsewhere later.
+  // The owner of a link could point it elsewhere later.
   const { uid: owner } = await lstat(directory);
   const { mode, uid } = await stat(directory);
   if (owner !== process.geteuid?.() || uid !== process.geteuid?.() || (mode & 0o077) !== 0) {
     throw new RdsIamError(`others may enter the directory ${directory}`, {
       code: "ERR_USAGE",
-      detail:
-        "Whoever can enter it could connect to the proxy, or put a socket of their own there.",
+      detail: "They could connect to the proxy, or put a socket of their own there.",
       hint: `Run: chmod 700 ${directory} (it must be yours), or name another: --socket DIR`,
     });
   }
@@ -64,10 +63,10 @@ async function makeDirectory(directory: string): Promise<void> {
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch((error: unknown) => {
     if (errorCode(error) === "ENOENT") return undefined;
-    throw unusable(path, `it cannot be looked at (${errorCode(error)})`, error);
+    throw unusable(path, `it cannot be read (${errorCode(error)})`, error);
   });
   if (found === undefined) return;
-  if (!found.isSocket()) throw unusable(path, "it is no socket");
+  if (!found.isSocket()) throw unusable(path, "it is not a socket");
   if (await isLive(path)) {
     throw new RdsIamError(`could not listen on ${path}`, {
       code: "ERR_CONNECT",
@@ -81,12 +80,12 @@ async function removeStale(path: string): Promise<void> {
 function isLive(path: string): Promise<boolean> {
   return new Promise((settle) => {
     const socket = connect(path);
-    const done = (isThere: boolean): void => {
+    const done = (isListening: boolean): void => {
       clearTimeout(timer);
       socket.destroy();
-      settle(isThere);
+      settle(isListening);
     };
-    // A listener that takes no connection is one all the same.
+    // A listener that accepts no connection is still a listener.
     const timer = setTimeout(() => done(true), PROBE_TIMEOUT);
     socket.once("connect", () => done(true));
     socket.once("error", (error) => done(!["ECONNREFUSED", "ENOENT"].includes(errorCode(error))));

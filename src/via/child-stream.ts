@@ -7,7 +7,7 @@ import type { Buffer } from "node:buffer";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import process from "node:process";
 import { Duplex } from "node:stream";
-import type { RdsIamError } from "../base/errors.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { atMost } from "../base/deadline.ts";
 
 const EXIT_DELAY = 500; // ms that a program may take to exit after the end of its output
@@ -27,7 +27,7 @@ export interface ProgramEnd {
 }
 
 /** A program to run as a connection. */
-export interface ProgramOptions {
+interface ProgramOptions {
   readonly file: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -35,8 +35,8 @@ export interface ProgramOptions {
   readonly explain: (end: ProgramEnd) => Promise<RdsIamError | undefined>;
 }
 
-/** The connection over a program's stdin and stdout; destroying it ends the program and its children. */
-export class ChildStream extends Duplex {
+// The connection over a program's stdin and stdout; destroying it ends the program and its children.
+class ChildStream extends Duplex {
   /** Resolves when the program is gone. */
   readonly gone: Promise<void>;
   /** Whether the other end has sent anything. */
@@ -137,13 +137,23 @@ export function programDetail(name: string, { how, stderr }: ProgramEnd): string
   return `${name} ${ended}. ${stderr === "" ? "It said nothing on stderr." : `It said: ${stderr}`}`;
 }
 
-/** The open connections of a tunnel, closed with it. */
-export class OpenStreams {
+/** The connections of a tunnel that runs a program for each. */
+export class ChildStreams {
+  readonly #onBroken: (error: RdsIamError) => void;
   readonly #streams = new Set<ChildStream>();
 
-  /** Adds a connection, and returns it. */
-  add(stream: ChildStream): ChildStream {
+  constructor(onBroken: (error: RdsIamError) => void) {
+    this.#onBroken = onBroken;
+  }
+
+  /** Starts the program of a connection; throws the signal's reason when it has aborted. */
+  open(options: ProgramOptions, signal: AbortSignal): ChildStream {
+    signal.throwIfAborted();
+    const stream = new ChildStream(options);
     this.#streams.add(stream);
+    stream.once("error", (error) => {
+      if (stream.hasRead && error instanceof RdsIamError) this.#onBroken(error);
+    });
     stream.once("close", () => void stream.gone.then(() => this.#streams.delete(stream)));
     return stream;
   }
@@ -154,10 +164,4 @@ export class OpenStreams {
     for (const stream of open) stream.destroy();
     await Promise.all(open.map((stream) => stream.gone));
   }
-}
-
-/** Opens the connection of a program; throws ERR_VIA when `signal` has aborted. */
-export function openStream(options: ProgramOptions, signal: AbortSignal): ChildStream {
-  signal.throwIfAborted();
-  return new ChildStream(options);
 }

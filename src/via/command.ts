@@ -1,32 +1,26 @@
 // The tunnel through a command of the user: its stdin and stdout are the connection.
 // https://man.openbsd.org/ssh_config#ProxyCommand
 
-import { RdsIamError } from "../base/errors.ts";
-import { openStream, OpenStreams, type ProgramEnd, programDetail } from "./child-stream.ts";
+import type { RdsIamError } from "../base/errors.ts";
+import { ChildStreams, type ProgramEnd, programDetail } from "./child-stream.ts";
 import { type Destination, type Tunnel, tunnelError, type TunnelOptions } from "./tunnel.ts";
 
 /** Makes a tunnel that starts the command for each connection. */
 export function commandTunnel(command: string, options: TunnelOptions): Tunnel {
-  const streams = new OpenStreams();
+  const streams = new ChildStreams(options.onBroken);
   return {
     open: async (destination, signal) => {
       // `exec` as in OpenSSH: the command replaces the shell, and gets our signals.
       const args = ["-c", `exec ${expandCommand(command, destination)}`];
+      // A command may exit with 0 without a connection, and may run on for a while after one.
       const explain = async (end: ProgramEnd) =>
-        isEnd(end) ? undefined : broken(destination, end);
-      const stream = openStream({ file: "/bin/sh", args, env: options.env, explain }, signal);
-      stream.once("error", (error) => {
-        if (stream.hasRead && error instanceof RdsIamError) options.onBroken(error);
-      });
-      return streams.add(stream);
+        end.hasRead && (end.isClean || end.how === undefined)
+          ? undefined
+          : broken(destination, end);
+      return streams.open({ file: "/bin/sh", args, env: options.env, explain }, signal);
     },
     [Symbol.asyncDispose]: () => streams.close(),
   };
-}
-
-// A command may exit with 0 without a connection, and may run on for a while after one.
-function isEnd({ hasRead, how, isClean }: ProgramEnd): boolean {
-  return hasRead && (isClean || how === undefined);
 }
 
 /** Puts host and port into a command, for %h and %p; %% is a percent sign. Throws ERR_VIA for a host that a shell could take for more than a name. */

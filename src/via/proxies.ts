@@ -3,7 +3,6 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type * as tls from "node:tls";
 import { errorCode } from "../base/errno.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import { connectTls } from "../base/tls.ts";
@@ -32,7 +31,7 @@ export function proxyTunnel(kind: "socks5" | "http" | "https", proxy: ProxyAddre
   return {
     open: async (destination, signal) => {
       const socket = await connectTcp(proxy, { what, hint }, signal);
-      const stream = kind === "https" ? await secure(socket, proxy, signal) : socket;
+      const stream = kind === "https" ? await startTls(socket, proxy, signal) : socket;
       await request(stream, { proxy, destination }, signal);
       return stream;
     },
@@ -41,17 +40,14 @@ export function proxyTunnel(kind: "socks5" | "http" | "https", proxy: ProxyAddre
 }
 
 // The proxy's certificate is checked with the runtime's roots, as a browser would: RDS's vouch for databases alone.
-function secure(socket: Socket, proxy: ProxyAddress, signal: AbortSignal): Promise<tls.TLSSocket> {
-  const failed = (cause: Error): RdsIamError => notTrusted(proxy, cause);
+function startTls(socket: Socket, proxy: ProxyAddress, signal: AbortSignal): Promise<Duplex> {
+  const failed = (cause: Error): RdsIamError =>
+    tunnelError(`TLS with the proxy ${showHostPort(proxy)} failed`, {
+      detail: `It ended with ${errorCode(cause, "a closed connection")}.`,
+      hint: "If the proxy's certificate is from a private CA, name the CA file in NODE_EXTRA_CA_CERTS; if it uses no TLS, write http://.",
+      cause,
+    });
   return connectTls({ socket, host: proxy.host, failed }, signal);
-}
-
-function notTrusted(proxy: ProxyAddress, cause: Error): RdsIamError {
-  return tunnelError(`TLS with the proxy ${showHostPort(proxy)} failed`, {
-    detail: `It ended with ${errorCode(cause, "a closed connection")}.`,
-    hint: "If the proxy's certificate is a company's own, name its CA file in NODE_EXTRA_CA_CERTS; if it speaks no TLS, write http://.",
-    cause,
-  });
 }
 
 interface ConnectRequest {

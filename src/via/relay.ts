@@ -4,9 +4,8 @@
 
 import { Buffer } from "node:buffer";
 import { readFile } from "node:fs/promises";
-import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import * as tls from "node:tls";
+import { createSecureContext, type SecureContext } from "node:tls";
 import { errorCode } from "../base/errno.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import { connectTls } from "../base/tls.ts";
@@ -39,7 +38,9 @@ export async function relayTunnel(relay: RelayAddress, prove: ProveIdentity): Pr
   return {
     open: async (destination, signal) => {
       const socket = await connectTcp(relay, { what: "the relay", hint }, signal);
-      const stream = await secureRelay(socket, { ...relay, secureContext }, signal);
+      const failed = (cause: Error): RdsIamError => tlsFailed(relay, cause);
+      const tlsOptions = { secureContext, ALPNProtocols: ["http/1.1"], failed };
+      const stream = await connectTls({ socket, host: relay.host, ...tlsOptions }, signal);
       const address = await requestConnect(stream, { relay, destination, prove }, signal);
       if (address !== undefined) addresses.set(stream, address);
       return stream;
@@ -53,14 +54,14 @@ export async function relayTunnel(relay: RelayAddress, prove: ProveIdentity): Pr
 export async function relayContext({
   ca,
   client,
-}: Partial<Pick<RelayAddress, "ca" | "client">>): Promise<tls.SecureContext> {
+}: Partial<Pick<RelayAddress, "ca" | "client">>): Promise<SecureContext> {
   const files = { ca, cert: client?.cert, key: client?.key };
   const texts: Record<string, string> = {};
   for (const [name, file] of Object.entries(files)) {
     if (file !== undefined) texts[name] = await readPem(file, name);
   }
   try {
-    return tls.createSecureContext({ ...texts, minVersion: "TLSv1.2" });
+    return createSecureContext({ ...texts, minVersion: "TLSv1.2" });
   } catch (cause) {
     throw tunnelError("the files of rds_via are not a certificate and its key", {
       detail: `TLS reports ${errorCode(cause, "no error code")}.`,
@@ -87,17 +88,6 @@ async function readPem(file: string, name: string): Promise<string> {
     detail: `rds_via names it as ${name}.`,
     hint: "Check the name.",
   });
-}
-
-// Starts TLS and verifies the relay.
-function secureRelay(
-  socket: Socket,
-  relay: HostPort & { readonly secureContext: tls.SecureContext },
-  signal: AbortSignal,
-): Promise<tls.TLSSocket> {
-  const { host, secureContext } = relay;
-  const failed = (cause: Error): RdsIamError => notTrusted(relay, cause);
-  return connectTls({ socket, host, secureContext, ALPNProtocols: ["http/1.1"], failed }, signal);
 }
 
 interface ConnectRequest {
@@ -179,7 +169,7 @@ function notARelay(relay: HostPort, detail: string): RdsIamError {
   });
 }
 
-function notTrusted(relay: HostPort, cause: Error): RdsIamError {
+function tlsFailed(relay: HostPort, cause: Error): RdsIamError {
   return tunnelError(`TLS with ${showHostPort(relay)} failed`, {
     detail: `It ended with ${errorCode(cause, "a closed connection")}.`,
     hint: "If its certificate is from a private CA, name the CA file: relay://HOST:PORT?ca=FILE",

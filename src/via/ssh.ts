@@ -11,9 +11,9 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { RdsIamError } from "../base/errors.ts";
+import type { RdsIamError } from "../base/errors.ts";
 import { atMost, unlessAborted } from "../base/deadline.ts";
-import { openStream, OpenStreams, type ProgramEnd, programDetail, shown } from "./child-stream.ts";
+import { ChildStreams, type ProgramEnd, programDetail, shown } from "./child-stream.ts";
 import { showHostPort } from "../base/host-port.ts";
 import { type Destination, type Tunnel, tunnelError, type TunnelOptions } from "./tunnel.ts";
 
@@ -40,22 +40,15 @@ export interface Bastion {
 
 /** Connects to the bastion, and makes a tunnel that opens connections from there. */
 export async function sshTunnel(bastion: Bastion, options: TunnelOptions): Promise<Tunnel> {
-  const file = await findSsh(options);
-  const bastionWords = [
-    ...(bastion.port === undefined ? [] : ["-p", String(bastion.port)]),
-    ...(bastion.user === undefined ? [] : ["-l", bastion.user]),
-    "--",
-    bastion.host,
-  ];
-  const { env, connectTimeout } = options;
-  const name = bastion.host;
-  const master = await SshMaster.prepare({
-    file,
-    bastion: name,
-    bastionWords,
-    env,
-    connectTimeout,
+  const file = await options.findProgram("ssh").catch((cause: unknown) => {
+    throw tunnelError("ssh was not found", {
+      detail: "No directory of PATH has an executable file of this name.",
+      hint: "Install it: apt install openssh-client",
+      cause,
+    });
   });
+  const name = bastion.host;
+  const master = await SshMaster.prepare(file, bastion, options);
   try {
     await master.ensure(new AbortController().signal);
   } catch (error) {
@@ -63,25 +56,21 @@ export async function sshTunnel(bastion: Bastion, options: TunnelOptions): Promi
     throw error;
   }
   options.note(`tunnel: one ssh connection to ${name} for all logins of this run`);
-  const streams = new OpenStreams();
-  const open = async (destination: Destination, signal: AbortSignal) => {
-    await master.ensure(signal);
-    const address = showHostPort({ host: destination.address, port: destination.port });
-    const settings = ["ControlMaster=no", "BatchMode=yes", "RemoteCommand=none"];
-    const words = [...master.controlWords, ...option(...settings), "-W", address];
-    const args = [...words, ...bastionWords];
-    const explain = (end: ProgramEnd) => whyEnded(end, { master, name, destination });
-    const stream = openStream({ file, args, env, explain }, signal);
-    stream.once("error", (error) => {
-      if (stream.hasRead && error instanceof RdsIamError) options.onBroken(error);
-    });
-    return streams.add(stream);
+  const streams = new ChildStreams(options.onBroken);
+  return {
+    open: async (destination, signal) => {
+      await master.ensure(signal);
+      const address = showHostPort({ host: destination.address, port: destination.port });
+      const settings = option("ControlMaster=no", "BatchMode=yes", "RemoteCommand=none");
+      const args = master.words(...settings, "-W", address);
+      const explain = (end: ProgramEnd) => whyEnded(end, { master, name, destination });
+      return streams.open({ file, args, env: options.env, explain }, signal);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await streams.close();
+      await master.close();
+    },
   };
-  const close = async (): Promise<void> => {
-    await streams.close();
-    await master.close();
-  };
-  return { open, [Symbol.asyncDispose]: close };
 }
 
 interface SshConnection {
@@ -124,49 +113,34 @@ function destinationHint(said: string, { name, destination }: SshConnection): st
   return `Check from the bastion: ssh ${name} nc -vz ${destination.address} ${destination.port}`;
 }
 
-async function findSsh({ findProgram }: TunnelOptions): Promise<string> {
-  try {
-    return await findProgram("ssh");
-  } catch (cause) {
-    throw tunnelError("ssh was not found", {
-      detail: "No directory of PATH has an executable file of this name.",
-      hint: "Install it: apt install openssh-client",
-      cause,
-    });
-  }
-}
-
-interface SshMasterOptions {
-  /** The ssh program's file. */
-  readonly file: string;
-  /** The bastion's name, for messages. */
-  readonly bastion: string;
-  /** The words that name its user, port and host, `--` before the host. */
-  readonly bastionWords: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Milliseconds for a connection on which ssh may not ask. */
-  readonly connectTimeout: number;
-}
-
 // The shared connection.
 class SshMaster {
-  readonly #options: SshMasterOptions;
+  readonly #file: string;
+  readonly #bastion: Bastion;
+  readonly #options: TunnelOptions;
   readonly #directory: string;
   readonly #guard: ChildProcess;
   #starting: Promise<void> | undefined;
   #wasOpened = false;
 
   /** Makes the directory for the control socket; nothing is connected yet. */
-  static async prepare(options: SshMasterOptions): Promise<SshMaster> {
+  static async prepare(file: string, bastion: Bastion, options: TunnelOptions): Promise<SshMaster> {
     const usual = options.env["TMPDIR"] || tmpdir();
     const base = usual.length > LONGEST_TMPDIR ? "/tmp" : usual;
-    return new SshMaster(options, await mkdtemp(join(base, "rdsiam-ssh-")));
+    const directory = await mkdtemp(join(base, "rdsiam-ssh-"));
+    return new SshMaster(file, bastion, { options, directory });
   }
 
-  constructor(options: SshMasterOptions, directory: string) {
+  constructor(
+    file: string,
+    bastion: Bastion,
+    { options, directory }: { readonly options: TunnelOptions; readonly directory: string },
+  ) {
+    this.#file = file;
+    this.#bastion = bastion;
     this.#options = options;
     this.#directory = directory;
-    const exit = [options.file, ...this.controlWords, "-O", "exit", ...options.bastionWords];
+    const exit = [file, ...this.words("-O", "exit")];
     this.#guard = spawn("/bin/sh", ["-c", GUARD, "sh", directory, ...exit], {
       env: { ...options.env },
       detached: true,
@@ -176,9 +150,19 @@ class SshMaster {
     this.#guard.stdin?.on("error", () => {});
   }
 
-  /** The words that make a program use the connection. ssh expands % in the path. */
-  get controlWords(): readonly string[] {
-    return ["-S", this.#socket.replaceAll("%", "%%")];
+  /** The words of an ssh that uses the connection. */
+  words(...words: readonly string[]): readonly string[] {
+    const { host, port, user } = this.#bastion;
+    return [
+      "-S",
+      // ssh expands % in the path.
+      this.#socket.replaceAll("%", "%%"),
+      ...words,
+      ...(port === undefined ? [] : ["-p", String(port)]),
+      ...(user === undefined ? [] : ["-l", user]),
+      "--",
+      host,
+    ];
   }
 
   get #socket(): string {
@@ -228,9 +212,9 @@ class SshMaster {
     this.#wasOpened = true;
     // A killed one leaves its socket, and then ssh would go to the background without one, where it cannot be ended.
     await rm(this.#socket, { force: true });
-    const seconds = Math.max(1, Math.ceil(this.#options.connectTimeout / 1_000));
-    const words = [
-      ...this.controlWords,
+    const { connectTimeout, env } = this.#options;
+    const seconds = Math.max(1, Math.ceil(connectTimeout / 1_000));
+    const words = this.words(
       "-f",
       "-N",
       "-T",
@@ -246,17 +230,16 @@ class SshMaster {
         `ServerAliveInterval=${ALIVE_INTERVAL}`,
         "ServerAliveCountMax=3",
       ),
-      ...this.#options.bastionWords,
-    ];
+    );
     // In our own session the first time, for ssh to ask on its terminal.
-    const child = spawn(this.#options.file, words, {
-      env: { ...this.#options.env },
+    const child = spawn(this.#file, words, {
+      env: { ...env },
       detached: !mayAsk,
       stdio: ["ignore", "ignore", "pipe"],
     });
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
-    const limit = mayAsk ? ASKING_LIMIT : this.#options.connectTimeout;
+    const limit = mayAsk ? ASKING_LIMIT : connectTimeout;
     const status = await exitWithin(child, limit);
     child.stderr.destroy();
     if (status === 0) return;
@@ -264,11 +247,11 @@ class SshMaster {
   }
 
   #failed(status: string | number, said: string): RdsIamError {
-    const { bastion } = this.#options;
+    const { host } = this.#bastion;
     const how = typeof status === "number" ? `ended with exit status ${status}` : status;
-    return tunnelError(`ssh could not connect to ${bastion}`, {
+    return tunnelError(`ssh could not connect to ${host}`, {
       detail: `ssh ${how}. ${said === "" ? "It said nothing." : `It said: ${said}`}`,
-      hint: bastionHint(said, bastion),
+      hint: bastionHint(said, host),
     });
   }
 }

@@ -43,9 +43,6 @@ export type StartSsmSession = (request: {
 }) => Promise<SsmSession>;
 
 const EXIT_DELAY = 500; // ms between the end of a connection and that of the plugin that carried it
-
-const INSTALL =
-  "Install it: https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html (brew install session-manager-plugin on macOS).";
 const LAST_VERSION_WITHOUT_VARIABLE = [1, 2, 497, 0]; // awscli/customizations/sessionmanager.py
 const VARIABLE = "AWS_SSM_START_SESSION_RESPONSE";
 const OPENED = /Port (\d{1,5}) opened for sessionId/;
@@ -72,7 +69,13 @@ export async function ssmTunnel(
   startSession: StartSsmSession,
   options: TunnelOptions,
 ): Promise<Tunnel> {
-  const file = await findPlugin(options);
+  const file = await options.findProgram("session-manager-plugin").catch((cause: unknown) => {
+    throw tunnelError("session-manager-plugin was not found", {
+      detail: "rds_via = ssm://... needs it, and no directory of PATH has it.",
+      hint: "Install it: https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html (brew install session-manager-plugin on macOS).",
+      cause,
+    });
+  });
   const { version, isSafe } = await takesVariable(file, options.env);
   options.note(`tunnel: session-manager-plugin ${version} at ${file}`);
   if (!isSafe) {
@@ -88,31 +91,28 @@ export async function ssmTunnel(
   const hint = "The next login starts session-manager-plugin anew.";
   return {
     open: async (destination, signal) => {
-      const running = await starter.running(destination, signal);
-      const { plugin, port, sockets } = running;
+      const { plugin, port, sockets } = await starter.running(destination, signal);
       const address = { host: "127.0.0.1", port };
       const socket = await connectTcp(address, { what: "session-manager-plugin", hint }, signal);
       sockets.add(socket);
       let isAnswered = false;
+      const reportIfDied = async (): Promise<void> => {
+        // The end of its connections may be seen before its own.
+        await atMost(EXIT_DELAY, plugin.gone);
+        if (plugin.hasDied) options.onBroken(broken(destination, plugin));
+      };
       socket.once("data", () => (isAnswered = true));
       socket.once("close", () => {
         sockets.delete(socket);
         // It accepts connections and carries nothing: it hangs, or its session is over.
         if (!isAnswered && sockets.size === 0) void plugin.close();
-        if (isAnswered)
-          void reportIfDied(plugin, () => options.onBroken(broken(destination, plugin)));
+        if (isAnswered) void reportIfDied();
       });
       void plugin.gone.then(() => socket.destroy(broken(destination, plugin)));
       return socket;
     },
     [Symbol.asyncDispose]: () => starter.close(),
   };
-}
-
-// The end of its connections may be seen before its own.
-async function reportIfDied(plugin: Plugin, report: () => void): Promise<void> {
-  await atMost(EXIT_DELAY, plugin.gone);
-  if (plugin.hasDied) report();
 }
 
 // One start at a time for each address, however many logins wait for it.
@@ -167,18 +167,6 @@ function broken({ host, port }: Destination, plugin: Plugin): RdsIamError {
     detail: plugin.detail,
     hint: "The next login starts it anew. Idle sessions end after the time in Session Manager's preferences.",
   });
-}
-
-async function findPlugin({ findProgram }: TunnelOptions): Promise<string> {
-  try {
-    return await findProgram("session-manager-plugin");
-  } catch (cause) {
-    throw tunnelError("session-manager-plugin was not found", {
-      detail: "rds_via = ssm://... needs it, and no directory of PATH has it.",
-      hint: INSTALL,
-      cause,
-    });
-  }
 }
 
 async function takesVariable(

@@ -60,7 +60,7 @@ test("followCertificate() + a broken renewal leaves the certificate of before an
   assert.deepEqual(new Set(all.map(({ cert }) => cert)), new Set([one.cert]));
   await certificate();
   assert.equal(warnings.length, 1);
-  assert.match(warnings[0] ?? "", /is not that of the certificate.*stays in use$/);
+  assert.match(warnings[0] ?? "", /does not belong to the certificate.*stays in use$/);
   await rm(path("cert"));
   assert.equal((await certificate()).cert, one.cert);
   assert.match(warnings[1] ?? "", /cannot read the certificate file .*: ENOENT; /);
@@ -97,7 +97,7 @@ test("followCertificate() + refuses at the start what cannot be served", async (
     ["cert", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", /cannot be read$/],
     ["key", "nothing", /^there is no private key in /],
     ["key", String(locked), /is encrypted$/],
-    ["key", two.key, /is not that of the certificate/],
+    ["key", two.key, /does not belong to the certificate/],
     ["ca", "nothing", /^there is no certificate in /],
   ];
   for (const [name, text, message] of bad) {

@@ -83,7 +83,7 @@ test("prepareSocket() + removes a stale socket, and refuses one that somebody li
   await assert.rejects(lstat(path));
 });
 
-test("prepareSocket() + leaves a file that is no socket alone", async () => {
+test("prepareSocket() + leaves a file that is not a socket", async () => {
   const directory = join(parent, "f");
   const { path } = await prepareSocket(directory, 5432);
   await writeFile(path, "mine");
