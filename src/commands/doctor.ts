@@ -1,8 +1,8 @@
-// `rdsiam doctor`: tries each step of a run in turn, and says of each what it found.
+// `rdsiam doctor`: runs each step of a login in turn, and prints what it found.
 import { type Invocation, isOn, OPTIONS, variableOf } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 
-// Those that are no option's twin.
+// Variables without an option.
 const OTHER_VARIABLES = [
   "RDSIAM_TARGET",
   "RDSIAM_CONFIG_FILE",

@@ -34,7 +34,7 @@ export function refuseForSeveral(
   options: Options,
   env: Readonly<Record<string, string | undefined>>,
 ): void {
-  // RDSIAM_HOST beside RDSIAM_TARGET is an outer rdsiam's, and counts for that target alone.
+  // RDSIAM_HOST beside RDSIAM_TARGET comes from an outer rdsiam, and applies to that target alone.
   const host = options.host ?? (env["RDSIAM_TARGET"] ? undefined : env["RDSIAM_HOST"]);
   const port = options.port ?? env["RDSIAM_PORT"];
   const given = [

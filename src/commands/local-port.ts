@@ -11,7 +11,7 @@ export function localPort(
   if (given === undefined) return undefined;
   const port = Number(given);
   if (/^\d+$/.test(given) && port <= 65_535) return port;
-  throw new RdsIamError(`"${given}" is no port`, {
+  throw new RdsIamError(`"${given}" is not a valid port`, {
     code: "ERR_USAGE",
     detail: "--port is the local port of the proxy: 0 to 65535, 0 for any free one.",
     hint: "The database's port belongs to the host: --host HOST:PORT or rds_port.",

@@ -1,4 +1,4 @@
-// Finds, in psql's own option grammar, the arguments that would make psql leave the proxy.
+// Finds, in psql's own option grammar, the arguments that would bypass the proxy.
 // https://www.postgresql.org/docs/current/app-psql.html, getopt string in src/bin/psql/startup.c
 import { RdsIamError } from "../base/errors.ts";
 
@@ -134,12 +134,12 @@ function decoded(text: string): string {
 }
 
 function refusal(what: string, place: string): RdsIamError {
-  return new RdsIamError(`${what} would make psql leave rdsiam's proxy`, {
+  return new RdsIamError(`${what} would bypass rdsiam's proxy`, {
     code: "ERR_USAGE",
     detail: `It names a ${place}; psql reaches the database through the proxy that rdsiam puts in PGHOST and PGPORT.`,
     hint:
       place === "service"
         ? "Describe the database as a target; rdsiam list shows those there are."
-        : "Say where the database is before the target: rdsiam psql --host HOST[:PORT] TARGET, or set rds_host and rds_port.",
+        : "Name the database before the target: rdsiam psql --host HOST[:PORT] TARGET, or set rds_host and rds_port.",
   });
 }

@@ -1,5 +1,5 @@
 // Describes the certificate that was verified: its name, the root behind it, and how long both are good.
-// The verification itself is TLS's; here the chain is only read again, by names, since the runtimes tell more or less of it.
+// The verification itself is TLS's; here the chain is only read again, by names, since some runtimes show more of it than others.
 
 import { X509Certificate } from "node:crypto";
 

@@ -62,7 +62,7 @@ export function checkEnvironment(
     }),
     ...proxy,
   ];
-  return ok(notes.length === 0 ? "nothing in it that interferes" : "variables that matter:", {
+  return ok(notes.length === 0 ? "nothing in it that interferes" : "note:", {
     notes,
   });
 }

@@ -1,5 +1,5 @@
-// Reads the environment for what changes a run without anybody thinking of it, and for what one may think counts and does
-// not. Only names are told, and values that cannot be secret.
+// Looks in the environment for variables that change a run unexpectedly, and for those that seem to and do not.
+// Only names are shown, and values that cannot be secret.
 
 import { nearestName } from "../base/nearest-name.ts";
 
@@ -19,7 +19,7 @@ export interface EnvironmentQuestion {
 // What decides where libpq goes and how; rdsiam sets or deletes them for the tool.
 const LIBPQ =
   /^PG(?:HOST|HOSTADDR|PORT|USER|DATABASE|PASSWORD|PASSFILE|SERVICE|SERVICEFILE|SSL\w*|REQUIRE\w+|CHANNELBINDING|GSSENCMODE|TARGETSESSIONATTRS|LOADBALANCEHOSTS)$/;
-// What rdsiam or the tool really reads, and whose value is no secret once a URL's login is gone.
+// What rdsiam or the tool reads, and whose value is not a secret once a URL's login is removed.
 const HEEDED: readonly (readonly [RegExp, string])[] = [
   [/^AWS_ENDPOINT_URL(?:_STS|_RDS|_SSM)?$/, "calls to AWS go there"],
   [/^AWS_CA_BUNDLE$/, "calls to AWS trust this file alone"],
@@ -32,10 +32,7 @@ const HEEDED: readonly (readonly [RegExp, string])[] = [
     "where STS is called; tokens are signed for the database's Region",
   ],
   [/^AWS_USE_(?:FIPS|DUALSTACK)_ENDPOINT$/, "calls to AWS use it"],
-  [
-    /^(?:NODE_OPTIONS|NODE_EXTRA_CA_CERTS|BUN_OPTIONS|DENO_CERT)$/,
-    "changes the runtime under rdsiam",
-  ],
+  [/^(?:NODE_OPTIONS|NODE_EXTRA_CA_CERTS|BUN_OPTIONS|DENO_CERT)$/, "affects the runtime itself"],
   [/^PGOPTIONS$/, "reaches the database with every tool"],
 ];
 const IGNORED: readonly (readonly [RegExp, string])[] = [
@@ -69,7 +66,7 @@ function libpqNotes(names: readonly string[]): string[] {
     : [`${found.join(", ")}: not used; the tool gets rdsiam's own or none`];
 }
 
-// The order is the AWS CLI's; which of several counts surprises people.
+// The order is the AWS CLI's; which of several is used surprises people.
 function identityNotes({ env, profile, settled }: EnvironmentQuestion): string[] {
   const notes: string[] = [];
   const key = env[KEY_ID];
@@ -105,11 +102,11 @@ function ownNotes(names: readonly string[], known: readonly string[]): string[] 
   const own = names.filter((name) => name.startsWith("RDSIAM_"));
   const used = own.filter((name) => known.includes(name) && !QUIET_OWN.has(name));
   const unknown = own.filter((name) => !known.includes(name));
-  const notes = used.length === 0 ? [] : [`${used.join(", ")}: counted as options`];
+  const notes = used.length === 0 ? [] : [`${used.join(", ")}: used as options`];
   for (const name of unknown) {
     const nearest = nearestName(name, known);
     const guess = nearest === undefined ? "" : `; did you mean ${nearest}?`;
-    notes.push(`${name}: no variable of rdsiam's${guess}`);
+    notes.push(`${name}: not a variable of rdsiam${guess}`);
   }
   return notes;
 }

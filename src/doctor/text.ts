@@ -40,7 +40,7 @@ export function summaryLine(findings: readonly Finding[]): string {
   return `${count("ok")} ok, ${count("fail")} failed, ${count("skip")} skipped`;
 }
 
-// Names in certificates and DNS, and a server's own words, are somebody else's.
+// Names in certificates and DNS, and a server's own words, come from others.
 function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, "?");
 }

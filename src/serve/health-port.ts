@@ -9,7 +9,7 @@ import { runtimeName, VERSION } from "../base/version.ts";
 
 const LOOPBACK = "127.0.0.1";
 
-/** Starts to answer probes where --health-port says; undefined without it. */
+/** Starts to answer probes on --health-port; undefined without it. */
 export async function openHealth(
   { env, log }: RunContext,
   options: Options,
@@ -19,7 +19,7 @@ export async function openHealth(
   if (given === undefined) return undefined;
   const port = Number(given);
   if (!/^\d+$/.test(given) || port > 65_535) {
-    throw new RdsIamError(`"${given}" is no port`, {
+    throw new RdsIamError(`"${given}" is not a valid port`, {
       code: "ERR_USAGE",
       detail: "--health-port is a local port: 0 to 65535, 0 for any free one.",
     });

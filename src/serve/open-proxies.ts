@@ -121,6 +121,6 @@ function refuseRepeated(logins: readonly Login[]): void {
   if (twice === undefined) return;
   throw new RdsIamError(`target "${twice}" is named twice`, {
     code: "ERR_USAGE",
-    hint: "One proxy serves as many sessions as --max-connections says.",
+    hint: "One proxy serves up to --max-connections sessions.",
   });
 }

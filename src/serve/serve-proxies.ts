@@ -27,7 +27,7 @@ export async function serveProxies(serving: Serving): Promise<number> {
   const signal = await Promise.race([signals.first, failed]);
   serving.draining();
   const drained = Promise.all(proxies.map((proxy) => proxy.drain()));
-  // A session whose tool has just gone is no reason to say that one waits.
+  // A session whose tool has just gone is not worth a message.
   await Promise.race([drained, signals.second, delay(MOMENT)]);
   const open = proxies.reduce((sum, proxy) => sum + proxy.sessions(), 0);
   if (open > 0) {

@@ -35,8 +35,8 @@ export interface DatabaseEndpoint {
 }
 
 /**
- * Follows the CNAMEs of the settings' host to the RDS endpoint. `credentials` is called only where a name alone does not
- * tell enough; its Region is a fallback for STS.
+ * Follows the CNAMEs of the settings' host to the RDS endpoint. `credentials` is called only where a name alone is not
+ * enough; its Region is a fallback for STS.
  */
 export async function findEndpoint(
   context: EndpointContext,
@@ -77,7 +77,7 @@ export async function findEndpoint(
 }
 
 /**
- * The endpoint of logins that are not IAM's: the name that was typed, which is the verified one too, unless --sign-host says
+ * The endpoint of logins that do not use IAM: the name that was typed, which is also verified unless --sign-host names
  * another. Passwords go there, so no CNAME is followed: DNS must not choose whose certificate is accepted.
  */
 export async function typedEndpoint(
@@ -109,7 +109,7 @@ function regionFor(canonical: CanonicalHost["canonical"], settings: Settings, lo
   if (region === undefined) {
     throw new RdsIamError(`no Region for ${canonical.host}`, {
       code: "ERR_REGION",
-      detail: "The name does not say in which Region the database is.",
+      detail: "The name does not contain the Region of the database.",
       hint: "Add --region REGION, or set rds_region in the target's profile.",
     });
   }
@@ -121,7 +121,7 @@ function regionFor(canonical: CanonicalHost["canonical"], settings: Settings, lo
   return region;
 }
 
-// What the RDS API is asked with the credentials of this run, where a name alone does not tell.
+// What the RDS API is asked with the credentials of this run, where a name alone is not enough.
 function questions(
   context: EndpointContext,
   run: CredentialSettings,
@@ -148,8 +148,8 @@ function questions(
   };
 }
 
-// Compares an alias with where it pointed before. Only what DNS said is compared: a name that RDS made and a sign host are
-// not DNS's word.
+// Compares an alias with where it pointed before. Only answers of DNS are compared: a name that RDS made and a sign host
+// do not come from it.
 async function recognize(
   { env, home, log }: EndpointContext,
   { strictHost }: Settings,

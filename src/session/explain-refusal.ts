@@ -1,4 +1,4 @@
-// What to add to a login that the server refused: DETAIL says what the auth token was signed for, HINT the likeliest remedy.
+// DETAIL and HINT for a login that the server refused: what the auth token was signed for, and the likeliest remedy.
 // PostgreSQL's own text for every IAM failure is the same "PAM authentication failed", so the rest must come from here.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
 

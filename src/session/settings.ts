@@ -6,7 +6,7 @@ import type { Via } from "../via/parse.ts";
 
 const SECRETS = ["aws_secret_access_key", "aws_session_token"];
 
-/** Which database, and what the command line says about it. */
+/** A target, and the options of the command line. */
 export interface TargetRequest {
   /** Undefined for the target of the environment. */
   readonly targetName: string | undefined;

@@ -23,7 +23,7 @@ export function throughMiddleman(
       throw (await import("../via/rds-auth-proxy.ts")).noCancel();
     },
     middleman: {
-      // A certificate that the server made for itself is for localhost, whatever address leads there.
+      // A certificate that the server made for itself is for localhost, whatever its address is.
       host: via.verified ? via.host : "localhost",
       verification: () => {
         verification ??= verify(via);

@@ -141,8 +141,8 @@ test("doctor: a variable that is no proxy's address, and variables that do not c
   const notes = (await examine({ env })).find("environment").notes?.join("\n") ?? "";
   assert.match(notes, /^PGUSER: not used/m);
   assert.match(notes, /^AWS_PROFILE=other: not used; profile "broken-\d+"/m);
-  assert.match(notes, /^RDSIAM_USR: no variable of rdsiam's; did you mean RDSIAM_USER\?$/m);
-  assert.match(notes, /^RDSIAM_AWS_TIMEOUT: counted as options$/m);
+  assert.match(notes, /^RDSIAM_USR: not a variable of rdsiam; did you mean RDSIAM_USER\?$/m);
+  assert.match(notes, /^RDSIAM_AWS_TIMEOUT: used as options$/m);
 });
 
 test("doctor: no psql, one that does not run, one that is too old", async () => {

@@ -60,7 +60,7 @@ test("readProxyOptions() + refuses what would let strangers in, and what contrad
     [{ idleTimeout: "25d" }, /is no duration/],
     [{ maxConnections: "0" }, /is no number of connections/],
     [{ maxConnections: "many" }, /is no number of connections/],
-    [{ port: "65536" }, /is no port/],
+    [{ port: "65536" }, /is not a valid port/],
   ];
   for (const [options, message] of refused) {
     assert.throws(

@@ -44,6 +44,6 @@ test("environmentNotes() repeats no password", () => {
 
 test("environmentNotes() guesses a mistyped variable, and keeps quiet about an empty one", () => {
   assert.deepEqual(notes({ RDSIAM_HSOT: "x", RDSIAM_USER: "" }), [
-    "RDSIAM_HSOT: no variable of rdsiam's; did you mean RDSIAM_HOST?",
+    "RDSIAM_HSOT: not a variable of rdsiam; did you mean RDSIAM_HOST?",
   ]);
 });

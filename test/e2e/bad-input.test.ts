@@ -92,10 +92,15 @@ const CASES: readonly (readonly [string, readonly string[], RegExp, RegExp])[] =
   [
     "-h after the target",
     ["psql", "prod", "-h", "elsewhere"],
-    /error: -h elsewhere would make psql leave/,
+    /error: -h elsewhere would bypass/,
     /HINT: .*--host/,
   ],
-  ["bad local port", ["psql", "--port", "5432x", "prod"], /error: "5432x" is no port/, /HINT: /],
+  [
+    "bad local port",
+    ["psql", "--port", "5432x", "prod"],
+    /error: "5432x" is not a valid port/,
+    /HINT: /,
+  ],
   ["no command", ["exec", "prod"], /error: no command to run/, /HINT: .*rdsiam exec prod COMMAND/],
   ["surplus argument", ["token", "prod", "stage"], /error: unexpected argument "stage"/, /HINT: /],
 ];

@@ -3,17 +3,8 @@ import { readArguments } from "../../src/cli/arguments.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
 import { createLog } from "../../src/base/log.ts";
 import type { Invocation } from "../../src/cli/options.ts";
-import type { RunContext, Terminal } from "../../src/base/context.ts";
-import { PLAIN } from "../../src/base/style.ts";
-import { createWaiting } from "../../src/base/waiting.ts";
-
-const NO_TERMINAL: Terminal = {
-  isThere: () => false,
-  ask: () => Promise.resolve(undefined),
-  write: () => {},
-  giveAway: () => {},
-  isGivenAway: () => false,
-};
+import type { RunContext } from "../../src/base/context.ts";
+import { runContext } from "./run-context.ts";
 
 /** What a command printed, and the status it resolved with. */
 export interface CommandRun {
@@ -37,17 +28,11 @@ export async function runCommand(
 ): Promise<CommandRun> {
   let [stdout, stderr] = ["", ""];
   const write = (text: string): void => void (stderr += text);
-  const context: RunContext = {
-    env,
-    home: env["HOME"] ?? "/nonexistent",
+  const context = runContext(env, {
     log: createLog({ write, verbose: false, notices: false }),
     print: (line) => void (stdout += `${line}\n`),
-    style: PLAIN,
     width: () => width,
-    terminal: NO_TERMINAL,
-    waiting: createWaiting({ write, isOn: false, columns: () => 80 }),
-    failed: new AbortController().signal,
-  };
+  });
   const status = await command(context, readArguments(args, COMMANDS));
   return { status, stdout, stderr };
 }

@@ -1,0 +1,102 @@
+// Logins of each kind, from a configuration file to what they are made with; nothing is connected.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import type { RunContext } from "../../src/base/context.ts";
+import { describeLogin, openIamLogin, openLogin } from "../../src/session/login.ts";
+import { resolveRun } from "../../src/session/settings.ts";
+import { runContext } from "../support/run-context.ts";
+
+const HOST = "orders.cabc123xyz0.eu-west-1.rds.amazonaws.com";
+const directory = mkdtempSync(join(tmpdir(), "rdsiam-login-"));
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+const file = join(directory, "config");
+writeFileSync(
+  file,
+  `[profile prod]
+region = eu-west-1
+aws_access_key_id = AKIDEXAMPLE000000000
+aws_secret_access_key = secret/of+the/profile/0123456789abcdefgh
+rds_host = ${HOST}
+rds_user = app_ro
+rds_dbname = orders
+
+[profile vault]
+rds_host = db.example.com
+rds_password_command = echo of-the-command
+rds_read_only = yes
+`,
+);
+
+function contextOf(env: Readonly<Record<string, string>> = {}): RunContext {
+  return runContext({ HOME: directory, AWS_CONFIG_FILE: file, ...env });
+}
+
+function run(context: RunContext, targetName: string, options = {}) {
+  return resolveRun(context, { targetName, options });
+}
+
+describe("resolveRun()", () => {
+  test("parses --via once, with the settings", async () => {
+    const context = contextOf();
+    assert.equal((await run(context, "prod")).via.kind, "direct");
+    const { via } = await run(context, "prod", { via: "ssh://bastion" });
+    assert.equal(via.kind, "ssh");
+  });
+
+  test("rejects an invalid tunnel before anything is looked up", async () => {
+    await assert.rejects(run(contextOf(), "prod", { via: "bastion" }), { code: "ERR_USAGE" });
+  });
+});
+
+describe("openLogin()", () => {
+  test("+ IAM signs for the endpoint, with the credentials of the profile", async () => {
+    const context = contextOf();
+    const login = await openLogin(context, await run(context, "prod"));
+    assert.equal(login.kind, "iam");
+    assert.equal(describeLogin(login), `app_ro on ${HOST}:5432/orders`);
+    assert.match((await login.identify()) ?? "", /profile "prod"/);
+    if (login.kind !== "iam") return;
+    assert.equal(login.need(), "files");
+    const { token } = await login.authToken(login.user);
+    assert.match(token, new RegExp(`^${HOST}:5432/\\?.*AKIDEXAMPLE000000000`));
+  });
+
+  test("+ IAM needs a user", async () => {
+    const context = contextOf();
+    const settled = await run(context, "prod");
+    const settings = { ...settled.settings, user: undefined };
+    await assert.rejects(openLogin(context, { ...settled, settings }), { code: "ERR_TARGET" });
+  });
+
+  test("+ a password command: no CNAME is followed, and the user may be the tool's", async () => {
+    const context = contextOf();
+    const login = await openLogin(context, await run(context, "vault"));
+    assert.equal(login.kind, "password");
+    assert.equal(login.user, undefined);
+    assert.equal(login.endpoint.host, "db.example.com");
+    assert.equal(describeLogin(login), "db.example.com:5432/, read-only");
+    assert.equal(await login.identify(), "a password command");
+  });
+
+  test('+ "iam" and "pass-through" win over the password command', async () => {
+    const context = contextOf();
+    const passed = await openLogin(context, await run(context, "vault"), "pass-through");
+    assert.equal(passed.kind, "pass-through");
+    assert.equal(describeLogin(passed), "db.example.com:5432, logins are passed through");
+    assert.equal(await passed.identify(), undefined);
+    const settled = await run(context, "vault", { user: "app", region: "eu-west-1", host: HOST });
+    assert.equal((await openLogin(context, settled, "iam")).kind, "iam");
+  });
+});
+
+test("openIamLogin() + a password command has no auth token", async () => {
+  const request = { targetName: "vault", options: {} };
+  await assert.rejects(openIamLogin(contextOf(), request), {
+    code: "ERR_TARGET",
+    message: '"vault" uses a password command, so there is no auth token',
+  });
+});
