@@ -1,9 +1,11 @@
-// Makes auth tokens: what a database user logs in with instead of a password.
-// A token is made here, without asking AWS, so a wrong host, Region or user is only noticed by the database. The SDK's
+// Makes auth tokens, with which a database user logs in instead of with a password.
+// A token is made here, without a call to AWS, so a wrong host, Region or user is only noticed by the database. The SDK's
 // signer signs whatever it gets (no user, no port, dead credentials); everything it does not check is checked here.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html
 
 import { RdsIamError } from "../base/errors.ts";
+import type { Credentials } from "./credentials.ts";
+import { signingKeys } from "./keys.ts";
 
 // Fixed in @aws-sdk/rds-signer, and the most that RDS takes.
 const TOKEN_SECONDS = 900;
@@ -21,17 +23,8 @@ export interface AuthToken {
   readonly identity: { readonly source: string; readonly expiration: Date | undefined };
 }
 
-/** Credentials to sign with, and where they are from. */
-export interface SigningIdentity {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string | undefined;
-  readonly expiration?: Date | undefined;
-  readonly source: string;
-}
-
 /** Signs an auth token for a database user. */
-export type AuthTokenSigner = (user: string, identity: SigningIdentity) => Promise<AuthToken>;
+export type AuthTokenSigner = (user: string, identity: Credentials) => Promise<AuthToken>;
 
 /** What auth tokens are signed for. */
 export interface AuthTokenTarget {
@@ -67,7 +60,7 @@ export function authTokenSigner(options: AuthTokenTarget): AuthTokenSigner {
 async function signToken(
   options: AuthTokenTarget,
   user: string,
-  identity: SigningIdentity,
+  identity: Credentials,
 ): Promise<AuthToken> {
   const { host, port, region } = options;
   if (typeof user !== "string" || user === "" || user.includes("\0")) {
@@ -79,13 +72,12 @@ async function signToken(
   // Loading it may take a moment: the clock is read after that.
   const { Signer } = await import("@aws-sdk/rds-signer");
   const now = (options.now ?? Date.now)();
-  const { source, expiration, accessKeyId, secretAccessKey, sessionToken } = identity;
-  const keys = { accessKeyId, secretAccessKey };
+  const { source, expiration } = identity;
   if (expiration !== undefined && expiration.getTime() <= now) {
     throw new RdsIamError(`the credentials of ${source} have expired`, {
       code: "ERR_CREDENTIALS",
       detail: `They ended at ${expiration.toISOString()}; a token signed with them would be refused.`,
-      hint: "Get new credentials (aws sso login, or whatever made them), then try again.",
+      hint: "Get new credentials (aws sso login, or the tool that made them), then try again.",
     });
   }
   const signer = new Signer({
@@ -93,7 +85,7 @@ async function signToken(
     port,
     region,
     username: user,
-    credentials: sessionToken ? { ...keys, sessionToken } : keys,
+    credentials: signingKeys(identity),
   });
   const token = await signer.getAuthToken();
   const end = Math.min(now + TOKEN_SECONDS * 1_000, expiration?.getTime() ?? Infinity);

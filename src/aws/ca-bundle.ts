@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 
-/** CA certificates for AWS calls, and who named their file. */
+/** CA certificates for AWS calls, and what named their file. */
 export interface CaBundle {
   /** PEM, one certificate each. */
   readonly certificates: readonly string[];
@@ -66,7 +66,7 @@ function unusable(message: string, name: string, cause: unknown): RdsIamError {
   return new RdsIamError(message, {
     code: "ERR_CERTIFICATE",
     detail: "It is a PEM file: one or more blocks that begin with -----BEGIN CERTIFICATE-----.",
-    hint: `Correct ${name}, or take it away to use the built-in certificates for AWS calls.`,
+    hint: `Correct ${name}, or remove it to use the built-in certificates for AWS calls.`,
     cause,
   });
 }

@@ -1,5 +1,5 @@
-// Asks STS who one is. The call needs no permission, so it fails only where the credentials or the way to AWS do.
-// The answer has AWS's own time: the SDK mends a wrong clock in silence and tries again, but auth tokens are signed with
+// Calls GetCallerIdentity. The call needs no permission, so it fails only where the credentials or the network do.
+// The answer has AWS's own time: the SDK corrects a wrong clock in silence and tries again, but auth tokens are signed with
 // the clock of this machine.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 
@@ -10,7 +10,7 @@ import { stsEndpointOptions } from "./endpoints.ts";
 import { identityError } from "./sdk-error.ts";
 import { sdkClientOptions } from "./sdk.ts";
 
-/** Who somebody is in AWS. */
+/** An AWS identity. */
 export interface CallerIdentity {
   readonly arn: string;
   readonly account: string;
@@ -19,7 +19,7 @@ export interface CallerIdentity {
 /** How far the clock here is ahead of AWS's, in ms; negative when it is behind. Exact to about a second. */
 export type ClockListener = (ahead: number) => void;
 
-/** Asks STS whose the credentials are; `onClock` hears of the first answer, even of one that is a refusal. */
+/** Asks STS for the identity of credentials; `onClock` is called with the first answer, even one that is a refusal. */
 export async function callerIdentity(
   keys: Credentials,
   calls: StsCalls,

@@ -40,7 +40,7 @@ export function cliCacheDirectory(home: string): string {
   return join(home, ".aws", "cli", "cache");
 }
 
-/** The AWS CLI's key for an AssumeRole call; a session name that nobody chose must be left out by the caller. */
+/** The AWS CLI's key for an AssumeRole call; a session name that the user did not choose must be left out by the caller. */
 export function cliCacheKey(parameters: AssumeRoleParameters): string {
   const { DurationSeconds, ExternalId, RoleArn, RoleSessionName, SerialNumber } = parameters;
   // In alphabetical order, as json.dumps(sort_keys=True) has it. TokenCode is no part of the key.

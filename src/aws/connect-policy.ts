@@ -1,7 +1,7 @@
-// The IAM policy that lets somebody log in to one database as one user, and nothing else.
+// The IAM policy that allows logins to one database as one user, and nothing else.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
 
-/** Who may connect to what; a part that is not known is a placeholder. */
+/** What a login needs in IAM; a part that is not known is a placeholder. */
 export interface ConnectPermission {
   readonly partition: string;
   readonly region: string;
@@ -24,19 +24,19 @@ export interface PolicyDocument {
 /** The ARN that rds-db:connect is allowed on. */
 export function connectResource(permission: ConnectPermission): string {
   const { account, partition, region, resourceId, user } = permission;
-  // In a policy * and ? stand for anything, and $ begins a variable.
+  // In a policy * and ? match anything, and $ begins a variable.
   const literal = user.replaceAll(/[*?$]/g, (character) => `\${${character}}`);
   return `arn:${partition}:rds-db:${region}:${account}:dbuser:${resourceId}/${literal}`;
 }
 
-/** The least policy for a login. */
+/** The minimal policy for a login. */
 export function connectPolicy(permission: ConnectPermission): PolicyDocument {
   const Resource = connectResource(permission);
   const statement = { Effect: "Allow", Action: "rds-db:connect", Resource } as const;
   return { Version: "2012-10-17", Statement: [statement] };
 }
 
-/** How to give that policy to whoever an ARN stands for; `command` prints it. */
+/** How to give that policy to the identity of an ARN; `command` prints it. */
 export function attachAdvice(arn: string | undefined, command: string): string {
   const rest = `--policy-name rdsiam-connect --policy-document "$(${command})"`;
   const role = /:assumed-role\/([^/]+)\//.exec(arn ?? "")?.[1];

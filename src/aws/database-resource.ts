@@ -12,8 +12,7 @@ import {
   paginateDescribeGlobalClusters,
   type RDSClient,
 } from "@aws-sdk/client-rds";
-import { RdsIamError } from "../base/errors.ts";
-import { rdsClient, type RdsCaller, rdsError } from "./rds-client.ts";
+import { callRds, notListed, type RdsCaller, takesIam } from "./rds-client.ts";
 
 /** A database as the RDS API knows it. */
 export interface DatabaseResource {
@@ -36,32 +35,23 @@ interface Found {
 const WAYS = "Without it, look the resource id up in the RDS console, under Configuration.";
 
 /** Asks the RDS API about the database behind an endpoint; `kind` is an EndpointKind. */
-export async function databaseResource(
+export function databaseResource(
   endpoint: { readonly host: string; readonly kind: string },
   caller: RdsCaller,
 ): Promise<DatabaseResource> {
-  const client = await rdsClient(caller);
-  try {
+  const action = ACTIONS[endpoint.kind] ?? "DescribeDBInstances";
+  return callRds(caller, { action, ways: WAYS }, async (client) => {
     const found = await lookUp(client, endpoint);
     // arn:PARTITION:rds:REGION:ACCOUNT:db:NAME
     const [, partition, , , account] = found?.arn?.split(":") ?? [];
     if (found?.id === undefined || partition === undefined || account === undefined) {
-      throw new RdsIamError(`the RDS API in ${caller.region} shows no ${endpoint.host}`, {
-        code: "ERR_ENDPOINT",
-        detail: "It belongs to another account or Region, or it is gone.",
-        hint: WAYS,
-      });
+      throw notListed(endpoint.host, caller, WAYS);
     }
     const { id: resourceId, iam, switchOn } = found;
     return { resourceId, account, partition, iam, switchOn };
-  } catch (error) {
-    throw rdsError(error, caller, { action: ACTIONS[endpoint.kind] ?? INSTANCES, ways: WAYS });
-  } finally {
-    client.destroy();
-  }
+  });
 }
 
-const INSTANCES = "DescribeDBInstances";
 const ACTIONS: Readonly<Record<string, string>> = {
   cluster: "DescribeDBClusters",
   reader: "DescribeDBClusters",
@@ -129,13 +119,12 @@ async function cluster(client: RDSClient, name: string): Promise<Found | undefin
 async function proxy(client: RDSClient, name: string): Promise<Found | undefined> {
   const { DBProxies = [] } = await client.send(new DescribeDBProxiesCommand({ DBProxyName: name }));
   const found = DBProxies.find(({ DBProxyName }) => DBProxyName === name);
-  const isIam = found?.Auth?.some(({ IAMAuth }) => IAMAuth === "REQUIRED" || IAMAuth === "ENABLED");
   return (
     found && {
       // arn:aws:rds:REGION:ACCOUNT:db-proxy:prx-...
       id: found.DBProxyArn?.split(":").at(-1),
       arn: found.DBProxyArn,
-      iam: isIam === true || found.DefaultAuthScheme === "IAM_AUTH",
+      iam: takesIam(found),
       switchOn: `aws rds modify-db-proxy --db-proxy-name ${name} --auth ... with IAMAuth=REQUIRED`,
     }
   );

@@ -1,26 +1,49 @@
 // Lists the PostgreSQL databases of one Region: instances, clusters with their readers, custom endpoints, RDS Proxies.
-// Each kind is a call of its own with a permission of its own; what one call fails to tell is a warning, and the rest is
-// still listed. A custom endpoint has its cluster's engine and tags, a proxy's endpoint its proxy's.
+// Each kind is a call of its own with a permission of its own; a call that fails is a warning, and the rest is still listed.
+// A custom endpoint has its cluster's engine and tags, a proxy's endpoint its proxy's.
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Operations.html
 
 import {
   type DBCluster,
+  type DBClusterEndpoint,
+  type DBInstance,
+  type DBProxy,
+  type DBProxyEndpoint,
+  ListTagsForResourceCommand,
   paginateDescribeDBClusterEndpoints,
   paginateDescribeDBClusters,
   paginateDescribeDBInstances,
+  paginateDescribeDBProxies,
+  paginateDescribeDBProxyEndpoints,
   paginateDescribeSourceRegions,
   type RDSClient,
+  type Tag,
 } from "@aws-sdk/client-rds";
-import { findProxies } from "./discover-proxies.ts";
 import {
-  type Ask,
-  DEFAULT_PORT,
-  type DiscoveryOptions,
-  type FoundDatabase,
-  type Search,
-  tagsOf,
-} from "./discovery-search.ts";
-import { type RdsFailure, rdsClient, type RdsCaller, rdsError, rdsFailure } from "./rds-client.ts";
+  callRds,
+  type RdsFailure,
+  rdsClient,
+  type RdsCaller,
+  rdsError,
+  rdsFailure,
+  takesIam,
+} from "./rds-client.ts";
+
+/** A PostgreSQL database endpoint of an AWS account. */
+export interface FoundDatabase {
+  readonly kind: "instance" | "cluster" | "reader" | "custom" | "proxy" | "proxy-endpoint";
+  /** A name for a target: the identifier, with `-ro` for a reader. */
+  readonly name: string;
+  readonly region: string;
+  readonly host: string;
+  readonly port: number;
+  readonly dbname: string | undefined;
+  /** Whether IAM authentication is on. */
+  readonly iam: boolean;
+  /** The endpoint that tokens are signed for, where that is not the host: the cluster of a custom endpoint. */
+  readonly signHost: string | undefined;
+  readonly tags: Readonly<Record<string, string>>;
+}
 
 /** A call that failed. */
 export interface FailedCall {
@@ -37,15 +60,26 @@ export interface Discovery {
 }
 
 const ENGINES = new Set(["postgres", "aurora-postgresql"]);
-/** Lists the PostgreSQL databases of the caller's Region. */
+const DEFAULT_PORT = 5432; // PostgreSQL's own, the default of RDS, and the only one of RDS Proxy
+
+// Makes one kind of call; a failure is kept, with what is left out because of it, and nothing is found.
+type Attempt = <T>(action: string, what: string, call: () => Promise<T[]>) => Promise<T[]>;
+
+interface Search {
+  readonly client: RDSClient;
+  readonly region: string;
+  readonly attempt: Attempt;
+}
+
+/** Lists the PostgreSQL databases of the caller's Region; tags of proxies cost a call each. */
 export async function discoverDatabases(
   caller: RdsCaller,
-  options: DiscoveryOptions,
+  { withTags }: { readonly withTags: boolean },
 ): Promise<Discovery> {
   const client = await rdsClient(caller);
   const failures: FailedCall[] = [];
   let calls = 0;
-  const ask: Ask = async (action, what, call) => {
+  const attempt: Attempt = async (action, what, call) => {
     try {
       const found = await call();
       calls += 1;
@@ -56,12 +90,12 @@ export async function discoverDatabases(
       return [];
     }
   };
-  const search: Search = { client, region: caller.region, ask };
+  const search: Search = { client, region: caller.region, attempt };
   try {
     const databases = [
       ...(await findClusters(search)),
-      ...(await ask("DescribeDBInstances", "instances", () => listInstances(search))),
-      ...(await findProxies(search, options)),
+      ...(await findInstances(search)),
+      ...(await findProxies(search, withTags)),
     ];
     return { databases, failures, calls };
   } finally {
@@ -71,41 +105,32 @@ export async function discoverDatabases(
 
 /** The Regions that the caller's one knows, itself among them. */
 export async function listRegions(caller: RdsCaller): Promise<readonly string[]> {
-  const client = await rdsClient(caller);
-  const regions = new Set([caller.region]);
-  try {
-    for await (const page of paginateDescribeSourceRegions({ client }, {})) {
-      for (const { RegionName } of page.SourceRegions ?? []) {
-        if (RegionName !== undefined) regions.add(RegionName);
-      }
-    }
-    return [...regions].toSorted();
-  } catch (error) {
-    const ways = "Without it, name the Regions: --region REGION --region REGION ...";
-    throw rdsError(error, caller, { action: "DescribeSourceRegions", ways });
-  } finally {
-    client.destroy();
-  }
+  const ways = "Without it, name the Regions: --region REGION --region REGION ...";
+  return callRds(caller, { action: "DescribeSourceRegions", ways }, async (client) => {
+    const pages = paginateDescribeSourceRegions({ client }, {});
+    const others = await collect(pages, ({ SourceRegions }) => SourceRegions);
+    const names = [caller.region, ...others.flatMap(({ RegionName = [] }) => RegionName)];
+    return [...new Set(names)].toSorted();
+  });
 }
 
-async function findClusters(search: Search): Promise<FoundDatabase[]> {
-  const { ask, client, region } = search;
+async function findClusters({ attempt, client, region }: Search): Promise<FoundDatabase[]> {
   const what = "clusters, their readers and custom endpoints";
-  const clusters = await ask("DescribeDBClusters", what, () => listClusters(client));
-  const own = clusters.flatMap((cluster) => clusterEndpoints(cluster, region));
-  if (clusters.length === 0) {
-    return own;
-  }
-  const list = () => listCustom(search, clusters);
-  return [...own, ...(await ask("DescribeDBClusterEndpoints", "custom endpoints", list))];
-}
-
-async function listClusters(client: RDSClient): Promise<DBCluster[]> {
-  const found: DBCluster[] = [];
-  for await (const page of paginateDescribeDBClusters({ client }, {})) {
-    found.push(...(page.DBClusters ?? []).filter(({ Engine }) => ENGINES.has(Engine ?? "")));
-  }
-  return found;
+  const all = await attempt("DescribeDBClusters", what, () =>
+    collect(paginateDescribeDBClusters({ client }, {}), ({ DBClusters }) => DBClusters),
+  );
+  const clusters = all.filter(({ Engine }) => ENGINES.has(Engine ?? ""));
+  if (clusters.length === 0) return [];
+  const custom = await attempt("DescribeDBClusterEndpoints", "custom endpoints", () =>
+    collect(
+      paginateDescribeDBClusterEndpoints({ client }, {}),
+      ({ DBClusterEndpoints }) => DBClusterEndpoints,
+    ),
+  );
+  return [
+    ...clusters.flatMap((cluster) => clusterEndpoints(cluster, region)),
+    ...custom.flatMap((endpoint) => customEndpoint(endpoint, clusters, region)),
+  ];
 }
 
 function clusterEndpoints(cluster: DBCluster, region: string): FoundDatabase[] {
@@ -119,6 +144,20 @@ function clusterEndpoints(cluster: DBCluster, region: string): FoundDatabase[] {
   return found;
 }
 
+function customEndpoint(
+  endpoint: DBClusterEndpoint,
+  clusters: readonly DBCluster[],
+  region: string,
+): FoundDatabase[] {
+  const { DBClusterEndpointIdentifier: name, DBClusterIdentifier, Endpoint: host } = endpoint;
+  const cluster = clusters.find((each) => each.DBClusterIdentifier === DBClusterIdentifier);
+  const isCustom = endpoint.EndpointType === "CUSTOM";
+  if (!isCustom || name === undefined || host === undefined || cluster === undefined) return [];
+  return [
+    { ...ofCluster(cluster, region), kind: "custom", name, host, signHost: cluster.Endpoint },
+  ];
+}
+
 function ofCluster(cluster: DBCluster, region: string) {
   return {
     region,
@@ -129,45 +168,89 @@ function ofCluster(cluster: DBCluster, region: string) {
   };
 }
 
-async function listInstances({ client, region }: Search): Promise<FoundDatabase[]> {
-  const found: FoundDatabase[] = [];
-  for await (const page of paginateDescribeDBInstances({ client }, {})) {
-    for (const instance of page.DBInstances ?? []) {
-      const { DBInstanceIdentifier: name, Endpoint, Engine, DBName, TagList } = instance;
-      // One that is being made has no endpoint yet.
-      if (name === undefined || Endpoint?.Address === undefined || !ENGINES.has(Engine ?? "")) {
-        continue;
-      }
-      found.push({
-        kind: "instance",
-        name,
-        region,
-        host: Endpoint.Address,
-        port: Endpoint.Port ?? DEFAULT_PORT,
-        dbname: DBName,
-        iam: instance.IAMDatabaseAuthenticationEnabled === true,
-        signHost: undefined,
-        tags: tagsOf(TagList),
-      });
+async function findInstances({ attempt, client, region }: Search): Promise<FoundDatabase[]> {
+  const instances: DBInstance[] = await attempt("DescribeDBInstances", "instances", () =>
+    collect(paginateDescribeDBInstances({ client }, {}), ({ DBInstances }) => DBInstances),
+  );
+  return instances.flatMap((instance) => {
+    const { DBInstanceIdentifier: name, Endpoint, Engine } = instance;
+    // One that is being made has no endpoint yet.
+    if (name === undefined || Endpoint?.Address === undefined || !ENGINES.has(Engine ?? "")) {
+      return [];
     }
+    return {
+      kind: "instance" as const,
+      name,
+      region,
+      host: Endpoint.Address,
+      port: Endpoint.Port ?? DEFAULT_PORT,
+      dbname: instance.DBName,
+      iam: instance.IAMDatabaseAuthenticationEnabled === true,
+      signHost: undefined,
+      tags: tagsOf(instance.TagList),
+    };
+  });
+}
+
+async function findProxies(
+  { attempt, client, region }: Search,
+  withTags: boolean,
+): Promise<FoundDatabase[]> {
+  const all: DBProxy[] = await attempt("DescribeDBProxies", "RDS Proxies", () =>
+    collect(paginateDescribeDBProxies({ client }, {}), ({ DBProxies }) => DBProxies),
+  );
+  const proxies: FoundDatabase[] = [];
+  for (const proxy of all) {
+    const { DBProxyName: name, Endpoint: host, DBProxyArn, EngineFamily } = proxy;
+    if (name === undefined || host === undefined || EngineFamily !== "POSTGRESQL") continue;
+    const what = "the tags of RDS Proxies, and with --tag the proxies themselves,";
+    const listTags = async (): Promise<Tag[]> => {
+      const command = new ListTagsForResourceCommand({ ResourceName: DBProxyArn });
+      return (await client.send(command)).TagList ?? [];
+    };
+    const tags = withTags ? await attempt("ListTagsForResource", what, listTags) : [];
+    const common = { region, port: DEFAULT_PORT, dbname: undefined, signHost: undefined };
+    proxies.push({
+      ...common,
+      kind: "proxy",
+      name,
+      host,
+      iam: takesIam(proxy),
+      tags: tagsOf(tags),
+    });
   }
+  if (proxies.length === 0) return proxies;
+  const what = "further endpoints of RDS Proxies";
+  const further = await attempt("DescribeDBProxyEndpoints", what, () =>
+    collect(
+      paginateDescribeDBProxyEndpoints({ client }, {}),
+      ({ DBProxyEndpoints }) => DBProxyEndpoints,
+    ),
+  );
+  return [...proxies, ...further.flatMap((endpoint) => furtherEndpoint(endpoint, proxies))];
+}
+
+function furtherEndpoint(
+  { DBProxyEndpointName: name, DBProxyName, Endpoint: host }: DBProxyEndpoint,
+  proxies: readonly FoundDatabase[],
+): FoundDatabase[] {
+  const proxy = proxies.find((each) => each.name === DBProxyName);
+  // The default endpoint is the proxy's own.
+  const isDefault = host === proxy?.host;
+  if (proxy === undefined || name === undefined || host === undefined || isDefault) return [];
+  return [{ ...proxy, kind: "proxy-endpoint", name, host }];
+}
+
+async function collect<Page, T>(
+  pages: AsyncIterable<Page>,
+  itemsOf: (page: Page) => readonly T[] | undefined,
+): Promise<T[]> {
+  const found: T[] = [];
+  for await (const page of pages) found.push(...(itemsOf(page) ?? []));
   return found;
 }
 
-async function listCustom(
-  { client, region }: Search,
-  clusters: readonly DBCluster[],
-): Promise<FoundDatabase[]> {
-  const found: FoundDatabase[] = [];
-  for await (const page of paginateDescribeDBClusterEndpoints({ client }, {})) {
-    for (const each of page.DBClusterEndpoints ?? []) {
-      const { DBClusterEndpointIdentifier: name, DBClusterIdentifier, Endpoint } = each;
-      const cluster = clusters.find((one) => one.DBClusterIdentifier === DBClusterIdentifier);
-      const isCustom = each.EndpointType === "CUSTOM" && name !== undefined;
-      if (!isCustom || Endpoint === undefined || cluster === undefined) continue;
-      const common = ofCluster(cluster, region);
-      found.push({ ...common, kind: "custom", name, host: Endpoint, signHost: cluster.Endpoint });
-    }
-  }
-  return found;
+// AWS's list of tags as an object.
+function tagsOf(tags: readonly Tag[] = []): Readonly<Record<string, string>> {
+  return Object.fromEntries(tags.map(({ Key = "", Value = "" }) => [Key, Value]));
 }

@@ -1,19 +1,9 @@
-// Where AWS services are called: endpoint URLs, FIPS, dual stack and the old global STS, as the AWS CLI settles them.
+// Where AWS services are called: endpoint URLs, FIPS, dual stack and the old global STS, as the AWS CLI chooses them.
 // The SDK reads the profile's part of this only for the profile in AWS_PROFILE, not for one that it is given.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 
 import { RdsIamError } from "../base/errors.ts";
-
-type Keys = Readonly<Record<string, string | undefined>>;
-
-/** What settles where AWS is called. */
-export interface EndpointInput {
-  readonly env: Keys;
-  /** The keys of the profile whose settings count. */
-  readonly profileKeys?: Keys | undefined;
-  /** The [services NAME] sections; a nested key is `sts.endpoint_url`. */
-  readonly services?: ReadonlyMap<string, Keys> | undefined;
-}
+import type { AwsCalls } from "./sdk.ts";
 
 /** Options of an STS client; empty for AWS's own rules. */
 export interface StsEndpointOptions {
@@ -24,7 +14,7 @@ export interface StsEndpointOptions {
 }
 
 /** The options of an STS client; which Regions `legacy` sends to sts.amazonaws.com, the SDK knows. */
-export function stsEndpointOptions(input: EndpointInput): StsEndpointOptions {
+export function stsEndpointOptions(input: AwsCalls): StsEndpointOptions {
   const endpoint = configuredEndpoint("sts", input);
   if (endpoint !== undefined) {
     return { endpoint };
@@ -35,16 +25,16 @@ export function stsEndpointOptions(input: EndpointInput): StsEndpointOptions {
     "AWS_USE_DUALSTACK_ENDPOINT",
     "use_dualstack_endpoint",
   );
-  const places =
+  const legacy =
     input.env["AWS_STS_REGIONAL_ENDPOINTS"] || input.profileKeys?.["sts_regional_endpoints"];
-  const useGlobalEndpoint = places?.toLowerCase() === "legacy";
+  const useGlobalEndpoint = legacy?.toLowerCase() === "legacy";
   return { useFipsEndpoint, useDualstackEndpoint, useGlobalEndpoint };
 }
 
 /** The configured URL of a service: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, [services], the profile's endpoint_url. */
 export function configuredEndpoint(
   service: "sts" | "rds" | "ssm",
-  input: EndpointInput,
+  input: AwsCalls,
 ): string | undefined {
   const { env, profileKeys = {}, services } = input;
   if (isTrue(input, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls")) {
@@ -63,15 +53,15 @@ export function configuredEndpoint(
   ];
   const [name, value] = candidates.find(([, url]) => url) ?? [];
   if (name !== undefined && value !== undefined && !/^https?:\/\/[^/\s]+/.test(value)) {
-    throw new RdsIamError(`${name} is no URL`, {
+    throw new RdsIamError(`${name} is not a valid URL`, {
       code: "ERR_CONFIG",
       detail: `It is ${JSON.stringify(value)}.`,
-      hint: "Write https://HOST or http://HOST:PORT, or take it away.",
+      hint: "Write https://HOST or http://HOST:PORT, or remove it.",
     });
   }
   return value;
 }
 
-function isTrue({ env, profileKeys = {} }: EndpointInput, variable: string, key: string): boolean {
+function isTrue({ env, profileKeys = {} }: AwsCalls, variable: string, key: string): boolean {
   return (env[variable] || profileKeys[key])?.toLowerCase() === "true";
 }

@@ -1,5 +1,5 @@
-// What to say when an AWS call does not get through: the proxy, the tunnel through it, or the certificate at its end.
-// Only names, ports, codes and file names are told; a proxy's password never.
+// Errors of AWS calls that do not get through: the proxy, the tunnel through it, or the certificate at its end.
+// Only names, ports, codes and file names are in them; a proxy's password never.
 
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -16,7 +16,7 @@ export interface Attempt {
   readonly bundle: CaBundle | undefined;
 }
 
-/** Why a host could not be talked to, by the code of the system or the runtime, as the end of a sentence. */
+/** Why a host could not be reached, by the code of the system or the runtime, as the end of a sentence. */
 export const NETWORK_REASONS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     ENOTFOUND: "its name does not exist",
@@ -25,7 +25,7 @@ export const NETWORK_REASONS: ReadonlyMap<string, string> = new Map(
     ECONNRESET: "the connection was cut",
     EPIPE: "the connection was cut",
     ETIMEDOUT: "it does not answer in time",
-    EHOSTUNREACH: "there is no way to it",
+    EHOSTUNREACH: "there is no route to it",
     ENETUNREACH: "there is no network",
   }),
 );
@@ -56,11 +56,11 @@ export function tunnelRefused(attempt: Attempt, status: number): RdsIamError | u
   return new RdsIamError(`the proxy ${address} refused the call to ${service}: ${status}`, {
     code: "ERR_CONNECT",
     detail: `The proxy that ${variable} names does not open connections to that host.`,
-    hint: `Ask those who run the proxy to allow it. ${without}`,
+    hint: `Ask the proxy's administrators to allow it. ${without}`,
   });
 }
 
-/** The error for a failed attempt, or undefined where the caller knows as much. */
+/** The error for a failed attempt, or undefined where the caller knows no less. */
 export function networkError(error: unknown, attempt: Attempt): RdsIamError | undefined {
   const code = errorCode(error, "");
   if (CERTIFICATE_CODE.test(code)) {
@@ -108,7 +108,7 @@ function notTrusted(code: string, attempt: Attempt, cause: unknown): RdsIamError
       : `Add the CA that issued it to ${bundle.file}, or name another file in ${bundle.name}.`;
   return new RdsIamError(`the certificate of ${whose} cannot be verified`, {
     code: "ERR_CERTIFICATE",
-    detail: `TLS ended with ${code}${through}; the CA certificates that count are ${trusted}.`,
+    detail: `TLS ended with ${code}${through}; the trusted CA certificates are ${trusted}.`,
     hint,
     cause,
   });

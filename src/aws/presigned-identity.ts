@@ -1,5 +1,5 @@
-// Proves an AWS identity to somebody who is not AWS: a presigned GetCallerIdentity request, which the other one sends to
-// STS. It is signed together with header fields of the other one's, so that nobody else can use it for anything else.
+// Proves an AWS identity to a server that is not AWS's: a presigned GetCallerIdentity request, which that server sends to
+// STS. It is signed together with header fields of the server's, so that it is of no use to any other.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 
 import { Sha256 } from "@smithy/core/checksum";
@@ -14,7 +14,7 @@ import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 const ACTION = { Action: "GetCallerIdentity", Version: "2011-06-15" } as const;
 const MAX_ANSWER = 64 * 1024;
 
-/** Where STS is asked, and in which Region. */
+/** An STS endpoint and its Region. */
 export interface StsEndpoint {
   /** Without a path. */
   readonly endpoint: string;
@@ -30,7 +30,7 @@ export function stsIn(region: string, calls: AwsCalls): StsEndpoint {
   };
 }
 
-/** Whether somebody else's choice of where STS is asked is one of AWS's own names for it, or the configured one. */
+/** Whether an STS endpoint that a server chose is one of AWS's own, or the configured one. */
 export function isStsEndpoint({ endpoint, region }: StsEndpoint, calls: AwsCalls): boolean {
   checkRegion(region);
   const own = String.raw`(?:sts|sts-fips|vpce-[a-z0-9-]+\.sts)\.${region}(?:\.vpce)?\.`;
@@ -79,7 +79,7 @@ export async function presignIdentity(
   return `${endpoint}/?${encodeQuery(query as Readonly<Record<string, string>>)}`;
 }
 
-/** Sends such a request; the ARN of who signed it, or undefined when STS does not take it. Rejects when STS cannot be asked. */
+/** Sends such a request; resolves with the signer's ARN, or undefined when STS refuses it. Rejects when STS cannot be reached. */
 export async function askIdentity(
   question: {
     readonly query: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-// AWS's two files as the identity room sees them, and the line in them that a message is about. For a line the files are
+// AWS's two files as far as credentials need them, and the line in them that a message is about. For a line the files are
 // read again, and only when something is wrong: the SDK's loader keeps no line numbers.
 // https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 
@@ -10,10 +10,10 @@ export interface AwsPaths {
   readonly filepath: string;
 }
 
-/** A profile's keys, as they stand in AWS's files. */
+/** A profile's keys, as they are in AWS's files. */
 export type ProfileKeys = Readonly<Record<string, string | undefined>>;
 
-/** The AWS files, as far as identity is concerned. */
+/** The AWS files, as far as credentials need them. */
 export interface ProfileFiles {
   readonly paths: AwsPaths;
   readonly profiles: ReadonlyMap<string, ProfileKeys>;
@@ -21,7 +21,7 @@ export interface ProfileFiles {
   readonly services: ReadonlyMap<string, ProfileKeys>;
 }
 
-/** Where a section, or a key in it, stands: `PATH, line 12`; the config file's path alone when it is nowhere. */
+/** Where a section, or a key in it, is: `PATH, line 12`; the config file's path alone when it is nowhere. */
 export function whereIs(section: string, key: string | undefined, paths: AwsPaths): string {
   const places = [
     // A key of the credentials file wins, as in the SDK.
@@ -57,7 +57,7 @@ export function lineOf(path: string, headers: readonly string[], key?: string): 
         return index + 1;
       }
     } else if (inside && key !== undefined && line.split("=")[0]?.trim() === key) {
-      // Of a key that is there twice, the last one counts.
+      // Of a key that is there twice, the last one is used.
       found = index + 1;
     }
   }

@@ -5,6 +5,7 @@
 import { Buffer } from "node:buffer";
 import type { Agent } from "node:https";
 import { isIP } from "node:net";
+import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 /** A proxy, and the variable that names it. */
@@ -19,8 +20,6 @@ export interface ProxySetting {
   /** For redaction. */
   readonly password: string | undefined;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The proxy for a call to a host, or undefined for none. */
 export function proxySetting(
@@ -75,7 +74,7 @@ function readProxy(variable: string, value: string): ProxySetting {
     // `proxy.corp:3128` is how many write it.
     url = new URL(value.includes("://") ? value : `http://${value}`);
   } catch {
-    throw badProxy(variable, "It cannot be read as a URL.");
+    throw badProxy(variable, "It is not a valid URL.");
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw badProxy(variable, `Proxies of the kind ${url.protocol}// are not supported.`);
@@ -88,14 +87,16 @@ function readProxy(variable: string, value: string): ProxySetting {
     variable,
     url: new URL(`${url.protocol}//${url.hostname}:${port}`),
     address: `${url.hostname}:${port}`,
-    authorization: hasLogin ? `Basic ${base64(`${user}:${password}`)}` : undefined,
+    authorization: hasLogin
+      ? `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
+      : undefined,
     password: password === "" ? undefined : password,
   };
 }
 
 // The value may hold a password: it is not repeated.
 function badProxy(variable: string, detail: string): RdsIamError {
-  return new RdsIamError(`${variable} is no proxy's address`, {
+  return new RdsIamError(`${variable} is not a valid proxy address`, {
     code: "ERR_CONFIG",
     detail,
     hint: `Write it as ${variable}=http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, or unset it.`,
@@ -109,10 +110,6 @@ function decoded(text: string): string {
   } catch {
     return text;
   }
-}
-
-function base64(text: string): string {
-  return Buffer.from(text, "utf8").toString("base64");
 }
 
 /** The agent for a request to an https: URL; undefined where no proxy is set for it. */

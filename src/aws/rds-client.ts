@@ -1,16 +1,17 @@
-// Calls the RDS API, for what neither a name nor the configuration tells. Whoever needs it imports this file late: the
-// SDK's modules come with it. (They are imported by name here, which leaves most of them out of the bundle.)
+// Calls the RDS API, for what neither a name nor the configuration shows. Import this file late: the SDK's modules come
+// with it. (They are imported by name here, which leaves most of them out of the bundle.)
 // A caller who may connect to a database often may not describe it: each failure says which permission is missing.
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/Welcome.html
 
-import { RDSClient } from "@aws-sdk/client-rds";
+import { type DBProxy, RDSClient } from "@aws-sdk/client-rds";
 import { RdsIamError } from "../base/errors.ts";
 import type { Credentials } from "./credentials.ts";
 import { configuredEndpoint } from "./endpoints.ts";
+import { signingKeys } from "./keys.ts";
 import { identityError, innermost, readError, sentence } from "./sdk-error.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 
-/** Who calls the RDS API, and where. */
+/** The credentials and the Region of calls to the RDS API. */
 export interface RdsCaller {
   readonly credentials: () => Promise<Credentials>;
   readonly region: string;
@@ -19,10 +20,10 @@ export interface RdsCaller {
   readonly profile: string | undefined;
 }
 
-/** Why a call failed, as far as one can tell the cases apart. */
+/** Why a call failed. */
 export type RdsFailure = "denied" | "throttled" | "disabled" | "other";
 
-// A throttled API says so until its bucket fills again: more attempts than for STS, within the same time.
+// A throttled API refuses until its bucket fills again: more attempts than for STS, within the same time.
 const MAX_ATTEMPTS = 6;
 
 /** Makes a client of the RDS API; the caller destroys it. */
@@ -33,16 +34,34 @@ export async function rdsClient(caller: RdsCaller): Promise<RDSClient> {
     maxAttempts: MAX_ATTEMPTS,
     region: caller.region,
     credentials: async () => {
-      const { accessKeyId, secretAccessKey, sessionToken, expiration } = await caller.credentials();
-      return {
-        accessKeyId,
-        secretAccessKey,
-        ...(sessionToken === undefined ? {} : { sessionToken }),
-        ...(expiration === undefined ? {} : { expiration }),
-      };
+      const keys = await caller.credentials();
+      const { expiration } = keys;
+      return { ...signingKeys(keys), ...(expiration === undefined ? {} : { expiration }) };
     },
     ...(endpoint === undefined ? {} : { endpoint }),
   });
+}
+
+/** What a call is for: the API's name for it, and how to go on without it. */
+export interface RdsPurpose {
+  readonly action: string;
+  readonly ways: string;
+}
+
+/** Makes calls with a client of its own; every failure is an RdsIamError. */
+export async function callRds<T>(
+  caller: RdsCaller,
+  purpose: RdsPurpose,
+  call: (client: RDSClient) => Promise<T>,
+): Promise<T> {
+  const client = await rdsClient(caller);
+  try {
+    return await call(client);
+  } catch (error) {
+    throw rdsError(error, caller, purpose);
+  } finally {
+    client.destroy();
+  }
 }
 
 /** What went wrong with a call. */
@@ -54,17 +73,17 @@ export function rdsFailure(error: unknown): RdsFailure {
   if (/Throttl|TooManyRequests|RequestLimitExceeded|SlowDown/i.test(`${name} ${text}`)) {
     return "throttled";
   }
-  // What a Region says that the account has not opted in to.
+  // What a Region answers that the account has not opted in to.
   return /^(InvalidClientTokenId|UnrecognizedClient|OptInRequired|AuthFailure)/.test(name)
     ? "disabled"
     : "other";
 }
 
-/** The RdsIamError for a call that failed; `ways` says how to go on without it. */
+/** The RdsIamError for a call that failed. */
 export function rdsError(
   error: unknown,
   { region, profile }: RdsCaller,
-  { action, ways }: { readonly action: string; readonly ways: string },
+  { action, ways }: RdsPurpose,
 ): RdsIamError {
   const known = innermost(error);
   if (known !== undefined) {
@@ -90,4 +109,19 @@ export function rdsError(
     case "other":
       return identityError(error, { profile, endpoint: `the RDS API in ${region}` });
   }
+}
+
+/** The error for something that the API does not list; `ways` says how to go on without it. */
+export function notListed(what: string, { region }: RdsCaller, ways: string): RdsIamError {
+  return new RdsIamError(`the RDS API in ${region} shows no ${what}`, {
+    code: "ERR_ENDPOINT",
+    detail: "It belongs to another account or Region, or it is gone.",
+    hint: ways,
+  });
+}
+
+/** Whether an RDS Proxy takes auth tokens. */
+export function takesIam({ Auth = [], DefaultAuthScheme }: DBProxy): boolean {
+  const isOn = Auth.some(({ IAMAuth }) => IAMAuth === "REQUIRED" || IAMAuth === "ENABLED");
+  return isOn || DefaultAuthScheme === "IAM_AUTH";
 }

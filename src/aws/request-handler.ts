@@ -29,7 +29,7 @@ type Answer = Awaited<ReturnType<NodeHttpHandler["handle"]>>;
 
 /** The request handler of every SDK client here. */
 export class AwsRequestHandler extends NodeHttpHandler {
-  /** The last failure that is told here better than in the SDK's words, which some of its parts drop. */
+  /** The last failure that is explained here better than by the SDK, some of whose parts drop the cause. */
   failure: RdsIamError | undefined;
   readonly #network: Network;
   // A call's retries share its id, and its end.
@@ -79,7 +79,7 @@ interface Started {
   readonly request: Request;
   /** The error for an answer that is the proxy's own refusal. */
   readonly refusal: (status: number) => RdsIamError | undefined;
-  /** The error to tell for one that was thrown. */
+  /** The error to report for one that was thrown. */
   readonly explain: (error: unknown) => RdsIamError | undefined;
 }
 

@@ -1,23 +1,23 @@
-// How the AWS SDK is called: limits on every call, the environment's proxy and CA bundle, and not a word from it on the
+// How the AWS SDK is called: limits on every call, the environment's proxy and CA bundle, and nothing from it on the
 // user's stderr. Its modules are imported where they are used, when they are used: `rdsiam list` must not pay for them.
 
 import process from "node:process";
+import type { Environment } from "../base/context.ts";
 import { loadCaBundle } from "./ca-bundle.ts";
+import type { ProfileKeys } from "./profile-files.ts";
 
-/** How long one call to AWS may take with its retries, in seconds, where the user does not say. */
+/** The default limit of one call to AWS with its retries, in seconds. */
 export const DEFAULT_AWS_TIMEOUT = 15;
 
-type Keys = Readonly<Record<string, string | undefined>>;
-
-/** What settles how AWS is called. */
+/** How AWS is called: environment, profile and time limit. */
 export interface AwsCalls {
-  readonly env: Keys;
-  /** The profile whose region, ca_bundle and endpoints count; not always the one with the credentials. */
+  readonly env: Environment;
+  /** The profile whose region, ca_bundle and endpoints apply; not always the one with the credentials. */
   readonly configProfile?: string | undefined;
   /** Its keys. */
-  readonly profileKeys?: Keys | undefined;
+  readonly profileKeys?: ProfileKeys | undefined;
   /** The [services NAME] sections; a nested key is `sts.endpoint_url`. */
-  readonly services?: ReadonlyMap<string, Keys> | undefined;
+  readonly services?: ReadonlyMap<string, ProfileKeys> | undefined;
   /** Seconds for one call with its retries; a third of it to connect. */
   readonly awsTimeout?: number | undefined;
 }
@@ -38,7 +38,7 @@ export const SDK_LOGGER = {
 
 /** The client options that every SDK client gets; `requestHandler.failure` is the last network failure. */
 export async function sdkClientOptions(calls: AwsCalls) {
-  tellSdk(calls);
+  setSdkEnvironment(calls);
   const { AwsRequestHandler } = await import("./request-handler.ts");
   const whole = (calls.awsTimeout ?? DEFAULT_AWS_TIMEOUT) * 1_000;
   return {
@@ -54,15 +54,15 @@ export async function sdkClientOptions(calls: AwsCalls) {
 
 let isGuest = false;
 
-/** Says that the process is another program's: its environment is left as it is. */
+/** Leaves the environment of the process as it is, because it is another program's. */
 export function leaveEnvironment(): void {
   isGuest = true;
 }
 
 // Two things the SDK takes from the process's own environment alone: that it must not warn about Node 20, and the profile
-// that the clients inside it (SSO, sign-in) read endpoint_url, [services] and FIPS from. Whoever copies the environment
-// for a child does it before the first call here.
-function tellSdk({ configProfile }: AwsCalls): void {
+// that the clients inside it (SSO, sign-in) read endpoint_url, [services] and FIPS from. Copy the environment
+// for a child before the first call here.
+function setSdkEnvironment({ configProfile }: AwsCalls): void {
   if (isGuest) return;
   // oxlint-disable-next-line no-restricted-properties -- written, never read: the SDK itself looks nowhere else
   const environment = process.env;

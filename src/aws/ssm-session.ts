@@ -1,17 +1,18 @@
-// Opens a Session Manager session that forwards a port to a host as seen from the instance. Whoever needs it imports this
-// file late: the SDK's modules come with it. (They are imported by name here, which leaves most of them out of the bundle.)
+// Opens a Session Manager session that forwards a port to a host as seen from the instance. Import this file late: the
+// SDK's modules come with it. (They are imported by name here, which leaves most of them out of the bundle.)
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartSession.html
 
 import { SSMClient, StartSessionCommand } from "@aws-sdk/client-ssm";
 import { RdsIamError } from "../base/errors.ts";
 import type { Credentials } from "./credentials.ts";
 import { configuredEndpoint } from "./endpoints.ts";
+import { signingKeys } from "./keys.ts";
 import { identityError, innermost, readError, sentence } from "./sdk-error.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 
 const DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost";
 
-/** Who calls Systems Manager, and where. */
+/** The credentials and the Region of calls to Systems Manager. */
 export interface SsmCaller {
   readonly credentials: () => Promise<Credentials>;
   readonly region: string;
@@ -48,16 +49,11 @@ export async function startSsmSession(
   caller: SsmCaller,
 ): Promise<OpenedSession> {
   const { region, profile } = caller;
-  const { accessKeyId, secretAccessKey, sessionToken } = await caller.credentials();
   const configured = configuredEndpoint("ssm", caller.calls);
   const client = new SSMClient({
     ...(await sdkClientOptions(caller.calls)),
     region,
-    credentials: {
-      accessKeyId,
-      secretAccessKey,
-      ...(sessionToken === undefined ? {} : { sessionToken }),
-    },
+    credentials: signingKeys(await caller.credentials()),
     ...(configured === undefined ? {} : { endpoint: configured }),
   });
   // Without localPortNumber the plugin takes any free port.

@@ -2,28 +2,24 @@
 // A token is good for one host, port, user, Region and identity, and never longer than its credentials.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
 
-import {
-  type AuthToken,
-  authTokenSigner,
-  type AuthTokenTarget,
-  type SigningIdentity,
-} from "./auth-token.ts";
+import { type AuthToken, authTokenSigner, type AuthTokenTarget } from "./auth-token.ts";
+import type { Credentials, CredentialSource } from "./credentials.ts";
 
-/** An auth token; `reused` when somebody got it before. */
+/** An auth token; `reused` when it has been given out before. */
 export interface IssuedToken extends AuthToken {
   readonly reused: boolean;
 }
 
-/** Gives an auth token for a database user; with `renew` one that nobody has had, with `ahead` one that nobody gets yet. */
+/** Gives an auth token for a database user; with `renew` a new one, with `ahead` one that is not given out yet. */
 export type AuthTokenSource = (
   user: string,
   options?: { readonly renew?: boolean | undefined; readonly ahead?: boolean | undefined },
 ) => Promise<IssuedToken>;
 
-/** What auth tokens are signed for, and who signs. */
+/** What auth tokens are signed for, and with which credentials. */
 export interface AuthTokenOptions extends AuthTokenTarget {
-  /** Called for every token, so that new credentials count at once. */
-  readonly credentials: () => Promise<SigningIdentity>;
+  /** Called for every token, so that new credentials are used at once. */
+  readonly credentials: CredentialSource;
 }
 
 const LONGEST_REUSE = 600_000; // ms
@@ -72,11 +68,7 @@ export function authTokenSource(options: AuthTokenOptions): AuthTokenSource {
   };
 }
 
-function startSigning(
-  signing: Promise<AuthToken>,
-  signedAt: number,
-  identity: SigningIdentity,
-): Entry {
+function startSigning(signing: Promise<AuthToken>, signedAt: number, identity: Credentials): Entry {
   const credentialsEnd = identity.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
   const end = Math.min(signedAt + TOKEN_LIFE, credentialsEnd);
   return { signing, signedAt, end, isSigned: false, isGiven: true };

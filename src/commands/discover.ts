@@ -1,7 +1,6 @@
 // `rdsiam discover`: the PostgreSQL databases of an AWS account, as target sections to paste or to add.
 // What can be listed is listed: a missing permission or a throttled call is a warning, and only nothing at all an error.
-import type { Discovery } from "../aws/discover.ts";
-import type { FoundDatabase } from "../aws/discovery-search.ts";
+import type { Discovery, FoundDatabase } from "../aws/discover.ts";
 import { type Account, openAccount } from "../session/account.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Invocation } from "../cli/options.ts";

@@ -1,7 +1,7 @@
 // Makes targets of the databases that were found: a name for each that nobody has yet, and the section to paste.
 // A database that is a target already, or that has IAM authentication off, is shown as a comment: the sections can be
 // pasted as they are.
-import type { FoundDatabase } from "../aws/discovery-search.ts";
+import type { FoundDatabase } from "../aws/discover.ts";
 import { formatSection, type NewSection } from "../config/add-targets.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 

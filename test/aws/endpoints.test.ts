@@ -43,12 +43,12 @@ test("configuredEndpoint() ignores all of them when told so", () => {
   );
 });
 
-test("configuredEndpoint() refuses what is no URL by its name", () => {
+test("configuredEndpoint() refuses what is not a URL by its name", () => {
   for (const value of ["sts.example.com", "ftp://x", "https://", "https:// x"]) {
     const input = { env: {}, profileKeys: { endpoint_url: value } };
     assert.throws(() => configuredEndpoint("sts", input), {
       code: "ERR_CONFIG",
-      message: "the profile's endpoint_url is no URL",
+      message: "the profile's endpoint_url is not a valid URL",
     });
   }
 });

@@ -1,8 +1,8 @@
 // How long an auth token is given out again: each boundary under a simulated clock, with the real signer.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { SigningIdentity } from "../../src/aws/auth-token.ts";
-import { credentialSource } from "../../src/aws/credentials.ts";
+
+import { type Credentials, credentialSource } from "../../src/aws/credentials.ts";
 import { authTokenSource } from "../../src/aws/token-cache.ts";
 import { cleanProcessEnvironment } from "../support/fake-sts.ts";
 
@@ -13,7 +13,7 @@ const START = Date.parse("2030-01-01T00:00:00Z");
 /** A token source with a clock to turn and credentials to change; `ends` is in seconds from the start. */
 function scene(ends?: number) {
   const clock = { now: START };
-  let identity: SigningIdentity = keys("AKIDONE", ends);
+  let identity: Credentials = keys("AKIDONE", ends);
   let asked = 0;
   const tokens = authTokenSource({
     host: "db.example.com",
@@ -29,7 +29,7 @@ function scene(ends?: number) {
     tokens,
     asked: () => asked,
     at: (seconds: number) => (clock.now = START + seconds * 1_000),
-    become: (next: SigningIdentity) => (identity = next),
+    become: (next: Credentials) => (identity = next),
     reusedAt: async (seconds: number) => {
       clock.now = START + seconds * 1_000;
       return (await tokens("u")).reused;
@@ -37,7 +37,7 @@ function scene(ends?: number) {
   };
 }
 
-function keys(accessKeyId: string, ends?: number): SigningIdentity {
+function keys(accessKeyId: string, ends?: number): Credentials {
   const expiration = ends === undefined ? undefined : new Date(START + ends * 1_000);
   return { accessKeyId, secretAccessKey: "SECRETKEY", expiration, source: accessKeyId };
 }

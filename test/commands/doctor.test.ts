@@ -131,11 +131,11 @@ test("doctor goes the way of --via", async () => {
   assert.equal(closed.verdicts, `role:skip reachability:fail tls:skip login:skip ${AFTER_LOGIN}`);
 });
 
-test("doctor: a variable that is no proxy's address, and variables that do not count", async () => {
+test("doctor: a variable that is not a valid proxy address, and variables that do not count", async () => {
   const bad = await examine({
     env: { HTTPS_PROXY: "ftp://user:hunter22@proxy", NO_PROXY: "127.0.0.1" },
   });
-  assert.match(bad.find("environment").summary, /^HTTPS_PROXY is no proxy's address/);
+  assert.match(bad.find("environment").summary, /^HTTPS_PROXY is not a valid proxy address/);
   assert.doesNotMatch(JSON.stringify(bad.find("environment")), /hunter22/);
   const env = { PGUSER: "me", AWS_PROFILE: "other", RDSIAM_USR: "x", RDSIAM_AWS_TIMEOUT: "20" };
   const notes = (await examine({ env })).find("environment").notes?.join("\n") ?? "";

@@ -42,10 +42,10 @@ test("the profile's endpoint_url, [services] and ca_bundle count where the envir
   assert.match(ran.stdout, /X-Amz-Credential=ASIA/);
 });
 
-test("an endpoint that is no URL is an error by the name of what says so", async () => {
+test("an endpoint that is not a URL is an error that names the setting", async () => {
   const ran = await scene.token("stage", { AWS_ENDPOINT_URL_STS: "sts.example.com" });
   assert.equal(ran.status, 125);
-  assert.match(ran.stderr, /^rdsiam: error: .*AWS_ENDPOINT_URL_STS is no URL$/m);
+  assert.match(ran.stderr, /^rdsiam: error: .*AWS_ENDPOINT_URL_STS is not a valid URL$/m);
 });
 
 test("--aws-timeout, its twin and rds_aws_timeout end a call that hangs, with its answer begun or not", async () => {

@@ -124,7 +124,7 @@ test("a proxy that does not allow the host is named with its answer", async () =
   proxy.refuse = undefined;
   assertFailed(ran, [
     /^rdsiam: error: the proxy 127\.0\.0\.1:\d+ refused the call to localhost:\d+: 403$/m,
-    /^HINT: +Ask those who run the proxy.*NO_PROXY=localhost$/m,
+    /^HINT: +Ask the proxy's administrators.*NO_PROXY=localhost$/m,
   ]);
   assert.equal(ran.assumed, 0);
 });
@@ -150,10 +150,10 @@ test("a proxy that is down, unknown or silent is named, not AWS", async () => {
   ]);
 });
 
-test("HTTPS_PROXY that is no proxy's address is refused without its text", async () => {
+test("HTTPS_PROXY that is not a valid proxy address is refused without its text", async () => {
   for (const value of ["http://PROXYPASSWORD-0001 x:y:z", "socks5://u:PROXYPASSWORD-0001@h:1"]) {
     const ran = await token(corporate({ HTTPS_PROXY: value }));
-    assertFailed(ran, [/^rdsiam: error: HTTPS_PROXY is no proxy's address$/m, /^HINT: /m]);
+    assertFailed(ran, [/^rdsiam: error: HTTPS_PROXY is not a valid proxy address$/m, /^HINT: /m]);
   }
 });
 
