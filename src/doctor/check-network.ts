@@ -13,7 +13,7 @@ import { connectTimedOut, type TimedBackend } from "../proxy/timed-out.ts";
 import { openBackend, trustFor } from "../session/backend.ts";
 import type { CredentialSettings } from "../session/credentials.ts";
 import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "../session/endpoint.ts";
-import { openTunnel, type Tunnel, type TunnelRequest } from "../session/tunnel.ts";
+import { openTunnel, type BackendTunnel, type TunnelRequest } from "../session/tunnel.ts";
 import { describeVia, type Via } from "../via/parse.ts";
 import { certificateFacts } from "./certificate.ts";
 import { type Closers, failure, type Found, ok, type Outcome } from "./finding.ts";
@@ -73,7 +73,7 @@ export async function checkReachability(
   context: RunContext,
   request: TunnelRequest,
   closers: Closers,
-): Promise<Found<Tunnel>> {
+): Promise<Found<BackendTunnel>> {
   const { endpoint, settings, via } = request;
   const tunnel = await openTunnel(context, request);
   closers.push(() => tunnel[Symbol.asyncDispose]());
@@ -128,7 +128,7 @@ export interface FoundConnection {
 export interface TlsRequest {
   readonly settings: Settings;
   readonly endpoint: DatabaseEndpoint;
-  readonly tunnel: Tunnel;
+  readonly tunnel: BackendTunnel;
 }
 
 /** Brings TLS up, verified in full; the connection stays for the login. */

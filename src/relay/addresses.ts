@@ -11,7 +11,7 @@ import { BlockList, isIP } from "node:net";
 import type { Address } from "../base/address.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { RelayTarget } from "./access.ts";
-import { Refusal } from "./refusal.ts";
+import { RelayRefusal } from "./refusal.ts";
 
 /** Looks a name up. */
 export type Resolve = (host: string) => Promise<readonly Address[]>;
@@ -55,16 +55,19 @@ export class AddressBook {
     this.#now = options.now;
   }
 
-  /** The addresses of a database that may be dialed; rejects with a Refusal if there are none. */
+  /** The addresses of a database that may be dialed; rejects with a RelayRefusal if there are none. */
   async addresses(target: RelayTarget): Promise<readonly Address[]> {
     const found = await this.#resolve(target.host).catch((error: unknown) => {
-      throw new Refusal("dns", `${target.host}: ${error instanceof Error ? error.message : ""}`);
+      throw new RelayRefusal(
+        "dns",
+        `${target.host}: ${error instanceof Error ? error.message : ""}`,
+      );
     });
     const mayDial = this.#rule(target);
     const allowed = found.filter(({ address }) => mayDial(address));
     if (allowed.length === 0) {
       const all = found.map(({ address }) => address).join(", ");
-      throw new Refusal(
+      throw new RelayRefusal(
         "address",
         `${target.host} resolves to ${all}, outside the allowed networks`,
       );
@@ -90,7 +93,7 @@ export class AddressBook {
     );
     const match = found.find((each) => each !== undefined);
     if (match !== undefined) return [match];
-    throw new Refusal("address", `${target.host} does not resolve to ${address}`);
+    throw new RelayRefusal("address", `${target.host} does not resolve to ${address}`);
   }
 
   #rule(target: RelayTarget): (address: string) => boolean {

@@ -16,7 +16,7 @@ import {
   type RelayTarget,
 } from "./access.ts";
 import { BadProof, type ProofContext, readProof, SCHEME, type StsRequest } from "./presigned.ts";
-import { encodeAnswer, Refusal } from "./refusal.ts";
+import { encodeAnswer, RelayRefusal } from "./refusal.ts";
 import { type ConnectRequest, Gone, type RequestReader } from "./request.ts";
 import type { Targets } from "./targets.ts";
 
@@ -54,7 +54,7 @@ export interface Admitted {
   readonly reachable: readonly RelayTarget[];
 }
 
-/** Reads requests until one is granted; throws Refusal. */
+/** Reads requests until one is granted; throws RelayRefusal. */
 export async function admit(client: RelayClient, context: AdmissionContext): Promise<Admitted> {
   const certificate = namesOf(client.socket);
   const first = await nextRequest(client, context);
@@ -67,7 +67,7 @@ export async function admit(client: RelayClient, context: AdmissionContext): Pro
   const challenge = `${SCHEME} endpoint="${endpoint}", region="${region}", nonce="${nonce}"`;
   client.socket.write(
     encodeAnswer(407, [
-      "X-Rdsiam-Refusal: identity-needed",
+      "X-Rdsiam-RelayRefusal: identity-needed",
       `Proxy-Authenticate: ${challenge}`,
       "Connection: keep-alive",
     ]),
@@ -94,7 +94,8 @@ async function nextRequest(
 function namesOf(socket: TLSSocket): readonly string[] | undefined {
   const certificate = socket.getPeerCertificate();
   if (certificate?.subject === undefined) return undefined;
-  if (!socket.authorized) throw new Refusal("certificate", "the client certificate is not trusted");
+  if (!socket.authorized)
+    throw new RelayRefusal("certificate", "the client certificate is not trusted");
   return certificateNames(certificate);
 }
 
@@ -120,18 +121,18 @@ function readStsRequest(
   const relay = fields.get("x-rdsiam-relay") ?? "";
   const authorization = fields.get("proxy-authorization");
   if (authorization === undefined) {
-    throw new Refusal("identity-needed", "the request has no proof of an AWS identity", {
+    throw new RelayRefusal("identity-needed", "the request has no proof of an AWS identity", {
       status: 403,
     });
   }
   if (!context.isAudience(relay)) {
-    throw new Refusal("identity-malformed", `the proof is for ${JSON.stringify(relay)}`);
+    throw new RelayRefusal("identity-malformed", `the proof is for ${JSON.stringify(relay)}`);
   }
   try {
     return readProof(authorization, { ...challenge, relay, now: context.now() });
   } catch (error) {
     if (!(error instanceof BadProof)) throw error;
-    throw new Refusal(error.refusal, error.message);
+    throw new RelayRefusal(error.refusal, error.message);
   }
 }
 
@@ -141,13 +142,13 @@ async function identify(
   context: AdmissionContext,
 ): Promise<string> {
   const arn = await context.identify(request, left).catch((error: unknown) => {
-    throw new Refusal("identity-unavailable", error instanceof Error ? error.message : "");
+    throw new RelayRefusal("identity-unavailable", error instanceof Error ? error.message : "");
   });
-  if (arn === undefined) throw new Refusal("identity-refused", "STS rejects the signature");
-  if (!isCallerArn(arn)) throw new Refusal("identity-refused", "STS reports no valid ARN");
+  if (arn === undefined) throw new RelayRefusal("identity-refused", "STS rejects the signature");
+  if (!isCallerArn(arn)) throw new RelayRefusal("identity-refused", "STS reports no valid ARN");
   return arn;
 }
 
-function notAllowed(caller: Caller): Refusal {
-  return new Refusal("not-allowed", "no rule lets this client reach it", { caller });
+function notAllowed(caller: Caller): RelayRefusal {
+  return new RelayRefusal("not-allowed", "no rule lets this client reach it", { caller });
 }

@@ -17,7 +17,7 @@ import {
 } from "./access.ts";
 import { checkNetwork } from "./addresses.ts";
 
-type Keys = Readonly<Record<string, string>>;
+type SectionKeys = Readonly<Record<string, string>>;
 
 /** A relay's file. */
 export interface RelayConfig {
@@ -65,7 +65,10 @@ const SECTIONS = "The sections are [relay], [target NAME] and [allow NAME].";
 const REGION = /^[a-z]{2,8}(-[a-z]+)+-\d{1,2}$/;
 
 /** Checks the sections of a relay's file; throws ERR_CONFIG that names `path`, section and key. */
-export function readRelayConfig(sections: ReadonlyMap<string, Keys>, path: string): RelayConfig {
+export function readRelayConfig(
+  sections: ReadonlyMap<string, SectionKeys>,
+  path: string,
+): RelayConfig {
   const settings: RelayConfig["settings"] = sections.get("relay") ?? {};
   const place = `${path} [relay]`;
   checkKeys(settings, RELAY_KEYS, place);
@@ -150,7 +153,7 @@ export function resolveRelaySettings(
   };
 }
 
-function readTarget(name: string, keys: Keys, place: string): RelayTarget {
+function readTarget(name: string, keys: SectionKeys, place: string): RelayTarget {
   checkKeys(keys, TARGET_KEYS, place);
   const host = (keys["host"] ?? "").toLowerCase().replace(/\.$/, "");
   if (!/^[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?$/.test(host)) {
@@ -165,7 +168,7 @@ function readTarget(name: string, keys: Keys, place: string): RelayTarget {
   return { name, host, port, tags: Object.fromEntries(tags), networks };
 }
 
-function readRule(name: string, keys: Keys, place: string): AccessRule {
+function readRule(name: string, keys: SectionKeys, place: string): AccessRule {
   checkKeys(keys, ALLOW_KEYS, place);
   const arns = (keys["arn"] ?? "").split(/[\s,]+(?=arn:)|[\s,]+$/).filter(Boolean);
   const rule = {

@@ -9,13 +9,13 @@ import { closesWithin, deadline } from "../base/deadline.ts";
 import type { AddressBook } from "./addresses.ts";
 import { type AdmissionContext, admit, type Admitted, type RelayClient } from "./admission.ts";
 import type { RelayEvent } from "./events.ts";
-import { encodeRefusal, Refusal } from "./refusal.ts";
+import { encodeRefusal, RelayRefusal } from "./refusal.ts";
 import { BadHead, Gone, RequestReader } from "./request.ts";
 
 const FLUSH_TIMEOUT = 1_000; // ms for a refused client to read the answer
 
 /** What every connection of a relay shares. */
-export interface ConnectionContext extends AdmissionContext {
+export interface RelayContext extends AdmissionContext {
   readonly book: AddressBook;
   /** Dials the first of the addresses that answers, and no other address. */
   readonly dial: (
@@ -40,7 +40,7 @@ export interface ConnectionContext extends AdmissionContext {
 
 /** A connection's place among the clients of the server. */
 export interface Admittance {
-  /** Begins a session; throws Refusal when the relay takes no more. */
+  /** Begins a session; throws RelayRefusal when the relay takes no more. */
   readonly enter: () => void;
   /** Aborts with Gone when the relay closes. */
   readonly closed: AbortSignal;
@@ -50,7 +50,7 @@ export interface Admittance {
 export async function serveConnection(
   socket: TLSSocket,
   { closed, enter }: Admittance,
-  context: ConnectionContext,
+  context: RelayContext,
 ): Promise<void> {
   const peer = `${socket.remoteAddress}:${socket.remotePort}`;
   // The close that follows an error is enough.
@@ -75,7 +75,7 @@ export async function serveConnection(
 async function dialTarget(
   { address, caller, reachable, target }: Admitted,
   { closed, reader }: RelayClient,
-  context: ConnectionContext,
+  context: RelayContext,
 ): Promise<Socket> {
   const { book, dial } = context;
   using limit = deadline(context.dialTimeout, () => new Gone("it took too long"), closed);
@@ -88,10 +88,10 @@ async function dialTarget(
   try {
     return await reader.whileThere(signal, (left) => dial({ host, port, addresses }, left));
   } catch (error) {
-    if (signal.aborted) throw new Refusal("unreachable", "no answer in time", { caller });
+    if (signal.aborted) throw new RelayRefusal("unreachable", "no answer in time", { caller });
     if (error instanceof Gone) throw error;
     const reason = error instanceof Error ? error.message : "";
-    throw new Refusal("unreachable", reason, { caller });
+    throw new RelayRefusal("unreachable", reason, { caller });
   }
 }
 
@@ -104,7 +104,7 @@ interface DialedSession {
 async function copySession(
   { reader, socket }: RelayClient,
   { admitted, backend, peer }: DialedSession,
-  { copy, now, onEvent }: ConnectionContext,
+  { copy, now, onEvent }: RelayContext,
 ): Promise<void> {
   const { caller, rule, target } = admitted;
   const address = backend.remoteAddress ?? "";
@@ -122,7 +122,7 @@ async function copySession(
 async function refuse(
   socket: Socket,
   { error, peer }: { readonly error: unknown; readonly peer: string },
-  { onEvent }: ConnectionContext,
+  { onEvent }: RelayContext,
 ): Promise<void> {
   const refusal = refusalOf(error);
   if (refusal === undefined || socket.destroyed) return;
@@ -134,11 +134,11 @@ async function refuse(
   await closesWithin(socket, FLUSH_TIMEOUT);
 }
 
-function refusalOf(error: unknown): Refusal | undefined {
+function refusalOf(error: unknown): RelayRefusal | undefined {
   if (error instanceof Gone) return undefined;
-  if (error instanceof Refusal) return error;
+  if (error instanceof RelayRefusal) return error;
   if (error instanceof BadHead) {
-    return new Refusal("bad-request", error.message, { status: error.status });
+    return new RelayRefusal("bad-request", error.message, { status: error.status });
   }
-  return new Refusal("unreachable", error instanceof Error ? error.message : String(error));
+  return new RelayRefusal("unreachable", error instanceof Error ? error.message : String(error));
 }

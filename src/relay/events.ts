@@ -9,7 +9,13 @@ import type { RefusalWord } from "./refusal.ts";
 /** An event of a relay; holds no secret. */
 export type RelayEvent =
   | ({ readonly kind: "opened" } & RelaySession)
-  | ({ readonly kind: "closed" } & RelaySession & Traffic)
+  | ({
+      readonly kind: "closed";
+      readonly milliseconds: number;
+      /** Bytes from the client to the database, and back. */
+      readonly sent: number;
+      readonly received: number;
+    } & RelaySession)
   | {
       readonly kind: "refused";
       readonly peer: string;
@@ -25,13 +31,6 @@ interface RelaySession {
   readonly target: RelayTarget;
   /** The address that was dialed. */
   readonly address: string;
-}
-
-interface Traffic {
-  readonly milliseconds: number;
-  /** Bytes from the client to the database, and back. */
-  readonly sent: number;
-  readonly received: number;
 }
 
 /** Makes the function that logs events. */

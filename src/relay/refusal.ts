@@ -1,4 +1,4 @@
-// Refusals of a relay: a word for the client in X-Rdsiam-Refusal, which has the sentences for its user. The words are part of
+// Refusals of a relay: a word for the client in X-Rdsiam-RelayRefusal, which has the sentences for its user. The words are part of
 // the protocol between the two; the message of a refusal is for the relay's own log.
 
 import type { Caller } from "./access.ts";
@@ -24,8 +24,8 @@ export const REFUSALS = {
 export type RefusalWord = keyof typeof REFUSALS;
 
 /** A request that is refused. */
-export class Refusal extends Error {
-  override readonly name = "Refusal";
+export class RelayRefusal extends Error {
+  override readonly name = "RelayRefusal";
   readonly word: RefusalWord;
   readonly status: number;
   /** The client, as far as it is proven. */
@@ -60,11 +60,11 @@ export function encodeAnswer(status: number, fields: readonly string[]): string 
 }
 
 /** The answer to a refused request, after which the relay closes. A proven ARN is sent to its owner alone. */
-export function encodeRefusal({ caller, status, word }: Refusal): string {
+export function encodeRefusal({ caller, status, word }: RelayRefusal): string {
   const identity = caller.arn === undefined ? [] : [`X-Rdsiam-Identity: ${caller.arn}`];
   const allow = status === 405 ? ["Allow: CONNECT"] : [];
   return encodeAnswer(status, [
-    `X-Rdsiam-Refusal: ${word}`,
+    `X-Rdsiam-RelayRefusal: ${word}`,
     ...identity,
     ...allow,
     "Connection: close",

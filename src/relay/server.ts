@@ -11,8 +11,8 @@ import {
 } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { RdsIamError } from "../base/errors.ts";
-import { type Admittance, type ConnectionContext, serveConnection } from "./connection.ts";
-import { Refusal } from "./refusal.ts";
+import { type Admittance, type RelayContext, serveConnection } from "./connection.ts";
+import { RelayRefusal } from "./refusal.ts";
 import { Gone } from "./request.ts";
 
 const MAX_PENDING = 256; // clients that are not admitted yet; beyond it the oldest is disconnected
@@ -31,7 +31,7 @@ export interface RelayServerOptions {
   readonly host: string;
   readonly port: number;
   readonly tls: RelayTls;
-  readonly context: ConnectionContext;
+  readonly context: RelayContext;
   /** The limit of concurrent sessions. */
   readonly maxConnections: number;
   /** Milliseconds for a client's TLS handshake. */
@@ -151,9 +151,9 @@ class Clients {
     const admittance: Admittance = {
       closed: this.#closed.signal,
       enter: () => {
-        if (this.#isDraining) throw new Refusal("draining", "the relay is shutting down");
+        if (this.#isDraining) throw new RelayRefusal("draining", "the relay is shutting down");
         if (this.sessions >= this.#options.maxConnections) {
-          throw new Refusal("busy", `there are ${this.sessions} sessions already`);
+          throw new RelayRefusal("busy", `there are ${this.sessions} sessions already`);
         }
         if (pending !== undefined) this.#leave(key, pending);
         isSession = true;

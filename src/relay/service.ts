@@ -10,7 +10,7 @@ import { atMost } from "../base/deadline.ts";
 import { asksForArn } from "./access.ts";
 import { AddressBook } from "./addresses.ts";
 import { type RelayConfig, type RelaySettings, resolveRelaySettings } from "./config.ts";
-import type { ConnectionContext } from "./connection.ts";
+import type { RelayContext } from "./connection.ts";
 import { type RelayEvent, relayLogger } from "./events.ts";
 import {
   certificateIsFor,
@@ -141,7 +141,7 @@ class Relay {
     };
   }
 
-  async #connectionContext(onEvent: (event: RelayEvent) => void): Promise<ConnectionContext> {
+  async #connectionContext(onEvent: (event: RelayEvent) => void): Promise<RelayContext> {
     const { nameResolver } = await import("../rds/resolver.ts");
     const { dial } = await import("../proxy/dial.ts");
     const { relay: copy } = await import("../proxy/relay.ts");

@@ -12,7 +12,7 @@ export interface SearchResult {
 }
 
 /** A Region to search. */
-export interface Search {
+export interface RegionSearch {
   readonly region: string;
   readonly run: () => Promise<SearchResult>;
 }
@@ -20,16 +20,16 @@ export interface Search {
 /** The list of databases. */
 export class Targets {
   #listed: readonly RelayTarget[];
-  #searches: readonly Search[];
+  #searches: readonly RegionSearch[];
   readonly #found = new Map<string, ReadonlyMap<string, RelayTarget>>();
 
-  constructor(listed: readonly RelayTarget[], searches: readonly Search[]) {
+  constructor(listed: readonly RelayTarget[], searches: readonly RegionSearch[]) {
     this.#listed = listed;
     this.#searches = searches;
   }
 
   /** Takes the databases and searches of a newly read file. */
-  replace(listed: readonly RelayTarget[], searches: readonly Search[]): void {
+  replace(listed: readonly RelayTarget[], searches: readonly RegionSearch[]): void {
     this.#listed = listed;
     this.#searches = searches;
     const regions = new Set(searches.map(({ region }) => region));
@@ -58,7 +58,7 @@ export class Targets {
     return this.all().find((target) => target.host === host && target.port === port);
   }
 
-  async #search(search: Search): Promise<readonly string[]> {
+  async #search(search: RegionSearch): Promise<readonly string[]> {
     const { region, run } = search;
     try {
       const { targets, problems } = await run();
@@ -79,7 +79,7 @@ function keyOf({ host, port }: RelayTarget): string {
 }
 
 /** A search of a Region with the relay's own credentials, for databases that use PostgreSQL with IAM authentication. */
-export function accountSearch(account: Account, region: string): Search {
+export function accountSearch(account: Account, region: string): RegionSearch {
   const run = async (): Promise<SearchResult> => {
     const { discoverDatabases } = await import("../aws/discover.ts");
     const found = await discoverDatabases(account.callerIn(region), { withTags: true });

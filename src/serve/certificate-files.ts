@@ -16,7 +16,7 @@ export interface CertificateFiles {
 }
 
 /** Their content: PEM, checked. */
-export interface Certificate {
+export interface ServerCertificate {
   readonly cert: string;
   readonly key: string;
   readonly clientCa: readonly string[] | undefined;
@@ -26,7 +26,7 @@ export interface Certificate {
 export async function followCertificate(
   files: CertificateFiles,
   warn: (message: string) => void,
-): Promise<() => Promise<Certificate>> {
+): Promise<() => Promise<ServerCertificate>> {
   let state = await stateOf(files);
   let current = await load(files, warn);
   let looking: Promise<void> | undefined;
@@ -63,7 +63,7 @@ async function stateOf({ cert, key, clientCa }: CertificateFiles): Promise<strin
 async function load(
   files: CertificateFiles,
   warn: (message: string) => void,
-): Promise<Certificate> {
+): Promise<ServerCertificate> {
   const cert = await read(files.cert, "certificate");
   const [leaf] = certificatesIn(cert, files.cert);
   const key = await read(files.key, "key");

@@ -18,14 +18,17 @@ export interface TunnelRequest extends RunSettings {
 }
 
 /** The backend's part of a tunnel; empty when it is dialed directly. */
-export interface Tunnel extends AsyncDisposable {
+export interface BackendTunnel extends AsyncDisposable {
   readonly backend: Pick<Backend, "dial" | "middleman" | "way">;
 }
 
-const DIRECT: Tunnel = { backend: {}, [Symbol.asyncDispose]: async () => {} };
+const DIRECT: BackendTunnel = { backend: {}, [Symbol.asyncDispose]: async () => {} };
 
 /** Opens the tunnel; it may ask on the terminal (ssh for a passphrase). */
-export async function openTunnel(context: RunContext, request: TunnelRequest): Promise<Tunnel> {
+export async function openTunnel(
+  context: RunContext,
+  request: TunnelRequest,
+): Promise<BackendTunnel> {
   const { endpoint, settings, via } = request;
   if (via.kind === "direct") return DIRECT;
   const { startTunnel, tunnelDialer } = await import("../via/start.ts");

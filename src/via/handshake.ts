@@ -5,8 +5,8 @@ import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 
 /** The proxy closed or broke the connection before it had answered, or sent too much. */
-export class HandshakeFailed extends Error {
-  override readonly name = "HandshakeFailed";
+export class HandshakeError extends Error {
+  override readonly name = "HandshakeError";
 }
 
 /** Reads answers from a stream; owns its events until finish(). */
@@ -37,7 +37,7 @@ export class Handshake {
     for (;;) {
       const end = this.#bytes.indexOf("\r\n\r\n");
       if (end >= 0) return this.#cut(end + 4).toString("latin1");
-      if (this.#bytes.length > limit) throw new HandshakeFailed("its answer does not end");
+      if (this.#bytes.length > limit) throw new HandshakeError("its answer does not end");
       await this.#more();
     }
   }
@@ -45,7 +45,7 @@ export class Handshake {
   /** Releases the stream, paused; throws when bytes follow the answer. */
   finish(): void {
     this.#release();
-    if (this.#bytes.length > 0) throw new HandshakeFailed("it sent more than its answer");
+    if (this.#bytes.length > 0) throw new HandshakeError("it sent more than its answer");
   }
 
   /** Destroys the stream. */
@@ -79,7 +79,7 @@ export class Handshake {
   };
 
   readonly #onEnd = (): void => {
-    this.#failure ??= new HandshakeFailed("it closed the connection");
+    this.#failure ??= new HandshakeError("it closed the connection");
     this.#wake();
   };
 

@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 import { errorCode } from "../base/errno.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import { connectTls } from "../base/tls.ts";
-import { Handshake, HandshakeFailed } from "./handshake.ts";
+import { Handshake, HandshakeError } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
 import type { ProxyAddress } from "./parse.ts";
 import { requestSocks5 } from "./socks5.ts";
@@ -50,7 +50,7 @@ function startTls(socket: Socket, proxy: ProxyAddress, signal: AbortSignal): Pro
   return connectTls({ socket, host: proxy.host, failed }, signal);
 }
 
-interface ConnectRequest {
+interface ProxyConnect {
   readonly proxy: ProxyAddress;
   readonly destination: Destination;
 }
@@ -58,7 +58,7 @@ interface ConnectRequest {
 // https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6
 async function requestConnect(
   stream: Duplex,
-  request: ConnectRequest,
+  request: ProxyConnect,
   signal: AbortSignal,
 ): Promise<void> {
   const { destination, proxy } = request;
@@ -71,7 +71,7 @@ async function requestConnect(
     stream.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${authorization}\r\n`);
     const head = await handshake.takeHead(MAX_HEAD);
     const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1]);
-    if (Number.isNaN(status)) throw new HandshakeFailed("it does not speak HTTP");
+    if (Number.isNaN(status)) throw new HandshakeError("it does not speak HTTP");
     if (status === 407) throw loginRejected(proxy);
     if (status < 200 || status > 299) {
       throw connectFailed(request, `It answered CONNECT with HTTP status ${status}.`);
@@ -79,7 +79,7 @@ async function requestConnect(
     handshake.finish();
   } catch (error) {
     handshake.abandon();
-    if (!(error instanceof HandshakeFailed)) throw error;
+    if (!(error instanceof HandshakeError)) throw error;
     throw connectFailed(request, `In the answer to CONNECT ${error.message}.`);
   }
 }
@@ -94,7 +94,7 @@ function loginRejected(proxy: ProxyAddress): RdsIamError {
   });
 }
 
-function connectFailed({ proxy, destination }: ConnectRequest, detail: string): RdsIamError {
+function connectFailed({ proxy, destination }: ProxyConnect, detail: string): RdsIamError {
   const { host, port } = destination;
   return tunnelError(`the proxy ${showHostPort(proxy)} opened no tunnel to ${host} port ${port}`, {
     detail,

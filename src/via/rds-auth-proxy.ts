@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { connect } from "node:tls";
 import type { RdsIamError } from "../base/errors.ts";
-import { Handshake, HandshakeFailed } from "./handshake.ts";
+import { Handshake, HandshakeError } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
 import { connectTcp, type Tunnel, tunnelError } from "./tunnel.ts";
 
@@ -43,7 +43,7 @@ export async function presentedCertificate(server: HostPort, signal: AbortSignal
     const handshake = new Handshake(socket, signal);
     socket.write(SSL_REQUEST);
     const [answer] = await handshake.take(1);
-    if (answer !== 0x53) throw new HandshakeFailed("it offered no TLS");
+    if (answer !== 0x53) throw new HandshakeError("it offered no TLS");
     handshake.finish();
     const secured = connect({ socket, rejectUnauthorized: false, servername: "localhost" });
     await once(secured, "secureConnect", { signal });
@@ -58,7 +58,7 @@ export async function presentedCertificate(server: HostPort, signal: AbortSignal
   } catch (cause) {
     signal.throwIfAborted();
     throw tunnelError(`no TLS with rds-auth-proxy at ${showHostPort(server)}`, {
-      detail: `In the TLS handshake ${cause instanceof HandshakeFailed ? cause.message : "it failed"}. No auth token was sent.`,
+      detail: `In the TLS handshake ${cause instanceof HandshakeError ? cause.message : "it failed"}. No auth token was sent.`,
       hint: "Set ssl: enabled: true in the proxy section of its configuration.",
       cause,
     });

@@ -10,7 +10,7 @@ import { errorCode } from "../base/errno.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import { connectTls } from "../base/tls.ts";
 import { unlessAborted } from "../base/deadline.ts";
-import { Handshake, HandshakeFailed } from "./handshake.ts";
+import { Handshake, HandshakeError } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
 import type { RelayAddress } from "./parse.ts";
 import { connectTcp, type Destination, type Tunnel, tunnelError } from "./tunnel.ts";
@@ -90,7 +90,7 @@ async function readPem(file: string, name: string): Promise<string> {
   });
 }
 
-interface ConnectRequest {
+interface RelayConnect {
   readonly relay: RelayAddress;
   readonly destination: Destination;
   readonly prove: ProveIdentity;
@@ -99,12 +99,12 @@ interface ConnectRequest {
 // Resolves with the address that the relay dialed.
 async function requestConnect(
   stream: Duplex,
-  { prove, relay, destination }: ConnectRequest,
+  { prove, relay, destination }: RelayConnect,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const handshake = new Handshake(stream, signal);
   try {
-    const ask = async (fields: readonly string[]): Promise<Answer> => {
+    const ask = async (fields: readonly string[]): Promise<RelayAnswer> => {
       stream.write(encodeConnect(destination, fields));
       return readAnswer(await handshake.takeHead(MAX_HEAD));
     };
@@ -122,7 +122,7 @@ async function requestConnect(
     return answer.fields.get("x-rdsiam-address");
   } catch (error) {
     handshake.abandon();
-    if (!(error instanceof HandshakeFailed)) throw error;
+    if (!(error instanceof HandshakeError)) throw error;
     throw notARelay(relay, `In the answer to CONNECT ${error.message}.`);
   }
 }
@@ -134,15 +134,15 @@ function encodeConnect({ address, host, port }: Destination, fields: readonly st
   return `${lines.join("\r\n")}\r\n\r\n`;
 }
 
-interface Answer {
+interface RelayAnswer {
   readonly status: number;
   readonly fields: ReadonlyMap<string, string>;
 }
 
-function readAnswer(head: string): Answer {
+function readAnswer(head: string): RelayAnswer {
   const [line = "", ...rest] = head.split("\r\n");
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(line)?.[1]);
-  if (Number.isNaN(status)) throw new HandshakeFailed("it does not speak HTTP");
+  if (Number.isNaN(status)) throw new HandshakeError("it does not speak HTTP");
   const fields = rest.map((field) => {
     const at = field.indexOf(":");
     return [field.slice(0, at).toLowerCase(), field.slice(at + 1).trim()] as const;
@@ -150,7 +150,7 @@ function readAnswer(head: string): Answer {
   return { status, fields: new Map(fields) };
 }
 
-function readChallenge(fields: Answer["fields"], relay: RelayAddress): RelayChallenge {
+function readChallenge(fields: RelayAnswer["fields"], relay: RelayAddress): RelayChallenge {
   const challenge = fields.get("proxy-authenticate") ?? "";
   const [, endpoint, region, nonce] =
     /^RDSIAM-STS endpoint="([^"]+)", region="([a-z0-9-]+)", nonce="([\w-]{16,128})"$/.exec(
@@ -231,7 +231,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
 };
 
 function refused(
-  fields: Answer["fields"],
+  fields: RelayAnswer["fields"],
   relay: HostPort,
   { host, port }: Destination,
 ): RdsIamError {

@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { isIPv4, isIPv6 } from "node:net";
 import type { Duplex } from "node:stream";
 import type { RdsIamError } from "../base/errors.ts";
-import { Handshake, HandshakeFailed } from "./handshake.ts";
+import { Handshake, HandshakeError } from "./handshake.ts";
 import { showHostPort } from "../base/host-port.ts";
 import type { ProxyAddress } from "./parse.ts";
 import { type Destination, tunnelError } from "./tunnel.ts";
@@ -43,7 +43,7 @@ export async function requestSocks5(
     const port = Buffer.from([destination.port >> 8, destination.port & 0xff]);
     stream.write(Buffer.concat([request, encodeAddress(destination.address), port]));
     const [version, reply = 1, , type] = await handshake.take(4);
-    if (version !== VERSION) throw new HandshakeFailed("it does not speak SOCKS5");
+    if (version !== VERSION) throw new HandshakeError("it does not speak SOCKS5");
     if (reply !== 0) {
       throw refused(proxy, destination, REPLIES[reply] ?? `It answered with code ${reply}`);
     }
@@ -54,7 +54,7 @@ export async function requestSocks5(
     handshake.finish();
   } catch (error) {
     handshake.abandon();
-    if (!(error instanceof HandshakeFailed)) throw error;
+    if (!(error instanceof HandshakeError)) throw error;
     throw refused(proxy, destination, `In the SOCKS5 handshake ${error.message}`);
   }
 }
@@ -64,7 +64,7 @@ async function logIn(stream: Duplex, handshake: Handshake, proxy: ProxyAddress):
   const methods = hasLogin ? [NO_LOGIN, USER_AND_PASSWORD] : [NO_LOGIN];
   stream.write(Buffer.from([VERSION, methods.length, ...methods]));
   const [version, method] = await handshake.take(2);
-  if (version !== VERSION) throw new HandshakeFailed("it does not speak SOCKS5");
+  if (version !== VERSION) throw new HandshakeError("it does not speak SOCKS5");
   if (method === NO_LOGIN) return;
   if (method === NONE_ACCEPTED || !hasLogin) throw loginRejected(proxy, hasLogin);
   const user = short(proxy.user ?? "");
@@ -76,7 +76,7 @@ async function logIn(stream: Duplex, handshake: Handshake, proxy: ProxyAddress):
 
 function short(text: string): Buffer {
   const bytes = Buffer.from(text, "utf8");
-  if (bytes.length > 255) throw new HandshakeFailed("a name or password is over 255 bytes long");
+  if (bytes.length > 255) throw new HandshakeError("a name or password is over 255 bytes long");
   return Buffer.concat([Buffer.from([bytes.length]), bytes]);
 }
 
