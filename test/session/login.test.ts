@@ -48,7 +48,7 @@ describe("resolveRun()", () => {
   });
 
   test("rejects an invalid tunnel before anything is looked up", async () => {
-    await assert.rejects(run(contextOf(), "prod", { via: "bastion" }), { code: "ERR_USAGE" });
+    await assert.rejects(run(contextOf(), "prod", { via: "bastion" }), { code: "ERR_CONFIG" });
   });
 });
 
