@@ -10,7 +10,7 @@ import {
   openCredentials,
   type RunCredentials,
 } from "../session/credentials.ts";
-import { fail, failure, type Found, lacking, ok, type Outcome, skip } from "./finding.ts";
+import { fail, failure, type StepResult, lacking, ok, type Outcome, skip } from "./finding.ts";
 
 const MINUTE = 60_000; // ms
 const TOKEN_LIFE = 15 * MINUTE;
@@ -40,7 +40,7 @@ export async function checkCredentials(
   context: RunContext,
   config: CredentialSettings,
   { credentials }: RunCredentials,
-): Promise<Found<FoundCredentials>> {
+): Promise<StepResult<FoundCredentials>> {
   try {
     const own = await credentials();
     return { ...describeCredentials(own), value: { own } };
@@ -88,7 +88,7 @@ export async function checkIdentity(
   context: RunContext,
   config: CredentialSettings,
   credentials: Credentials,
-): Promise<Found<FoundIdentity>> {
+): Promise<StepResult<FoundIdentity>> {
   let clockAhead: number | undefined;
   const run = { ...config, region: fallbackRegion(config.settings) };
   try {

@@ -13,7 +13,7 @@ import type { IamLogin, PasswordLogin } from "../session/login.ts";
 import type { FoundIdentity } from "./check-identity.ts";
 import type { FoundConnection } from "./check-network.ts";
 import { explainRefusedLogin } from "./explain-login.ts";
-import { type Closers, fail, failure, type Found, ok, type Outcome } from "./finding.ts";
+import { type Closers, fail, failure, type StepResult, ok, type Outcome } from "./finding.ts";
 
 const QUERIES = 10;
 const QUERY_TIMEOUT = 10_000; // ms
@@ -30,7 +30,7 @@ export async function checkLogin(
   context: RunContext,
   { login, connected, identity }: LoginRequest,
   closers: Closers,
-): Promise<Found<BackendSession>> {
+): Promise<StepResult<BackendSession>> {
   const { backend, connection } = connected;
   const { endpoint, settings } = login;
   const user = requireUser(settings);

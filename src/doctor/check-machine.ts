@@ -8,7 +8,7 @@ import { findTool } from "../tool/find-tool.ts";
 import { toolVersion } from "../tool/tool-version.ts";
 import type { Via } from "../via/parse.ts";
 import { environmentNotes } from "./environment.ts";
-import { type DoctorRequest, fail, failure, type Found, ok, type Outcome } from "./finding.ts";
+import { type DoctorRequest, fail, failure, type StepResult, ok, type Outcome } from "./finding.ts";
 
 const OLDEST_PSQL = 10; // the first that knows SCRAM-SHA-256, which the local proxy asks for
 
@@ -23,7 +23,7 @@ export interface FoundConfig {
 export async function checkConfig(
   context: RunContext,
   request: DoctorRequest,
-): Promise<Found<FoundConfig>> {
+): Promise<StepResult<FoundConfig>> {
   const { env, home } = context;
   // The warnings are notes of the finding.
   const log = { ...context.log, always: () => {}, warning: () => {} };

@@ -16,7 +16,7 @@ import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "../session/e
 import { openTunnel, type BackendTunnel, type TunnelRequest } from "../session/tunnel.ts";
 import { describeVia, type Via } from "../via/parse.ts";
 import { certificateFacts } from "./certificate.ts";
-import { type Closers, failure, type Found, ok, type Outcome } from "./finding.ts";
+import { type Closers, failure, type StepResult, ok, type Outcome } from "./finding.ts";
 
 /** Where a database is. */
 export interface FoundEndpoint {
@@ -35,7 +35,7 @@ export interface DnsRequest extends CredentialSettings {
 export async function checkDns(
   context: RunContext,
   request: DnsRequest,
-): Promise<Found<FoundEndpoint>> {
+): Promise<StepResult<FoundEndpoint>> {
   const { credentials, settings, via } = request;
   const warnings: string[] = [];
   const warning = ({ message }: { readonly message: string }): void => void warnings.push(message);
@@ -73,7 +73,7 @@ export async function checkReachability(
   context: RunContext,
   request: TunnelRequest,
   closers: Closers,
-): Promise<Found<BackendTunnel>> {
+): Promise<StepResult<BackendTunnel>> {
   const { endpoint, settings, via } = request;
   const tunnel = await openTunnel(context, request);
   closers.push(() => tunnel[Symbol.asyncDispose]());
@@ -136,7 +136,7 @@ export async function checkTls(
   context: RunContext,
   request: TlsRequest,
   closers: Closers,
-): Promise<Found<FoundConnection>> {
+): Promise<StepResult<FoundConnection>> {
   const { endpoint, settings, tunnel } = request;
   const secret = settings.passwordCommand === undefined ? "auth token" : "password";
   const opened = await openBackend(context, request);

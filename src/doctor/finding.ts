@@ -51,7 +51,7 @@ export interface Finding extends Outcome {
 }
 
 /** An outcome, and what later steps need of it. */
-export interface Found<T> extends Outcome {
+export interface StepResult<T> extends Outcome {
   readonly value?: T | undefined;
 }
 
@@ -108,7 +108,9 @@ export class Steps {
   async run<N extends Needs, T>(
     step: StepName,
     needs: N,
-    check: (needs: { readonly [K in keyof N]: NonNullable<N[K]> }) => Promise<Found<T>> | Found<T>,
+    check: (needs: { readonly [K in keyof N]: NonNullable<N[K]> }) =>
+      | Promise<StepResult<T>>
+      | StepResult<T>,
   ): Promise<T | undefined> {
     const { value, ...outcome } = await this.#outcome(needs, check);
     const finding = { step, ...outcome };
@@ -119,8 +121,10 @@ export class Steps {
 
   async #outcome<N extends Needs, T>(
     needs: N,
-    check: (needs: { readonly [K in keyof N]: NonNullable<N[K]> }) => Promise<Found<T>> | Found<T>,
-  ): Promise<Found<T>> {
+    check: (needs: { readonly [K in keyof N]: NonNullable<N[K]> }) =>
+      | Promise<StepResult<T>>
+      | StepResult<T>,
+  ): Promise<StepResult<T>> {
     const missing = Object.entries(needs).find(([, value]) => value === undefined);
     if (missing !== undefined) return lacking(missing[0]);
     try {

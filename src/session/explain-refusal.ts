@@ -42,18 +42,18 @@ export function explainRefusals(target: SignedFor, now: () => number = Date.now)
   };
 }
 
-interface Refusal {
+interface ServerRefusal {
   readonly sqlState: string;
   readonly message: string;
 }
 
-interface RefusedLogin extends SignedFor {
+interface SignedLogin extends SignedFor {
   readonly user: string;
   readonly last: Signature | undefined;
   readonly now: number;
 }
 
-function explain({ sqlState, message }: Refusal, login: RefusedLogin): RefusalTexts {
+function explain({ sqlState, message }: ServerRefusal, login: SignedLogin): RefusalTexts {
   if (sqlState === "28000" && /PAM authentication failed/.test(message)) {
     return { detail: signedFor(login), hint: pamHint(login) };
   }
@@ -99,7 +99,7 @@ function explainAnyLogin(sqlState: string): RefusalTexts {
   return {};
 }
 
-function signedFor({ host, port, region, user, last, now }: RefusedLogin): string {
+function signedFor({ host, port, region, user, last, now }: SignedLogin): string {
   if (last === undefined) return "The server refused before it asked for an auth token.";
   const secondsLeft = (end: Date): number => Math.max(0, Math.round((end.getTime() - now) / 1_000));
   const lives = [`the auth token had ${secondsLeft(last.token.expiresAt)} s left`];
@@ -111,7 +111,7 @@ function signedFor({ host, port, region, user, last, now }: RefusedLogin): strin
   );
 }
 
-function pamHint(login: RefusedLogin): string {
+function pamHint(login: SignedLogin): string {
   return (
     `Most often the identity lacks rds-db:connect on dbuser:RESOURCE-ID/${login.user} (RESOURCE-ID is db-..., cluster-... or ` +
     "prx-..., not the name), IAM authentication is off, the user lacks rds_iam, or this machine's clock is wrong."

@@ -79,12 +79,12 @@ export async function findPermission(
   };
 }
 
-interface Attempt<T> {
+interface Asked<T> {
   readonly value: T | undefined;
   readonly why: string;
 }
 
-async function attempt<T>(ask: () => Promise<T>): Promise<Attempt<T>> {
+async function attempt<T>(ask: () => Promise<T>): Promise<Asked<T>> {
   try {
     return { value: await ask(), why: "" };
   } catch (error) {

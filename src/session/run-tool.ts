@@ -77,7 +77,7 @@ export async function runOnTargets(
   return explainFailure(context, { exitStatus, identities, record, tool });
 }
 
-interface Ended {
+interface ToolRun {
   readonly exitStatus: number;
   readonly identities: readonly ToolIdentity[];
   readonly record: LoginRecord;
@@ -85,7 +85,7 @@ interface Ended {
 }
 
 // The tool's own words may be few: it only saw a login that failed.
-function explainFailure({ log }: RunContext, { exitStatus, identities, record, tool }: Ended) {
+function explainFailure({ log }: RunContext, { exitStatus, identities, record, tool }: ToolRun) {
   if (exitStatus === 0 || record.worked()) return exitStatus;
   if (identities.some((identity) => identity.hasFailed())) return FAILED;
   const refusal = isPostgresqlTool(tool.file) ? undefined : record.refusal();
@@ -164,7 +164,7 @@ interface Proxies extends AsyncDisposable {
 async function openProxies(
   context: RunContext,
   logins: readonly ToolLogin[],
-  { record, tool }: Pick<Ended, "record" | "tool">,
+  { record, tool }: Pick<ToolRun, "record" | "tool">,
 ): Promise<Proxies> {
   const isQuiet = isPostgresqlTool(tool.file);
   const waits = logins.map(({ endpoint }) => firstSession(context.waiting, endpoint.host, isQuiet));
