@@ -5,23 +5,30 @@ import { databaseUrl } from "../base/database-url.ts";
 import type { LocalOptions } from "../serve/local-side.ts";
 import type { OpenedProxy } from "../serve/open-proxies.ts";
 
-/** A proxy as its tools see it. */
-export interface ReadyPlace {
+/** A proxy that listens, as its tools see it. */
+export interface ReadyProxy {
   readonly target: string;
   /** An address; a directory for a unix socket. */
   readonly host: string;
   readonly port: number;
-  /** Empty where nobody has named one, as the database. */
+  /** Empty where none was named, as the database. */
   readonly user: string;
   readonly dbname: string;
-  /** What the proxy asks for; undefined when it asks for nothing of its own. */
-  readonly password: { readonly text: string } | { readonly file: string } | undefined;
-  /** The certificate that the proxy's own TLS is served with; undefined without TLS. */
-  readonly sslrootcert: string | undefined;
+  /** What the proxy asks for: its own password, none, or what the database takes. */
+  readonly password: { readonly text: string } | { readonly file: string } | "none" | "database";
+  /** The file with the certificate that the proxy serves TLS with; undefined without TLS. */
+  readonly certificate: string | undefined;
 }
 
-/** The place of a proxy that is open. */
-export function placeOf({ login, proxy }: OpenedProxy, local: LocalOptions): ReadyPlace {
+type Opened = {
+  readonly login: Pick<OpenedProxy["login"], "user" | "dbname"> & {
+    readonly settings: Pick<OpenedProxy["login"]["settings"], "target">;
+  };
+  readonly proxy: Pick<OpenedProxy["proxy"], "host" | "port" | "secret" | "socketPath">;
+};
+
+/** What tools have to know of a proxy that is open. */
+export function readyProxy({ login, proxy }: Opened, local: LocalOptions): ReadyProxy {
   const { socketPath, port } = proxy;
   const { settings, user = "", dbname = "" } = login;
   const host = socketPath === undefined ? reachable(proxy.host) : dirname(socketPath);
@@ -32,55 +39,56 @@ export function placeOf({ login, proxy }: OpenedProxy, local: LocalOptions): Rea
     user,
     dbname,
     password: passwordOf(proxy.secret, local),
-    sslrootcert: local.tls === undefined ? undefined : resolve(local.tls.cert),
+    certificate: local.tls === undefined ? undefined : resolve(local.tls.cert),
   };
 }
 
-function passwordOf(secret: string, local: LocalOptions): ReadyPlace["password"] {
-  if (local.auth === "pass-through" || local.clientAuth === "trust") return undefined;
+function passwordOf(secret: string, local: LocalOptions): ReadyProxy["password"] {
+  if (local.auth === "pass-through") return "database";
+  if (local.clientAuth === "trust") return "none";
   return local.passwordFile === undefined
     ? { text: secret }
     : { file: resolve(local.passwordFile) };
 }
 
-// All addresses of this machine are no address to connect to.
+// A tool cannot connect to the address that stands for all addresses.
 function reachable(host: string): string {
   if (host === "0.0.0.0") return "127.0.0.1";
   return isIP(host) === 6 && /^[0:]+$/.test(host) ? "::1" : host;
 }
 
 /** The lines for people and scripts: the URL of one, names and URLs of several. */
-export function readyLines(places: readonly ReadyPlace[]): readonly string[] {
-  const [first] = places;
-  if (places.length === 1 && first !== undefined) return [urlOf(first)];
-  return places.map((place) => `${place.target} ${urlOf(place)}`);
+export function readyLines(proxies: readonly ReadyProxy[]): readonly string[] {
+  const [first] = proxies;
+  if (proxies.length === 1 && first !== undefined) return [urlOf(first)];
+  return proxies.map((ready) => `${ready.target} ${urlOf(ready)}`);
 }
 
 /** An object for one, an array for several. */
-export function readyJson(places: readonly ReadyPlace[]): string {
-  const rows = places.map((place) => {
-    const { target, host, port, user, dbname, password } = place;
-    const named = { target, url: urlOf(place), host, port, user, dbname };
-    return { ...named, ...passwordFields(password), sslmode: modeOf(place) };
+export function readyJson(proxies: readonly ReadyProxy[]): string {
+  const rows = proxies.map((ready) => {
+    const { target, host, port, user, dbname, password } = ready;
+    const named = { target, url: urlOf(ready), host, port, user, dbname };
+    return { ...named, ...passwordFields(password), sslmode: modeOf(ready) };
   });
   return JSON.stringify(rows.length === 1 ? rows[0] : rows);
 }
 
-function passwordFields(password: ReadyPlace["password"]): Readonly<Record<string, string>> {
-  if (password === undefined) return {};
+function passwordFields(password: ReadyProxy["password"]): Readonly<Record<string, string>> {
+  if (typeof password !== "object") return {};
   return "text" in password ? { password: password.text } : { passwordFile: password.file };
 }
 
-function urlOf(place: ReadyPlace): string {
-  const { host, port, user, dbname, password } = place;
-  const text = password !== undefined && "text" in password ? password.text : undefined;
-  // A directory is that of a unix socket, where there is no TLS. Elsewhere Go's lib/pq has to be told that there is none.
-  const parameters: Record<string, string> = host.startsWith("/") ? {} : { sslmode: modeOf(place) };
+function urlOf(ready: ReadyProxy): string {
+  const { host, port, user, dbname, password } = ready;
+  const text = typeof password === "object" && "text" in password ? password.text : undefined;
+  // A directory is that of a unix socket, where there is no TLS. Elsewhere Go's lib/pq needs sslmode=disable.
+  const parameters: Record<string, string> = host.startsWith("/") ? {} : { sslmode: modeOf(ready) };
   const url = databaseUrl({ host, port, user, dbname, password: text, parameters });
   return url.replace("//@", "//");
 }
 
-// Who has signed the certificate is for the tool to know.
-function modeOf({ sslrootcert }: ReadyPlace): "disable" | "require" {
-  return sslrootcert === undefined ? "disable" : "require";
+// The tool has to know itself which CA signed the certificate.
+function modeOf({ certificate }: ReadyProxy): "disable" | "require" {
+  return certificate === undefined ? "disable" : "require";
 }

@@ -8,7 +8,7 @@ import type { RunContext } from "../base/context.ts";
 import { watchSignals } from "../runtime/stop-signals.ts";
 import { openHealth } from "../serve/health-port.ts";
 import { readProxyOptions } from "./proxy-options.ts";
-import { placeOf, readyJson, readyLines } from "./proxy-ready.ts";
+import { readyJson, readyLines, readyProxy } from "./proxy-ready.ts";
 
 /** Serves until a signal; resolves with the exit status. */
 export async function runProxy(context: RunContext, invocation: Invocation): Promise<number> {
@@ -45,15 +45,13 @@ async function printReady(
   { options }: Invocation,
   { opened, local }: { readonly opened: readonly OpenedProxy[]; readonly local: LocalOptions },
 ): Promise<void> {
-  const places = opened.map((each) => placeOf(each, local));
+  const proxies = opened.map((each) => readyProxy(each, local));
   // The lines have them in, on stdout; nothing else may.
   for (const { proxy } of opened) log.addSecret(proxy.secret);
   const tool = valueOrTwin(options, env, "printConfig");
   if (tool !== undefined) {
-    const { configLines } = await import("./print-config.ts");
-    const { settingsOf } = await import("./print-config-place.ts");
-    const settings = places.map((place) => settingsOf(place, local.auth === "pass-through"));
-    // In one piece: a program that waits for it gets all of it at once.
-    print(configLines(tool, await Promise.all(settings)).join("\n"));
-  } else print(options.json === true ? readyJson(places) : readyLines(places).join("\n"));
+    const { configText, toolSettings } = await import("./print-config.ts");
+    // In one piece, so that a program that waits for it has all of it at once.
+    print(configText(tool, await Promise.all(proxies.map(toolSettings))));
+  } else print(options.json === true ? readyJson(proxies) : readyLines(proxies).join("\n"));
 }

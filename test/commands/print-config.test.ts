@@ -1,14 +1,21 @@
-// What is printed for each tool: read back as the tool would read it.
+// What is printed for each tool, read back as the tool would read it, and what a tool can verify the proxy's certificate with.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { test } from "node:test";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
 import fc from "fast-check";
-import type { LocalPlace } from "../../src/commands/print-config-form.ts";
-import { configLines } from "../../src/commands/print-config.ts";
+import { configText, type ToolSettings, toolSettings } from "../../src/commands/print-config.ts";
+import { readArguments } from "../../src/cli/arguments.ts";
+import { COMMANDS } from "../../src/commands/command-table.ts";
+import { readProxyOptions } from "../../src/commands/proxy-options.ts";
+import { type ReadyProxy, readyProxy } from "../../src/commands/proxy-ready.ts";
+import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 
 const TOOLS = ["dbeaver", "datagrip", "pgadmin", "tableplus", "jdbc", "docker"];
 const FILE = "/home/me/.config/rdsiam/password";
-const PLACE: LocalPlace = {
+const PLACE: ToolSettings = {
   target: "orders",
   host: "127.0.0.1",
   port: 15_432,
@@ -17,35 +24,39 @@ const PLACE: LocalPlace = {
   password: { file: FILE },
   sslmode: "disable",
 };
-const OWN_SECRET: LocalPlace = { ...PLACE, password: { text: "s3cr3t-of-this-run" } };
+const OWN_SECRET: ToolSettings = { ...PLACE, password: { text: "s3cr3t-of-this-run" } };
 
-function text(tool: string, ...places: readonly LocalPlace[]): string {
-  return configLines(tool, places).join("\n");
+function text(tool: string, ...places: readonly ToolSettings[]): string {
+  return configText(tool, places);
 }
 
-function lineAfter(tool: string, place: LocalPlace, start: string): string {
-  return configLines(tool, [place]).find((line) => line.startsWith(start)) ?? "";
+function lineAfter(tool: string, place: ToolSettings, start: string): string {
+  return (
+    text(tool, place)
+      .split("\n")
+      .find((line) => line.startsWith(start)) ?? ""
+  );
 }
 
 for (const tool of TOOLS) {
-  test(`configLines() names host, port, user and database for ${tool}`, () => {
+  test(`configText() names host, port, user and database for ${tool}`, () => {
     for (const word of ["127.0.0.1", "15432", "app_ro", "orders"])
       assert.ok(text(tool, PLACE).includes(word), word);
   });
 
-  test(`configLines() says where the password comes from for ${tool}`, () => {
+  test(`configText() says where the password comes from for ${tool}`, () => {
     assert.ok(text(tool, PLACE).includes(FILE));
     assert.ok(text(tool, OWN_SECRET).includes("s3cr3t-of-this-run"));
     const open = text(tool, { ...PLACE, password: "none" });
     assert.doesNotMatch(open, /PGPASSWORD|password=|the content of/);
   });
 
-  test(`configLines() has a part for each proxy for ${tool}`, () => {
+  test(`configText() has a part for each proxy for ${tool}`, () => {
     const both = text(tool, PLACE, { ...PLACE, target: "users", port: 15_433 });
     assert.ok(both.includes("15432") && both.includes("15433") && both.includes("users"));
   });
 
-  test(`configLines() asks for verified TLS where the proxy has TLS, for ${tool}`, () => {
+  test(`configText() asks for verified TLS where the proxy has TLS, for ${tool}`, () => {
     const tls = { sslmode: "verify-full", sslrootcert: "/etc/rdsiam/ca.pem" } as const;
     const shown = text(tool, { ...PLACE, host: "10.0.0.5", ...tls });
     assert.match(shown, /verify-full/);
@@ -54,8 +65,8 @@ for (const tool of TOOLS) {
   });
 }
 
-test("configLines() prints a servers.json that has no password in it, for pgadmin", () => {
-  const read = (place: LocalPlace): unknown => {
+test("configText() prints a servers.json that has no password in it, for pgadmin", () => {
+  const read = (place: ToolSettings): unknown => {
     const shown = text("pgadmin", place);
     return JSON.parse(shown.slice(shown.indexOf("{"))) as unknown;
   };
@@ -73,7 +84,7 @@ test("configLines() prints a servers.json that has no password in it, for pgadmi
   assert.deepEqual(read(PLACE), { Servers: { 1: asked } });
 });
 
-test("configLines() prints a data source that stays the same, for datagrip", () => {
+test("configText() prints a data source that stays the same, for datagrip", () => {
   const shown = text("datagrip", PLACE);
   const [, xml = ""] = /#BEGIN#\n(.*)\n#END#/s.exec(shown) ?? [];
   assert.match(xml, /<jdbc-url>jdbc:postgresql:\/\/127.0.0.1:15432\/orders\?sslmode=disable</);
@@ -85,7 +96,7 @@ test("configLines() prints a data source that stays the same, for datagrip", () 
   assert.match(odd, /<user-name>x&lt;y<\/user-name>/);
 });
 
-test("configLines() prints URLs that say what was meant, whatever the names", () => {
+test("configText() prints URLs that say what was meant, whatever the names", () => {
   // The reader of this test takes "." and ".." for directories.
   const name = fc.string({ minLength: 1, unit: "grapheme" }).filter((one) => !/^\.\.?$/.test(one));
   fc.assert(
@@ -103,7 +114,7 @@ test("configLines() prints URLs that say what was meant, whatever the names", ()
   );
 });
 
-test("configLines() prints shell words that a shell reads back, whatever the names", () => {
+test("configText() prints shell words that a shell reads back, whatever the names", () => {
   const unit = fc.oneof(
     fc.constantFrom("'", '"', "$", "`", "\\", " ", "!", "*", "\n"),
     fc.string(),
@@ -124,11 +135,65 @@ test("configLines() prints shell words that a shell reads back, whatever the nam
   );
 });
 
-test("configLines() mounts the directory of a unix socket, for docker", () => {
+test("configText() mounts the directory of a unix socket, for docker", () => {
   const shown = text("docker", { ...PLACE, host: "/run/user/1000/rdsiam" });
   assert.match(
     shown,
     / --user "\$\(id -u\)" -v \/run\/user\/1000\/rdsiam:\/run\/user\/1000\/rdsiam /,
   );
   assert.doesNotMatch(shown, /--network/);
+});
+
+const READY: ReadyProxy = {
+  target: "orders",
+  host: "10.0.0.5",
+  port: 15_432,
+  user: "app_ro",
+  dbname: "orders",
+  password: "none",
+  certificate: undefined,
+};
+
+let directory = "";
+let file = "";
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "rdsiam-config-"));
+  file = join(directory, "cert.pem");
+});
+after(() => rm(directory, { recursive: true }));
+
+async function tlsWith(...certificates: readonly { readonly cert: string }[]): Promise<unknown> {
+  await writeFile(file, certificates.map(({ cert }) => cert).join("\n"));
+  const { sslmode, sslrootcert } = await toolSettings({ ...READY, certificate: file });
+  return [sslmode, sslrootcert];
+}
+
+test("toolSettings() lets a certificate that signed itself verify itself, and the address if it has it", async () => {
+  const named = await makeLeaf({ subject: "CN=proxy", names: ["10.0.0.5", "proxy.example.com"] });
+  assert.deepEqual(await tlsWith(named), ["verify-full", file]);
+  const other = await makeLeaf({ subject: "CN=proxy", names: ["10.0.0.50"] });
+  assert.deepEqual(await tlsWith(other), ["verify-ca", file]);
+});
+
+test("toolSettings() finds the root certificate at the end of a chain, and invents none", async () => {
+  const issuer = await makeAuthority({ subject: "CN=root" });
+  const leaf = await makeLeaf({ subject: "CN=proxy", names: ["10.0.0.5"], issuer });
+  assert.deepEqual(await tlsWith(leaf, issuer), ["verify-full", file]);
+  assert.deepEqual(await tlsWith(leaf), ["require", undefined]);
+});
+
+test("toolSettings() of a proxy without TLS asks for none", async () => {
+  assert.equal((await toolSettings(READY)).sslmode, "disable");
+});
+
+test("readyProxy() tells a proxy without a password from one that passes the login through", () => {
+  const proxy = { host: "0.0.0.0", port: 15_432, secret: "s3cr3t", socketPath: undefined };
+  const login = { settings: { target: "orders" }, user: "app_ro", dbname: "orders" };
+  const passwordOf = (args: readonly string[]) => {
+    const { options } = readArguments(["proxy", ...args], COMMANDS);
+    return readyProxy({ login, proxy }, readProxyOptions(options, {})).password;
+  };
+  assert.deepEqual(passwordOf([]), { text: "s3cr3t" });
+  assert.equal(passwordOf(["--client-auth", "trust"]), "none");
+  assert.equal(passwordOf(["--auth", "pass-through"]), "database");
 });
