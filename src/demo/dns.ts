@@ -9,6 +9,7 @@ import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 
 import * as codec from "dns-packet";
+import { listen } from "../base/listen.ts";
 
 const HOST = "127.0.0.1";
 const RESPONSE_CODES = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3, REFUSED: 5 } as const;
@@ -84,10 +85,7 @@ export class DnsStandIn {
   async listen(): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       const tcp = createServer((socket) => this.#serveTcp(socket));
-      tcp.listen(0, HOST);
-      await once(tcp, "listening");
-      const address = tcp.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
+      const port = await listen(tcp, { host: HOST, port: 0 });
       const udp = createSocket("udp4");
       try {
         udp.bind(port, HOST);

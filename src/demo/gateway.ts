@@ -1,12 +1,12 @@
 // The stand-in for RDS itself: a TLS front that asks for an IAM auth token, before a real PostgreSQL.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { createSecureContext } from "node:tls";
 import type { SecureContext, TLSSocket } from "node:tls";
 
+import { listen } from "../base/listen.ts";
 import { verifyAuthToken } from "./auth-token.ts";
 import { serveSession } from "./gateway-session.ts";
 import type { KeyStore } from "./keys.ts";
@@ -86,10 +86,8 @@ export class Gateway {
 
   /** Binds the port. */
   async listen(): Promise<void> {
-    this.#server.listen(this.#options.port ?? 0, HOST);
-    await once(this.#server, "listening");
-    const address = this.#server.address();
-    this.#port = typeof address === "object" && address !== null ? address.port : 0;
+    const address = { host: HOST, port: this.#options.port ?? 0 };
+    this.#port = await listen(this.#server, address);
   }
 
   /** Presents another certificate from the next connection on. */

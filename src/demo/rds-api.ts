@@ -1,9 +1,9 @@
 // The stand-in for the RDS API: it knows the one cluster there is, so that its resource id can be asked for.
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBClusters.html
 import { Buffer } from "node:buffer";
-import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 
+import { listen } from "../base/listen.ts";
 import type { KeyStore } from "./keys.ts";
 import { verifyAuthorization } from "./sigv4.ts";
 import { makeFailure, makeResult, makeSignatureFailure, type StsAnswer } from "./sts-answer.ts";
@@ -37,10 +37,7 @@ export async function startRdsApi(options: RdsApiOptions): Promise<RdsApiStandIn
       () => response.destroy(),
     );
   });
-  server.listen(0, HOST);
-  await once(server, "listening");
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const port = await listen(server, { host: HOST, port: 0 });
   return {
     endpoint: `http://${HOST}:${port}`,
     [Symbol.asyncDispose]: async () => {

@@ -2,10 +2,10 @@
 // AssumeRole and GetCallerIdentity. The keys that it gives out are known to the gateway too.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 import { Buffer } from "node:buffer";
-import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server } from "node:http";
 
+import { listen } from "../base/listen.ts";
 import { randomId } from "./keys.ts";
 import type { AccessKey, KeyStore } from "./keys.ts";
 import {
@@ -89,10 +89,7 @@ export class StsStandIn {
 
   /** Binds the port. */
   async listen(): Promise<void> {
-    this.#server.listen(0, HOST);
-    await once(this.#server, "listening");
-    const address = this.#server.address();
-    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const port = await listen(this.#server, { host: HOST, port: 0 });
     this.#endpoint = `http://${HOST}:${port}`;
   }
 

@@ -3,7 +3,8 @@
 // https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 import { type BuildInfo, createMetrics, type Measured, type TargetMetrics } from "./metrics.ts";
 import { serviceRoutes } from "./routes.ts";
-import { type Place, serveRoutes } from "./server.ts";
+import type { HostPort } from "../base/host-port.ts";
+import { serveRoutes } from "./server.ts";
 
 const CREDENTIALS_CHECK = 10_000; // ms between two looks; probes may come every second, and a look may ask AWS
 const CHECK_TIMEOUT = 800; // ms; a probe's own default timeout is 1 s
@@ -27,7 +28,7 @@ export interface Health extends AsyncDisposable {
 
 /** Starts to answer; rejects with ERR_CONNECT when the port cannot be had. */
 export async function startHealth(
-  place: Place,
+  address: HostPort,
   build: BuildInfo,
   now: () => number = Date.now,
 ): Promise<Health> {
@@ -39,7 +40,7 @@ export async function startHealth(
     return (await Promise.all(proxies.map((proxy) => proxy.reasons()))).flat();
   };
   const isStarting = (): boolean => state === "starting";
-  const server = await serveRoutes(place, serviceRoutes({ isStarting, reasons, metrics }));
+  const server = await serveRoutes(address, serviceRoutes({ isStarting, reasons, metrics }));
   return {
     port: server.port,
     watch: (proxy) => {

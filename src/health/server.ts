@@ -1,9 +1,9 @@
 // An HTTP server that answers a handful of fixed paths: for probes and for Prometheus. It may listen beyond loopback, where
 // anybody can talk to it, so it reads as little as it can, waits for nobody, and what it says holds no secret.
 // https://nodejs.org/api/http.html#httpcreateserveroptions-requestlistener
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { RdsIamError } from "../base/errors.ts";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { HostPort } from "../base/host-port.ts";
+import { listen } from "../base/listen.ts";
 
 const MAX_HEADER_SIZE = 8 * 1024; // bytes; probes and Prometheus send a few hundred
 const TIMEOUT = 5_000; // ms for a question, and between two on one connection
@@ -20,19 +20,13 @@ export interface Answer {
 /** What there is: a path, and what makes its answer. */
 export type Routes = Readonly<Record<string, () => Answer | Promise<Answer>>>;
 
-/** Where to listen; port 0 lets the system pick one. */
-export interface Place {
-  readonly address: string;
-  readonly port: number;
-}
-
 /** A server that is listening. */
 export interface HealthServer extends AsyncDisposable {
   readonly port: number;
 }
 
 /** Serves the routes to GET and HEAD; rejects with ERR_CONNECT when the port cannot be had. */
-export async function serveRoutes(place: Place, routes: Routes): Promise<HealthServer> {
+export async function serveRoutes(address: HostPort, routes: Routes): Promise<HealthServer> {
   const server = createServer(
     { maxHeaderSize: MAX_HEADER_SIZE, connectionsCheckingInterval: 1_000 },
     (request, response) => void answer(request, response, routes),
@@ -41,7 +35,8 @@ export async function serveRoutes(place: Place, routes: Routes): Promise<HealthS
   server.headersTimeout = TIMEOUT;
   server.requestTimeout = TIMEOUT;
   server.keepAliveTimeout = TIMEOUT;
-  const port = await listen(server, place);
+  const port = await listen(server, address, "Choose another --health-port.");
+  server.on("error", () => {});
   const close = (): Promise<void> =>
     new Promise((resolve) => {
       server.close(() => resolve());
@@ -78,26 +73,4 @@ async function find({ method, url = "" }: IncomingMessage, routes: Routes): Prom
   } catch {
     return { status: 500, body: "internal error\n" };
   }
-}
-
-function listen(server: Server, { address, port }: Place): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const taken = error.code === "EADDRINUSE";
-      const detail = `${error.code ?? error.message}: ${taken ? "another program listens there." : "the system refused it."}`;
-      reject(
-        new RdsIamError(`could not listen for health checks on ${address} port ${port}`, {
-          code: "ERR_CONNECT",
-          detail,
-          hint: "Choose another --health-port.",
-          cause: error,
-        }),
-      );
-    });
-    server.listen({ host: address, port }, () => {
-      server.removeAllListeners("error");
-      server.on("error", () => {});
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
 }

@@ -3,13 +3,14 @@
 // is loaded meanwhile.
 import { randomBytes } from "node:crypto";
 import { createServer, type Socket } from "node:net";
-import { listen } from "./listen.ts";
+import { listen } from "../base/listen.ts";
 import type { ProxyOptions } from "./proxy-options.ts";
 import type { Traffic } from "./relay.ts";
 import type { Service } from "./service.ts";
 
 // The literal: with `localhost` another user's listener on [::1] got the secret and the query.
 const LOOPBACK = "127.0.0.1";
+const PORT_HINT = "Choose another --port, or leave it out (and rds_local_port) for any free one.";
 const SECRET_LENGTH = 32; // bytes
 
 /** A proxy that is listening; disposing it closes the port and every connection. */
@@ -39,7 +40,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     late.serve(socket),
   );
   const { host = LOOPBACK, socketPath } = options;
-  const port = await listen(server, { host, port: options.port ?? 0, socketPath });
+  const port = await listen(server, { host, port: options.port ?? 0, socketPath }, PORT_HINT);
   // Out of descriptors is told as an error of accept(); the listener itself goes on, so only its close counts.
   const failed = new Promise<Error>((resolve) => {
     let last = new Error("the listener was closed");

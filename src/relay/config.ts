@@ -107,7 +107,7 @@ export interface RelaySettings {
   /** The Region of the STS endpoint, where one is set. */
   readonly region: string | undefined;
   /** Undefined without health checks. */
-  readonly health: { readonly address: string; readonly port: number } | undefined;
+  readonly health: HostPort | undefined;
   readonly maxConnections: number;
   /** Milliseconds for sessions to end by themselves. */
   readonly drainTimeout: number;
@@ -145,7 +145,7 @@ export function resolveRelaySettings(
     tlsClientCa: read("tls_client_ca"),
     region: read("region"),
     health: hasHealth
-      ? { address: read("health_address") ?? "", port: integer("health_port", 65_535) }
+      ? { host: read("health_address") ?? "", port: integer("health_port", 65_535) }
       : undefined,
     maxConnections: integer("max_connections", 1_000_000),
     drainTimeout: integer("drain_timeout", 86_400) * 1_000,

@@ -2,6 +2,7 @@
 // https://prometheus.io/docs/practices/naming/
 
 import { Counter, Gauge, Registry } from "prom-client";
+import type { HostPort } from "../base/host-port.ts";
 import { runtimeName, VERSION } from "../base/version.ts";
 import { serviceRoutes } from "../health/routes.ts";
 import { serveRoutes } from "../health/server.ts";
@@ -26,7 +27,7 @@ export interface RelayHealth extends AsyncDisposable {
 
 /** Opens the health port; rejects with ERR_CONNECT when it cannot listen there. */
 export async function startRelayHealth(
-  place: { readonly address: string; readonly port: number },
+  address: HostPort,
   state: () => RelayState,
 ): Promise<RelayHealth> {
   const registry = new Registry();
@@ -37,7 +38,7 @@ export async function startRelayHealth(
     reasons: () => unreadyReasons(state()),
     metrics: { contentType: registry.contentType, text: () => registry.metrics() },
   });
-  const server = await serveRoutes(place, routes);
+  const server = await serveRoutes(address, routes);
   return {
     port: server.port,
     note,

@@ -2,15 +2,9 @@
 // handed to TLS from there, so that a client that never finishes its handshake is counted and disconnected too; not all of
 // the runtimes' own TLS servers do that.
 
-import { once } from "node:events";
-import {
-  type AddressInfo,
-  createServer as createTcpServer,
-  type Server,
-  type Socket,
-} from "node:net";
+import { createServer as createTcpServer, type Socket } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
-import { RdsIamError } from "../base/errors.ts";
+import { listen } from "../base/listen.ts";
 import { type Admittance, type RelayContext, serveConnection } from "./connection.ts";
 import { RelayRefusal } from "./refusal.ts";
 import { Gone } from "./request.ts";
@@ -72,12 +66,14 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     clients.arrive(raw);
     tls.emit("connection", raw);
   });
-  await listen(server, options);
+  const { host, port } = options;
+  const address = { host, port, backlog: BACKLOG };
+  const bound = await listen(server, address, "Choose another --listen ADDRESS:PORT.");
   const failed = new Promise<Error>((resolve) => {
     server.on("error", resolve);
   });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: bound,
     sessions: () => clients.sessions,
     setTls: (next) => tls.setSecureContext(secureOptions(next)),
     drain: async () => {
@@ -99,21 +95,6 @@ function secureOptions({ cert, key, ca }: RelayTls) {
     minVersion: "TLSv1.2" as const,
     ...(ca === undefined ? {} : { ca: [...ca] }),
   };
-}
-
-async function listen(server: Server, { host, port }: RelayServerOptions): Promise<void> {
-  server.listen({ host, port, backlog: BACKLOG });
-  try {
-    await once(server, "listening");
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new RdsIamError(`could not listen on ${host} port ${port}`, {
-      code: "ERR_CONNECT",
-      detail: `${code ?? message}: ${code === "EADDRINUSE" ? "another program listens there." : "the system refused it."}`,
-      hint: "Choose another --listen ADDRESS:PORT.",
-      cause: error,
-    });
-  }
 }
 
 // The connected clients. The peer's address and port relate a socket to the TLS socket on top of it.

@@ -122,11 +122,11 @@ class Relay {
 
   // Starts the health port, and makes the function that gets every event.
   async #observe(sessions: () => number): Promise<(event: RelayEvent) => void> {
-    const { health: place, maxConnections: maxSessions } = this.#settings;
+    const { health: address, maxConnections: maxSessions } = this.#settings;
     const logEvent = relayLogger(this.#context.log);
-    if (place === undefined) return logEvent;
+    if (address === undefined) return logEvent;
     const { startRelayHealth } = await import("./health.ts");
-    const health = await startRelayHealth(place, () => ({
+    const health = await startRelayHealth(address, () => ({
       phase: this.#phase,
       sessions: sessions(),
       maxSessions,
@@ -134,7 +134,7 @@ class Relay {
       discoveredAt: this.#discoveredAt,
     }));
     this.#closers.push(health);
-    this.#context.log.verbose(`health checks at ${place.address} port ${health.port}`);
+    this.#context.log.verbose(`health checks at ${address.host} port ${health.port}`);
     return (event) => {
       health.note(event);
       logEvent(event);

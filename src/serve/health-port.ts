@@ -15,7 +15,7 @@ export async function openHealth(
   options: Options,
 ): Promise<Health | undefined> {
   const given = valueOrTwin(options, env, "healthPort");
-  const address = valueOrTwin(options, env, "healthAddress") ?? LOOPBACK;
+  const host = valueOrTwin(options, env, "healthAddress") ?? LOOPBACK;
   if (given === undefined) return undefined;
   const port = Number(given);
   if (!/^\d+$/.test(given) || port > 65_535) {
@@ -25,8 +25,8 @@ export async function openHealth(
     });
   }
   const { startHealth } = await import("../health/health.ts");
-  const health = await startHealth({ address, port }, { version: VERSION, runtime: runtimeName() });
-  const at = showHostPort({ host: address, port: health.port });
+  const health = await startHealth({ host, port }, { version: VERSION, runtime: runtimeName() });
+  const at = showHostPort({ host, port: health.port });
   log.notice(`health: http://${at}/`, { health: health.port });
   return health;
 }

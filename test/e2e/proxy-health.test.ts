@@ -122,6 +122,6 @@ test("rdsiam proxy fails before it is ready when the health port is taken", asyn
   const error = JSON.parse(ran.stderr) as Said;
   assert.equal(error["level"], "error");
   assert.equal(error["code"], "ERR_CONNECT");
-  assert.equal(error["message"], `could not listen for health checks on 127.0.0.1 port ${port}`);
+  assert.equal(error["message"], `could not listen on 127.0.0.1 port ${port}`);
   assert.equal(error["hint"], "Choose another --health-port.");
 });

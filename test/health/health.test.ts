@@ -10,7 +10,7 @@ const BUILD = { version: "1.2.3", runtime: "node 20.19.0" };
 const FIGURES = { sessions: 0, maxSessions: 2, frontendBytes: 0, backendBytes: 0 };
 
 const start = (now?: () => number): Promise<Health> =>
-  startHealth({ address: ADDRESS, port: 0 }, BUILD, now);
+  startHealth({ host: ADDRESS, port: 0 }, BUILD, now);
 
 function watched(extra: Partial<Watched> = {}): Watched {
   const { figures = () => FIGURES, credentials = () => Promise.resolve() } = extra;
@@ -141,9 +141,9 @@ test("startHealth() says that its port is taken", async () => {
   const other = createServer().listen(0, ADDRESS);
   await once(other, "listening");
   const { port } = other.address() as AddressInfo;
-  await assert.rejects(startHealth({ address: ADDRESS, port }, BUILD), {
+  await assert.rejects(startHealth({ host: ADDRESS, port }, BUILD), {
     code: "ERR_CONNECT",
-    message: `could not listen for health checks on 127.0.0.1 port ${port}`,
+    message: `could not listen on 127.0.0.1 port ${port}`,
     detail: "EADDRINUSE: another program listens there.",
     hint: "Choose another --health-port.",
   });

@@ -1,0 +1,49 @@
+// Listens on an address and port, or on the path of a unix socket.
+import type { AddressInfo, Server } from "node:net";
+import { errorCode } from "./errno.ts";
+import { RdsIamError } from "./errors.ts";
+
+const USUAL_BACKLOG = 511; // Node's own
+
+/** Where to listen; port 0 lets the system pick one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+  /** A unix socket instead; the caller has prepared its directory. */
+  readonly socketPath?: string | undefined;
+  /** The most connections that wait to be accepted. */
+  readonly backlog?: number | undefined;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there",
+  EADDRNOTAVAIL: "this machine has no such address",
+  EACCES: "ports below 1024 need a privilege",
+};
+
+/** Resolves with the port; rejects with ERR_CONNECT and the hint when the system refuses the address. */
+export function listen(
+  server: Server,
+  { host, port, socketPath, backlog = USUAL_BACKLOG }: ListenAddress,
+  hint?: string,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: Error): void => {
+      const code = errorCode(error, error.message);
+      reject(
+        new RdsIamError(`could not listen on ${socketPath ?? `${host} port ${port}`}`, {
+          code: "ERR_CONNECT",
+          detail: `${code}: ${REASONS[code] ?? "the system refused it"}.`,
+          hint,
+          cause: error,
+        }),
+      );
+    };
+    server.once("error", onError);
+    const where = socketPath === undefined ? { host, port } : { path: socketPath };
+    server.listen({ ...where, backlog }, () => {
+      server.off("error", onError);
+      resolve(socketPath === undefined ? (server.address() as AddressInfo).port : port);
+    });
+  });
+}
