@@ -1,23 +1,33 @@
 // The text of docs/reference.md, from the tables that the help texts, the man page and the completions are made of.
 import { optionSyntax } from "../../src/cli/help.ts";
-import {
-  type CommandSpec,
-  OPTION_GROUPS,
-  type OptionSpec,
-  variableOf,
-} from "../../src/cli/options.ts";
+import type { OptionSpec } from "../../src/cli/option-table.ts";
+import { type CommandSpec, OPTION_GROUPS } from "../../src/cli/options.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
+import {
+  keyOf,
+  optionFlag,
+  type Setting,
+  SETTING_NAMES,
+  SETTINGS,
+  variableOf,
+} from "../../src/config/keys.ts";
 
 const HEAD = `# Reference
 
-Every command and option; \`npm run generate\` makes this page from the tables that \`--help\` and the manual page come from. What an option
-says here, its twin in the environment says too: \`RDSIAM_QUIET=1\` is \`--quiet\`. Options come before the target, and the order of what wins is
-in [Configuration](configuration.md#what-wins).
+Every command and option; \`npm run generate\` makes this page from the tables that \`--help\` and the manual page come from. Each option can
+also be set as an environment variable: \`RDSIAM_QUIET=1\` is \`--quiet\`. Options come before the target; for the order of precedence see
+[Configuration](configuration.md#what-wins).
 `;
 
 /** The whole page. */
 export function referenceText(): string {
-  return [HEAD, "## Commands\n", ...COMMANDS.map(commandSection), ...groupSections()].join("\n");
+  return [
+    HEAD,
+    "## Commands\n",
+    ...COMMANDS.map(commandSection),
+    ...groupSections(),
+    keySection(),
+  ].join("\n");
 }
 
 function commandSection(spec: CommandSpec): string {
@@ -30,7 +40,7 @@ function groupSections(): string[] {
   return OPTION_GROUPS.map(({ title, options }) => {
     const heading = title === "Options" ? "Options of one command" : `${title} options`;
     const rows = options.map(optionRow);
-    const table = ["| option | twin | commands | meaning |", "|---|---|---|---|", ...rows];
+    const table = ["| option | variable | commands | meaning |", "|---|---|---|---|", ...rows];
     return `## ${heading}\n\n${table.join("\n")}\n`;
   });
 }
@@ -44,6 +54,28 @@ function optionRow(option: OptionSpec): string {
     escape(sentence(option.summary)),
   ];
   return `| ${cells.join(" | ")} |`;
+}
+
+function keySection(): string {
+  const rows = SETTING_NAMES.flatMap((name) => {
+    const { about, noKey, noVariable, option, summary, synonym }: Setting = SETTINGS[name];
+    if (noKey !== undefined) return [];
+    const keys = [keyOf(name), ...(synonym === undefined ? [] : [synonym])];
+    const given = [
+      ...(typeof option === "string" ? [] : [optionFlag(option.name ?? name)]),
+      ...(noVariable === undefined ? [variableOf(name)] : []),
+    ];
+    const cells = [quoted(keys.map((key) => `rds_${key}`)), quoted(given)];
+    return [`| ${cells.join(" | ")} | ${escape(about ?? sentence(summary))} |`];
+  });
+  const text =
+    "In an AWS profile; in rdsiam's own file without the prefix `rds_`, and with `profile`, the AWS profile for the credentials.";
+  const table = ["| key | option and variable | meaning |", "|---|---|---|", ...rows];
+  return `## Keys of a target\n\n${text}\n\n${table.join("\n")}\n`;
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(", ");
 }
 
 function sentence(text: string): string {

@@ -2,14 +2,17 @@
 // https://man7.org/linux/man-pages/man7/man.7.html, https://mandoc.bsd.lv/man/man.7.html
 
 import { optionSyntax } from "../../src/cli/help.ts";
-import {
-  type CommandSpec,
-  OPTION_GROUPS,
-  type OptionSpec,
-  variableOf,
-} from "../../src/cli/options.ts";
+import type { OptionSpec } from "../../src/cli/option-table.ts";
+import { type CommandSpec, OPTION_GROUPS } from "../../src/cli/options.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
-import { KEY_SYNONYMS, TARGET_KEYS } from "./keys.ts";
+import {
+  keyOf,
+  type Setting,
+  SETTING_NAMES,
+  type SettingName,
+  SETTINGS,
+  variableOf,
+} from "../../src/config/keys.ts";
 
 // By hand, when the prose changes: the day of a build would make each build another.
 const DATE = "2026-11-21";
@@ -27,10 +30,7 @@ export function manualPage(): string {
     ...section("DESCRIPTION", paragraphs(DESCRIPTION)),
     ...section("COMMANDS", COMMANDS.flatMap(commandEntry)),
     ...section("OPTIONS", [...paragraphs(ABOUT_OPTIONS), ...optionGroups()]),
-    ...section("TARGETS", [
-      ...paragraphs(ABOUT_TARGETS),
-      ...Object.entries(TARGET_KEYS).flatMap(keyEntry),
-    ]),
+    ...section("TARGETS", [...paragraphs(ABOUT_TARGETS), ...SETTING_NAMES.flatMap(keyEntry)]),
     ...section("ENVIRONMENT", entries(ENVIRONMENT)),
     ...section(
       "EXIT STATUS",
@@ -44,12 +44,12 @@ export function manualPage(): string {
 }
 
 const DESCRIPTION = [
-  "rdsiam opens psql, pg_dump or any PostgreSQL tool on an Amazon RDS or Aurora database with IAM authentication. It reads a target from the AWS configuration, gets AWS credentials, follows the host's CNAMEs to the name that RDS itself uses, and starts a PostgreSQL proxy inside its own process, on a loopback port that the system picks. The tool is started with PG* variables that lead to that proxy. For each of its connections the proxy opens verified TLS to the database and signs an auth token. When the tool ends, everything is gone, and its exit status is rdsiam's.",
-  "Options come before the target; everything after the target belongs to the tool. Without a target RDSIAM_TARGET counts, then AWS_PROFILE, then the profile default, where it has a host. The shell's own PGUSER and PGDATABASE are never taken as defaults.",
+  "rdsiam opens psql, pg_dump or any PostgreSQL tool on an Amazon RDS or Aurora database with IAM authentication. It reads a target from the AWS configuration, gets AWS credentials, follows the host's CNAMEs to the name that RDS itself uses, and starts a PostgreSQL proxy inside its own process, on a loopback port that the system picks. The tool is started with PG* variables that point to that proxy. For each of its connections the proxy opens verified TLS to the database and signs an auth token. When the tool ends, everything is gone, and its exit status is rdsiam's.",
+  "Options come before the target; everything after the target belongs to the tool. Without a target, RDSIAM_TARGET names it, then AWS_PROFILE, then the profile default, where it has a host. The shell's own PGUSER and PGDATABASE are never taken as defaults.",
 ];
 
 const ABOUT_OPTIONS = [
-  "What is given counts in this order: option, environment, target, default. Each option has a twin in the environment, which is named with it; a flag's is set to 1.",
+  "Values apply in this order: option, environment, target, default. Each option can also be set as the environment variable that is named with it; a flag is set to 1.",
 ];
 
 const ABOUT_TARGETS = [
@@ -63,9 +63,9 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
     "As the AWS CLI reads them, and in its order.",
   "HTTPS_PROXY, HTTP_PROXY, NO_PROXY, AWS_CA_BUNDLE":
     "For calls to AWS; the connection to the database never uses them.",
-  "NO_COLOR, FORCE_COLOR, TERM": "Whether there is colour, as elsewhere.",
+  "NO_COLOR, FORCE_COLOR, TERM": "Whether to use color, as elsewhere.",
   "PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD, PGSSLMODE":
-    "Are set for the tool. PGPASSWORD is a random secret of this run, never an auth token. Variables that could send the tool elsewhere are taken away.",
+    "Are set for the tool. PGPASSWORD is a random secret of this run, never an auth token. Variables that could send the tool elsewhere are removed.",
 };
 
 const EXIT_STATUS = [
@@ -80,7 +80,7 @@ const FILES: Readonly<Record<string, string>> = {
   "~/.aws/config, ~/.aws/credentials": "AWS's own files, with the rds_ keys in them.",
   "~/.config/rdsiam/config": "Sections of targets, for several databases behind one AWS profile.",
   "~/.aws/cli/cache": "The AWS CLI's cache of assumed roles, which is shared with it.",
-  "~/.local/state/rdsiam/known_hosts": "Where each alias led when a login last worked.",
+  "~/.local/state/rdsiam/known_hosts": "Where each alias pointed when a login last worked.",
   "~/.local/share/rdsiam": "Root certificates that rdsiam ca update fetched.",
 };
 
@@ -115,17 +115,19 @@ function optionEntry(option: OptionSpec): string[] {
   const { summary, commands, choices } = option;
   const of = commands === undefined ? "" : ` Of ${commands.join(", ")}.`;
   const values = choices === undefined ? "" : ` One of ${choices.join(", ")}.`;
-  return tagged(optionSyntax(option), `${sentence(summary)}${values}${of} ${twin(option)}`);
+  return tagged(optionSyntax(option), `${sentence(summary)}${values}${of} ${variable(option)}`);
 }
 
-// --help and --version are questions, not settings.
-function twin(option: OptionSpec): string {
+// --help and --version set nothing.
+function variable(option: OptionSpec): string {
   return ["help", "version"].includes(option.name) ? "" : `(${variableOf(option.name)})`;
 }
 
-function keyEntry([key, text]: readonly [string, string]): string[] {
-  const other = Object.entries(KEY_SYNONYMS).find(([, name]) => name === key)?.[0];
-  return tagged(key, other === undefined ? text : `${text} Also ${other}.`);
+function keyEntry(name: SettingName): string[] {
+  const { about, noKey, summary, synonym }: Setting = SETTINGS[name];
+  if (noKey !== undefined) return [];
+  const text = about ?? sentence(summary);
+  return tagged(keyOf(name), synonym === undefined ? text : `${text} Also ${synonym}.`);
 }
 
 function entries(texts: Readonly<Record<string, string>>): string[] {

@@ -6,14 +6,14 @@
 import cac from "cac";
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
+import { optionFlag } from "../config/keys.ts";
+import type { OptionSpec } from "./option-table.ts";
 import {
   checkChoice,
   type CommandSpec,
   type Invocation,
-  optionFlag,
   type Options,
   optionsOf,
-  type OptionSpec,
 } from "./options.ts";
 
 /** In front of a value it keeps cac from reading a number. */

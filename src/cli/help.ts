@@ -1,12 +1,8 @@
 // The help texts, made from the tables of commands and options. `--help` fits a screen: groups of options for which there
 // is no room are named alone, those that commands share first; with --verbose every option is explained.
-import {
-  type CommandSpec,
-  isOptionOf,
-  OPTION_GROUPS,
-  optionFlag,
-  type OptionSpec,
-} from "./options.ts";
+import { optionFlag } from "../config/keys.ts";
+import type { OptionSpec } from "./option-table.ts";
+import { type CommandSpec, isOptionOf, OPTION_GROUPS } from "./options.ts";
 import { PLAIN, type Style } from "../base/style.ts";
 
 /** The size of a screen; a text for it leaves a line to the prompt. What has many options of its own gets a tall one. */
@@ -126,9 +122,9 @@ function optionLines(option: OptionSpec): string[] {
 }
 
 function detailSections(spec: CommandSpec | undefined): Section[] {
-  const twins =
-    "Each option has a twin in the environment: --role-arn ARN is RDSIAM_ROLE_ARN=ARN, --quiet is RDSIAM_QUIET=1.";
-  return [...(spec?.details ?? []), twins].map((text) => [wrap(text, 0)]);
+  const variables =
+    "Each option can also be set as an environment variable: --role-arn ARN is RDSIAM_ROLE_ARN=ARN, --quiet is RDSIAM_QUIET=1.";
+  return [...(spec?.details ?? []), variables].map((text) => [wrap(text, 0)]);
 }
 
 // Lines of at most 80 columns, each indented. In a list of options, which two spaces divide, no option is broken.

@@ -1,37 +1,46 @@
-// The options of the command line, put together from the tables in options/; the cutter, cac, the help texts, the man page
-// and the completions are made from them and from the commands' table. After a change: npm run generate.
+// Commands, options and command lines that were read: their types, and the lookup of options. Splitter, cac, help texts, man page,
+// reference and completions are made from these tables and from the table of commands.
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import { AWS_OPTIONS } from "./options/aws.ts";
-import { DATABASE_OPTIONS } from "./options/database.ts";
-import { GENERAL_OPTIONS } from "./options/general.ts";
-import { OWN_OPTIONS } from "./options/own.ts";
-import { PROXY_OPTIONS } from "./options/proxy.ts";
-import { RELAY_OPTIONS } from "./options/relay.ts";
-import type { OptionSpec } from "./options/spec.ts";
+import {
+  type OptionValues,
+  type Setting,
+  SETTING_NAMES,
+  type SettingOption,
+  SETTINGS,
+  variableOf,
+} from "../config/keys.ts";
+import {
+  GENERAL_OPTIONS,
+  type OptionSpec,
+  OWN_OPTIONS,
+  PROXY_OPTIONS,
+  RELAY_OPTIONS,
+} from "./option-table.ts";
 
-export type { OptionSpec } from "./options/spec.ts";
+type Entry =
+  | (typeof OWN_OPTIONS)[number]
+  | (typeof PROXY_OPTIONS)[number]
+  | (typeof RELAY_OPTIONS)[number]
+  | (typeof GENERAL_OPTIONS)[number];
+type Valued = Extract<Entry, { readonly value: string }>["name"];
+type Flag = Exclude<Entry, { readonly value: string }>["name"];
 
-const TABLES = [
-  ...OWN_OPTIONS,
-  ...PROXY_OPTIONS,
-  ...RELAY_OPTIONS,
-  ...DATABASE_OPTIONS,
-  ...AWS_OPTIONS,
-  ...GENERAL_OPTIONS,
-] as const;
+/** What was given of each option, in camelCase: strings as typed, and flags. */
+export type Options = OptionValues & {
+  readonly [N in Valued]?: string | undefined;
+} & { readonly [N in Flag]?: boolean | undefined };
 
-type Entry = (typeof TABLES)[number];
+type NameOf<T> = {
+  [N in keyof Options]-?: Options[N] extends T | undefined ? N : never;
+}[keyof Options];
 
-/** The options that take a value, in camelCase. */
-export type OptionName = Extract<Entry, { readonly value: string }>["name"];
+/** The options that take a value. */
+export type OptionName = NameOf<string>;
 
 /** The options that are on or off. */
-export type FlagName = Exclude<Entry, { readonly value: string }>["name"];
-
-/** What was given of each option. */
-export type Options = Partial<Record<OptionName, string>> & Partial<Record<FlagName, boolean>>;
+export type FlagName = NameOf<boolean>;
 
 /** One command. The table of all is commands/command-table.ts; it is handed in, because cli/ lies below commands/. */
 export interface CommandSpec {
@@ -72,7 +81,7 @@ export interface Invocation {
   readonly dashes: boolean;
 }
 
-/** Options that belong together, under one heading of the help texts. */
+/** Options under one heading of the help texts. */
 export interface OptionGroup {
   readonly title: string;
   readonly options: readonly OptionSpec[];
@@ -83,22 +92,32 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
   { title: "Options", options: OWN_OPTIONS },
   { title: "Proxy", options: PROXY_OPTIONS },
   { title: "Relay", options: RELAY_OPTIONS },
-  { title: "Database", options: DATABASE_OPTIONS },
-  { title: "AWS", options: AWS_OPTIONS },
+  { title: "Database", options: settingOptions("Database") },
+  { title: "AWS", options: settingOptions("AWS") },
   { title: "General", options: GENERAL_OPTIONS },
 ];
 
 /** Every option. */
-export const OPTIONS: readonly OptionSpec[] = TABLES;
+export const OPTIONS: readonly OptionSpec[] = OPTION_GROUPS.flatMap(({ options }) => options);
 
-/** The spelling of an option on the command line: roleArn is --role-arn. */
-export function optionFlag(name: string): string {
-  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
+/** Every variable of rdsiam: those of the options, of the settings without an option, and two of the configuration itself. */
+export const VARIABLES: readonly string[] = [
+  ...OPTIONS.map(({ name }) => variableOf(name)),
+  ...SETTING_NAMES.filter((name) => {
+    const { option, noVariable }: Setting = SETTINGS[name];
+    return typeof option === "string" && noVariable === undefined;
+  }).map(variableOf),
+  "RDSIAM_TARGET",
+  "RDSIAM_CONFIG_FILE",
+];
 
-/** An option's twin in the environment: roleArn is RDSIAM_ROLE_ARN. */
-export function variableOf(name: string): string {
-  return `RDSIAM_${optionFlag(name).slice(2).replaceAll("-", "_").toUpperCase()}`;
+function settingOptions(group: SettingOption["group"]): OptionSpec[] {
+  return SETTING_NAMES.flatMap((name) => {
+    const { summary, option }: Setting = SETTINGS[name];
+    if (typeof option === "string" || option.group !== group) return [];
+    const { short, value, completes, commands } = option;
+    return [{ name: option.name ?? name, summary, short, value, completes, commands }];
+  });
 }
 
 /** The options that a command knows; those of every command when none is named. */
@@ -107,13 +126,16 @@ export function optionsOf(command: string | undefined): readonly OptionSpec[] {
 }
 
 /** Whether a command knows an option. */
-export function isOptionOf({ commands }: OptionSpec, command: string | undefined): boolean {
+export function isOptionOf(
+  { commands }: Pick<OptionSpec, "commands">,
+  command: string | undefined,
+): boolean {
   return commands === undefined || (command !== undefined && commands.includes(command));
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** An option's value, else its twin's in the environment; set to nothing counts as not set. */
+/** An option's value, else its environment variable's; set to nothing is not set. */
 export function valueOrTwin(
   options: Options,
   env: Environment,
@@ -121,14 +143,14 @@ export function valueOrTwin(
 ): string | undefined {
   const given = options[name];
   if (given !== undefined) return given;
-  const twin = variableOf(name);
-  const value = env[twin] || undefined;
+  const variable = variableOf(name);
+  const value = env[variable] || undefined;
   const spec = OPTIONS.find((option) => option.name === name && option.choices !== undefined);
-  if (value !== undefined && spec !== undefined) checkChoice(spec, value, twin);
+  if (value !== undefined && spec !== undefined) checkChoice(spec, value, variable);
   return value;
 }
 
-/** Whether a flag is on, or its twin in the environment is 1 (or yes, on, true). */
+/** Whether a flag is on, or its environment variable is 1 (or yes, on, true). */
 export function isOn(options: Options, env: Environment, name: FlagName): boolean {
   if (options[name] !== undefined) return options[name];
   return /^(?:1|yes|on|true)$/i.test(env[variableOf(name)] ?? "");

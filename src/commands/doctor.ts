@@ -1,15 +1,7 @@
 // `rdsiam doctor`: runs each step of a login in turn, and prints what it found.
-import { type Invocation, isOn, OPTIONS, variableOf } from "../cli/options.ts";
+import { type Invocation, isOn, VARIABLES } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 
-// Variables without an option.
-const OTHER_VARIABLES = [
-  "RDSIAM_TARGET",
-  "RDSIAM_CONFIG_FILE",
-  "RDSIAM_CONNECT_TIMEOUT",
-  "RDSIAM_DNS_SERVERS",
-  "RDSIAM_APPLICATION_NAME",
-];
 const ROLES = { ok: "ok", fail: "error", skip: "skip" } as const;
 
 /** Prints a line for each step, with --json all as one object; resolves with 0 when no step failed, else 1. */
@@ -18,12 +10,15 @@ export async function runDoctor(context: RunContext, invocation: Invocation): Pr
   const { examine } = await import("../doctor/doctor.ts");
   const { findingLines, summaryLine } = await import("../doctor/text.ts");
   const asJson = isOn(options, context.env, "json");
-  const knownVariables = [...OPTIONS.map(({ name }) => variableOf(name)), ...OTHER_VARIABLES];
-  const findings = await examine(context, { targetName, options, knownVariables }, (finding) => {
-    if (asJson) return;
-    const lines = findingLines(finding, (status, text) => context.style(ROLES[status], text));
-    for (const line of lines) context.print(line);
-  });
+  const findings = await examine(
+    context,
+    { targetName, options, knownVariables: VARIABLES },
+    (finding) => {
+      if (asJson) return;
+      const lines = findingLines(finding, (status, text) => context.style(ROLES[status], text));
+      for (const line of lines) context.print(line);
+    },
+  );
   const isOk = findings.every(({ status }) => status !== "fail");
   if (asJson) context.print(JSON.stringify({ ok: isOk, steps: findings }, undefined, 2));
   else context.print(`\n${summaryLine(findings)}`);

@@ -21,7 +21,7 @@ export async function runPolicy(context: RunContext, invocation: Invocation): Pr
     context.print("\n-- SQL, as an administrator of the database:");
     const statements = grantStatements({ user, dbname, isProxied });
     for (const line of [...statements, ...exampleGrants({ user })]) context.print(line);
-    const which = targetName ?? settings.target;
+    const which = targetName ?? settings.label;
     const advice = attachAdvice(found.caller?.arn, `rdsiam policy ${which} --json`);
     context.log.notice(`for ${found.caller?.arn ?? "the identity that logs in"}. ${advice}`);
   }

@@ -22,7 +22,7 @@ export interface ReadyProxy {
 
 type Opened = {
   readonly login: Pick<OpenedProxy["login"], "user" | "dbname"> & {
-    readonly settings: Pick<OpenedProxy["login"]["settings"], "target">;
+    readonly settings: Pick<OpenedProxy["login"]["settings"], "label">;
   };
   readonly proxy: Pick<OpenedProxy["proxy"], "host" | "port" | "secret" | "socketPath">;
 };
@@ -33,7 +33,7 @@ export function readyProxy({ login, proxy }: Opened, local: LocalOptions): Ready
   const { settings, user = "", dbname = "" } = login;
   const host = socketPath === undefined ? reachable(proxy.host) : dirname(socketPath);
   return {
-    target: settings.target,
+    target: settings.label,
     host,
     port,
     user,

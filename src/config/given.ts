@@ -1,46 +1,20 @@
-// Reads what was given for a run: an option, or its environment twin RDSIAM_<OPTION>.
+// Reads what a run was given for a setting: the option, else its environment variable.
+// The shell's PGUSER, PGDATABASE and the like are never read: a development setting must not reach production.
 
 import { RdsIamError } from "../base/errors.ts";
 import type { Environment } from "./aws-files.ts";
-import { canonicalKey, valueProblem } from "./target-keys.ts";
+import {
+  optionFlag,
+  type OptionValues,
+  type Setting,
+  type SettingName,
+  SETTINGS,
+  valueProblem,
+  variableOf,
+} from "./keys.ts";
 import type { LoadedTargets } from "./targets.ts";
 
-const HIDDEN = ["via", "password_command"];
-
-/** The command line's options that say where and who, as the exact strings that were typed. */
-export interface OptionValues {
-  readonly profile?: string | undefined;
-  readonly region?: string | undefined;
-  readonly roleArn?: string | undefined;
-  readonly roleSessionName?: string | undefined;
-  readonly externalId?: string | undefined;
-  readonly durationSeconds?: string | undefined;
-  readonly awsTimeout?: string | undefined;
-  readonly mfaSerial?: string | undefined;
-  readonly mfaCode?: string | undefined;
-  readonly noCache?: boolean | undefined;
-  /** HOST or HOST:PORT. */
-  readonly host?: string | undefined;
-  /** The canonical host, HOST or HOST:PORT, on the user's word. */
-  readonly signHost?: string | undefined;
-  readonly strictHost?: boolean | undefined;
-  readonly readOnly?: boolean | undefined;
-  readonly user?: string | undefined;
-  readonly dbname?: string | undefined;
-  readonly sslrootcert?: string | undefined;
-  /** Run by a shell; prints the password for a login. */
-  readonly passwordCommand?: string | undefined;
-  /** The way to a database that cannot be dialled directly. */
-  readonly via?: string | undefined;
-}
-
-/** The options that are on or off, in the environment and in a target yes or no. */
-export type FlagOption = "strictHost" | "readOnly";
-
-/** The options that have a value. */
-export type ValueOption = Exclude<keyof OptionValues, "noCache" | FlagOption>;
-
-/** What settings are made of. */
+/** What the settings of a run are made from. */
 export interface SettingsInput {
   /** The target on the command line, if there is one. */
   readonly targetName: string | undefined;
@@ -50,53 +24,53 @@ export interface SettingsInput {
   readonly home: string;
 }
 
-/** An option's value, or its environment twin's; an empty or wrong one is an error by its name. */
-export function givenValue(
-  input: SettingsInput,
-  option: ValueOption,
-  key: string,
-): string | undefined {
-  const value = input.options[option];
-  return value === undefined
-    ? environmentValue(input.env, key)
-    : checked(value, key, optionName(option));
+/** The checked text of a setting that was given, and where. */
+export interface GivenText {
+  readonly text: string;
+  readonly source: "option" | "environment";
 }
 
-/** Whether a flag was given, or what its twin says. */
-export function givenFlag(
-  input: SettingsInput,
-  option: FlagOption,
-  key: string,
-): boolean | undefined {
-  const given = input.options[option];
-  if (given !== undefined) return given;
-  const inEnvironment = input.env[`RDSIAM_${key.toUpperCase()}`] ?? "";
-  if (/^(?:1|on|true)$/i.test(inEnvironment)) return true;
-  if (/^(?:0|off|false)$/i.test(inEnvironment)) return false;
-  const value = environmentValue(input.env, key);
-  return value === undefined ? undefined : value === "yes";
-}
-
-/** The value of RDSIAM_<KEY>; set to nothing counts as not set, as AWS's and PostgreSQL's own do. */
-export function environmentValue(env: Environment, key: string): string | undefined {
-  const name = `RDSIAM_${key.toUpperCase()}`;
-  const value = env[name] || undefined;
-  return value === undefined ? undefined : checked(value, key, name);
-}
-
-/** Checks a value under the name that the user gave it by. */
-export function checked(value: string, key: string, name: string): string {
-  const problem = value === "" ? "is empty" : valueProblem(canonicalKey(key), value);
-  if (problem !== undefined) {
-    throw new RdsIamError(`${name} ${problem}`, {
-      code: "ERR_USAGE",
-      // A way or a command may have a password in it.
-      detail: value === "" || HIDDEN.includes(key) ? undefined : `It is ${JSON.stringify(value)}.`,
-    });
+/** Reads a setting's option, else its variable; one that is empty or not valid is an ERR_USAGE that names it. */
+export function givenText(
+  { options, env }: Pick<SettingsInput, "options" | "env">,
+  name: SettingName,
+): GivenText | undefined {
+  const { option, noVariable }: Setting = SETTINGS[name];
+  const typed = typeof option === "string" ? undefined : optionOf(options, option.name ?? name);
+  if (typeof typed === "boolean") return { text: typed ? "yes" : "no", source: "option" };
+  if (typed !== undefined) {
+    return { text: checked(name, typed, optionFlag(name)), source: "option" };
   }
-  return value;
+  const variable = variableOf(name);
+  // Set to nothing is not set, as for AWS's and PostgreSQL's own variables.
+  const value = noVariable === undefined ? env[variable] || undefined : undefined;
+  if (value === undefined) return undefined;
+  return {
+    text: checked(name, isFlag(option) ? yesOrNo(value) : value, variable),
+    source: "environment",
+  };
 }
 
-function optionName(option: ValueOption): string {
-  return `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+function optionOf(options: OptionValues, name: string): string | boolean | undefined {
+  return (options as Readonly<Record<string, string | boolean | undefined>>)[name];
+}
+
+function isFlag(option: Setting["option"]): boolean {
+  return typeof option !== "string" && option.value === undefined;
+}
+
+function yesOrNo(value: string): string {
+  if (/^(?:1|on|true)$/i.test(value)) return "yes";
+  return /^(?:0|off|false)$/i.test(value) ? "no" : value;
+}
+
+// `shown` is the name that the user gave the value by.
+function checked(name: SettingName, text: string, shown: string): string {
+  const problem = valueProblem(name, text);
+  if (problem === undefined) return text;
+  const { secret }: Setting = SETTINGS[name];
+  throw new RdsIamError(`${shown} ${problem}`, {
+    code: "ERR_USAGE",
+    detail: text === "" || secret ? undefined : `It is ${JSON.stringify(text)}.`,
+  });
 }

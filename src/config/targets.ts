@@ -4,20 +4,26 @@
 
 import { RdsIamError } from "../base/errors.ts";
 import { type AwsFiles, type Environment, loadAwsFiles } from "./aws-files.ts";
-import { readHostPort } from "../base/host-port.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { loadOwnFile, LONGEST_KEY, type OwnFile } from "./own-file.ts";
-import type { Target } from "./target.ts";
 import {
-  canonicalKey,
-  isTargetKey,
-  readDnsServers,
-  readFileName,
-  TARGET_KEY_NAMES,
+  keyOf,
+  KEYS,
+  type PartialValues,
+  type SettingName,
+  SETTINGS,
   valueProblem,
-} from "./target-keys.ts";
+} from "./keys.ts";
 
-export type { Target } from "./target.ts";
+/** One database, as an AWS profile or a section of rdsiam's own file describes it. */
+export interface Target extends Omit<PartialValues, "host"> {
+  readonly name: string;
+  /** The file that it was read from. */
+  readonly file: string;
+  readonly host?: string | undefined;
+  /** Whole sentences; a target with problems cannot be used. */
+  readonly problems: readonly string[];
+}
 
 /** All that the configuration says, from every file. */
 export interface LoadedTargets {
@@ -49,9 +55,7 @@ export async function loadTargets(options: {
 /** Finds a target by name; one that is unknown or has problems is an error that says what to do. */
 export function findTarget(name: string, loaded: LoadedTargets): Target {
   const target = loaded.targets.get(name);
-  if (target === undefined) {
-    throw unknownTarget(name, loaded);
-  }
+  if (target === undefined) throw unknownTarget(name, loaded);
   if (target.problems.length > 0) {
     throw new RdsIamError(`target "${name}" cannot be used as it is configured`, {
       code: "ERR_CONFIG",
@@ -92,10 +96,10 @@ function ownDrafts(own: OwnFile, warnings: string[]): Draft[] {
   for (const [name, section] of own.sections) {
     const keys = new Map<string, string>();
     for (const [key, value] of Object.entries(section)) {
-      if (isTargetKey(key)) {
+      if (KEYS.has(key)) {
         keys.set(key, value);
       } else if (key !== "profile") {
-        const nearest = nearestName(key.replace(/^rds_/, ""), [...TARGET_KEY_NAMES, "profile"]);
+        const nearest = nearestName(key.replace(/^rds_/, ""), [...KEYS.keys(), "profile"]);
         warnings.push(unknownKey(key, `[${name}] of ${own.path}`, nearest));
       }
     }
@@ -119,11 +123,11 @@ function awsDrafts(aws: AwsFiles, warnings: string[]): Draft[] {
       if (!key.startsWith("rds_") || value === undefined) {
         continue;
       }
-      if (isTargetKey(key.slice(4))) {
+      if (KEYS.has(key.slice(4))) {
         keys.set(key.slice(4), value);
         continue;
       }
-      const nearest = nearestName(key.slice(4), TARGET_KEY_NAMES);
+      const nearest = nearestName(key.slice(4), KEYS.keys());
       warnings.push(unknownKey(key, `profile "${name}"`, nearest && `rds_${nearest}`));
     }
     if (keys.size > 0) {
@@ -139,72 +143,40 @@ function unknownKey(key: string, place: string, nearest: string | undefined): st
   return `unknown key ${shown} in ${place}${nearest === undefined ? "" : `; did you mean ${nearest}?`}`;
 }
 
-function targetFrom(draft: Draft, home: string): Target {
+function targetFrom({ name, file, profile, keys, prefix }: Draft, home: string): Target {
   const problems: string[] = [];
-  const values = checkedValues(draft, problems);
-  const address = readHostPort(values.get("host") ?? "");
-  const port = integer(values.get("port"));
-  if (address?.port !== undefined && port !== undefined && address.port !== port) {
-    problems.push(
-      `${draft.prefix}host says port ${address.port}, ${draft.prefix}port says ${port}.`,
-    );
-  }
-  const dnsServers = values.get("dns_servers");
-  return {
-    name: draft.name,
-    file: draft.file,
-    profile: draft.profile,
-    host: address?.host,
-    port: address?.port ?? port,
-    signHost: readHostPort(values.get("sign_host") ?? ""),
-    strictHost: yesOrNo(values.get("strict_host")),
-    readOnly: yesOrNo(values.get("read_only")),
-    user: values.get("user"),
-    dbname: values.get("dbname"),
-    region: values.get("region"),
-    roleArn: values.get("role_arn"),
-    externalId: values.get("external_id"),
-    roleSessionName: values.get("role_session_name"),
-    durationSeconds: integer(values.get("duration_seconds")),
-    mfaSerial: values.get("mfa_serial"),
-    cache: values.has("cache") ? values.get("cache") === "on" : undefined,
-    sslrootcert: readFileName(values.get("sslrootcert"), home),
-    passwordCommand: values.get("password_command"),
-    connectTimeout: integer(values.get("connect_timeout")),
-    awsTimeout: integer(values.get("aws_timeout")),
-    applicationName: values.get("application_name"),
-    dnsServers: dnsServers === undefined ? undefined : readDnsServers(dnsServers),
-    via: values.get("via"),
-    localPort: integer(values.get("local_port")),
-    problems,
-  };
-}
-
-function checkedValues(draft: Draft, problems: string[]): Map<string, string> {
-  const values = new Map<string, string>();
-  for (const [written, value] of draft.keys) {
-    const key = canonicalKey(written);
-    const problem = valueProblem(key, value);
-    const other = values.get(key);
+  const texts = new Map<SettingName, string>();
+  for (const [key, text] of keys) {
+    const setting = KEYS.get(key);
+    if (setting === undefined) continue;
+    const problem = valueProblem(setting, text);
+    const other = texts.get(setting);
     if (problem !== undefined) {
-      problems.push(`${draft.prefix}${written} ${problem}.`);
-    } else if (other !== undefined && other !== value) {
-      problems.push(
-        `${draft.prefix}${written} and ${draft.prefix}${key} are one key and disagree.`,
-      );
+      problems.push(`${prefix}${key} ${problem}.`);
+    } else if (other !== undefined && other !== text) {
+      problems.push(`${prefix}${key} and ${prefix}${keyOf(setting)} are one key and disagree.`);
     } else {
-      values.set(key, value);
+      texts.set(setting, text);
     }
   }
-  return values;
-}
-
-function yesOrNo(value: string | undefined): boolean | undefined {
-  return value === undefined ? undefined : value === "yes";
-}
-
-function integer(value: string | undefined): number | undefined {
-  return value === undefined ? undefined : Number(value);
+  const read = [...texts].map(([setting, text]) => [
+    setting,
+    SETTINGS[setting].type.read(text, home),
+  ]);
+  const { host: address, ...values }: PartialValues = Object.fromEntries(read);
+  const { port } = values;
+  if (address?.port !== undefined && port !== undefined && address.port !== port) {
+    problems.push(`${prefix}host says port ${address.port}, ${prefix}port says ${port}.`);
+  }
+  return {
+    ...values,
+    name,
+    file,
+    profile,
+    host: address?.host,
+    port: address?.port ?? port,
+    problems,
+  };
 }
 
 function unknownTarget(name: string, loaded: LoadedTargets): RdsIamError {

@@ -36,7 +36,7 @@ export async function checkConfig(
     const user = requireUser(settings);
     value = { ...value, user };
     const { host, port, dbname = user, target } = settings;
-    const file = loaded.targets.get(target)?.file;
+    const file = loaded.targets.get(target ?? "")?.file;
     const what = file === undefined ? `no target, ${host}` : `target "${target}" in ${file}`;
     const where = `user "${user}", database "${dbname}", host ${host}, port ${port}`;
     const how = settings.passwordCommand === undefined ? [] : ["its password is a command's"];

@@ -96,8 +96,9 @@ function likeliest(
     const cause = `The token was signed for ${permission.region}, and the name says ${own}.`;
     return { cause, remedy: "Remove --region, RDSIAM_REGION or rds_region." };
   }
-  const isTarget = loaded.targets.has(settings.target);
-  const which = isTarget ? settings.target : `--host ${endpoint.host} --user ${permission.user}`;
+  const { target } = settings;
+  const isTarget = target !== undefined && loaded.targets.has(target);
+  const which = isTarget ? target : `--host ${endpoint.host} --user ${permission.user}`;
   return {
     cause: `Most likely ${caller?.arn ?? "the identity"} lacks rds-db:connect on ${connectResource(permission)}.`,
     remedy: attachAdvice(caller?.arn, `rdsiam policy ${which} --json`),

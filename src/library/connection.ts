@@ -56,7 +56,7 @@ async function dialled({ settings, surroundings }: Access): Promise<Dialled | un
   throw new RdsIamError("there is no straight way to the database", {
     code: "ERR_VIA",
     detail: `It is reached by ${describeVia(via)}, which somebody has to hold open.`,
-    hint: `Run: rdsiam proxy ${settings.target}, and connect to that; or start the program with rdsiam exec ${settings.target}.`,
+    hint: `Run: rdsiam proxy ${settings.label}, and connect to that; or start the program with rdsiam exec ${settings.label}.`,
   });
 }
 

@@ -1,6 +1,6 @@
 // The library's options as the settings that every other part works with: option, then environment, then target, then default,
 // by the same rules as on the command line.
-import type { OptionValues } from "../config/given.ts";
+import type { OptionValues } from "../config/keys.ts";
 import { resolveSettings, type Settings } from "../config/settings.ts";
 import { readHostPort, showHostPort } from "../base/host-port.ts";
 import type { LoadedTargets } from "../config/targets.ts";
@@ -31,15 +31,15 @@ export function librarySettings(
   const options = optionValues(request);
   const settings = resolveSettings({ targetName, options, loaded, env, home });
   const { user, passwordCommand } = settings;
-  if (passwordCommand !== undefined) throw startsNoCommand(settings.target);
+  if (passwordCommand !== undefined) throw startsNoCommand(settings.label);
   if (user === undefined) {
-    throw new RdsIamError(`no database user for "${settings.target}"`, {
+    throw new RdsIamError(`no database user for "${settings.label}"`, {
       code: "ERR_TARGET",
       detail: "An auth token is made for one database user; PGUSER is not used for it.",
       hint: "Give user, or set rds_user in the target's profile.",
     });
   }
-  const ofTarget = loaded.targets.get(settings.target)?.connectTimeout;
+  const ofTarget = loaded.targets.get(settings.target ?? "")?.connectTimeout;
   return {
     ...settings,
     user,

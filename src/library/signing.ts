@@ -118,7 +118,8 @@ function roleOf(settings: Settings) {
 // RDSIAM_MFA_CODE answers once: a code is good for one call.
 function mfaAnswer({ mfaCode, target }: Settings, { targets }: LoadedTargets) {
   let code = mfaCode;
-  const command = targets.has(target) ? `rdsiam token ${target}` : "rdsiam token";
+  const isKnown = target !== undefined && targets.has(target);
+  const command = isKnown ? `rdsiam token ${target}` : "rdsiam token";
   return async ({ serial, roleArn }: { readonly serial: string; readonly roleArn: string }) => {
     const given = code;
     code = undefined;

@@ -6,7 +6,8 @@ import { isIP } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
 import { type HostPort, readAuthority } from "../base/host-port.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import { optionFlag, type OptionName, type Options, valueOrTwin } from "../cli/options.ts";
+import { type OptionName, type Options, valueOrTwin } from "../cli/options.ts";
+import { optionFlag } from "../config/keys.ts";
 import {
   type AccessRule,
   arnPattern,

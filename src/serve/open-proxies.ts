@@ -58,7 +58,7 @@ export async function openProxies(
       await listening();
       const others = onlyUser === undefined ? "" : ", other users log in by themselves";
       const source = identities[index] === undefined ? "" : `, ${identities[index]}`;
-      context.log.notice(`${login.settings.target}: ${describeLogin(login)}${others}${source}`);
+      context.log.notice(`${login.settings.label}: ${describeLogin(login)}${others}${source}`);
     }
   } catch (error) {
     await Promise.all(opened.map((each) => each[Symbol.asyncDispose]()));
@@ -80,7 +80,7 @@ async function open(
 ): Promise<Proxy> {
   const opened: { proxy?: Proxy } = {};
   const metrics = health?.watch({
-    target: login.settings.target,
+    target: login.settings.label,
     figures: () => ({
       sessions: opened.proxy?.sessions() ?? 0,
       maxSessions: side.maxSessions ?? MAX_SESSIONS,
@@ -101,7 +101,7 @@ async function open(
 // The passwords of the other users go there: DNS must not choose whose certificate is accepted.
 function checkMatchUser({ kind, endpoint, settings, user }: Login): void {
   if (user === undefined) {
-    throw new RdsIamError(`--match-user has no user to match for "${settings.target}"`, {
+    throw new RdsIamError(`--match-user has no user to match for "${settings.label}"`, {
       code: "ERR_TARGET",
       hint: "Add --user USER, or set rds_user in the target's profile.",
     });
@@ -116,7 +116,7 @@ function checkMatchUser({ kind, endpoint, settings, user }: Login): void {
 }
 
 function refuseRepeated(logins: readonly Login[]): void {
-  const names = logins.map(({ settings }) => settings.target);
+  const names = logins.map(({ settings }) => settings.label);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice === undefined) return;
   throw new RdsIamError(`target "${twice}" is named twice`, {

@@ -1,7 +1,8 @@
 // Opens a whole AWS account instead of one target: the credentials that call the RDS API, and the Region.
 // No target's own keys apply here: its role is for the database, and may not describe anything.
 import type { RdsCaller } from "../aws/rds-client.ts";
-import { type OptionValues, resolveSettings } from "../config/settings.ts";
+import type { OptionValues } from "../config/keys.ts";
+import { resolveSettings } from "../config/settings.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { callsOf, openCredentials } from "./credentials.ts";
 import type { RunContext } from "../base/context.ts";

@@ -67,7 +67,7 @@ async function addressToDial({
     throw new RdsIamError("the database cannot be connected to directly", {
       code: "ERR_VIA",
       detail: `It is reached by ${describeVia(via)}, which rdsiam has to hold open.`,
-      hint: `Run: rdsiam proxy ${settings.target}, and connect to that; or rdsiam exec ${settings.target} COMMAND.`,
+      hint: `Run: rdsiam proxy ${settings.label}, and connect to that; or rdsiam exec ${settings.label} COMMAND.`,
     });
   }
   const { port } = settings;

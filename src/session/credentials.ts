@@ -117,6 +117,7 @@ function willCall(need: () => CredentialNeed): boolean {
 
 // Any run of rdsiam as the same identity puts the role into the cache, where the next login of this one finds it.
 function cacheRemedy({ target, host, user }: Settings, loaded: LoadedTargets): string {
-  const where = loaded.targets.has(target) ? target : `--host ${host} --user ${user}`;
+  const where =
+    target !== undefined && loaded.targets.has(target) ? target : `--host ${host} --user ${user}`;
   return `rdsiam token ${where} > /dev/null (with the options of this run)`;
 }

@@ -75,9 +75,9 @@ export function openLogin(
 /** Resolves a target that must use IAM; one with a password command is an ERR_TARGET. */
 export async function openIamLogin(context: RunContext, request: TargetRequest): Promise<IamLogin> {
   const run = await resolveRun(context, request);
-  const { passwordCommand, target } = run.settings;
+  const { passwordCommand, label } = run.settings;
   if (passwordCommand === undefined) return openIam(context, run);
-  throw new RdsIamError(`"${target}" uses a password command, so there is no auth token`, {
+  throw new RdsIamError(`"${label}" uses a password command, so there is no auth token`, {
     code: "ERR_TARGET",
     detail: "Its password is what the password command prints.",
     hint: "It works with rdsiam psql, exec and proxy. To use IAM, remove rds_password_command (RDSIAM_PASSWORD_COMMAND).",
@@ -183,13 +183,13 @@ function namedUser({ user, dbname = user }: Settings): Pick<PasswordLogin, "dbna
 /** Gets passwords from the password command; logins of one user at the same moment share one run of it. */
 export function commandPasswords(
   { env, log }: Pick<RunContext, "env" | "log">,
-  { passwordCommand: command = "", target }: Pick<Settings, "passwordCommand" | "target">,
+  { passwordCommand: command = "", label }: Pick<Settings, "passwordCommand" | "label">,
   { host, port }: Pick<DatabaseEndpoint, "host" | "port">,
 ): (who: Who) => Promise<string> {
   const running = new Map<string, Promise<string>>();
   const keepOut = recentSecrets(log.addSecret, SECRETS_KEPT);
   const run = async ({ user, database: dbname }: Who): Promise<string> => {
-    const variables = passwordEnvironment(env, { target, host, port, user, dbname });
+    const variables = passwordEnvironment(env, { target: label, host, port, user, dbname });
     const password = await runPasswordCommand({ command, env: variables });
     keepOut(password);
     return password;

@@ -29,7 +29,7 @@ export async function openProxy(
   const tunnel = await openTunnel(context, login);
   const closeTunnel = (): PromiseLike<void> => tunnel[Symbol.asyncDispose]();
   const isPassed = (user: string): boolean => onlyUser !== undefined && user !== onlyUser;
-  const logEvent = proxyEventLogger(context.log, { target: login.settings.target, warns });
+  const logEvent = proxyEventLogger(context.log, { target: login.settings.label, warns });
   const starting = startProxy({
     ...local,
     onlyUser,

@@ -55,7 +55,7 @@ export async function runOnTargets(
   await using proxies = await openProxies(context, logins, { record, tool });
   for (const [index, login] of logins.entries()) {
     const variables = login.prefix === "" ? "" : `${login.prefix}PGHOST, ...: `;
-    const line = `${login.settings.target}: ${describeLogin(login)}, ${identities[index]?.name}`;
+    const line = `${login.settings.label}: ${describeLogin(login)}, ${identities[index]?.name}`;
     log.notice(`${variables}${line}`);
   }
   const command = {
@@ -200,7 +200,7 @@ function proxyTargets(logins: readonly ToolLogin[], proxies: readonly Proxy[]): 
     const login = logins[index];
     if (login === undefined) return [];
     const { endpoint, prefix, settings, user, dbname } = login;
-    const { applicationName, target } = settings;
+    const { applicationName, label: target } = settings;
     // With the port where it is not the usual one: a nested rdsiam takes RDSIAM_HOST for its --host.
     const { dialHost } = endpoint;
     const rdsHost = settings.port === 5432 ? dialHost : `${dialHost}:${settings.port}`;

@@ -1,6 +1,7 @@
 // Reads the configuration and resolves the settings of a run; neither AWS nor the network is asked.
 import type { RunContext } from "../base/context.ts";
-import { type OptionValues, resolveSettings, type Settings } from "../config/settings.ts";
+import type { OptionValues } from "../config/keys.ts";
+import { resolveSettings, type Settings } from "../config/settings.ts";
 import { type LoadedTargets, loadTargets } from "../config/targets.ts";
 import type { Via } from "../via/parse.ts";
 

@@ -188,7 +188,7 @@ test("toolSettings() of a proxy without TLS asks for none", async () => {
 
 test("readyProxy() tells a proxy without a password from one that passes the login through", () => {
   const proxy = { host: "0.0.0.0", port: 15_432, secret: "s3cr3t", socketPath: undefined };
-  const login = { settings: { target: "orders" }, user: "app_ro", dbname: "orders" };
+  const login = { settings: { label: "orders" }, user: "app_ro", dbname: "orders" };
   const passwordOf = (args: readonly string[]) => {
     const { options } = readArguments(["proxy", ...args], COMMANDS);
     return readyProxy({ login, proxy }, readProxyOptions(options, {})).password;

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { credentialSource } from "../../src/aws/credentials.ts";
-import { type OptionValues, resolveSettings } from "../../src/config/settings.ts";
+import type { OptionValues } from "../../src/config/keys.ts";
+import { resolveSettings } from "../../src/config/settings.ts";
 import { loadTargets } from "../../src/config/targets.ts";
 import { cleanProcessEnvironment, granted, startSts } from "../support/fake-sts.ts";
 

@@ -1,7 +1,8 @@
 // Option, then environment, then target, then default; and which target there is.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type OptionValues, requireUser, resolveSettings } from "../../src/config/settings.ts";
+import type { OptionValues } from "../../src/config/keys.ts";
+import { requireUser, resolveSettings } from "../../src/config/settings.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { loadFrom } from "../support/config-fixture.ts";
 
@@ -123,16 +124,23 @@ test("resolveSettings() with --host alone needs no target", async () => {
     home: "/",
   });
   assert.deepEqual(
-    [settings.target, settings.host, settings.port, settings.user, settings.profile],
-    ["db.example.com", "db.example.com", 6000, "u", undefined],
+    [
+      settings.target,
+      settings.label,
+      settings.host,
+      settings.port,
+      settings.user,
+      settings.profile,
+    ],
+    [undefined, "db.example.com", "db.example.com", 6000, "u", undefined],
   );
 });
 
 test("resolveSettings() replaces the target's host by --host and keeps the rest", () => {
   const settings = settle("prod", { host: "other.example.com" });
   assert.deepEqual(
-    [settings.target, settings.host, settings.user],
-    ["prod", "other.example.com", "pu"],
+    [settings.target, settings.label, settings.host, settings.user],
+    ["prod", "prod", "other.example.com", "pu"],
   );
   assert.equal(settle("corp", { host: "h", user: "u" }).profile, "corp");
 });

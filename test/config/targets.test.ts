@@ -82,10 +82,10 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ["rds_user = a\nrds_username = b", /rds_username and rds_user are one key and disagree/],
   ['rds_user = "a"', /rds_user has quotes around it/],
   ["rds_cache = no", /rds_cache must be on or off/],
-  ["rds_mfa_serial = phone", /rds_mfa_serial is no MFA device/],
-  ["rds_role_arn = role", /rds_role_arn is no role's ARN/],
+  ["rds_mfa_serial = phone", /rds_mfa_serial is not a valid MFA device/],
+  ["rds_role_arn = role", /rds_role_arn is not a valid role ARN/],
   ["rds_dns_servers = dns.example.com", /rds_dns_servers must be IP or IP:PORT/],
-  ["rds_region = EU West", /rds_region is no AWS Region/],
+  ["rds_region = EU West", /rds_region is not a valid AWS Region/],
 ];
 
 for (const [keys, expected] of BAD) {

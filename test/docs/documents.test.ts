@@ -8,8 +8,8 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { COMMANDS } from "../../src/commands/command-table.ts";
 import { parseOwnFile } from "../../src/config/own-file.ts";
-import { TARGET_KEY_NAMES } from "../../src/config/target-keys.ts";
-import { optionFlag, OPTIONS } from "../../src/cli/options.ts";
+import { OPTIONS } from "../../src/cli/options.ts";
+import { KEYS, optionFlag } from "../../src/config/keys.ts";
 import { readRelayConfig } from "../../src/relay/config.ts";
 import { rdsiam } from "../support/program.ts";
 import { type Block, blocksOf, documents, proseOf, readDocument, ROOT } from "./markdown.ts";
@@ -101,7 +101,7 @@ test("every command, option and key is in the documents", () => {
   for (const { name } of COMMANDS) assert.ok(readme.includes(`rdsiam ${name}`), name);
   for (const option of OPTIONS)
     assert.ok(ALL.includes(optionFlag(option.name)), optionFlag(option.name));
-  for (const key of TARGET_KEY_NAMES) assert.ok(ALL.includes(`rds_${key}`), `rds_${key}`);
+  for (const key of KEYS.keys()) assert.ok(ALL.includes(`rds_${key}`), `rds_${key}`);
 });
 
 test("every option that the documents name is one", () => {

@@ -109,7 +109,11 @@ test("errors speak of the library's options, and have codes", async () => {
   const cases: readonly (readonly [AuthTokensOptions, string, RegExp])[] = [
     [{ target: "prd" }, "ERR_TARGET", /Did you mean "prod"/],
     [{ host: INSTANCE }, "ERR_TARGET", /Give user, or set rds_user/],
-    [{ host: INSTANCE, user: "u", region: "Ireland" }, "ERR_USAGE", /^region is no AWS Region/],
+    [
+      { host: INSTANCE, user: "u", region: "Ireland" },
+      "ERR_USAGE",
+      /^region is not a valid AWS Region/,
+    ],
     [{ host: INSTANCE, user: "u", durationSeconds: 5 }, "ERR_USAGE", /^durationSeconds must be/],
     [{ host: INSTANCE, user: "u", port: 70_000 }, "ERR_USAGE", /^port must be/],
     [{ host: INSTANCE, user: "u", rdsiam: "defualt" }, "ERR_USAGE", /Did you mean "default"/],

@@ -15,7 +15,7 @@ let written = "";
 const log = createLog({ write: (text) => (written += text), verbose: false, notices: false });
 
 function source(command: string, env: Readonly<Record<string, string>> = {}) {
-  const settings = { passwordCommand: command, target: "prod" };
+  const settings = { passwordCommand: command, label: "prod" };
   const context = { log, env: { PATH: process.env["PATH"], ...env } };
   return commandPasswords(context, settings, { host: "db.example.com", port: 5433 });
 }

@@ -1,6 +1,6 @@
 // The completion for fish 3.1 and newer.
 // https://fishshell.com/docs/current/completions.html
-import type { OptionSpec } from "../options.ts";
+import type { OptionSpec } from "../option-table.ts";
 import { type CompletionTables, flagsOf, HEADER, shell, type ValueSource } from "./words.ts";
 
 /** The script for fish. */

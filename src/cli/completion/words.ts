@@ -1,5 +1,7 @@
 // What the three completion scripts are made of: commands, their options, and what an option's value can be.
-import { type CommandSpec, OPTIONS, optionFlag, optionsOf, type OptionSpec } from "../options.ts";
+import { optionFlag } from "../../config/keys.ts";
+import type { OptionSpec } from "../option-table.ts";
+import { type CommandSpec, OPTIONS, optionsOf } from "../options.ts";
 import { REGIONS } from "./regions.ts";
 
 /** The shells that there is a completion for. */

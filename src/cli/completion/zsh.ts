@@ -1,6 +1,6 @@
 // The completion for zsh: a file _rdsiam for a directory of fpath, or for `source <(rdsiam completion zsh)`.
 // https://zsh.sourceforge.io/Doc/Release/Completion-System.html
-import type { OptionSpec } from "../options.ts";
+import type { OptionSpec } from "../option-table.ts";
 import { type CompletionTables, flagsOf, HEADER, shell, type ValueSource } from "./words.ts";
 
 /** The script for zsh. */

@@ -1,0 +1,277 @@
+// The options of the command line that are not settings of config/keys.ts: of one command or a few, of the proxy's local side,
+// of the relay, and of every command. After a change: npm run generate.
+import { ON_PROXY, type ValueKind } from "../config/keys.ts";
+
+/** One option; with `value` it takes an argument, which has that name in help texts. */
+export interface OptionSpec {
+  /** In camelCase: roleArn is --role-arn, and RDSIAM_ROLE_ARN in the environment. */
+  readonly name: string;
+  readonly short?: string | undefined;
+  readonly value?: string | undefined;
+  /** The value where none is given; one is then given as --name=VALUE alone. */
+  readonly bare?: string | undefined;
+  /** The valid values. */
+  readonly choices?: readonly string[] | undefined;
+  /** Whether every one applies when it is given more than once; otherwise the last does. */
+  readonly repeatable?: boolean | undefined;
+  readonly completes?: ValueKind | undefined;
+  readonly summary: string;
+  /** The commands that know it; all when absent. */
+  readonly commands?: readonly string[] | undefined;
+}
+
+/** Options of one command, or of a few. */
+export const OWN_OPTIONS = [
+  {
+    name: "target",
+    value: "[NAME=]TARGET",
+    completes: "target",
+    repeatable: true,
+    summary: "one of several; NAME=TARGET sets NAME_PGHOST, ...",
+    commands: ["exec"],
+  },
+  {
+    name: "databaseUrl",
+    value: "NAME",
+    bare: "DATABASE_URL",
+    summary: "set DATABASE_URL, or NAME, to the proxy's URL",
+    commands: ["exec"],
+  },
+  {
+    name: "template",
+    summary: "fill in {host} {port} {user} {dbname} {url}",
+    commands: ["exec"],
+  },
+  {
+    name: "region",
+    value: "REGION",
+    completes: "region",
+    repeatable: true,
+    summary: "Region to look in; repeatable",
+    commands: ["discover"],
+  },
+  {
+    name: "region",
+    value: "REGION",
+    completes: "region",
+    summary: "one Region's bundle (default: the partition's)",
+    commands: ["ca"],
+  },
+  {
+    name: "partition",
+    value: "NAME",
+    choices: ["aws", "aws-us-gov", "aws-cn"],
+    summary: "partition of the certificates (default: aws)",
+    commands: ["ca"],
+  },
+  { name: "allRegions", summary: "look in every Region of the account", commands: ["discover"] },
+  {
+    name: "tag",
+    value: "KEY[=VALUE]",
+    repeatable: true,
+    summary: "only databases with this tag; repeatable",
+    commands: ["discover"],
+  },
+  {
+    name: "write",
+    summary: "add new ones to rdsiam's own configuration file",
+    commands: ["discover"],
+  },
+  {
+    name: "check",
+    summary: "show whose credentials are used (asks STS)",
+    commands: ["token"],
+  },
+  {
+    name: "shell",
+    value: "sh|fish",
+    choices: ["sh", "fish"],
+    summary: "shell syntax to print (default: sh)",
+    commands: ["env"],
+  },
+  {
+    name: "install",
+    summary: "write the script where the shell looks for it",
+    commands: ["completion"],
+  },
+  { name: "unset", summary: "print the unset commands", commands: ["env"] },
+  { name: "names", summary: "print the names only", commands: ["list"] },
+  {
+    name: "json",
+    summary: "print JSON",
+    commands: ["proxy", "list", "token", "env", "doctor", "policy", "discover"],
+  },
+  {
+    name: "printConfig",
+    value: "TOOL",
+    choices: ["dbeaver", "datagrip", "pgadmin", "tableplus", "jdbc", "docker"],
+    summary: "print settings for a tool instead of the URL",
+    commands: ["proxy"],
+  },
+  {
+    name: "healthPort",
+    value: "N",
+    summary: "serve /startup /readiness /liveness /metrics",
+    commands: ["proxy", "relay"],
+  },
+  {
+    name: "healthAddress",
+    value: "ADDRESS",
+    summary: "address of that port (default: 127.0.0.1)",
+    commands: ["proxy", "relay"],
+  },
+] as const satisfies readonly OptionSpec[];
+
+/** Options of the proxy's local side: where it listens, who may log in, what it hands the tool. */
+export const PROXY_OPTIONS = [
+  {
+    name: "port",
+    value: "N",
+    summary: "local port (default: rds_local_port, else any)",
+    commands: ON_PROXY,
+  },
+  {
+    name: "socket",
+    value: "DIR",
+    completes: "directory",
+    summary: "a Unix socket in DIR instead of a port",
+    commands: ["proxy"],
+  },
+  {
+    name: "listen",
+    value: "ADDRESS",
+    summary: "where to listen; beyond loopback only with TLS",
+    commands: ["proxy"],
+  },
+  {
+    name: "tlsCert",
+    value: "FILE",
+    completes: "file",
+    summary: "certificate to serve TLS with; reread on change",
+    commands: ["proxy"],
+  },
+  {
+    name: "tlsKey",
+    value: "FILE",
+    completes: "file",
+    summary: "its private key",
+    commands: ["proxy"],
+  },
+  { name: "requireTls", summary: "refuse connections without TLS", commands: ["proxy"] },
+  {
+    name: "tlsClientCa",
+    value: "FILE",
+    completes: "file",
+    summary: "require client certificates of these CAs",
+    commands: ["proxy"],
+  },
+  {
+    name: "passwordFile",
+    value: "FILE",
+    completes: "file",
+    summary: "file with the proxy's password; made if absent",
+    commands: ["proxy"],
+  },
+  {
+    name: "clientAuth",
+    value: "METHOD",
+    choices: ["scram-sha-256", "password", "trust"],
+    summary: "how tools log in (default: scram-sha-256)",
+    commands: ["proxy"],
+  },
+  {
+    name: "auth",
+    value: "HOW",
+    choices: ["iam", "pass-through"],
+    summary: "iam, or pass-through (client authenticates itself)",
+    commands: ["proxy"],
+  },
+  {
+    name: "matchUser",
+    summary: "use IAM for --user only; others log in themselves",
+    commands: ["proxy"],
+  },
+  {
+    name: "idleTimeout",
+    value: "DURATION",
+    summary: "end sessions idle that long (90s, 30m, 8h)",
+    commands: ["proxy"],
+  },
+  {
+    name: "maxConnections",
+    value: "N",
+    summary: "concurrent sessions per target (default: 100)",
+    commands: ["proxy"],
+  },
+] as const satisfies readonly OptionSpec[];
+
+/** Options of `rdsiam relay`. Its file says who may use it, and for which databases. */
+export const RELAY_OPTIONS = [
+  {
+    name: "config",
+    value: "FILE",
+    completes: "file",
+    summary: "the relay's file: who may reach which database",
+    commands: ["relay"],
+  },
+  {
+    name: "listen",
+    value: "ADDRESS:PORT",
+    summary: "where to listen (default: 0.0.0.0:8443)",
+    commands: ["relay"],
+  },
+  {
+    name: "region",
+    value: "REGION",
+    completes: "region",
+    summary: "Region of the STS that identifies the clients",
+    commands: ["relay"],
+  },
+  {
+    name: "maxConnections",
+    value: "N",
+    summary: "concurrent sessions (default: 2000)",
+    commands: ["relay"],
+  },
+  {
+    name: "drainTimeout",
+    value: "SECONDS",
+    summary: "to let sessions finish after SIGTERM (default: 3480)",
+    commands: ["relay"],
+  },
+  {
+    name: "tlsCert",
+    value: "FILE",
+    completes: "file",
+    summary: "certificate to serve TLS with; reread on change",
+    commands: ["relay"],
+  },
+  {
+    name: "tlsKey",
+    value: "FILE",
+    completes: "file",
+    summary: "its private key",
+    commands: ["relay"],
+  },
+  {
+    name: "tlsClientCa",
+    value: "FILE",
+    completes: "file",
+    summary: "require client certificates of these CAs",
+    commands: ["relay"],
+  },
+] as const satisfies readonly OptionSpec[];
+
+/** Options of every command. */
+export const GENERAL_OPTIONS = [
+  { name: "quiet", short: "q", summary: "don't print the connection line" },
+  { name: "verbose", short: "v", summary: "log each step to stderr" },
+  {
+    name: "logFormat",
+    value: "FORMAT",
+    choices: ["text", "json"],
+    summary: "rdsiam's own lines on stderr: text or json",
+  },
+  { name: "help", short: "h", summary: "show this help" },
+  { name: "version", short: "V", summary: "show the version" },
+] as const satisfies readonly OptionSpec[];

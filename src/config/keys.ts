@@ -1,0 +1,320 @@
+// The one table of settings: what a run can be told by an option, an environment variable or a target's key, and the default.
+// The types, the checks and the reading of values, the options and their help texts, the man page, the reference and the
+// completions are made from it. A setting `roleArn` is the option --role-arn, the variable RDSIAM_ROLE_ARN, the key rds_role_arn
+// of an AWS profile and the key role_arn of rdsiam's own file.
+
+import {
+  COMMAND,
+  DNS_SERVERS,
+  FILES,
+  HOST,
+  integer,
+  matching,
+  ON_OFF,
+  TEXT,
+  TUNNEL,
+  type ValueType,
+  YES_NO,
+} from "./value-types.ts";
+
+/** What a completion can list for a value. */
+export type ValueKind = "profile" | "region" | "target" | "file" | "directory" | "host";
+
+/** The option of a setting. */
+export interface SettingOption {
+  /** Where the option is not called as the setting is. */
+  readonly name?: string | undefined;
+  readonly short?: string | undefined;
+  /** The value's name in help texts; a flag has none. */
+  readonly value?: string | undefined;
+  readonly completes?: ValueKind | undefined;
+  /** The heading of the help texts that it stands under. */
+  readonly group: "Database" | "AWS";
+  readonly commands: readonly string[];
+}
+
+/** One setting. */
+export interface Setting {
+  /** For help texts and completions: no capital letter, no full stop. */
+  readonly summary: string;
+  /** For the man page and the reference, where the summary is not enough: whole sentences. */
+  readonly about?: string | undefined;
+  readonly type: ValueType<unknown>;
+  readonly default?: unknown;
+  /** Its option, or why there is none. */
+  readonly option: SettingOption | string;
+  /** Why no environment variable sets it. */
+  readonly noVariable?: string | undefined;
+  /** Why it is not a key of a target. */
+  readonly noKey?: string | undefined;
+  /** Another name of the key. */
+  readonly synonym?: string | undefined;
+  /** Whether an error must not show the value. */
+  readonly secret?: boolean | undefined;
+}
+
+/** The commands that end at one database. */
+const ON_DATABASE = ["psql", "exec", "proxy", "token", "url", "env", "doctor", "policy"];
+
+/** The commands that call AWS with credentials. */
+const ON_AWS = [...ON_DATABASE, "discover", "relay"];
+
+/** The commands that open the proxy. */
+export const ON_PROXY: readonly string[] = ["psql", "exec", "proxy"];
+
+/** Every setting, in the order of the help texts. */
+export const SETTINGS = {
+  host: {
+    summary: "the database, instead of the target's rds_host",
+    about:
+      "The database: an RDS endpoint, or a name that resolves to one through CNAMEs; HOST or HOST:PORT.",
+    type: HOST,
+    option: {
+      group: "Database",
+      value: "HOST[:PORT]",
+      completes: "host",
+      commands: ON_DATABASE,
+    },
+    synonym: "hostname",
+  },
+  port: {
+    summary: "the database's port (default: 5432)",
+    type: integer(1, 65_535),
+    default: 5432,
+    option: "the port belongs to the host: --host HOST:PORT; --port is the local port",
+    noVariable: "RDSIAM_PORT is the variable of --port",
+  },
+  user: {
+    summary: "database user",
+    type: TEXT,
+    option: {
+      group: "Database",
+      short: "U",
+      value: "USER",
+      commands: [...ON_DATABASE, "discover"],
+    },
+    synonym: "username",
+  },
+  dbname: {
+    summary: "database name",
+    about: "The database name; the user name when absent, as in libpq.",
+    type: TEXT,
+    option: { group: "Database", short: "d", value: "DB", commands: ON_DATABASE },
+    synonym: "database",
+  },
+  via: {
+    summary: "how to reach it: HOST:PORT, ssh://..., ssm://...",
+    about: "How to reach it, where it cannot be dialed directly; as for --via.",
+    type: TUNNEL,
+    option: {
+      group: "Database",
+      value: "WHERE",
+      commands: [...ON_PROXY, "url", "env", "doctor"],
+    },
+    secret: true,
+  },
+  signHost: {
+    summary: "the RDS endpoint that the host stands for",
+    about: "The RDS endpoint that the host stands for, where no CNAME shows it; HOST or HOST:PORT.",
+    type: HOST,
+    option: {
+      group: "Database",
+      value: "HOST[:PORT]",
+      completes: "host",
+      commands: ON_DATABASE,
+    },
+  },
+  strictHost: {
+    summary: "fail when the host points elsewhere than before",
+    about: "yes: fail when the host points to another database than before.",
+    type: YES_NO,
+    default: false,
+    option: { group: "Database", commands: ON_DATABASE },
+  },
+  readOnly: {
+    summary: "sessions start as default_transaction_read_only",
+    about:
+      "yes: every session starts with default_transaction_read_only. It guards against slips, not against intent.",
+    type: YES_NO,
+    default: false,
+    option: { group: "Database", commands: ON_PROXY },
+  },
+  sslrootcert: {
+    summary: "comma-separated CA bundles to trust",
+    about:
+      "The CA bundles to trust instead of the built-in ones: comma-separated files and directories, or system.",
+    type: FILES,
+    option: {
+      group: "Database",
+      value: "FILE|DIR|system",
+      completes: "file",
+      commands: ON_DATABASE,
+    },
+  },
+  passwordCommand: {
+    summary: "log in with what it prints, instead of IAM",
+    about: "A shell command that prints the password for a login; it takes the place of IAM.",
+    type: COMMAND,
+    option: { group: "Database", value: "CMD", commands: [...ON_PROXY, "doctor"] },
+    secret: true,
+  },
+  connectTimeout: {
+    summary: "seconds to connect to the database (default: 10)",
+    type: integer(1, 3_600),
+    default: 10,
+    option: "it depends on the database's network, not on the run",
+  },
+  localPort: {
+    summary: "the local port of the proxy; 0, or absent, is any free one",
+    type: integer(0, 65_535),
+    option: "--port, which the commands with a proxy read themselves",
+    noVariable: "RDSIAM_PORT, the variable of --port",
+  },
+  applicationName: {
+    summary: "the session's application_name, where the tool sets none",
+    type: TEXT,
+    option: "PGAPPNAME is the tool's own",
+  },
+  dnsServers: {
+    summary: "comma-separated DNS servers for the host, IP or IP:PORT each",
+    type: DNS_SERVERS,
+    default: [],
+    option: "they depend on the database's network, not on the run",
+  },
+  profile: {
+    summary: "AWS profile for the credentials",
+    type: TEXT,
+    option: { group: "AWS", value: "NAME", completes: "profile", commands: ON_AWS },
+    noKey: "a key of rdsiam's own file alone; in AWS's files the profile is the target itself",
+  },
+  region: {
+    summary: "the database's Region, where its name has none",
+    type: matching(/^[a-z]+(-[a-z0-9]+)+$/, "is not a valid AWS Region"),
+    option: { group: "AWS", value: "REGION", completes: "region", commands: ON_DATABASE },
+  },
+  roleArn: {
+    summary: "role to assume on top of the profile's credentials",
+    type: matching(
+      /^arn:[\w-]+:iam::\d{12}:role\/\S+$/,
+      "is not a valid role ARN (arn:aws:iam::ACCOUNT:role/NAME)",
+    ),
+    option: { group: "AWS", value: "ARN", commands: ON_AWS },
+  },
+  // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html gives these limits.
+  roleSessionName: {
+    summary: "session name for that role (default: rdsiam-USER)",
+    type: matching(/^[\w+=,.@-]{2,64}$/, "must be 2 to 64 letters, digits or +=,.@-_"),
+    option: { group: "AWS", value: "NAME", commands: ON_AWS },
+  },
+  externalId: {
+    summary: "external id for that role",
+    type: matching(/^[\w+=,.@:/-]{2,1224}$/, "must be 2 to 1224 letters, digits or +=,.@:/-_"),
+    option: { group: "AWS", value: "ID", commands: ON_AWS },
+  },
+  durationSeconds: {
+    summary: "requested lifetime of that role's credentials",
+    about: "The requested lifetime of that role's credentials, 900 to 43200 seconds.",
+    type: integer(900, 43_200),
+    option: { group: "AWS", value: "N", commands: ON_AWS },
+  },
+  mfaSerial: {
+    summary: "MFA device for that role",
+    type: matching(
+      /^[\w+=/:,.@-]{9,256}$/,
+      "is not a valid MFA device (arn:aws:iam::ACCOUNT:mfa/NAME, or a serial number)",
+    ),
+    option: { group: "AWS", value: "ARN", commands: ON_AWS },
+  },
+  mfaCode: {
+    summary: "MFA code, where there is no terminal to ask for one",
+    type: matching(
+      /^\d{6}$/,
+      "must be the six digits that the MFA device shows, leading zeros included",
+    ),
+    option: { group: "AWS", value: "CODE", commands: ON_AWS },
+    noKey: "a code in a file is older than 30 seconds",
+    secret: true,
+  },
+  cache: {
+    summary: "leave the AWS CLI's credential cache alone",
+    about: "on, or off to leave the AWS CLI's credential cache alone.",
+    type: ON_OFF,
+    default: true,
+    option: { group: "AWS", name: "noCache", commands: ON_AWS },
+    noVariable: "RDSIAM_NO_CACHE is the variable of --no-cache",
+  },
+  awsTimeout: {
+    summary: "limit of each call to AWS (default: 15)",
+    about: "Seconds for one call to AWS with its retries, 15 when absent.",
+    type: integer(1, 3_600),
+    option: { group: "AWS", value: "SECONDS", commands: ON_AWS },
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+type Table = typeof SETTINGS;
+
+/** The name of a setting, as in the types below. */
+export type SettingName = keyof Table;
+
+type Value<N extends SettingName> =
+  Table[N]["type"] extends ValueType<infer T> ? Exclude<T, undefined> : never;
+
+type WithDefault = {
+  [N in SettingName]: Table[N] extends { readonly default: unknown } ? N : never;
+}[SettingName];
+
+/** The values of settings where nothing has to be set, as in a target. */
+export type PartialValues = { readonly [N in SettingName]?: Value<N> | undefined };
+
+/** The values of settings with the defaults. */
+export type SettingValues = Omit<PartialValues, WithDefault> & {
+  readonly [N in WithDefault]: Value<N>;
+};
+
+type OptionOf<N extends SettingName> = Table[N]["option"] extends {
+  readonly name: infer O extends string;
+}
+  ? O
+  : Table[N]["option"] extends string
+    ? never
+    : N;
+
+/** The options of a command line that are settings: values as the exact strings that were typed. */
+export type OptionValues = {
+  readonly [N in SettingName as OptionOf<N>]?:
+    | (Table[N]["option"] extends { readonly value: string } ? string : boolean)
+    | undefined;
+};
+
+/** The names of all settings. */
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+
+/** The settings by the keys of a target, synonyms included, without the prefix `rds_`. */
+export const KEYS: ReadonlyMap<string, SettingName> = new Map(
+  SETTING_NAMES.flatMap((name) => {
+    const { noKey, synonym }: Setting = SETTINGS[name];
+    if (noKey !== undefined) return [];
+    const key = [keyOf(name), name] as const;
+    return synonym === undefined ? [key] : [key, [synonym, name] as const];
+  }),
+);
+
+/** A setting's key, without the prefix `rds_`: roleArn is role_arn. */
+export function keyOf(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** The spelling of an option on the command line: roleArn is --role-arn. */
+export function optionFlag(name: string): string {
+  return `--${keyOf(name).replaceAll("_", "-")}`;
+}
+
+/** The environment variable of a setting or an option: roleArn is RDSIAM_ROLE_ARN. */
+export function variableOf(name: string): string {
+  return `RDSIAM_${keyOf(name).toUpperCase()}`;
+}
+
+/** What is wrong with a setting's text, as the end of a sentence; undefined when it is valid. */
+export function valueProblem(name: SettingName, text: string): string | undefined {
+  return text === "" ? "is empty" : SETTINGS[name].type.problem(text);
+}

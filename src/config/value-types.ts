@@ -1,0 +1,108 @@
+// The types of settings' values: how a text is checked, and what it is read as.
+
+import { isIPv6, readHostPort, type WrittenHost } from "../base/host-port.ts";
+import { expandHome } from "./aws-files.ts";
+
+/** How the text of a value is checked and read. */
+export interface ValueType<T> {
+  /** What is wrong with the text, as the end of a sentence; undefined when it is valid. */
+  readonly problem: (text: string) => string | undefined;
+  /** Reads a valid text. */
+  readonly read: (text: string, home: string) => T;
+}
+
+/** Any text. AWS's files know no quotes: the SDK would hand them to us as part of the value. */
+export const TEXT = textType((text) => {
+  if (text.includes("\0")) return "has a NUL character in it";
+  return /^(".*"|'.*')$/.test(text) ? "has quotes around it; leave them out" : undefined;
+});
+
+/** A command for a shell, to which quotes mean something: 'a' 'b' is a command. */
+export const COMMAND = textType((text) =>
+  /\p{Cc}/u.test(text) ? "has a control character in it" : undefined,
+);
+
+/** A --via, which the room via/ parses. */
+export const TUNNEL = textType((text) => COMMAND.problem(text) ?? TEXT.problem(text));
+
+/** HOST or HOST:PORT. */
+export const HOST: ValueType<WrittenHost | undefined> = {
+  problem: (text) => {
+    if (text.includes("://")) return "must be a host name, not a URL";
+    if (readHostPort(text) !== undefined) return undefined;
+    return "must be HOST or HOST:PORT (port 1 to 65535)";
+  },
+  read: readHostPort,
+};
+
+/** yes or no. */
+export const YES_NO: ValueType<boolean> = {
+  problem: matches(/^(?:yes|no)$/, "must be yes or no"),
+  read: (text) => text === "yes",
+};
+
+/** on or off. */
+export const ON_OFF: ValueType<boolean> = {
+  problem: matches(/^(?:on|off)$/, "must be on or off"),
+  read: (text) => text === "on",
+};
+
+/** Comma-separated file names, with `~/` expanded. */
+export const FILES: ValueType<string> = {
+  problem: TEXT.problem,
+  read: (text, home) =>
+    text
+      .split(",")
+      .map((name) => expandHome(name.trim(), home))
+      .join(","),
+};
+
+/** Addresses of DNS servers, with commas or spaces between. */
+export const DNS_SERVERS: ValueType<readonly string[]> = {
+  problem: (text) => {
+    const servers = words(text);
+    const areAddresses = servers.every((server) => {
+      const { host = "" } = readHostPort(server) ?? {};
+      return isIPv4(host) || isIPv6(host);
+    });
+    return servers.length > 0 && areAddresses
+      ? undefined
+      : "must be IP or IP:PORT, comma-separated";
+  },
+  read: words,
+};
+
+function textType(problem: ValueType<string>["problem"]): ValueType<string> {
+  return { problem, read: (text) => text };
+}
+
+/** A text that a pattern matches; `otherwise` ends the sentence of the error. */
+export function matching(pattern: RegExp, otherwise: string): ValueType<string> {
+  return textType(matches(pattern, otherwise));
+}
+
+function matches(pattern: RegExp, otherwise: string): ValueType<string>["problem"] {
+  return (text) => (pattern.test(text) ? undefined : otherwise);
+}
+
+/** A whole number within limits. */
+export function integer(least: number, most: number): ValueType<number> {
+  return {
+    problem: (text) => {
+      const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+      if (number >= least && number <= most) return undefined;
+      return `must be a whole number from ${least} to ${most}`;
+    },
+    read: Number,
+  };
+}
+
+function words(text: string): readonly string[] {
+  return text.split(/[\s,]+/).filter((word) => word !== "");
+}
+
+// Without node:net, which takes 3 ms to load.
+function isIPv4(text: string): boolean {
+  const byte = "(?:\\d|[1-9]\\d|1\\d\\d|2[0-4]\\d|25[0-5])";
+  return new RegExp(`^${byte}(?:\\.${byte}){3}$`).test(text);
+}
