@@ -1,6 +1,6 @@
 // npm run check:runtimes [RUNTIME...]: the end-to-end suite once for each runtime: Node 20, current Node, Bun, Deno, the compiled binary.
 // The tests themselves always run under the Node that started this; RDSIAM_COMMAND is the command line that they start as rdsiam.
-// RDSIAM_TEST_LAUNCHER is how the tests of src/tool start a TypeScript file under the same runtime.
+// RDSIAM_TEST_LAUNCHER is how some tests start a TypeScript file under the same runtime.
 
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";

@@ -2,15 +2,19 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import { type AddressInfo, connect, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { startFakeRds } from "../support/fake-rds.ts";
-import { type Finished, rdsiam } from "../support/program.ts";
+import { type Finished, LAUNCHER, rdsiam, run } from "../support/program.ts";
 import { HOST, startTrustScene, type TrustScene } from "../support/trust-scene.ts";
+
+const TRUSTSTORE = "truststore.pki.rds.amazonaws.com";
+const AWS = { subject: `CN=${TRUSTSTORE}`, names: [TRUSTSTORE] };
 
 let [directory, data, rootFile] = ["", "", ""];
 let scene: TrustScene;
@@ -20,15 +24,31 @@ const servers: Server[] = [];
 let requests = 0;
 let body = "";
 
+/** Starts a server in place of AWS's, behind an HTTP proxy; answers the proxy's URL. */
 async function serve(leaf: Certificate): Promise<string> {
-  const server = createServer({ cert: leaf.cert, key: leaf.key }, (_request, response) => {
+  const server = createHttpsServer({ cert: leaf.cert, key: leaf.key }, (_request, response) => {
     requests += 1;
     response.end(body);
   });
+  const port = await listen(server);
+  const proxy = createServer();
+  proxy.on("connect", ({ url }, socket: Socket) => {
+    assert.equal(url, `${TRUSTSTORE}:443`);
+    const onward = connect(port, "127.0.0.1", () => {
+      socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+      onward.pipe(socket).pipe(onward);
+    });
+    onward.on("error", () => socket.destroy());
+    socket.on("error", () => onward.destroy());
+  });
+  return `http://127.0.0.1:${await listen(proxy)}`;
+}
+
+async function listen(server: Server): Promise<number> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   servers.push(server);
-  return `https://localhost:${(server.address() as AddressInfo).port}/bundle.pem`;
+  return (server.address() as AddressInfo).port;
 }
 
 before(async () => {
@@ -53,20 +73,18 @@ beforeEach(async () => {
   await rm(data, { recursive: true, force: true });
 });
 
-function update(url: string, env: Readonly<Record<string, string>> = {}): Promise<Finished> {
-  return rdsiam(["ca", "update"], {
-    env: {
-      HOME: directory,
-      XDG_DATA_HOME: data,
-      RDSIAM_TEST_TRUSTSTORE: `${url} ${rootFile}`,
-      ...env,
-    },
-  });
+// With the scene's own root in place of Amazon's.
+function update(proxy: string): Promise<Finished> {
+  const child = join(import.meta.dirname, "../support/ca-update-child.ts");
+  return run([...LAUNCHER, child, rootFile], { env: environment(proxy) });
 }
 
-function goodServer(): Promise<string> {
-  const leaf = { subject: "CN=localhost", names: ["localhost"] };
-  return makeLeaf({ ...leaf, issuer: scene.certificates.root }).then(serve);
+function environment(proxy: string): Readonly<Record<string, string>> {
+  return { HOME: directory, XDG_DATA_HOME: data, HTTPS_PROXY: proxy, DENO_NO_UPDATE_CHECK: "1" };
+}
+
+async function goodServer(): Promise<string> {
+  return serve(await makeLeaf({ ...AWS, issuer: scene.certificates.root }));
 }
 
 test("rdsiam ca update stores the bundle, and the next login trusts it", async () => {
@@ -94,51 +112,44 @@ test("rdsiam ca update stores the bundle, and the next login trusts it", async (
 });
 
 test("rdsiam ca update keeps the stored bundle when the new one is bad", async () => {
-  const url = await goodServer();
-  assert.equal((await update(url)).status, 0);
+  const proxy = await goodServer();
+  assert.equal((await update(proxy)).status, 0);
   body = `${rdsRoot.cert}${otherRoot.cert}`;
-  const ran = await update(url);
+  const ran = await update(proxy);
   assert.deepEqual([ran.status, ran.stdout], [125, ""]);
-  assert.match(ran.stderr, /bundle\.pem, certificate 2: it does not name RDS/);
+  assert.match(ran.stderr, /global-bundle\.pem, certificate 2: it does not name RDS/);
   assert.equal(await readFile(join(data, "rdsiam/ca/aws.pem"), "utf8"), rdsRoot.cert);
   assert.deepEqual(await readdir(join(data, "rdsiam/ca")), ["aws.pem"]);
 });
 
 test("rdsiam ca update takes no server that only this machine's own settings trust", async () => {
-  const leaf = { subject: "CN=localhost", names: ["localhost"] };
-  const url = await serve(await makeLeaf({ ...leaf, issuer: otherRoot }));
+  const proxy = await serve(await makeLeaf({ ...AWS, issuer: otherRoot }));
   const file = join(directory, "other.pem");
   await writeFile(file, otherRoot.cert);
   const trusting = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "AWS_CA_BUNDLE", "DENO_CERT"];
-  const ran = await update(url, {
-    ...Object.fromEntries(trusting.map((name) => [name, file])),
-    DENO_TLS_CA_STORE: "system",
-    NODE_TLS_REJECT_UNAUTHORIZED: "0",
+  const ran = await rdsiam(["ca", "update"], {
+    env: {
+      ...environment(proxy),
+      ...Object.fromEntries(trusting.map((name) => [name, file])),
+      DENO_TLS_CA_STORE: "system",
+      NODE_TLS_REJECT_UNAUTHORIZED: "0",
+    },
   });
   assert.deepEqual([ran.status, ran.stdout, requests], [125, "", 0]);
-  assert.match(ran.stderr, /error: the certificate of localhost:\d+ cannot be verified/);
+  assert.match(
+    ran.stderr,
+    /error: the certificate of truststore\.pki\.rds\.amazonaws\.com\S* cannot be verified/,
+  );
   await assert.rejects(readdir(data), { code: "ENOENT" });
 });
 
 test("rdsiam ca update takes no server with another name", async () => {
-  const leaf = { subject: "CN=localhost", names: ["truststore.example.com"] };
-  const url = await serve(await makeLeaf({ ...leaf, issuer: scene.certificates.root }));
-  const ran = await update(url);
+  const leaf = { ...AWS, names: ["truststore.example.com"] };
+  const ran = await update(
+    await serve(await makeLeaf({ ...leaf, issuer: scene.certificates.root })),
+  );
   assert.deepEqual([ran.status, requests], [125, 0]);
   assert.match(ran.stderr, /cannot be verified/);
-});
-
-test("rdsiam ca update says that its test setting is on, and takes nothing but this machine", async () => {
-  assert.match((await update(await goodServer())).stderr, /warning: RDSIAM_TEST_TRUSTSTORE is set/);
-  for (const url of [
-    "https://example.com/x",
-    "http://localhost:1/x",
-    "https://localhost:1@evil.test/x",
-  ]) {
-    const ran = await update(url);
-    assert.equal(ran.status, 125);
-    assert.match(ran.stderr, /RDSIAM_TEST_TRUSTSTORE is not for use/);
-  }
 });
 
 test("rdsiam ca wants to know what, and rdsiam ca --help says", async () => {

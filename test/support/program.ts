@@ -10,6 +10,11 @@ export const COMMAND: readonly string[] = process.env["RDSIAM_COMMAND"]
   ? (JSON.parse(process.env["RDSIAM_COMMAND"]) as string[])
   : [process.execPath, resolve("dist/rdsiam.js")];
 
+/** The words that start a TypeScript file under the same runtime; under this Node where that is the binary. */
+export const LAUNCHER: readonly string[] = process.env["RDSIAM_TEST_LAUNCHER"]
+  ? (JSON.parse(process.env["RDSIAM_TEST_LAUNCHER"]) as string[])
+  : [process.execPath, "--import", "tsx"];
+
 /** node20, node, bun, deno or binary. */
 export const RUNTIME = process.env["RDSIAM_RUNTIME"] ?? "node20";
 

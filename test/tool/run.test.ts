@@ -13,10 +13,8 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runTool } from "../../src/tool/run.ts";
 import { RdsIamError, type ErrorCode } from "../../src/base/errors.ts";
+import { LAUNCHER } from "../support/program.ts";
 
-const LAUNCHER: readonly string[] = JSON.parse(
-  process.env["RDSIAM_TEST_LAUNCHER"] ?? JSON.stringify([process.execPath, "--import", "tsx"]),
-);
 const FIXTURE = fileURLToPath(new URL("../support/run-fixture.ts", import.meta.url));
 const ENV = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" };
 

@@ -4,12 +4,10 @@
 import process from "node:process";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { LAUNCHER } from "../support/program.ts";
 import { stopped, until } from "../support/traces.ts";
 import { openShell, type Terminal } from "../support/pty.ts";
 
-const LAUNCHER: readonly string[] = JSON.parse(
-  process.env["RDSIAM_TEST_LAUNCHER"] ?? JSON.stringify([process.execPath, "--import", "tsx"]),
-);
 const FIXTURE = fileURLToPath(new URL("../support/run-fixture.ts", import.meta.url));
 const RUN = [...LAUNCHER, FIXTURE].map((word) => `'${word}'`).join(" ");
 
