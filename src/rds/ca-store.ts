@@ -1,6 +1,6 @@
 // The RDS root certificates that `rdsiam ca update` has fetched: files of PEM in the user's data directory.
-// They are trusted beside the built-in ones, so nothing gets in that is not a CA that calls itself one of RDS's, and the
-// files are checked again when they are read.
+// They are trusted beside the built-in ones, so only CA certificates that name RDS get in, and the files are checked again
+// when they are read.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 
 import { randomBytes, X509Certificate } from "node:crypto";
@@ -69,7 +69,7 @@ function checkRoot(pem: string, source: string): RdsRoot {
     throw badBundle(source, "it cannot be read", error);
   }
   if (!certificate.ca) {
-    throw badBundle(source, "it is no CA's");
+    throw badBundle(source, "it is not a CA certificate");
   }
   if (!/^CN=Amazon RDS /m.test(certificate.subject)) {
     throw badBundle(source, "it does not name RDS");
@@ -80,7 +80,7 @@ function checkRoot(pem: string, source: string): RdsRoot {
 function badBundle(source: string, reason: string, cause?: unknown): RdsIamError {
   return new RdsIamError(`${source}: ${reason}`, {
     code: "ERR_CERTIFICATE",
-    detail: "A bundle of RDS has nothing but CA certificates of RDS in it.",
+    detail: "A bundle of RDS has only CA certificates of RDS in it.",
     hint: "Try again later; what was stored before is still there.",
     cause,
   });

@@ -1,6 +1,6 @@
 // Fetches AWS's current bundle of RDS root certificates and stores it, after a look at each certificate.
-// The server must prove to be AWS's with the Amazon roots that are built in; whatever else this machine trusts, such as the
-// CA of a proxy that inspects TLS, does not count: what comes through here is trusted with databases.
+// The server must prove to be AWS's with the Amazon roots that are built in; nothing else that this machine trusts, such as
+// the CA of a proxy that inspects TLS, is used: what comes through here is trusted with databases.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html#UsingWithRDS.SSL.CertificatesAllRegions
 
 import { Buffer } from "node:buffer";
@@ -131,13 +131,13 @@ async function readText(answer: IncomingMessage, url: string): Promise<string> {
   }
   const announced = Number(answer.headers["content-length"] ?? length);
   if (!answer.complete || announced !== length) {
-    throw notABundle(url, "The answer was cut.");
+    throw notABundle(url, "The answer was cut off.");
   }
   return Buffer.concat(chunks).toString("latin1");
 }
 
 function notABundle(url: string, detail: string): RdsIamError {
-  return new RdsIamError(`${url} gave no bundle`, {
+  return new RdsIamError(`${url} did not return a bundle`, {
     code: "ERR_CERTIFICATE",
     detail,
     hint: "Check the Region's name, or try again later; what was stored before is still there.",
@@ -152,7 +152,7 @@ function fetchError(url: string, error: unknown, isLate: boolean): RdsIamError {
   if (isTrust) {
     return new RdsIamError(`the certificate of ${new URL(url).host} cannot be verified`, {
       code: "ERR_CERTIFICATE",
-      detail: `TLS ended with ${code}; for this download the built-in Amazon roots count and nothing else.`,
+      detail: `TLS ended with ${code}; only the built-in Amazon roots are trusted for this download.`,
       hint: "Where TLS is inspected, get the bundle on another network and name the file: --sslrootcert FILE",
       cause: error,
     });

@@ -1,4 +1,4 @@
-// From the name that was typed to the name that RDS itself uses, which is what gets signed and verified.
+// Follows the typed name to the name that RDS itself uses, which is what gets signed and verified.
 // CNAMEs are followed one hop at a time to the FIRST name of RDS's shape: a cluster endpoint is itself a CNAME, and a
 // public instance's chain ends at ec2-..., for which no token can be signed.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html
@@ -8,23 +8,23 @@ import { RdsIamError } from "../base/errors.ts";
 import { type Endpoint, normalizeHost, parseEndpoint } from "./endpoint.ts";
 import type { NameResolver } from "./resolver.ts";
 
-/** Where an alias leads. */
+/** What an alias resolves to. */
 export interface CanonicalHost {
   /** The name as it was typed, normalised. */
   readonly alias: string;
-  /** What is signed and verified; a global endpoint has its writer's Region here, once somebody could say it. */
+  /** What is signed and verified; a global endpoint has its writer's Region here, once it is known. */
   readonly canonical: Endpoint;
-  /** Every name on the way, from the alias to the RDS endpoint that it stands for. */
+  /** Every name from the alias to the RDS endpoint behind it. */
   readonly hops: readonly string[];
   /** The name whose addresses are dialled: the RDS endpoint, or the typed name where a sign host was given. */
   readonly dialled: string;
 }
 
-/** What a name alone does not tell; the answers come from AWS's API. */
+/** What a name alone does not show; the answers come from AWS's API. */
 export interface EndpointQuestions {
   /** The endpoint of the cluster that a custom endpoint belongs to. */
   readonly clusterEndpoint: (custom: Endpoint) => Promise<string>;
-  /** The Region in which a global database has its writer; undefined where there is no Region to ask in. */
+  /** The Region in which a global database has its writer; undefined where there is no Region for the call. */
   readonly writerRegion: (global: Endpoint) => Promise<string | undefined>;
 }
 
@@ -53,7 +53,8 @@ export async function resolveCanonicalHost(
     const canonical = await signable(namedEndpoint(options.signHost, options.region), options);
     return { alias: typed, canonical, hops: [typed], dialled: typed };
   }
-  const { endpoint, hops } = await followCnames(typed, options);
+  const hops = [typed];
+  const endpoint = await followCnames(hops, options);
   const dialled = endpoint.host;
   return { alias: typed, canonical: await signable(endpoint, options), hops, dialled };
 }
@@ -61,7 +62,7 @@ export async function resolveCanonicalHost(
 function namedEndpoint(signHost: string, region: string | undefined): Endpoint {
   const endpoint = parseEndpoint(signHost);
   if (endpoint === undefined && region === undefined) {
-    throw new RdsIamError(`the sign host ${signHost} is no RDS endpoint`, {
+    throw new RdsIamError(`the sign host ${signHost} is not an RDS endpoint`, {
       code: "ERR_ENDPOINT",
       detail: "A token is signed for the name that RDS itself uses, and in its Region.",
       hint: "Give the endpoint as the RDS console shows it; if it is one already, add --region REGION.",
@@ -70,43 +71,32 @@ function namedEndpoint(signHost: string, region: string | undefined): Endpoint {
   return endpoint ?? unknownEndpoint(normalizeHost(signHost));
 }
 
-interface Followed {
-  readonly endpoint: Endpoint;
-  readonly hops: readonly string[];
-}
-
-async function followCnames(typed: string, options: CanonicalHostOptions): Promise<Followed> {
-  const now = options.now ?? Date.now;
+// Adds each name to `hops`, which begin with the typed one.
+async function followCnames(hops: string[], options: CanonicalHostOptions): Promise<Endpoint> {
+  const { now = Date.now, resolver } = options;
   const deadline = now() + TIME_LIMIT_MS;
-  const hops = [typed];
-  for (let name = typed; ;) {
+  for (;;) {
+    const name = hops.at(-1) ?? "";
     const endpoint = parseEndpoint(name);
     if (endpoint !== undefined) {
-      return { endpoint, hops };
+      return endpoint;
     }
-    const next = isName(name) ? await options.resolver.cname(name) : undefined;
+    const next = isName(name) ? await resolver.cname(name) : undefined;
     if (next === undefined) {
-      return { endpoint: await withoutCname(name, hops, options), hops };
+      return withoutCname(name, hops, options);
     }
-    checkHop(hops, next);
-    hops.push(next);
+    const chain = [...hops, next].join(" -> ");
+    if (hops.includes(next)) {
+      throw cnameError(hops, `${chain} is a loop.`);
+    }
+    if (hops.length > MAX_HOPS) {
+      throw cnameError(hops, `After ${MAX_HOPS} CNAMEs there is still no RDS name: ${chain}.`);
+    }
     if (now() > deadline) {
-      throw cnameError(
-        hops,
-        `Following ${hops.join(" -> ")} took longer than ${TIME_LIMIT_MS / 1_000} seconds.`,
-      );
+      const limit = `${TIME_LIMIT_MS / 1_000} seconds`;
+      throw cnameError(hops, `Following ${chain} took longer than ${limit}.`);
     }
-    name = next;
-  }
-}
-
-function checkHop(hops: readonly string[], next: string): void {
-  if (hops.includes(next)) {
-    throw cnameError(hops, `${[...hops, next].join(" -> ")} goes round in a circle.`);
-  }
-  if (hops.length > MAX_HOPS) {
-    const way = [...hops, next].join(" -> ");
-    throw cnameError(hops, `After ${MAX_HOPS} CNAMEs there is still no RDS name: ${way}.`);
+    hops.push(next);
   }
 }
 
@@ -115,21 +105,21 @@ async function withoutCname(
   hops: readonly string[],
   options: CanonicalHostOptions,
 ): Promise<Endpoint> {
-  // Throws for a name that does not exist, which is another mistake than a name that is no RDS name.
+  // Throws for a name that does not exist, which is another mistake than a name that is not RDS's.
   await options.resolver.addresses(name);
   if (options.region !== undefined && isName(name)) {
     // On the user's word: a partition or service name that this version does not know yet. TLS still verifies the name.
     return unknownEndpoint(name);
   }
-  const way = hops.length > 1 ? ` (${hops.join(" -> ")})` : "";
-  throw new RdsIamError(`${hops[0]} is no RDS endpoint and no CNAME leads to one`, {
+  const chain = hops.length > 1 ? ` (${hops.join(" -> ")})` : "";
+  throw new RdsIamError(`${hops[0]} is not an RDS endpoint, and no CNAME points to one`, {
     code: "ERR_ENDPOINT",
     detail:
-      `${name}${way} has an address but no CNAME, and a token must be signed for the name that RDS uses. ` +
+      `${name}${chain} has an address but no CNAME, and a token must be signed for the name that RDS uses. ` +
       "An entry in /etc/hosts or a Route 53 alias record does not show that name.",
     hint:
       "Give the endpoint as the RDS console shows it: --host NAME.HASH.REGION.rds.amazonaws.com. " +
-      "To dial this name all the same, say what it stands for: --sign-host ENDPOINT or rds_sign_host. " +
+      "To dial this name all the same, name the endpoint behind it: --sign-host ENDPOINT or rds_sign_host. " +
       "If this is how RDS itself names the database, add --region REGION.",
   });
 }
@@ -153,30 +143,27 @@ async function signable(endpoint: Endpoint, options: CanonicalHostOptions): Prom
   }
   if (endpoint.kind === "custom") {
     const cluster = parseEndpoint((await questions?.clusterEndpoint(endpoint)) ?? "");
-    return cluster ?? customEndpointError(endpoint);
+    if (cluster !== undefined) return cluster;
+    throw new RdsIamError(
+      `${endpoint.host} is a custom endpoint, which no auth token can be made for`,
+      {
+        code: "ERR_ENDPOINT",
+        detail:
+          "RDS accepts tokens for a cluster's own endpoints and for its instances, not for custom endpoints.",
+        hint: "Name the cluster's endpoint (NAME.cluster-HASH...) to sign for: --sign-host ENDPOINT or rds_sign_host.",
+      },
+    );
   }
   if (endpoint.kind === "global" && region === undefined) {
     const found = await questions?.writerRegion(endpoint);
-    return found === undefined ? globalEndpointError(endpoint) : { ...endpoint, region: found };
+    if (found !== undefined) return { ...endpoint, region: found };
+    throw new RdsIamError(`${endpoint.host} does not show in which Region its writer is`, {
+      code: "ERR_REGION",
+      detail: "It is the writer endpoint of an Aurora global database.",
+      hint: "Add --region REGION with the Region of the primary cluster, or set rds_region.",
+    });
   }
   return endpoint;
-}
-
-function customEndpointError({ host }: Endpoint): never {
-  throw new RdsIamError(`${host} is a custom endpoint, which no auth token can be made for`, {
-    code: "ERR_ENDPOINT",
-    detail:
-      "RDS accepts tokens for a cluster's own endpoints and for its instances, not for custom endpoints.",
-    hint: "Name the cluster's endpoint (NAME.cluster-HASH...) to sign for: --sign-host ENDPOINT or rds_sign_host.",
-  });
-}
-
-function globalEndpointError({ host }: Endpoint): never {
-  throw new RdsIamError(`${host} does not say in which Region its writer is`, {
-    code: "ERR_REGION",
-    detail: "It is the writer endpoint of an Aurora global database.",
-    hint: "Add --region REGION with the Region of the primary cluster, or set rds_region.",
-  });
 }
 
 function cnameError(hops: readonly string[], detail: string): RdsIamError {

@@ -31,7 +31,7 @@ export interface TrustOptions {
   readonly now?: (() => number) | undefined;
 }
 
-// Where the distributions keep their CA bundle; the first that is there counts.
+// Where the distributions keep their CA bundle; the first that exists is used.
 const SYSTEM_BUNDLES = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -121,7 +121,7 @@ async function readCertificates(paths: string): Promise<readonly string[]> {
   return [...found];
 }
 
-// A directory counts with every file that is in it: OpenSSL's own have names of hashes.
+// Of a directory every file is read: OpenSSL's own have names of hashes.
 async function certificateFiles(path: string): Promise<readonly string[]> {
   try {
     if (!(await stat(path)).isDirectory()) return [path];

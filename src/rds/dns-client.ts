@@ -1,5 +1,5 @@
 // Asks DNS servers one question: over UDP, over TCP where the answer does not fit, the next server when one is silent or
-// refuses. The first definite answer counts: the records, or that there are none, or no such name.
+// refuses. The first definite answer is taken: the records, or that there are none, or no such name.
 // https://www.rfc-editor.org/rfc/rfc1035#section-4.2
 
 import { Buffer } from "node:buffer";
@@ -110,7 +110,7 @@ function askUdp({ server, question, bytes, signal }: Exchange): Promise<DnsAnswe
     signal.addEventListener("abort", () => fail(signal.reason as Error), { once: true });
     socket.on("error", fail);
     socket.on("message", (message, from) => {
-      // Whatever is no answer to this very question, from this very port, is somebody else's.
+      // Only an answer to this very question, from this very port, is taken: anything else may be forged.
       const answer = from.port === server.port ? readAnswer(message, question) : undefined;
       if (answer === undefined) return;
       close();

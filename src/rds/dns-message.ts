@@ -58,7 +58,7 @@ interface DnsRecord {
   readonly data: string;
 }
 
-/** Reads the answer to a question; undefined for bytes that are no answer to it. */
+/** Reads the answer to a question; undefined for bytes that are not an answer to it. */
 export function readAnswer(bytes: Buffer, question: DnsQuestion): DnsAnswer | undefined {
   try {
     return read(bytes, question);
@@ -93,7 +93,7 @@ function read(bytes: Buffer, { id, name, type }: DnsQuestion): DnsAnswer | undef
   return { rcode, truncated, data: dataOf(records, name, type), ttl };
 }
 
-// A server may answer the whole way at once; records of other names do not count.
+// A server may answer the whole chain at once; records of other names are not used.
 function dataOf(records: readonly DnsRecord[], name: string, type: RecordType): string[] {
   let owner = name;
   for (let hop = 0; type !== "CNAME" && hop < records.length; hop += 1) {
@@ -112,7 +112,7 @@ function readRecord(bytes: Buffer, start: number): { record: DnsRecord | undefin
   const [from, length] = [fixed + 10, bytes.readUInt16BE(fixed + 8)];
   if (from + length > bytes.length) throw new RangeError("a record is longer than its message");
   const data = kind === IN ? readData(bytes, { type, from, length }) : undefined;
-  // More than 31 bits count as none: https://www.rfc-editor.org/rfc/rfc2181#section-8
+  // More than 31 bits mean none: https://www.rfc-editor.org/rfc/rfc2181#section-8
   const ttl = Math.max(0, bytes.readInt32BE(fixed + 4));
   const record = data === undefined ? undefined : { owner, ttl, type, data };
   return { record, end: from + length };
@@ -133,7 +133,7 @@ function readData(
   );
 }
 
-// A name as text. Bytes that no host name has are kept as \DDD, which nobody takes for a host name.
+// A name as text. Bytes that no host name has are kept as \DDD, which is not a valid host name.
 function readName(bytes: Buffer, start: number, asWritten = false): { name: string; end: number } {
   const labels: string[] = [];
   let at = start;
@@ -146,7 +146,7 @@ function readName(bytes: Buffer, start: number, asWritten = false): { name: stri
       // eslint-disable-next-line no-bitwise -- fourteen bits of a pointer
       at = bytes.readUInt16BE(at) & 0x3fff;
       jumps += 1;
-      if (jumps > MOST_JUMPS) throw new RangeError("a name goes round in a circle");
+      if (jumps > MOST_JUMPS) throw new RangeError("a name is a loop");
       continue;
     }
     if (length > 63 || at + 1 + length > bytes.length) throw new RangeError("a label is too long");

@@ -1,11 +1,11 @@
-// Reads what a host name says by itself: whether RDS made it, what kind of endpoint it is and in which Region.
+// Reads what a host name shows by itself: whether RDS made it, what kind of endpoint it is and in which Region.
 // There is no list of Regions here on purpose: Regions appear. What is known is the DNS suffix of each partition and that
 // `rds` stands right before or right after the Region (China and the older drivers' patterns have it the other way round).
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Endpoints.Types.html
 
 import { PARTITIONS, REGION } from "../base/partitions.ts";
 
-/** What kind of endpoint a name is; `unknown` is for names that are used on the user's word alone. */
+/** What kind of endpoint a name is; `unknown` is for names that the user vouches for. */
 export type EndpointKind =
   | "instance"
   | "cluster"

@@ -1,4 +1,4 @@
-// What the database itself must grant so that a user gets in with an auth token, and the questions that show what it has.
+// What the database itself must grant so that a user can log in with an auth token, and the query that shows what it has.
 // A member of rds_iam logs in with tokens alone. RDS Proxy asks for the token itself and logs in to the database with the
 // user's password from Secrets Manager, for which the user must not be a member; only its end-to-end IAM authentication
 // passes a token on.
@@ -12,7 +12,7 @@ export interface Grantee {
   readonly isProxied: boolean;
 }
 
-/** The statements that let a user in; for an administrator. */
+/** The statements that allow a user's logins; for an administrator. */
 export function grantStatements({ user, dbname, isProxied }: Grantee): readonly string[] {
   const who = identifier(user);
   const member = `GRANT rds_iam TO ${who};`;

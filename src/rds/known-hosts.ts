@@ -1,7 +1,7 @@
-// Remembers where an alias led: one line `ALIAS CANONICAL-HOST` each, so that a DNS answer that changed is noticed.
-// TLS proves that a server is the canonical host, not that this is the database that was meant: whoever controls DNS could
-// send an alias to another RDS database, his own, which has a valid certificate too. As in OpenSSH's known_hosts nothing
-// is ever rewritten here: lines are added, an alias may have several, and a person takes them away.
+// Remembers what an alias resolved to: one line `ALIAS CANONICAL-HOST` each, so that a DNS answer that changed is noticed.
+// TLS proves that a server is the canonical host, not that this is the database that was meant: an attacker who
+// controls DNS could point an alias to an RDS database of their own, which has a valid certificate too. As in OpenSSH's known_hosts nothing
+// is ever rewritten here: lines are added, an alias may have several, and a person removes them.
 // https://man.openbsd.org/sshd#SSH_KNOWN_HOSTS_FILE_FORMAT
 
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
@@ -16,7 +16,7 @@ export interface KnownHost {
   readonly canonical: string;
 }
 
-/** What the file says of an alias: it is new, it leads where it led, or it led to these hosts. */
+/** Whether an alias is new, is what it was, or resolved to these other hosts before. */
 export type Recognition =
   | { readonly kind: "new" | "known" }
   | { readonly kind: "changed"; readonly before: readonly string[] };
@@ -29,7 +29,7 @@ export function knownHostsFile(
   return join(env["XDG_STATE_HOME"] || join(home, ".local", "state"), "rdsiam", "known_hosts");
 }
 
-/** Compares an alias with what the file has of it; a file that is not there knows nobody. */
+/** Compares an alias with what the file has of it; without a file every alias is new. */
 export async function recognizeHost(file: string, host: KnownHost): Promise<Recognition> {
   const before = parse(await load(file))
     .filter(({ alias }) => alias === host.alias)
@@ -60,15 +60,15 @@ export function rememberHost(file: string, host: KnownHost): void {
   }
 }
 
-/** What to say of an alias that changed: the warning's sentence, and the error with the same words. */
+/** The error, and the words of the warning, for an alias that resolves to another host than before. */
 export function changedHost(
   file: string,
   { alias, canonical }: KnownHost,
   before: readonly string[],
 ): RdsIamError {
-  return new RdsIamError(`${alias} leads to ${canonical} now, not to ${before.join(" or ")}`, {
+  return new RdsIamError(`${alias} points to ${canonical} now, not to ${before.join(" or ")}`, {
     code: "ERR_HOST_CHANGED",
-    detail: `${file} has where it led when a login there worked. Whoever controls DNS can send an alias to another database.`,
+    detail: `${file} has the host from when a login there worked. An attacker who controls DNS can point an alias to another database.`,
     hint: `If the change is meant: echo '${alias} ${canonical}' >> ${file}`,
   });
 }
@@ -83,7 +83,7 @@ async function load(file: string): Promise<string> {
     }
     throw new RdsIamError(`cannot read ${file}: ${code}`, {
       code: "ERR_CONFIG",
-      detail: "It has where each alias led before, so a change could not be noticed.",
+      detail: "It has the hosts that aliases resolved to before, so a change could not be noticed.",
       hint: `Check its permissions: ls -l ${file}`,
       cause: error,
     });

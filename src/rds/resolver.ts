@@ -75,9 +75,9 @@ export function nameResolver(servers: readonly string[]): NameResolver {
 // A label in DNS may hold any byte; here it would reach a terminal, a file and a signature.
 function readName(answer: string, name: string): string {
   if (!/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$/.test(answer) || answer.length > 254) {
-    throw new RdsIamError(`the CNAME of ${name} is no host name`, {
+    throw new RdsIamError(`the CNAME of ${name} is not a valid host name`, {
       code: "ERR_DNS",
-      detail: "It has characters in it that no host name has.",
+      detail: "It has characters that are not allowed in host names.",
       hint: "Correct the CNAME record, or give the RDS endpoint itself: --host ENDPOINT",
     });
   }
@@ -158,7 +158,7 @@ function dnsError({ name, description, error, isOwn }: Failure): RdsIamError {
       : "Check the name, and the VPN: the name may be in a private zone.";
     return new RdsIamError(`host ${name} does not exist`, {
       code: "ERR_DNS",
-      detail: `Asked was ${description}.`,
+      detail: `Resolver used: ${description}.`,
       hint,
       cause: error,
     });
@@ -167,7 +167,7 @@ function dnsError({ name, description, error, isOwn }: Failure): RdsIamError {
     return new RdsIamError(`host ${name} has no address`, {
       code: "ERR_DNS",
       detail: `The name exists for ${description}, but without an A or AAAA record.`,
-      hint: "Check the name: it may stand for a database that is being made or deleted.",
+      hint: "Check the name: the database may be being created or deleted.",
       cause: error,
     });
   }
@@ -176,7 +176,7 @@ function dnsError({ name, description, error, isOwn }: Failure): RdsIamError {
     : `failed (${code || "no code"})`;
   return new RdsIamError(`cannot look up host ${name}`, {
     code: "ERR_DNS",
-    detail: `Asked was ${description}, which ${why}.`,
+    detail: `Resolver used: ${description}, which ${why}.`,
     hint: isOwn
       ? "Check dns_servers and the VPN."
       : "Check the network and the VPN, or set rds_dns_servers.",

@@ -116,15 +116,15 @@ for (const host of ["HOP-3.Test", "hop-3.test.", `${CLUSTER.toUpperCase()}.`, "n
 
 const FAILURES: readonly (readonly [string, RegExp])[] = [
   ["hop-11.test", /cannot follow hop-11\.test[^]*After 10 CNAMEs there is still no RDS name/],
-  ["loop-1.test", /loop-1\.test -> loop-2\.test -> loop-1\.test goes round in a circle/],
+  ["loop-1.test", /loop-1\.test -> loop-2\.test -> loop-1\.test is a loop/],
   ["missing.test", /host missing\.test does not exist/],
   ["broken.test", /host gone\.test does not exist/],
   ["servfail.test", /cannot look up host servfail\.test[^]*the DNS server 127\.0\.0\.1:\d+/],
   ["refused.test", /cannot look up host refused\.test[^]*the DNS server 127\.0\.0\.1:\d+/],
   ["silent.test", /cannot look up host silent\.test[^]*gave no answer in time/],
   ["later.test", /cannot look up host silent\.test[^]*gave no answer in time/],
-  ["alias-record.test", /alias-record\.test is no RDS endpoint[^]*Route 53 alias[^]*--sign-host/],
-  ["127.0.0.1", /127\.0\.0\.1 is no RDS endpoint/],
+  ["alias-record.test", /alias-record\.test is not an RDS endpoint[^]*Route 53 alias[^]*--sign-host/],
+  ["127.0.0.1", /127\.0\.0\.1 is not an RDS endpoint/],
   ["empty.test", /host empty\.test has no address/],
 ];
 
@@ -155,7 +155,7 @@ test("rdsiam token --sign-host signs for and verifies one name, and dials anothe
 
 test("rdsiam token --sign-host with no RDS name needs a Region", async () => {
   const ran = await token("127.0.0.1", "--sign-host", "db.example.com");
-  assert.match(ran.stderr, /the sign host db\.example\.com is no RDS endpoint[^]*--region REGION/);
+  assert.match(ran.stderr, /the sign host db\.example\.com is not an RDS endpoint[^]*--region REGION/);
   const named = await token("127.0.0.1", "--sign-host", "db.example.com", "--region", "eu-west-1");
   assert.ok(named.stdout.startsWith("db.example.com:5432/"), named.stderr);
 });

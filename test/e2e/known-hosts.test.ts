@@ -61,7 +61,7 @@ test(
     const [warning = "", detail = "", hint = ""] = ran.stderr.split("\n");
     assert.equal(
       warning,
-      `rdsiam: warning: ${standIn.alias} leads to ${standIn.canonicalHost} now, not to ${before}`,
+      `rdsiam: warning: ${standIn.alias} points to ${standIn.canonicalHost} now, not to ${before}`,
     );
     assert.ok(detail.startsWith(`DETAIL:  ${file} has`));
     // The warning stays until a person has accepted the change, with the command of the HINT.
@@ -92,7 +92,7 @@ test(
     ];
     for (const ran of runs) {
       assert.deepEqual([ran.status, ran.stdout], [125, ""]);
-      assert.match(ran.stderr, /^rdsiam: error: \S+ leads to \S+ now, not to other\./);
+      assert.match(ran.stderr, /^rdsiam: error: \S+ points to \S+ now, not to other\./);
     }
   },
 );
@@ -134,5 +134,5 @@ test("rdsiam psql --sign-host dials the typed host and verifies the other", { sk
   assert.ok(nested.stdout.startsWith(`${standIn.canonicalHost}:${port}/`), nested.stderr);
   // A target's sign host does not go with another host.
   const other = await psql(["--host", `127.0.0.2:${port}`], "tunnel");
-  assert.match(other.stderr, /127\.0\.0\.2 is no RDS endpoint/);
+  assert.match(other.stderr, /127\.0\.0\.2 is not an RDS endpoint/);
 });
