@@ -89,7 +89,7 @@ function token(host: string, ...args: readonly string[]): Promise<Finished> {
 
 /** What -v says of the three roles. */
 function roles({ stderr }: Finished): (string | undefined)[] {
-  return ["signed", "verified", "dialled"].map(
+  return ["signed", "verified", "dialed"].map(
     (role) => new RegExp(`^rdsiam: ${role}: (.*)$`, "m").exec(stderr)?.[1],
   );
 }

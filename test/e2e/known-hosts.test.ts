@@ -101,7 +101,7 @@ test("rdsiam logs in where the state directory cannot be written", { skip }, asy
   await writeFile(dirname(file), "no directory");
   const ran = await psql(["-v"]);
   assert.deepEqual([ran.status, ran.stdout], [0, "1\n"]);
-  assert.match(ran.stderr, /cannot remember in \S+known_hosts where \S+ leads: (ENOTDIR|EEXIST)/);
+  assert.match(ran.stderr, /cannot remember in \S+known_hosts where \S+ points: (ENOTDIR|EEXIST)/);
 });
 
 test("rdsiam psql --sign-host dials the typed host and verifies the other", { skip }, async () => {
