@@ -16,8 +16,8 @@ export interface CanonicalHost {
   readonly canonical: Endpoint;
   /** Every name from the alias to the RDS endpoint behind it. */
   readonly hops: readonly string[];
-  /** The name whose addresses are dialled: the RDS endpoint, or the typed name where a sign host was given. */
-  readonly dialled: string;
+  /** The name whose addresses are dialed: the RDS endpoint, or the typed name where a sign host was given. */
+  readonly dialed: string;
 }
 
 /** What a name alone does not show; the answers come from AWS's API. */
@@ -51,12 +51,12 @@ export async function resolveCanonicalHost(
   const typed = normalizeHost(alias);
   if (options.signHost !== undefined) {
     const canonical = await signable(namedEndpoint(options.signHost, options.region), options);
-    return { alias: typed, canonical, hops: [typed], dialled: typed };
+    return { alias: typed, canonical, hops: [typed], dialed: typed };
   }
   const hops = [typed];
   const endpoint = await followCnames(hops, options);
-  const dialled = endpoint.host;
-  return { alias: typed, canonical: await signable(endpoint, options), hops, dialled };
+  const dialed = endpoint.host;
+  return { alias: typed, canonical: await signable(endpoint, options), hops, dialed };
 }
 
 function namedEndpoint(signHost: string, region: string | undefined): Endpoint {

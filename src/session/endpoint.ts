@@ -55,7 +55,7 @@ export async function findEndpoint(
     questions: questions(context, run, credentials),
   });
   const found = await waiting.for(`DNS (${settings.host})`, resolving);
-  const { canonical, dialled, hops } = found;
+  const { canonical, dialed, hops } = found;
   const kind = `${canonical.kind}, ${canonical.region ?? "no Region in the name"}`;
   log.verbose(`host: ${hops.join(" -> ")} (${kind})`);
   const region = regionFor(canonical, settings, log);
@@ -63,15 +63,15 @@ export async function findEndpoint(
   const port = settings.signHost?.port ?? settings.port;
   log.verbose(`signed: ${canonical.host}:${port} in ${region}`);
   log.verbose(`verified: ${canonical.host}`);
-  log.verbose(`dialed: ${dialled}:${settings.port}`);
+  log.verbose(`dialed: ${dialed}:${settings.port}`);
   return {
     host: canonical.host,
     port,
-    dialHost: dialled,
+    dialHost: dialed,
     kind: canonical.kind,
     region,
     hops,
-    addresses: () => waiting.for(`DNS (${dialled})`, resolver.addresses(dialled)),
+    addresses: () => waiting.for(`DNS (${dialed})`, resolver.addresses(dialed)),
     remember,
   };
 }

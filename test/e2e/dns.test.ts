@@ -123,7 +123,10 @@ const FAILURES: readonly (readonly [string, RegExp])[] = [
   ["refused.test", /cannot look up host refused\.test[^]*the DNS server 127\.0\.0\.1:\d+/],
   ["silent.test", /cannot look up host silent\.test[^]*gave no answer in time/],
   ["later.test", /cannot look up host silent\.test[^]*gave no answer in time/],
-  ["alias-record.test", /alias-record\.test is not an RDS endpoint[^]*Route 53 alias[^]*--sign-host/],
+  [
+    "alias-record.test",
+    /alias-record\.test is not an RDS endpoint[^]*Route 53 alias[^]*--sign-host/,
+  ],
   ["127.0.0.1", /127\.0\.0\.1 is not an RDS endpoint/],
   ["empty.test", /host empty\.test has no address/],
 ];
@@ -155,7 +158,10 @@ test("rdsiam token --sign-host signs for and verifies one name, and dials anothe
 
 test("rdsiam token --sign-host with no RDS name needs a Region", async () => {
   const ran = await token("127.0.0.1", "--sign-host", "db.example.com");
-  assert.match(ran.stderr, /the sign host db\.example\.com is not an RDS endpoint[^]*--region REGION/);
+  assert.match(
+    ran.stderr,
+    /the sign host db\.example\.com is not an RDS endpoint[^]*--region REGION/,
+  );
   const named = await token("127.0.0.1", "--sign-host", "db.example.com", "--region", "eu-west-1");
   assert.ok(named.stdout.startsWith("db.example.com:5432/"), named.stderr);
 });
@@ -181,7 +187,7 @@ test("rdsiam token for a global endpoint signs for the Region that its writer is
   assert.deepEqual(roles(ran), [`${GLOBAL}:5432 in us-east-2`, GLOBAL, `${GLOBAL}:5432`]);
   assert.match(ran.stdout, /%2Fus-east-2%2Frds-db%2F/);
   const unknown = await token("global.test");
-  assert.match(unknown.stderr, /does not say in which Region its writer is[^]*--region REGION/);
+  assert.match(unknown.stderr, /does not show in which Region its writer is[^]*--region REGION/);
   assert.equal((await token("global.test", "--region", "us-east-2")).status, 0);
 });
 
