@@ -1,7 +1,7 @@
 // Loads rdsiam's own configuration file: sections of keys, for several databases behind one AWS profile.
-// The `ini` package drops or changes some lines in silence (comments after a value, a header with a comment or an
-// indent, keys given twice, `'123'` as a number). In a file that chooses a database nothing may get lost: such a line
-// is an error with its number. Dots in names are escaped before parsing, because ini would nest the sections.
+// The `ini` package reads each KEY = VALUE. It cannot read the file as a whole, where nothing may get lost, because it chooses a
+// database: ini skips a header with an indent or a comment, merges what is there twice, nests sections with dots in their names,
+// and has no line numbers for an error. So the lines and sections are kept here.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -47,126 +47,76 @@ export function loadOwnFile(env: Environment, home: string): OwnFile {
   }
 }
 
-/** Parses the text of our own file; what ini would lose or change is an error that names the line. */
+/** Parses the text of rdsiam's own file; a line that ini would lose or change is an ERR_CONFIG with its number. */
 export function parseOwnFile(
   text: string,
   path: string,
 ): Map<string, Readonly<Record<string, string>>> {
-  const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\r|\n/);
-  const checked = checkLines(lines, path);
-  const parsed: Record<string, Record<string, unknown>> = parse(checked.text);
-  const sections = new Map<string, Readonly<Record<string, string>>>();
-  for (const [section, keys] of checked.sections) {
-    const values: Record<string, string> = {};
-    for (const [key, line] of keys) {
-      const value = parsed[section]?.[key];
-      const written = (lines[line - 1] ?? "").replace(/^[^=]*=/, "").trim();
-      if (!isFaithful(written, value)) {
-        const hint = `Write it bare or as "..." with JSON's escapes.`;
-        throw lost(
-          `${path} line ${line}`,
-          `the value of ${key} would be read as something else`,
-          hint,
-        );
-      }
-      values[key] = String(value);
+  const sections = new Map<string, Record<string, string>>();
+  let keys: Record<string, string> | undefined;
+  for (const [index, line] of text
+    .replace(/^\uFEFF/, "")
+    .split(/\r\n|\r|\n/)
+    .entries()) {
+    if (/^\s*([;#]|$)/.test(line)) continue;
+    const refuse: Refuse = (reason, hint) => {
+      throw new RdsIamError(`${path} line ${index + 1}: ${reason}`, { code: "ERR_CONFIG", hint });
+    };
+    if (line.trimStart().startsWith("[")) {
+      const name = sectionName(line, refuse);
+      if (sections.has(name)) refuse(`section [${name}] is there twice`, "Merge the two sections.");
+      keys = {};
+      sections.set(name, keys);
+      continue;
     }
-    sections.set(section, values);
+    const [key, value] = readKey(line, refuse);
+    if (keys === undefined)
+      return refuse("a key stands before the first [section]", "Put it under a [NAME].");
+    if (Object.hasOwn(keys, key)) {
+      refuse(`key ${key} is there twice in its section`, "Delete one of the lines.");
+    }
+    keys[key] = value;
   }
   return sections;
 }
 
-interface CheckedLines {
-  /** The text with dots in section names escaped. */
-  readonly text: string;
-  /** Section, then key, then line number. */
-  readonly sections: ReadonlyMap<string, ReadonlyMap<string, number>>;
-}
+type Refuse = (reason: string, hint: string) => never;
 
-function checkLines(lines: readonly string[], path: string): CheckedLines {
-  const sections = new Map<string, Map<string, number>>();
-  const kept: string[] = [];
-  let keys: Map<string, number> | undefined;
-  for (const [index, line] of lines.entries()) {
-    const place = `${path} line ${index + 1}`;
-    if (/^\s*([;#]|$)/.test(line)) {
-      kept.push("");
-      continue;
-    }
-    if (line.trimStart().startsWith("[")) {
-      const name = sectionName(line, place);
-      if (sections.has(name)) {
-        throw lost(place, `section [${name}] is there twice`, "Merge the two sections.");
-      }
-      keys = new Map();
-      sections.set(name, keys);
-      kept.push(`[${name.replaceAll(".", "\\.")}]`);
-      continue;
-    }
-    if (keys === undefined) {
-      throw lost(place, "a key stands before the first [section]", "Put it under a [NAME].");
-    }
-    const key = keyName(line, place);
-    if (keys.has(key)) {
-      throw lost(place, `key ${key} is there twice in its section`, "Delete one of the lines.");
-    }
-    keys.set(key, index + 1);
-    kept.push(line);
-  }
-  return { text: kept.join("\n"), sections };
-}
-
-function sectionName(line: string, place: string): string {
+function sectionName(line: string, refuse: Refuse): string {
   const name = /^\[([^\]]*)\]\s*$/.exec(line)?.[1]?.trim();
   if (name === undefined) {
     const hint = "Write [NAME] alone on its line: no indent, no comment after it.";
-    throw lost(place, "this section header would be lost", hint);
+    return refuse("this section header would be lost", hint);
   }
   if (name === "" || name === "__proto__" || /["'\\;#]/.test(name)) {
-    throw lost(
-      place,
-      `[${name}] cannot be the name of a section`,
-      "Use letters, digits, dots and dashes.",
-    );
+    const hint = "Use letters, digits, dots and dashes.";
+    return refuse(`[${name}] is not a valid section name`, hint);
   }
   return name;
 }
 
-function keyName(line: string, place: string): string {
-  const [, key, value] = /^\s*([^=]*?)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-  if (key === undefined || value === undefined) {
-    throw lost(place, "this line has no value", "Write KEY = VALUE.");
+function readKey(line: string, refuse: Refuse): readonly [key: string, value: string] {
+  const [, key, written] = /^\s*([^=]*?)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
+  if (key === undefined || written === undefined) {
+    return refuse("this line has no value", "Write KEY = VALUE.");
   }
   if (!/^[A-Za-z][\w-]*$/.test(key)) {
     // What is longer than any key may be a secret that was pasted here.
-    const what =
-      key.length > LONGEST_KEY ? "what stands before = cannot" : `${JSON.stringify(key)} cannot`;
-    throw lost(place, `${what} be a key`, "Write KEY = VALUE, as in: host = NAME");
+    const shown = key.length > LONGEST_KEY ? "the text before =" : JSON.stringify(key);
+    return refuse(`${shown} is not a valid key`, "Write KEY = VALUE, as in: host = NAME");
   }
-  if (!isQuoted(value) && /^(\\.|[^\\;#])*[;#]/.test(value)) {
-    const hint =
-      "Put a comment on a line of its own, and a value that has ; or # in double quotes.";
-    throw lost(place, `the value of ${key} would be cut at its ; or #`, hint);
-  }
-  return key;
+  const value = parse(line)[key];
+  if (isFaithful(written, value)) return [key, String(value)];
+  return refuse(
+    `the value of ${key} would be cut, or read as something else`,
+    `Put comments on lines of their own; write a value that has ; # or quotes in it as "..." with JSON's escapes.`,
+  );
 }
 
-function isQuoted(value: string): boolean {
-  return /^(".*"|'.*')$/.test(value);
-}
-
-// ini gives a bare true, false or null as JSON, runs 'quoted' values through JSON.parse once the quotes are gone (so
-// that '12' is a number), and keeps the quotes of a "value" that is no JSON.
+// ini cuts a bare value at its ; or #, gives a bare true, false or null as JSON, runs 'quoted' values through JSON.parse once
+// the quotes are gone (so that '12' is a number), and keeps the quotes of a "value" that is not JSON.
 function isFaithful(written: string, value: unknown): boolean {
-  if (written.startsWith("'") && written.endsWith("'")) {
-    return written.length > 1 && value === written.slice(1, -1);
-  }
-  if (isQuoted(written)) {
-    return typeof value === "string" && value !== written;
-  }
-  return typeof value === "string" || written === String(value);
-}
-
-function lost(place: string, reason: string, hint: string): RdsIamError {
-  return new RdsIamError(`${place}: ${reason}`, { code: "ERR_CONFIG", hint });
+  if (/^'.*'$/.test(written)) return value === written.slice(1, -1);
+  if (/^".*"$/.test(written)) return typeof value === "string" && value !== written;
+  return String(value) === written.replaceAll(/\\([\\;#])/g, "$1");
 }
