@@ -5,7 +5,7 @@ import { readArguments } from "./cli/arguments.ts";
 import { COMMANDS } from "./commands/command-table.ts";
 import { guardInspectorSignal, refuseDebuggers } from "./runtime/debuggers.ts";
 import { createLog, type LogOptions } from "./base/log.ts";
-import { type CommandSpec, type Invocation, type Options, valueOrTwin } from "./cli/options.ts";
+import { type CommandSpec, type Invocation, type Options, optionValue } from "./cli/options.ts";
 import { exitStatusOf, problemOf } from "./base/problem.ts";
 import type { RunContext } from "./base/context.ts";
 import { isTerminal, writeText } from "./runtime/stdio.ts";
@@ -24,7 +24,7 @@ let waiting = createWaiting({ ...TERMINAL, isOn: false });
 async function main(): Promise<number> {
   // The environment as it was given: what a library sets in ours must not reach the tool.
   const env = { ...process.env };
-  // It would switch off verification in every library that does not say otherwise, STS's included; the tool still has it.
+  // It would switch off TLS verification in every library that does not override it, STS's included; the tool still gets it.
   delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
   const format = env["RDSIAM_LOG_FORMAT"] === "json" ? "json" : "text";
   let log = createLog({ write: writeError, verbose: false, notices: false, format });
@@ -63,7 +63,7 @@ function hasEraser(env: RunContext["env"]): boolean {
 }
 
 function logOptions(options: Options, env: RunContext["env"]): Omit<LogOptions, "write"> {
-  const format = valueOrTwin(options, env, "logFormat") === "json" ? "json" : "text";
+  const format = optionValue(options, env, "logFormat") === "json" ? "json" : "text";
   const quiet = options.quiet ?? env["RDSIAM_QUIET"] === "1";
   // A line of JSON is for a machine, which has no terminal.
   const notices = !quiet && (format === "json" || isTerminal(2));
@@ -93,7 +93,7 @@ function writeError(text: string): void {
   writeText(2, paintLabels(text, style));
 }
 
-// Most commands print nothing that could be painted, so nobody asks before whether stdout is a terminal.
+// Most commands print nothing in color, so whether stdout is a terminal is looked up only here.
 function paint(...words: Parameters<Style>): string {
   return styleFor({ isTTY: isTerminal(1) }, process.env)(...words);
 }

@@ -53,7 +53,7 @@ const ABOUT_OPTIONS = [
 ];
 
 const ABOUT_TARGETS = [
-  "A target is a profile of the AWS configuration with the keys below, each with rds_ in front (rds_host, ...), or a section of rdsiam's own file with the keys as they stand, and profile, the AWS profile for the credentials. The own file is looked in first. One line sets a target up: aws configure set rds_host HOST --profile NAME.",
+  "A target is a profile of the AWS configuration with the keys below, each with rds_ in front (rds_host, ...), or a section of rdsiam's own file with the keys as listed, and profile, the AWS profile for the credentials. rdsiam's own file comes first. One line sets up a target: aws configure set rds_host HOST --profile NAME.",
 ];
 
 const ENVIRONMENT: Readonly<Record<string, string>> = {

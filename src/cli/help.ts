@@ -1,11 +1,11 @@
-// The help texts, made from the tables of commands and options. `--help` fits a screen: groups of options for which there
-// is no room are named alone, those that commands share first; with --verbose every option is explained.
+// The help texts, made from the tables of commands and options. `--help` fits a screen: groups of options without room for
+// explanations are folded to their names, shared groups first; with --verbose every option is explained.
 import { optionFlag } from "../config/keys.ts";
 import type { OptionSpec } from "./option-table.ts";
 import { type CommandSpec, isOptionOf, OPTION_GROUPS } from "./options.ts";
 import { PLAIN, type Style } from "../base/style.ts";
 
-/** The size of a screen; a text for it leaves a line to the prompt. What has many options of its own gets a tall one. */
+/** The size of a screen; a text for it leaves a line to the prompt. Commands with many options of their own get a tall one. */
 export const SCREEN = { columns: 80, rows: 24, tallRows: 40 };
 
 /** How a help text is made. */
@@ -20,7 +20,7 @@ type Section = readonly string[];
 
 interface Look {
   readonly style: Style;
-  /** The groups of which the names alone are told. */
+  /** The groups whose options are named without explanations. */
   readonly folded: readonly string[];
 }
 
@@ -95,7 +95,7 @@ function commandHelp(spec: CommandSpec, look: Look): Section[] {
   ];
 }
 
-// Groups of which the names alone are told stand together, in one section.
+// Folded groups share one section.
 function groupSections(command: string | undefined, { style, folded }: Look): Section[] {
   const explained: Section[] = [];
   const named: string[] = [];

@@ -136,7 +136,7 @@ export function isOptionOf(
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** An option's value, else its environment variable's; set to nothing is not set. */
-export function valueOrTwin(
+export function optionValue(
   options: Options,
   env: Environment,
   name: OptionName,

@@ -13,7 +13,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesTarget: true,
     examples: ["rdsiam psql prod", "rdsiam psql prod -c 'select current_user'"],
     details: [
-      "psql's own options follow the target; its files (psqlrc, history) are the ones it always has. What would make it leave the proxy (-h, -p, a conninfo with host, hostaddr, port or service) is refused with the way to say it.",
+      "psql's own options follow the target; its files (psqlrc, history) are its usual ones. Arguments that would bypass the proxy (-h, -p, a conninfo with host, hostaddr, port or service) are refused with what to write instead.",
     ],
   },
   {
@@ -31,7 +31,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     details: [
       "The tool finds the proxy in PGHOST, PGPORT, PGUSER, PGDATABASE and PGPASSWORD, a random secret of this run.",
-      "--database-url is for tools that read a URL from a variable: it holds that secret. --template fills in {host} {port} {user} {dbname} {url} in the arguments, for JDBC and others; everybody on the machine can read those, so the secret is not among them and {url} has no password: PGPASSWORD has it.",
+      "--database-url is for tools that read a URL from a variable: it holds that secret. --template fills in {host} {port} {user} {dbname} {url} in the arguments, for JDBC and others; every user of the machine can read those, so the secret is not among them and {url} has no password: PGPASSWORD has it.",
       "With --target NAME=TARGET, once for each database, every variable has NAME_ in front, in upper case: SRC_PGHOST, SRC_PGPORT, SRC_PGUSER, SRC_PGDATABASE, SRC_PGPASSWORD, SRC_PGSSLMODE, SRC_URL; --template knows {src.host}. PGHOST and the others are then set for a --target TARGET without a name, and for none otherwise.",
     ],
   },
@@ -48,7 +48,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "token",
     load: async () => (await import("./token.ts")).runToken,
     usage: "token [options] [TARGET]",
-    summary: "print an auth token for tools that run a password command",
+    summary: "print an auth token for tools that take a password (valid 15 min)",
     tail: "none",
     takesTarget: true,
     examples: [
@@ -60,12 +60,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "url",
     load: async () => (await import("./url.ts")).runUrl,
     usage: "url [options] [TARGET]",
-    summary: "print a URL that leads straight to the database for 15 minutes",
+    summary: "print a URL for a direct connection (valid 15 min)",
     tail: "none",
     takesTarget: true,
     examples: ['export DATABASE_URL="$(rdsiam url prod)"', "rdsiam url --user admin prod"],
     details: [
-      "The auth token stands in it as the password, and TLS is verified in full.",
+      "The auth token is its password, and TLS is verified in full.",
       "Keep it in a variable: every user of the machine can read a command line.",
       "For anything that lives longer than 15 minutes: rdsiam proxy or rdsiam exec.",
     ],
@@ -74,13 +74,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "env",
     load: async () => (await import("./env.ts")).runEnv,
     usage: "env [options] [TARGET]",
-    summary: "print PG* variables that lead straight to it for 15 minutes",
+    summary: "print PG* variables for a direct connection (valid 15 min)",
     tail: "none",
     takesTarget: true,
     examples: ['eval "$(rdsiam env prod)"', "rdsiam env prod --shell fish | source"],
     details: [
       "PGPASSWORD is the auth token itself, and TLS is verified in full.",
-      "--unset prints what takes the variables away again.",
+      "--unset prints the commands that unset the variables.",
     ],
   },
   {
@@ -96,25 +96,25 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "doctor",
     load: async () => (await import("./doctor.ts")).runDoctor,
     usage: "doctor [options] [TARGET]",
-    summary: "try each step in turn; say which one fails, why, and the remedy",
+    summary: "check every step of a login; explain failures and how to fix them",
     tail: "none",
     takesTarget: true,
     examples: ["rdsiam doctor prod", "rdsiam doctor prod --json"],
     details: [
       "Exit status 0 when every step works, 1 when one fails.",
-      "It runs all it can after a failure that does not block it.",
+      "Steps that do not depend on a failed one still run.",
     ],
   },
   {
     name: "policy",
     load: async () => (await import("./policy.ts")).runPolicy,
     usage: "policy [options] [TARGET]",
-    summary: "print the least IAM policy and the GRANTs that a login needs",
+    summary: "print the minimal IAM policy and the GRANTs that a login needs",
     tail: "none",
     takesTarget: true,
     examples: ["rdsiam policy prod", "rdsiam policy prod --json > policy.json"],
     details: [
-      "Account and resource id are asked of STS and the RDS API where the credentials may.",
+      "Account and resource id come from STS and the RDS API, where the credentials allow it.",
     ],
   },
   {
@@ -152,15 +152,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     choices: ["bash", "zsh", "fish"],
     examples: ["rdsiam completion --install", "source <(rdsiam completion bash)"],
     details: [
-      "Without a shell it is the one that SHELL names. --install writes the script where the shell looks for a user's own, and says what else there is to do.",
-      "Completed are commands, options, values and targets; after the target the tool's own completion takes over, and is kept from asking a local server for names.",
+      "Without an argument, the shell is the one in SHELL. --install writes the script where the shell looks for a user's own, and prints what else there is to do.",
+      "It completes commands, options, values and targets; after the target the tool's own completion takes over, and is kept from asking a local server for names.",
     ],
   },
   {
     name: "relay",
     load: async () => (await import("./relay.ts")).runRelay,
     usage: "relay [options]",
-    summary: "stand in the VPC and connect those who may to its databases",
+    summary: "run in the VPC and forward authorized clients to its databases",
     tail: "none",
     takesTarget: false,
     examples: [
@@ -169,15 +169,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     details: [
       "The TLS session with the database is end to end: the relay sees neither token nor data.",
-      "Clients prove an AWS identity, a client certificate, or both; the file says who may reach which database.",
-      "SIGTERM lets open sessions end by themselves; a second one ends them.",
+      "Clients prove an AWS identity, a client certificate, or both; the file lists who may reach which database.",
+      "SIGTERM lets open sessions finish; a second one ends them.",
     ],
   },
   {
     name: "demo",
     load: async () => (await import("./demo.ts")).runDemo,
     usage: "demo [options] [psql arguments...] | demo -- COMMAND [arguments...]",
-    summary: "try it on a local stand-in for RDS, no AWS account needed",
+    summary: "try it on a local stand-in (fake RDS), no AWS account needed",
     tail: "demo",
     takesTarget: false,
     examples: [

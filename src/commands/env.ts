@@ -2,7 +2,7 @@
 // Each value is quoted whole, so that no shell reads anything in it. What is in the environment now and would lead the tool
 // elsewhere, or make it refuse a token, is taken away.
 // https://www.postgresql.org/docs/current/libpq-envars.html
-import { isOn, type Invocation, type Options, valueOrTwin } from "../cli/options.ts";
+import { isOn, type Invocation, type Options, optionValue } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import type { DirectConnection } from "../session/connection-info.ts";
 
@@ -57,7 +57,7 @@ export async function runEnv(context: RunContext, invocation: Invocation): Promi
 
 function shellOf(options: Options, env: RunContext["env"]): Shell {
   if (isOn(options, env, "json")) return "json";
-  return valueOrTwin(options, env, "shell") === "fish" ? "fish" : "sh";
+  return optionValue(options, env, "shell") === "fish" ? "fish" : "sh";
 }
 
 function assignments(connection: DirectConnection, env: RunContext["env"]): Assignment[] {

@@ -1,7 +1,7 @@
 // `rdsiam exec`: any tool, on one target or several. It reads the PG* variables, a URL in a variable, or its arguments.
 import { findTool } from "../tool/find-tool.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { type Invocation, isOn, type Options, valueOrTwin } from "../cli/options.ts";
+import { type Invocation, isOn, type Options, optionValue } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import { runOnTargets } from "../session/run-tool.ts";
 import { readTargets, refuseForSeveral } from "./exec-targets.ts";
@@ -30,7 +30,7 @@ export async function runExec(context: RunContext, invocation: Invocation): Prom
 }
 
 function readFitting({ env }: RunContext, options: Options, prefixes: readonly string[]): Fitting {
-  const urlVariable = valueOrTwin(options, env, "databaseUrl");
+  const urlVariable = optionValue(options, env, "databaseUrl");
   if (urlVariable !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(urlVariable)) {
     throw new RdsIamError("--database-url (RDSIAM_DATABASE_URL) is not a valid variable name", {
       code: "ERR_USAGE",

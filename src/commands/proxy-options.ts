@@ -3,7 +3,7 @@
 import { isIP } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
 import type { LocalOptions } from "../serve/local-side.ts";
-import { isOn, type OptionName, type Options, valueOrTwin } from "../cli/options.ts";
+import { isOn, type OptionName, type Options, optionValue } from "../cli/options.ts";
 import { localPort } from "./local-port.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -20,7 +20,7 @@ const LONGEST = 24 * 86_400_000; // ms; setTimeout() takes 31 bits
 
 /** Reads the options; every error says what to type instead. */
 export function readProxyOptions(options: Options, env: Environment): LocalOptions {
-  const read = (name: OptionName): string | undefined => valueOrTwin(options, env, name);
+  const read = (name: OptionName): string | undefined => optionValue(options, env, name);
   const host = address(read("listen"));
   const own: LocalOptions = {
     auth: authOf(read("auth")),
@@ -43,9 +43,9 @@ function readTls(
   env: Environment,
   host: string | undefined,
 ): LocalOptions["tls"] {
-  const cert = valueOrTwin(options, env, "tlsCert");
-  const key = valueOrTwin(options, env, "tlsKey");
-  const clientCa = valueOrTwin(options, env, "tlsClientCa");
+  const cert = optionValue(options, env, "tlsCert");
+  const key = optionValue(options, env, "tlsKey");
+  const clientCa = optionValue(options, env, "tlsClientCa");
   const required = isOn(options, env, "requireTls");
   if (cert !== undefined && key !== undefined) {
     const isForced = clientCa !== undefined || !isLoopback(host);
@@ -69,7 +69,7 @@ function refuseContradictions(
     const other = host === undefined ? "TLS" : "--listen";
     throw usage(`--socket and ${other} exclude each other`, "Leave one of them out.");
   }
-  const tool = valueOrTwin(options, env, "printConfig");
+  const tool = optionValue(options, env, "printConfig");
   if (tool !== undefined && options.json)
     throw usage("--print-config and --json exclude each other", "Leave one of them out.");
   if (tool !== undefined && socket !== undefined && JDBC_TOOLS.includes(tool)) {
@@ -99,7 +99,7 @@ function refuseOtherLogins(
   { auth, matchUser, passwordFile }: LocalOptions,
   { options, env }: { readonly options: Options; readonly env: Environment },
 ): void {
-  if (auth !== undefined && valueOrTwin(options, env, "passwordCommand") !== undefined) {
+  if (auth !== undefined && optionValue(options, env, "passwordCommand") !== undefined) {
     throw usage(
       `--auth ${auth} and --password-command exclude each other`,
       "Leave one of them out.",
@@ -114,7 +114,7 @@ function refuseOtherLogins(
   }
   if (
     auth === "pass-through" &&
-    (passwordFile ?? valueOrTwin(options, env, "clientAuth")) !== undefined
+    (passwordFile ?? optionValue(options, env, "clientAuth")) !== undefined
   ) {
     throw usage(
       "with --auth pass-through the proxy has no password of its own",

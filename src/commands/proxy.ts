@@ -2,7 +2,7 @@
 import { constants } from "node:os";
 import type { LocalOptions } from "../serve/local-side.ts";
 import { openProxies, type OpenedProxy } from "../serve/open-proxies.ts";
-import { type Invocation, valueOrTwin } from "../cli/options.ts";
+import { type Invocation, optionValue } from "../cli/options.ts";
 import { serveProxies } from "../serve/serve-proxies.ts";
 import type { RunContext } from "../base/context.ts";
 import { watchSignals } from "../runtime/stop-signals.ts";
@@ -48,7 +48,7 @@ async function printReady(
   const proxies = opened.map((each) => readyProxy(each, local));
   // The lines have them in, on stdout; nothing else may.
   for (const { proxy } of opened) log.addSecret(proxy.secret);
-  const tool = valueOrTwin(options, env, "printConfig");
+  const tool = optionValue(options, env, "printConfig");
   if (tool !== undefined) {
     const { configText, toolSettings } = await import("./print-config.ts");
     // In one piece, so that a program that waits for it has all of it at once.

@@ -1,7 +1,7 @@
 // `rdsiam relay`: stands in the VPC, and opens connections to databases for those who may.
 import { constants } from "node:os";
 import { RdsIamError } from "../base/errors.ts";
-import { type Invocation, valueOrTwin } from "../cli/options.ts";
+import { type Invocation, optionValue } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import { watchSignals } from "../runtime/stop-signals.ts";
 
@@ -9,7 +9,7 @@ import { watchSignals } from "../runtime/stop-signals.ts";
 export async function runRelay(context: RunContext, { options }: Invocation): Promise<number> {
   using signals = watchSignals();
   const { log } = context;
-  const configFile = valueOrTwin(options, context.env, "config");
+  const configFile = optionValue(options, context.env, "config");
   if (configFile === undefined) {
     throw new RdsIamError("a relay needs a file that says who may reach which database", {
       code: "ERR_CONFIG",

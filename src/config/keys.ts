@@ -28,7 +28,7 @@ export interface SettingOption {
   /** The value's name in help texts; a flag has none. */
   readonly value?: string | undefined;
   readonly completes?: ValueKind | undefined;
-  /** The heading of the help texts that it stands under. */
+  /** Its heading in the help texts. */
   readonly group: "Database" | "AWS";
   readonly commands: readonly string[];
 }

@@ -71,7 +71,7 @@ export function parseOwnFile(
     }
     const [key, value] = readKey(line, refuse);
     if (keys === undefined)
-      return refuse("a key stands before the first [section]", "Put it under a [NAME].");
+      return refuse("this key is before the first [section]", "Put it under a [NAME].");
     if (Object.hasOwn(keys, key)) {
       refuse(`key ${key} is there twice in its section`, "Delete one of the lines.");
     }

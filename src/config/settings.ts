@@ -55,7 +55,7 @@ export function resolveSettings(input: SettingsInput): Settings {
       regionOf(configProfile ?? "default", input.loaded) ?? regionOf(target?.profile, input.loaded),
     host,
     port: address?.port ?? values.port,
-    // A target's sign host goes with its own host, not with another that --host names.
+    // A target's sign host belongs to its own host, not to another that --host names.
     signHost: signHost === undefined && host !== target?.host ? undefined : values.signHost,
     cache: values.cache && !isCacheOff(input),
     via: givenText(input, "via") ?? viaOf(target),
@@ -106,9 +106,9 @@ function viaOf(target: Target | undefined): GivenVia | undefined {
 function noTarget(input: SettingsInput): RdsIamError {
   const profile = environmentProfile(input.env);
   const known = [...input.loaded.targets.keys()].slice(0, 10);
-  const told =
+  const reason =
     profile === undefined ? "there is no default one" : `AWS_PROFILE "${profile}" has no rds_host`;
-  return new RdsIamError(`no target was given and ${told}`, {
+  return new RdsIamError(`no target was given and ${reason}`, {
     code: "ERR_TARGET",
     detail:
       known.length === 0 ? "No target is configured." : `The targets are: ${known.join(", ")}.`,

@@ -1,6 +1,6 @@
-// Finds targets: the sections of our own file first, then the AWS profiles that have rds_* keys.
-// Loading never fails because of one bad target: its problems are kept with it and raised when somebody asks for it, so
-// that `rdsiam list` and every other target still work.
+// Finds targets: the sections of rdsiam's own file first, then the AWS profiles that have rds_* keys.
+// Loading never fails because of one bad target: its problems are kept with it and thrown when it is used, so that `rdsiam list`
+// and every other target still work.
 
 import { RdsIamError } from "../base/errors.ts";
 import { type AwsFiles, type Environment, loadAwsFiles } from "./aws-files.ts";
@@ -25,7 +25,7 @@ export interface Target extends Omit<PartialValues, "host"> {
   readonly problems: readonly string[];
 }
 
-/** All that the configuration says, from every file. */
+/** The whole configuration, from every file. */
 export interface LoadedTargets {
   readonly targets: ReadonlyMap<string, Target>;
   readonly aws: AwsFiles;
@@ -52,7 +52,7 @@ export async function loadTargets(options: {
   return { targets, aws, ownFile: own.path, warnings };
 }
 
-/** Finds a target by name; one that is unknown or has problems is an error that says what to do. */
+/** Finds a target by name; one that is unknown or has problems is an error with a hint. */
 export function findTarget(name: string, loaded: LoadedTargets): Target {
   const target = loaded.targets.get(name);
   if (target === undefined) throw unknownTarget(name, loaded);
@@ -87,7 +87,7 @@ interface Draft {
   readonly profile: string | undefined;
   /** Keys as written and their values, with the prefix taken off. */
   readonly keys: ReadonlyMap<string, string>;
-  /** What stands before a key in this file: `rds_`, or nothing. */
+  /** The prefix of keys in this file: `rds_`, or nothing. */
   readonly prefix: string;
 }
 
@@ -166,7 +166,7 @@ function targetFrom({ name, file, profile, keys, prefix }: Draft, home: string):
   const { host: address, ...values }: PartialValues = Object.fromEntries(read);
   const { port } = values;
   if (address?.port !== undefined && port !== undefined && address.port !== port) {
-    problems.push(`${prefix}host says port ${address.port}, ${prefix}port says ${port}.`);
+    problems.push(`${prefix}host has port ${address.port}, ${prefix}port is ${port}.`);
   }
   return {
     ...values,

@@ -6,7 +6,7 @@ import { isIP } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
 import { type HostPort, readAuthority } from "../base/host-port.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import { type OptionName, type Options, valueOrTwin } from "../cli/options.ts";
+import { type OptionName, type Options, optionValue } from "../cli/options.ts";
 import { optionFlag } from "../config/keys.ts";
 import {
   type AccessRule,
@@ -123,7 +123,7 @@ export function resolveRelaySettings(
 ): RelaySettings {
   const read = (key: SettingKey): string | undefined => {
     const spec: SettingSpec = SETTINGS[key];
-    const given = spec.option === undefined ? undefined : valueOrTwin(options, env, spec.option);
+    const given = spec.option === undefined ? undefined : optionValue(options, env, spec.option);
     return given ?? settings[key] ?? spec.default;
   };
   const integer = (key: SettingKey, most: number): number => {

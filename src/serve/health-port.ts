@@ -3,7 +3,7 @@
 import { showHostPort } from "../base/host-port.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Health } from "../health/health.ts";
-import { type Options, valueOrTwin } from "../cli/options.ts";
+import { type Options, optionValue } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import { runtimeName, VERSION } from "../base/version.ts";
 
@@ -14,8 +14,8 @@ export async function openHealth(
   { env, log }: RunContext,
   options: Options,
 ): Promise<Health | undefined> {
-  const given = valueOrTwin(options, env, "healthPort");
-  const host = valueOrTwin(options, env, "healthAddress") ?? LOOPBACK;
+  const given = optionValue(options, env, "healthPort");
+  const host = optionValue(options, env, "healthAddress") ?? LOOPBACK;
   if (given === undefined) return undefined;
   const port = Number(given);
   if (!/^\d+$/.test(given) || port > 65_535) {

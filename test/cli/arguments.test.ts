@@ -1,4 +1,4 @@
-// What is rdsiam's and what is the tool's: one line a case, and any tail at all.
+// Which words are rdsiam's and which are the tool's: one line a case, and arbitrary tails.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -1,4 +1,4 @@
-// `--help` fits a screen, says every option, and its examples are command lines that are understood.
+// `--help` fits a screen and has every option, and its examples are valid command lines.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readArguments } from "../../src/cli/arguments.ts";
@@ -6,7 +6,7 @@ import { helpText, optionSyntax, SCREEN } from "../../src/cli/help.ts";
 import { OPTIONS, optionsOf } from "../../src/cli/options.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
 
-// What has many options of its own may need a tall screen; nothing else does.
+// Only commands with many options of their own may need a tall screen.
 const TALL = ["proxy", "relay"];
 const PAGES = [undefined, ...COMMANDS];
 
@@ -55,7 +55,7 @@ test("every option belongs to commands that there are, and its summary has no fu
 
 for (const { name, examples } of COMMANDS) {
   for (const example of examples) {
-    test(`the example is understood: ${example}`, () => {
+    test(`readArguments() reads the example: ${example}`, () => {
       // Up to where the shell's own part of the line begins.
       const [, line = ""] = /\brdsiam ([^|>]*?)(?: *[|>].*|\)"?)?$/.exec(example) ?? [];
       const words = line.match(/'[^']*'|\S+/g) ?? [];

@@ -39,7 +39,7 @@ const REFUSED: readonly (readonly [string, string, number])[] = [
   ["a comment after a quoted value", '[a]\nuser = "a" # b', 2],
   ["an array key", "[a]\nhost[] = x", 2],
   ["a number in single quotes", "[a]\nuser = '12'", 2],
-  ["double quotes that are no JSON", '[a]\nuser = "a\\q"', 2],
+  ["double quotes that are not JSON", '[a]\nuser = "a\\q"', 2],
 ];
 
 for (const [what, text, line] of REFUSED) {

@@ -1,6 +1,6 @@
-// Whose credentials count, pair by pair: the order of the README's table, which is the AWS CLI's.
+// Which credentials apply, pair by pair: the order of the table in docs/configuration.md, which is the AWS CLI's.
 // Each row of the table is set together with every row below it, and each pair of neighbours on its own, by file and
-// environment alone: who is found is seen from the profile that is settled and the access key that comes out.
+// environment alone: the result shows in the resolved profile and in the access key.
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -142,7 +142,7 @@ test("a target's profile without credentials is passed over", async () => {
   assert.equal(await who({ env: { AWS_PROFILE: "bare" } }), "AKIDEFAULT");
 });
 
-test("the environment's web identity stands between a profile's role and its keys", async () => {
+test("the environment's web identity comes between a profile's role and its keys", async () => {
   const { AWS_ROLE_ARN: web } = webIdentity;
   const role = "arn:aws:iam::123456789012:role/r";
   assert.equal(await who({ env: webIdentity }), web);

@@ -146,7 +146,7 @@ test("resolveSettings() replaces the target's host by --host and keeps the rest"
 });
 
 // The variables that the child of an outer `rdsiam exec` has.
-test("resolveSettings() counts RDSIAM_HOST only for the target of RDSIAM_TARGET", () => {
+test("resolveSettings() applies RDSIAM_HOST only to the target of RDSIAM_TARGET", () => {
   const outer = { RDSIAM_TARGET: "prod", RDSIAM_HOST: "canonical.example.com" };
   assert.equal(settle("prod", {}, outer).host, "canonical.example.com");
   assert.equal(settle(undefined, {}, outer).host, "canonical.example.com");
@@ -166,7 +166,7 @@ test("resolveSettings() takes --profile, then the target's profile, then AWS_PRO
   assert.equal(settle("prod", { profile: "optp" }, env).profile, "optp");
   assert.equal(settle("prod", {}, env).profile, "envp");
   assert.equal(settle("prod", {}, { AWS_PROFILE: "corp" }).profile, "prod");
-  // A profile that only has a region and rds_* keys says nothing about who one is.
+  // A profile that only has a region and rds_* keys has no credentials.
   assert.equal(settle("bare", {}, { AWS_PROFILE: "corp" }).profile, "corp");
   assert.equal(settle("bare").profile, undefined);
   assert.equal(settle("bare").profileRegion, "eu-north-1");

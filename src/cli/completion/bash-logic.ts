@@ -1,4 +1,4 @@
-// The part of the completion for bash that is the same whatever the tables say.
+// The part of the completion for bash that does not depend on the tables.
 import { shell } from "./words.ts";
 
 /** Bash functions that use the tables' own (_rdsiam_flags and others), and the registration. */

@@ -1,4 +1,4 @@
-// completions/ and man/ are what the tables say today, and both say everything.
+// completions/, man/ and the reference are made from the tables of today, and have everything.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
