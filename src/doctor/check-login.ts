@@ -4,9 +4,8 @@ import { Buffer } from "node:buffer";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { requireUser } from "../config/settings.ts";
-import type { LoginSecret } from "../proxy/backend-authentication.ts";
+import type { PasswordProvider } from "../proxy/backend-authentication.ts";
 import { type BackendSession, loginToBackend } from "../proxy/backend-login.ts";
-import type { Who } from "../proxy/backend-session.ts";
 import { BackendRefusal } from "../proxy/failure.ts";
 import { endSession, type Row, simpleQuery } from "../proxy/simple-query.ts";
 import type { IamLogin, PasswordLogin } from "../session/login.ts";
@@ -39,8 +38,8 @@ export async function checkLogin(
   const message = { minor: 0, parameters: Object.entries(parameters).map(startupParameter) };
   const started = performance.now();
   try {
-    const secret = secretOf(context, login, { user, database });
-    const loggingIn = loginToBackend(connection, { backend, message, secret }, context.failed);
+    const passwords = keptSecret(context, login.passwords);
+    const loggingIn = loginToBackend(connection, { backend, message, passwords }, context.failed);
     const session = await context.waiting.for(endpoint.host, loggingIn);
     closers.push(() => endSession(session));
     endpoint.remember();
@@ -58,15 +57,15 @@ export async function checkLogin(
   }
 }
 
-function secretOf({ log }: RunContext, login: IamLogin | PasswordLogin, who: Who): LoginSecret {
-  if (login.kind === "password")
-    return { kind: "password", get: () => login.passwords.password(who) };
-  const get = async (): Promise<string> => {
-    const { token } = await login.passwords.authToken(who.user, { renew: false });
-    log.addSecret(token);
-    return token;
+function keptSecret({ log }: RunContext, { kind, get }: PasswordProvider): PasswordProvider {
+  return {
+    kind,
+    get: async (who, options) => {
+      const issued = await get(who, options);
+      log.addSecret(issued.password);
+      return issued;
+    },
   };
-  return { kind: "auth token", get };
 }
 
 function startupParameter([name, value]: [string, string]): { name: Buffer; value: Buffer } {

@@ -1,28 +1,59 @@
-// How we prove ourselves to the backend, from its first Authentication request to AuthenticationOk. What may be sent depends
-// on what there is: an IAM auth token goes to AuthenticationCleartextPassword alone, a password answers any method.
+// Authenticates us to the backend, from its first Authentication request to AuthenticationOk. An IAM auth token goes to
+// AuthenticationCleartextPassword alone; a password answers cleartext, MD5 and SCRAM-SHA-256. All of it over verified TLS.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
-import type { Buffer } from "node:buffer";
+// https://www.postgresql.org/docs/current/auth-password.html
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { RdsIamError } from "../base/errors.ts";
-import { encodePasswordMessage, readAuthenticationName } from "../protocol/authentication.ts";
+import {
+  encodePasswordMessage,
+  readAuthenticationName,
+  readAuthenticationSasl,
+} from "../protocol/authentication.ts";
 import { readErrorFields } from "../protocol/error-response.ts";
 import { type Message, MessageError } from "../protocol/message.ts";
-import { type Answers, answerWithPassword } from "./backend-password.ts";
+import {
+  encodeSaslInitialResponse,
+  encodeSaslResponse,
+  readMd5Salt,
+  readSaslData,
+} from "../protocol/password.ts";
 import { BackendRefusal } from "./failure.ts";
+import { type ScramProof, startScramProof } from "./scram-client.ts";
 
 const MAX_AUTHENTICATION_LENGTH = 2_000; // fe-connect.c, PQconnectPoll: CONNECTION_AWAITING_RESPONSE
 const MAX_ERROR_LENGTH = 30_000; // MAX_ERRLEN, fe-connect.c
+const MECHANISM = "SCRAM-SHA-256";
 
-/** What a login is made with; `get` is called once, when the backend asks for it. */
-export interface LoginSecret {
-  readonly kind: "auth token" | "password";
-  readonly get: () => Promise<string>;
+/** A user and a database. */
+export interface DatabaseUser {
+  readonly user: string;
+  readonly database: string;
 }
 
-/** Who logs in, and where. */
-export interface Authenticating {
+/** A password for a login; `reused` when an earlier login had it too. */
+export interface IssuedPassword {
+  readonly password: string;
+  readonly reused: boolean;
+}
+
+/** Where the passwords of logins come from. */
+export interface PasswordProvider {
+  /** An auth token answers AuthenticationCleartextPassword alone, a password any method. */
+  readonly kind: "auth token" | "password";
+  /** Called when the backend asks for it, once in each login; with `fresh` no earlier login had it. */
+  readonly get: (
+    who: DatabaseUser,
+    options: { readonly fresh: boolean },
+  ) => Promise<IssuedPassword>;
+}
+
+/** The login to authenticate. */
+export interface Authentication {
   readonly host: string;
   readonly user: string;
-  readonly secret: LoginSecret;
+  readonly kind: PasswordProvider["kind"];
+  readonly password: () => Promise<string>;
 }
 
 /** The connection to the backend, a message at a time. */
@@ -39,12 +70,12 @@ export function loginLimit(type: string): number {
 
 /** Answers up to AuthenticationOk; resolves with the NoticeResponses that came before it. */
 export async function authenticate(
-  who: Authenticating,
+  login: Authentication,
   { take, send }: MessageStream,
 ): Promise<Buffer[]> {
   const notices: Buffer[] = [];
   const seen = new Set<string>();
-  const answers = answersOf(who);
+  const answers = answersOf(login);
   for (;;) {
     const message = await take();
     if (message.type === "E") throw new BackendRefusal(message.body, readErrorFields(message.body));
@@ -55,28 +86,88 @@ export async function authenticate(
     const step = message.type === "v" ? "v" : readAuthenticationName(message.body);
     if (step === "AuthenticationOk") {
       if (answers.isDone()) return notices;
-      throw notProven(who);
+      throw notProven(login);
     }
     if (seen.has(step)) throw new MessageError(`${step} came twice`);
     seen.add(step);
     if (step === "v") continue;
     const answer = await answers.answer(step, message.body);
-    if (answer === undefined) throw otherMethod(who, step);
+    if (answer === undefined) throw otherMethod(login, step);
     if (answer.length > 0) send(answer);
   }
 }
 
-function answersOf({ secret, user }: Authenticating): Answers {
-  if (secret.kind === "password") return answerWithPassword({ user, password: secret.get });
+function answersOf({ kind, password, user }: Authentication): Answers {
+  if (kind === "password") return answerWithPassword({ user, password });
   const answer: Answers["answer"] = async (step) =>
     step === "AuthenticationCleartextPassword"
-      ? encodePasswordMessage(await secret.get())
+      ? encodePasswordMessage(await password())
       : undefined;
   return { answer, isDone: () => true };
 }
 
-function otherMethod({ host, user, secret }: Authenticating, step: string): RdsIamError {
-  if (secret.kind === "password") {
+/** The user, and the password, which is asked for once the backend asks for it. */
+export interface UserPassword {
+  readonly user: string;
+  readonly password: () => Promise<string>;
+}
+
+/** The answers to one backend's Authentication requests, in the order in which they come. */
+export interface Answers {
+  /** What to send; nothing for AuthenticationSASLFinal, undefined for a method that is not answered. */
+  readonly answer: (step: string, body: Buffer) => Promise<Buffer | undefined>;
+  /** Whether AuthenticationOk may come now: not while a proof of the backend's own is due. */
+  readonly isDone: () => boolean;
+}
+
+/** Answers cleartext, MD5 and SCRAM-SHA-256; `answer` rejects with MessageError for a message that is wrong. */
+export function answerWithPassword({ user, password }: UserPassword): Answers {
+  let method: string | undefined;
+  let proof: ScramProof | undefined;
+  let isProven = false;
+  const answer = async (step: string, body: Buffer): Promise<Buffer | undefined> => {
+    const isContinued = step.startsWith("AuthenticationSASL") && step !== "AuthenticationSASL";
+    // What was begun with a proof is not ended with the password itself.
+    if (!isContinued && method !== undefined)
+      throw new MessageError(`${step} came after ${method}`);
+    method ??= step;
+    switch (step) {
+      case "AuthenticationCleartextPassword":
+        return encodePasswordMessage(await password());
+      case "AuthenticationMD5Password":
+        return encodePasswordMessage(md5Password(user, await password(), body));
+      case "AuthenticationSASL":
+        if (readAuthenticationSasl(body)?.includes(MECHANISM) !== true) return undefined;
+        proof = startScramProof(await password());
+        return encodeSaslInitialResponse(MECHANISM, proof.clientFirst);
+      case "AuthenticationSASLContinue":
+        return encodeSaslResponse(await continued(proof, body));
+      case "AuthenticationSASLFinal":
+        isProven = proof?.isServerProven(readSaslData(body)) === true;
+        return Buffer.alloc(0);
+      default:
+        return undefined;
+    }
+  };
+  return { answer, isDone: () => proof === undefined || isProven };
+}
+
+async function continued(proof: ScramProof | undefined, body: Buffer): Promise<string> {
+  const final = await proof?.answer(readSaslData(body));
+  if (final === undefined) throw new MessageError("AuthenticationSASLContinue was malformed");
+  return final;
+}
+
+// `md5` and the hash of the hash of password and user name with the salt; src/common/md5_common.c.
+function md5Password(user: string, password: string, body: Buffer): string {
+  const salt = readMd5Salt(body);
+  if (salt === undefined) throw new MessageError("AuthenticationMD5Password has no salt");
+  const inner = createHash("md5").update(password).update(user).digest("hex");
+  return `md5${createHash("md5").update(inner).update(salt).digest("hex")}`;
+}
+
+function otherMethod({ host, user, kind }: Authentication, step: string): RdsIamError {
+  if (kind === "password") {
     return new RdsIamError(`${host} does not take a password for this user`, {
       code: "ERR_LOGIN",
       detail: `It asked for ${step}.`,
@@ -91,10 +182,10 @@ function otherMethod({ host, user, secret }: Authenticating, step: string): RdsI
 }
 
 // RFC 5802: the last word in SCRAM is the server's.
-function notProven({ host }: Authenticating): RdsIamError {
+function notProven({ host }: Authentication): RdsIamError {
   return new RdsIamError(`${host} did not prove that it knows the password`, {
     code: "ERR_LOGIN",
     detail: "With SCRAM-SHA-256 both sides prove it; this server let the login pass without.",
-    hint: "Check that the host is the database's, and that nobody answers in its place.",
+    hint: "Check that the host is the database's, and that no other server answers in its place.",
   });
 }

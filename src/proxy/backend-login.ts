@@ -9,21 +9,21 @@ import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { type CancelKey, readBackendKeyData } from "../protocol/authentication.ts";
 import { readErrorFields } from "../protocol/error-response.ts";
-import { type Message, MessageError, readMessage } from "../protocol/message.ts";
+import { MessageError, readMessage } from "../protocol/message.ts";
 import {
   encodeStartupMessage,
   replaceParameters,
   type StartupMessage,
   startupParameter,
 } from "../protocol/startup-packet.ts";
-import { authenticate, loginLimit, type LoginSecret } from "./backend-authentication.ts";
+import { authenticate, loginLimit, type PasswordProvider } from "./backend-authentication.ts";
 import { startBackendTls } from "./backend-tls.ts";
 import { deadline, unlessAborted } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
 import { dial, type Dialled, dialled, watchBreak } from "./dial.ts";
 import { BackendRefusal } from "./failure.ts";
 import { ConnectionClosed, SocketReader } from "./socket-reader.ts";
-import { connectTimedOut, loginTimedOut, secretTimedOut } from "./timed-out.ts";
+import { connectTimedOut, loginTimedOut, passwordTimedOut } from "./timed-out.ts";
 
 const MAX_LOGIN_BYTES = 1024 * 1024; // what a verified server may send before ReadyForQuery
 
@@ -53,7 +53,7 @@ export interface Backend {
     readonly startup: (message: StartupMessage, token: string) => StartupMessage;
   };
   /** What logs in, for messages; an auth token when absent. */
-  readonly secret?: "auth token" | "password" | undefined;
+  readonly secret?: PasswordProvider["kind"] | undefined;
   /** Settings that every session starts with, whatever the frontend asks for; these win over its `options`. */
   readonly parameters?: Readonly<Record<string, string>>;
   /** Milliseconds for addresses, dialling and TLS together. */
@@ -124,44 +124,47 @@ async function dialBackend(
 export interface BackendLogin {
   readonly backend: Backend;
   readonly message: StartupMessage;
-  /** What is sent or proven once the server asks for it. */
-  readonly secret: LoginSecret;
+  readonly passwords: PasswordProvider;
+  /** Whether the password must be one that no earlier login had. */
+  readonly fresh?: boolean | undefined;
 }
 
-/** Logs in. */
+/** Logs in; the password is asked for once the server asks. */
 export async function loginToBackend(
   connection: BackendConnection,
-  { backend, message, secret }: BackendLogin,
+  { backend, message, passwords, fresh = false }: BackendLogin,
   parent: AbortSignal,
 ): Promise<BackendSession> {
   using limit = deadline(backend.loginTimeout, () => loginTimedOut(backend), parent);
-  const reader = new SocketReader(connection.socket, MAX_LOGIN_BYTES);
+  const { socket, address } = connection;
+  const reader = new SocketReader(socket, MAX_LOGIN_BYTES);
+  const user = startupParameter(message, "user")?.toString("utf8") ?? "";
+  const database = startupParameter(message, "database")?.toString("utf8") ?? user;
+  let isReused = false;
+  const password = async (): Promise<string> => {
+    const issuing = passwords.get({ user, database }, { fresh });
+    const issued = await unlessAborted(issuing, limit.signal, () =>
+      parent.aborted ? (parent.reason as Error) : passwordTimedOut(passwords.kind, backend),
+    );
+    isReused = issued.reused;
+    return issued.password;
+  };
   try {
-    const take = (): Promise<Message> =>
-      reader.take((bytes) => readMessage(bytes, loginLimit), limit.signal);
-    const get = (): Promise<string> =>
-      unlessAborted(secret.get(), limit.signal, () =>
-        parent.aborted ? (parent.reason as Error) : secretTimedOut(secret.kind, backend),
-      );
     const own = replaceParameters(message, backend.parameters ?? {});
-    const first = backend.middleman?.startup(own, await get()) ?? own;
-    connection.socket.write(encodeStartupMessage(first));
-    const user = startupParameter(message, "user")?.toString("utf8") ?? "";
-    const who = { host: backend.host, user, secret: { kind: secret.kind, get } };
-    const send = (bytes: Buffer): void => void connection.socket.write(bytes);
-    const notices = await authenticate(who, { take, send });
-    const greeting = await readGreeting(reader, limit.signal);
-    const rest = reader.detach();
-    return {
-      socket: connection.socket,
-      address: connection.address,
-      cancelKey: greeting.cancelKey,
-      greeting: Buffer.concat([...notices, ...greeting.messages]),
-      rest,
-    };
+    const first = backend.middleman?.startup(own, await password()) ?? own;
+    socket.write(encodeStartupMessage(first));
+    const login = { host: backend.host, user, kind: passwords.kind, password };
+    const notices = await authenticate(login, {
+      take: () => reader.take((bytes) => readMessage(bytes, loginLimit), limit.signal),
+      send: (bytes) => void socket.write(bytes),
+    });
+    const { messages, cancelKey } = await readGreeting(reader, limit.signal);
+    const greeting = Buffer.concat([...notices, ...messages]);
+    return { socket, address, cancelKey, greeting, rest: reader.detach() };
   } catch (error) {
     reader.detach();
-    connection.socket.destroy();
+    socket.destroy();
+    if (error instanceof BackendRefusal) error.isPasswordReused = isReused;
     throw connection.brokenBy() ?? brokenOff(error, backend);
   }
 }

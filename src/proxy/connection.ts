@@ -4,10 +4,17 @@ import type { Socket } from "node:net";
 import { encodeAuthenticationOk } from "../protocol/authentication.ts";
 import { type StartupMessage, startupParameter } from "../protocol/startup-packet.ts";
 import { type Answering, answerFailure } from "./answer.ts";
-import { type Backend, type BackendSession, connectBackend } from "./backend-login.ts";
-import { openSession, type SessionSource } from "./backend-session.ts";
+import type { PasswordProvider } from "./backend-authentication.ts";
+import {
+  type Backend,
+  type BackendLogin,
+  type BackendSession,
+  connectBackend,
+  loginToBackend,
+} from "./backend-login.ts";
 import { forwardCancel } from "./cancel.ts";
 import { type Deadline, deadline } from "../base/deadline.ts";
+import { BackendRefusal } from "./failure.ts";
 import type { Prove } from "./frontend-proof.ts";
 import { type FrontendRefused, refuse } from "./frontend-refused.ts";
 import {
@@ -22,10 +29,13 @@ import { passLogin } from "./pass-through.ts";
 import { relay, type RelayEnds } from "./relay.ts";
 import type { Sessions } from "./sessions.ts";
 import { ConnectionClosed } from "./socket-reader.ts";
+import type { BackendConnections } from "./spare.ts";
 
 /** A login of ours: a proof from the tool, an auth token or a password for the server. */
-export interface OwnLogin extends Omit<SessionSource, "backend"> {
+export interface OwnLogin {
   readonly prove: Prove;
+  readonly passwords: PasswordProvider;
+  readonly connections: BackendConnections;
 }
 
 /** What every connection of a proxy shares. */
@@ -116,7 +126,7 @@ interface Opened {
 }
 
 async function ownSession(
-  { frontend, message, user, database }: Login,
+  { frontend, message }: Login,
   { context, own }: { readonly context: ConnectionContext; readonly own: OwnLogin },
   limit: Deadline,
 ): Promise<Opened> {
@@ -128,11 +138,33 @@ async function ownSession(
   context.onProven();
   if (proof !== undefined) socket.write(proof);
   const started = performance.now();
-  const source = { backend: context.backend, ...own };
-  const session = await whileThere(frontend, (gone) =>
-    openSession(source, { message: agreed, user, database, gone }),
-  );
+  const login = { backend: context.backend, message: agreed, passwords: own.passwords };
+  const session = await whileThere(frontend, (gone) => logIn(login, own.connections, gone));
   return { session, started, before: encodeAuthenticationOk() };
+}
+
+// A password that an earlier login had may have been refused for its age: then once more with a fresh one.
+async function logIn(
+  login: BackendLogin,
+  connections: BackendConnections,
+  gone: AbortSignal,
+): Promise<BackendSession> {
+  const attempt = async (fresh: boolean): Promise<BackendSession> => {
+    const connection = await connections.take(gone);
+    const loggingIn = loginToBackend(connection, { ...login, fresh }, gone);
+    connections.loggingIn();
+    const session = await loggingIn;
+    connections.loggedIn();
+    return session;
+  };
+  try {
+    return await attempt(false);
+  } catch (error) {
+    const isStale =
+      error instanceof BackendRefusal && error.sqlState === "28000" && error.isPasswordReused;
+    if (!isStale) throw error;
+    return attempt(true);
+  }
 }
 
 async function passedSession(

@@ -17,6 +17,8 @@ export class BackendRefusal extends Error {
   override readonly name = "BackendRefusal";
   readonly body: Buffer;
   readonly fields: ErrorFields;
+  /** Whether an earlier login had the same password. */
+  isPasswordReused = false;
 
   constructor(body: Buffer, fields: ErrorFields) {
     super(fields.get("M") ?? "the server refused the login");

@@ -2,7 +2,7 @@
 import type { ErrorFields } from "../protocol/error-response.ts";
 import type { Explanation } from "./answer.ts";
 import type { Backend } from "./backend-login.ts";
-import type { SecretSource } from "./backend-session.ts";
+import type { PasswordProvider } from "./backend-authentication.ts";
 import type { ClientAuth } from "./frontend-proof.ts";
 import type { FrontendTls } from "./frontend-tls.ts";
 import type { ProxyEvent } from "./proxy-event.ts";
@@ -33,7 +33,7 @@ export interface LocalSide {
 export interface ProxyOptions extends LocalSide {
   readonly backend: Backend;
   /** What we log in with; "pass-through" leaves the login to the tool and the server: no secret of ours, no proof. */
-  readonly login: SecretSource | "pass-through";
+  readonly login: PasswordProvider | "pass-through";
   /** The one user whose logins are ours; everybody else's are passed through. */
   readonly onlyUser?: string | undefined;
   /** DETAIL and HINT for a login that the server refused. */

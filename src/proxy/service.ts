@@ -55,12 +55,12 @@ function connectionContext(
   options: ProxyOptions,
   { secret, sessions, connections }: Shared,
 ): ConnectionContext {
-  const { login: secrets, onlyUser } = options;
+  const { login: passwords, onlyUser } = options;
   const proven = { secret, isRandom: options.secret === undefined };
   const own =
-    secrets === "pass-through"
-      ? secrets
-      : { secrets, connections, prove: proofOf(options.clientAuth ?? "scram-sha-256", proven) };
+    passwords === "pass-through"
+      ? passwords
+      : { passwords, connections, prove: proofOf(options.clientAuth ?? "scram-sha-256", proven) };
   return {
     backend: options.backend,
     tls: options.tls,

@@ -41,7 +41,7 @@ export function loginTimedOut(backend: TimedBackend): RdsIamError {
 }
 
 /** The error for an auth token or a password that did not come in time. */
-export function secretTimedOut(
+export function passwordTimedOut(
   kind: "auth token" | "password",
   backend: TimedBackend,
 ): RdsIamError {

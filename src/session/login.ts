@@ -6,7 +6,7 @@ import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { recentSecrets } from "../base/redact.ts";
 import { requireUser, type Settings } from "../config/settings.ts";
-import type { SecretSource, Who } from "../proxy/backend-session.ts";
+import type { DatabaseUser, PasswordProvider } from "../proxy/backend-authentication.ts";
 import { passwordEnvironment, runPasswordCommand } from "../tool/password-command.ts";
 import { openCredentials, type RunCredentials } from "./credentials.ts";
 import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "./endpoint.ts";
@@ -41,7 +41,7 @@ export interface IamLogin extends AnyLogin {
   /** What the first call of `credentials` will take; throws for a profile that is broken. */
   readonly need: () => CredentialNeed;
   readonly authToken: AuthTokenSource;
-  readonly passwords: Extract<SecretSource, { readonly authToken: unknown }>;
+  readonly passwords: PasswordProvider;
 }
 
 /** rdsiam logs in with what the password command prints. */
@@ -50,7 +50,7 @@ export interface PasswordLogin extends AnyLogin {
   /** Undefined where none is set: the tool names it. */
   readonly user: string | undefined;
   readonly dbname: string | undefined;
-  readonly passwords: Extract<SecretSource, { readonly password: unknown }>;
+  readonly passwords: PasswordProvider;
 }
 
 /** The tool and the server log in; nothing is signed and no credentials are asked for. */
@@ -114,10 +114,11 @@ export function iamLogin(
     need,
     authToken,
     passwords: {
-      authToken: async (name, { renew }) => {
-        const made = await authToken(name, { renew });
+      kind: "auth token",
+      get: async (who, { fresh }) => {
+        const made = await authToken(who.user, { renew: fresh });
         refusals.signed({ identity: made.identity, token: made });
-        return { token: made.token, reused: made.reused };
+        return { password: made.token, reused: made.reused };
       },
     },
     identify: async () => (await credentials()).source,
@@ -146,7 +147,7 @@ export function passwordLogin(
       const source = await tunnel.identify();
       return `a password command${source === undefined ? "" : `, ${source}`}`;
     },
-    passwords: { password: commandPasswords(context, run.settings, endpoint) },
+    passwords: commandPasswords(context, run.settings, endpoint),
     explain: (_user, fields) => explainPasswordRefusal(fields),
   };
 }
@@ -185,21 +186,22 @@ export function commandPasswords(
   { env, log }: Pick<RunContext, "env" | "log">,
   { passwordCommand: command = "", label }: Pick<Settings, "passwordCommand" | "label">,
   { host, port }: Pick<DatabaseEndpoint, "host" | "port">,
-): (who: Who) => Promise<string> {
+): PasswordProvider {
   const running = new Map<string, Promise<string>>();
   const keepOut = recentSecrets(log.addSecret, SECRETS_KEPT);
-  const run = async ({ user, database: dbname }: Who): Promise<string> => {
+  const run = async ({ user, database: dbname }: DatabaseUser): Promise<string> => {
     const variables = passwordEnvironment(env, { target: label, host, port, user, dbname });
     const password = await runPasswordCommand({ command, env: variables });
     keepOut(password);
     return password;
   };
-  return (who) => {
+  const get: PasswordProvider["get"] = async (who) => {
     const key = `${who.user}\0${who.database}`;
     const made = running.get(key) ?? run(who).finally(() => running.delete(key));
     running.set(key, made);
-    return made;
+    return { password: await made, reused: false };
   };
+  return { kind: "password", get };
 }
 
 /** The database and the user of a login, in one line for people. */

@@ -40,7 +40,7 @@ export async function openProxy(
       ...tunnel.backend,
       secret: login.kind === "iam" ? "auth token" : "password",
     },
-    login: secretsOf(login, onToken),
+    login: passwordsOf(login, onToken),
     explain: (user, fields) =>
       isPassed(user) ? explainPassedLogin(fields) : login.explain(user, fields),
     onEvent: (event) => {
@@ -60,14 +60,16 @@ export async function openProxy(
   return { ...proxy, [Symbol.asyncDispose]: close };
 }
 
-function secretsOf(login: Login, onToken: () => void = () => {}): ProxyOptions["login"] {
+function passwordsOf(login: Login, onToken: () => void = () => {}): ProxyOptions["login"] {
   if (login.kind === "pass-through") return "pass-through";
-  if (login.kind === "password") return login.passwords;
+  const { kind, get } = login.passwords;
+  if (kind === "password") return login.passwords;
   return {
-    authToken: async (user, how) => {
-      const made = await login.passwords.authToken(user, how);
-      if (!made.reused) onToken();
-      return made;
+    kind,
+    get: async (who, options) => {
+      const issued = await get(who, options);
+      if (!issued.reused) onToken();
+      return issued;
     },
   };
 }

@@ -140,7 +140,7 @@ test("proxy 11: a login ends in time when addresses or the auth token never come
   const limits = { connectTimeout: 1_000, loginTimeout: 1_000 };
   for (const [options, told] of [
     [{ backend: { ...limits, addresses: never } }, /could not connect to .* in 1 s/],
-    [{ backend: limits, login: { authToken: never } }, /no auth token for .* in 1 s/],
+    [{ backend: limits, login: { kind: "auth token", get: never } }, /no auth token for .* in 1 s/],
   ] as const) {
     await using stage = await scene(ask, options);
     const frontend = new RawFrontend(stage.proxy.port);

@@ -303,9 +303,10 @@ test("proxy 15: a refused login with a reused token is tried once more with a ne
     },
     {
       login: {
-        authToken: (_user, { renew }) => {
-          asked.push(renew);
-          return Promise.resolve({ token: TOKEN, reused: !renew });
+        kind: "auth token",
+        get: (_who, { fresh }) => {
+          asked.push(fresh);
+          return Promise.resolve({ password: TOKEN, reused: !fresh });
         },
       },
     },

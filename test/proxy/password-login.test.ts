@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { errorFields, int32, RawFrontend, startup } from "../support/raw-frontend.ts";
+import type { PasswordProvider } from "../../src/proxy/backend-authentication.ts";
 import {
   ASK_CLEARTEXT,
   AUTHENTICATION_OK,
@@ -21,7 +22,8 @@ const PASSWORD = "the-password-of-this-test";
 const OFFER = message("R", int32(10), "SCRAM-SHA-256\0\0");
 
 function passwords(more: SceneOptions = {}): SceneOptions {
-  return { login: { password: () => Promise.resolve(PASSWORD) }, ...more };
+  const get = () => Promise.resolve({ password: PASSWORD, reused: false });
+  return { login: { kind: "password", get }, ...more };
 }
 
 /** The ErrorResponse that a tool gets from a login; undefined when it is ready. */
@@ -37,10 +39,11 @@ async function logInThrough(script: Script, options = passwords()) {
 
 test("proxy: a password is asked for once the server asks, for the user and the database of the login", async () => {
   const asked: unknown[] = [];
-  const login = {
-    password: ({ user, database }: { user: string; database: string }) => {
+  const login: PasswordProvider = {
+    kind: "password",
+    get: ({ user, database }) => {
       asked.push([user, database]);
-      return Promise.resolve(PASSWORD);
+      return Promise.resolve({ password: PASSWORD, reused: false });
     },
   };
   const trusts: Script = async (peer) => {
@@ -106,10 +109,12 @@ test("proxy: a command that fails, or is never done, is told to the tool", async
     await peer.message();
   };
   const why = new RdsIamError("the password command gave no password", { code: "ERR_CREDENTIALS" });
-  const failed = await logInThrough(asks, { login: { password: () => Promise.reject(why) } });
+  const failed = await logInThrough(asks, {
+    login: { kind: "password", get: () => Promise.reject(why) },
+  });
   assert.equal(failed?.["M"], why.message);
   const late = await logInThrough(asks, {
-    login: { password: () => new Promise(() => {}) },
+    login: { kind: "password", get: () => new Promise(() => {}) },
     backend: { loginTimeout: 500 },
   });
   assert.equal(late?.["M"], `no password for ${HOST} in 0.5 s`);

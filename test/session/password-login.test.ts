@@ -6,6 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, test } from "node:test";
 import { createLog } from "../../src/base/log.ts";
+import type { DatabaseUser } from "../../src/proxy/backend-authentication.ts";
 import { commandPasswords } from "../../src/session/login.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "rdsiam-password-access-"));
@@ -17,7 +18,8 @@ const log = createLog({ write: (text) => (written += text), verbose: false, noti
 function source(command: string, env: Readonly<Record<string, string>> = {}) {
   const settings = { passwordCommand: command, label: "prod" };
   const context = { log, env: { PATH: process.env["PATH"], ...env } };
-  return commandPasswords(context, settings, { host: "db.example.com", port: 5433 });
+  const { get } = commandPasswords(context, settings, { host: "db.example.com", port: 5433 });
+  return async (who: DatabaseUser) => (await get(who, { fresh: false })).password;
 }
 
 test("commandPasswords() + logins of one user at the same moment share one run; later ones do not", async () => {

@@ -30,7 +30,10 @@ function start(options: ChaosChildOptions): Promise<Proxy[]> {
         loginTimeout: options.limit,
       },
       loginTimeout: options.limit,
-      login: { authToken: () => Promise.resolve({ token: options.token, reused: false }) },
+      login: {
+        kind: "auth token",
+        get: () => Promise.resolve({ password: options.token, reused: false }),
+      },
       onEvent: count,
     }),
   );

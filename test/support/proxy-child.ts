@@ -36,7 +36,10 @@ function start(options: ChildOptions): Promise<Proxy> {
       connectTimeout: 5_000,
       loginTimeout: 5_000,
     },
-    login: { authToken: () => Promise.resolve({ token: options.token, reused: false }) },
+    login: {
+      kind: "auth token",
+      get: () => Promise.resolve({ password: options.token, reused: false }),
+    },
     onEvent: count,
     ...(options.loginTimeout === undefined ? {} : { loginTimeout: options.loginTimeout }),
   });

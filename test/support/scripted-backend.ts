@@ -92,7 +92,7 @@ export async function scene(script: Script, options: SceneOptions = {}): Promise
     ...options.backend,
   };
   const proxy = await startProxy({
-    login: { authToken: () => Promise.resolve({ token: TOKEN, reused: false }) },
+    login: { kind: "auth token", get: () => Promise.resolve({ password: TOKEN, reused: false }) },
     ...options,
     backend,
   });

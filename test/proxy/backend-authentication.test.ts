@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { MessageError } from "../../src/protocol/message.ts";
 import { readServerFirst, readServerSignature } from "../../src/protocol/password.ts";
 import { readSaslInitialResponse } from "../../src/protocol/scram-message.ts";
-import { answerWithPassword } from "../../src/proxy/backend-password.ts";
+import { answerWithPassword } from "../../src/proxy/backend-authentication.ts";
 import { scramVerifier, startScram } from "../../src/proxy/scram.ts";
 
 const UNBOUND = { endPoint: undefined, isBound: false };
