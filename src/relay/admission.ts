@@ -67,7 +67,7 @@ export async function admit(client: RelayClient, context: AdmissionContext): Pro
   const challenge = `${SCHEME} endpoint="${endpoint}", region="${region}", nonce="${nonce}"`;
   client.socket.write(
     encodeAnswer(407, [
-      "X-Rdsiam-RelayRefusal: identity-needed",
+      "X-Rdsiam-Refusal: identity-needed",
       `Proxy-Authenticate: ${challenge}`,
       "Connection: keep-alive",
     ]),

@@ -6,6 +6,7 @@ import { isIP } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
 import { type HostPort, readAuthority } from "../base/host-port.ts";
 import { nearestName } from "../base/nearest-name.ts";
+import type { CertificateFiles } from "../base/server-certificate.ts";
 import { type OptionName, type Options, optionValue } from "../cli/options.ts";
 import { optionFlag } from "../config/keys.ts";
 import {
@@ -102,9 +103,7 @@ export function readRelayConfig(
 /** The settings of a relay. */
 export interface RelaySettings {
   readonly listen: HostPort;
-  readonly tlsCert: string;
-  readonly tlsKey: string;
-  readonly tlsClientCa: string | undefined;
+  readonly tls: CertificateFiles;
   /** The Region of the STS endpoint, where one is set. */
   readonly region: string | undefined;
   /** Undefined without health checks. */
@@ -141,9 +140,11 @@ export function resolveRelaySettings(
   const hasHealth = read("health_port") !== undefined;
   return {
     listen: { host, port },
-    tlsCert: required("tls_cert"),
-    tlsKey: required("tls_key"),
-    tlsClientCa: read("tls_client_ca"),
+    tls: {
+      cert: required("tls_cert"),
+      key: required("tls_key"),
+      clientCa: read("tls_client_ca"),
+    },
     region: read("region"),
     health: hasHealth
       ? { host: read("health_address") ?? "", port: integer("health_port", 65_535) }

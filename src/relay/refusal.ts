@@ -1,4 +1,4 @@
-// Refusals of a relay: a word for the client in X-Rdsiam-RelayRefusal, which has the sentences for its user. The words are part of
+// Refusals of a relay: a word for the client in X-Rdsiam-Refusal, which has the sentences for its user. The words are part of
 // the protocol between the two; the message of a refusal is for the relay's own log.
 
 import type { Caller } from "./access.ts";
@@ -64,7 +64,7 @@ export function encodeRefusal({ caller, status, word }: RelayRefusal): string {
   const identity = caller.arn === undefined ? [] : [`X-Rdsiam-Identity: ${caller.arn}`];
   const allow = status === 405 ? ["Allow: CONNECT"] : [];
   return encodeAnswer(status, [
-    `X-Rdsiam-RelayRefusal: ${word}`,
+    `X-Rdsiam-Refusal: ${word}`,
     ...identity,
     ...allow,
     "Connection: close",

@@ -5,6 +5,7 @@
 import { createServer as createTcpServer, type Socket } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { listen } from "../base/listen.ts";
+import type { ServerCertificate } from "../base/server-certificate.ts";
 import { type Admittance, type RelayContext, serveConnection } from "./connection.ts";
 import { RelayRefusal } from "./refusal.ts";
 import { Gone } from "./request.ts";
@@ -12,19 +13,12 @@ import { Gone } from "./request.ts";
 const MAX_PENDING = 256; // clients that are not admitted yet; beyond it the oldest is disconnected
 const BACKLOG = 1_024;
 
-/** The relay's certificate, its key, and the CAs of its clients; PEM. */
-export interface RelayTls {
-  readonly cert: string;
-  readonly key: string;
-  /** Absent where the relay asks for no client certificate. */
-  readonly ca?: readonly string[] | undefined;
-}
-
 /** The options of a relay's listener. */
 export interface RelayServerOptions {
   readonly host: string;
   readonly port: number;
-  readonly tls: RelayTls;
+  /** Clients are asked for a certificate where it has CAs for them. */
+  readonly tls: ServerCertificate;
   readonly context: RelayContext;
   /** The limit of concurrent sessions. */
   readonly maxConnections: number;
@@ -38,7 +32,7 @@ export interface RelayServer extends AsyncDisposable {
   /** Sessions in progress. */
   readonly sessions: () => number;
   /** Replaces certificate and CAs for the next clients. */
-  readonly setTls: (tls: RelayTls) => void;
+  readonly setTls: (tls: ServerCertificate) => void;
   /** Takes no new clients; resolves when the last session has ended. */
   readonly drain: () => Promise<void>;
   /** Resolves when the listener itself fails; never rejects. */
@@ -51,7 +45,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   const tls = createServer({
     ...secureOptions(options.tls),
     // A certificate is verified later, so that the answer to a client can say why it was refused.
-    requestCert: options.tls.ca !== undefined,
+    requestCert: options.tls.clientCa !== undefined,
     rejectUnauthorized: false,
     ALPNProtocols: ["http/1.1"],
   });
@@ -88,12 +82,12 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   };
 }
 
-function secureOptions({ cert, key, ca }: RelayTls) {
+function secureOptions({ cert, key, clientCa }: ServerCertificate) {
   return {
     cert,
     key,
     minVersion: "TLSv1.2" as const,
-    ...(ca === undefined ? {} : { ca: [...ca] }),
+    ...(clientCa === undefined ? {} : { ca: [...clientCa] }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { AwsCalls } from "../aws/sdk.ts";
 import type { StsEndpoint } from "../aws/presigned-identity.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { loadServerCertificate } from "../base/server-certificate.ts";
 import type { Options } from "../cli/options.ts";
 import type { Account } from "../session/account.ts";
 import { atMost } from "../base/deadline.ts";
@@ -12,13 +13,7 @@ import { AddressBook } from "./addresses.ts";
 import { type RelayConfig, type RelaySettings, resolveRelaySettings } from "./config.ts";
 import type { RelayContext } from "./connection.ts";
 import { type RelayEvent, relayLogger } from "./events.ts";
-import {
-  certificateIsFor,
-  loadRelayConfig,
-  loadRelayTls,
-  type RelayFileNames,
-  watchRelayFiles,
-} from "./files.ts";
+import { certificateIsFor, loadRelayConfig, watchRelayFiles } from "./files.ts";
 import { type RelayServer, startRelayServer } from "./server.ts";
 import { accountSearch, Targets } from "./targets.ts";
 
@@ -64,7 +59,7 @@ export async function startRelay(
 class Relay {
   readonly #context: RunContext;
   readonly #settings: RelaySettings;
-  readonly #files: RelayFileNames;
+  readonly #configFile: string;
   readonly #options: Options;
   readonly #targets = new Targets([], []);
   readonly #closers: AsyncDisposable[] = [];
@@ -83,13 +78,12 @@ class Relay {
     this.#options = request.options;
     this.#config = request.config;
     this.#settings = request.settings;
-    const { tlsCert, tlsClientCa, tlsKey } = request.settings;
-    this.#files = { config: request.configFile, tlsCert, tlsKey, tlsClientCa };
+    this.#configFile = request.configFile;
   }
 
   async start(): Promise<RelayService> {
     const { drainTimeout, listen, maxConnections } = this.#settings;
-    const tls = await loadRelayTls(this.#files);
+    const tls = await loadServerCertificate(this.#settings.tls);
     await this.#apply(this.#config, tls.cert);
     await this.#firstSearch();
     let server: RelayServer | undefined = undefined;
@@ -101,7 +95,9 @@ class Relay {
     this.#closers.push(started);
     const timer = setInterval(() => void this.#search(), REFRESH_INTERVAL);
     this.#closers.push({ [Symbol.asyncDispose]: async () => clearInterval(timer) });
-    this.#closers.push(watchRelayFiles(this.#files, () => this.#reload(started)));
+    const { cert, key, clientCa } = this.#settings.tls;
+    const files = [this.#configFile, cert, key, ...(clientCa === undefined ? [] : [clientCa])];
+    this.#closers.push(watchRelayFiles(files, () => this.#reload(started)));
     this.#phase = "serving";
     return {
       host: listen.host,
@@ -175,7 +171,7 @@ class Relay {
   // Applies a configuration as a whole, or not at all: a wrong file leaves everything as it was.
   async #apply(config: RelayConfig, cert: string): Promise<void> {
     const rule = config.rules.find(({ certificates }) => certificates.length > 0);
-    if (rule !== undefined && this.#files.tlsClientCa === undefined) {
+    if (rule !== undefined && this.#settings.tls.clientCa === undefined) {
       throw new RdsIamError(
         `[allow ${rule.name}] asks for a certificate, and there is no CA for it`,
         {
@@ -244,8 +240,8 @@ class Relay {
   async #reload(server: RelayServer): Promise<void> {
     const { log } = this.#context;
     try {
-      const config = await loadRelayConfig(this.#files.config);
-      const tls = await loadRelayTls(this.#files);
+      const config = await loadRelayConfig(this.#configFile);
+      const tls = await loadServerCertificate(this.#settings.tls);
       await this.#apply(config, tls.cert);
       server.setTls(tls);
       await this.#search();

@@ -66,9 +66,7 @@ test("resolveRelaySettings() + option, environment, file and default, in this or
   );
   assert.deepEqual(resolved, {
     listen: { host: "::1", port: 0 },
-    tlsCert: "c",
-    tlsKey: "k",
-    tlsClientCa: undefined,
+    tls: { cert: "c", key: "k", clientCa: undefined },
     region: undefined,
     health: undefined,
     maxConnections: 7,

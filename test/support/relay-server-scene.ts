@@ -109,7 +109,7 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
   const relay = await startRelayServer({
     host: "127.0.0.1",
     port: 0,
-    tls: { cert: leaf.cert, key: leaf.key, ca: [authority.cert] },
+    tls: { cert: leaf.cert, key: leaf.key, clientCa: [authority.cert] },
     maxConnections: options.maxConnections ?? 100,
     handshakeTimeout: options.handshakeTimeout ?? 10_000,
     context: {
