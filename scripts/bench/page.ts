@@ -68,7 +68,7 @@ function readmeSection(results: Results): string {
   const heading = ["", ...subjects];
   const ratios = README_RATIOS.map((figure) => readmeLine(results, { figure, subjects }));
   const times = README_TIMES.map((figure) => readmeLine(results, { figure, subjects }));
-  return `Throughput as a part of what the tool reaches alone over verified TLS, and whole processes in milliseconds; medians of ${rounds} rounds,
+  return `Throughput relative to the tool connecting directly over verified TLS (1.00), and whole processes in milliseconds; medians of ${rounds} rounds,
 measured on ${date.slice(0, 10)} by \`${command}\` on ${machine.processors} shared cores, without a network in between.
 [Every row, the spread and the picture](docs/performance.md).
 

@@ -16,7 +16,7 @@ const HEAD = `# Reference
 
 Every command and option; \`npm run generate\` makes this page from the tables that \`--help\` and the manual page come from. Each option can
 also be set as an environment variable: \`RDSIAM_QUIET=1\` is \`--quiet\`. Options come before the target; for the order of precedence see
-[Configuration](configuration.md#what-wins).
+[Configuration](configuration.md#precedence).
 `;
 
 /** The whole page. */
