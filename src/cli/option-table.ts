@@ -77,11 +77,7 @@ export const OWN_OPTIONS = [
     summary: "add new ones to rdsiam's own configuration file",
     commands: ["discover"],
   },
-  {
-    name: "check",
-    summary: "show whose credentials are used (asks STS)",
-    commands: ["token"],
-  },
+  { name: "check", summary: "show whose credentials are used (asks STS)", commands: ["token"] },
   {
     name: "shell",
     value: "sh|fish",

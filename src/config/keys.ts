@@ -69,12 +69,7 @@ export const SETTINGS = {
     about:
       "The database: an RDS endpoint, or a name that resolves to one through CNAMEs; HOST or HOST:PORT.",
     type: HOST,
-    option: {
-      group: "Database",
-      value: "HOST[:PORT]",
-      completes: "host",
-      commands: ON_DATABASE,
-    },
+    option: { group: "Database", value: "HOST[:PORT]", completes: "host", commands: ON_DATABASE },
     synonym: "hostname",
   },
   port: {
@@ -106,23 +101,14 @@ export const SETTINGS = {
     summary: "how to reach it: HOST:PORT, ssh://..., ssm://...",
     about: "How to reach it, where it cannot be dialed directly; as for --via.",
     type: TUNNEL,
-    option: {
-      group: "Database",
-      value: "WHERE",
-      commands: [...ON_PROXY, "url", "env", "doctor"],
-    },
+    option: { group: "Database", value: "WHERE", commands: [...ON_PROXY, "url", "env", "doctor"] },
     secret: true,
   },
   signHost: {
     summary: "the RDS endpoint that the host stands for",
     about: "The RDS endpoint that the host stands for, where no CNAME shows it; HOST or HOST:PORT.",
     type: HOST,
-    option: {
-      group: "Database",
-      value: "HOST[:PORT]",
-      completes: "host",
-      commands: ON_DATABASE,
-    },
+    option: { group: "Database", value: "HOST[:PORT]", completes: "host", commands: ON_DATABASE },
   },
   strictHost: {
     summary: "fail when the host points elsewhere than before",

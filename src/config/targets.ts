@@ -45,9 +45,7 @@ export async function loadTargets(options: {
   const warnings = [...aws.warnings];
   const drafts = [...ownDrafts(own, warnings), ...awsDrafts(aws, warnings)];
   for (const draft of drafts) {
-    if (!targets.has(draft.name)) {
-      targets.set(draft.name, targetFrom(draft, options.home));
-    }
+    if (!targets.has(draft.name)) targets.set(draft.name, targetFrom(draft, options.home));
   }
   return { targets, aws, ownFile: own.path, warnings };
 }
@@ -81,60 +79,49 @@ export function targetWithoutHost(name: string, loaded: LoadedTargets): RdsIamEr
   );
 }
 
+/** A target as its file has it. */
 interface Draft {
   readonly name: string;
   readonly file: string;
   readonly profile: string | undefined;
-  /** Keys as written and their values, with the prefix taken off. */
+  /** The known keys as written, without the prefix, and their values. */
   readonly keys: ReadonlyMap<string, string>;
   /** The prefix of keys in this file: `rds_`, or nothing. */
   readonly prefix: string;
 }
 
-function ownDrafts(own: OwnFile, warnings: string[]): Draft[] {
-  const drafts: Draft[] = [];
-  for (const [name, section] of own.sections) {
+function ownDrafts({ path: file, sections }: OwnFile, warnings: string[]): Draft[] {
+  return [...sections].map(([name, { profile, ...section }]) => {
     const keys = new Map<string, string>();
     for (const [key, value] of Object.entries(section)) {
       if (KEYS.has(key)) {
         keys.set(key, value);
-      } else if (key !== "profile") {
-        const nearest = nearestName(key.replace(/^rds_/, ""), [...KEYS.keys(), "profile"]);
-        warnings.push(unknownKey(key, `[${name}] of ${own.path}`, nearest));
+        continue;
       }
+      const nearest = nearestName(key.replace(/^rds_/, ""), [...KEYS.keys(), "profile"]);
+      warnings.push(unknownKey(key, `[${name}] of ${file}`, nearest));
     }
-    drafts.push({
-      name,
-      file: own.path,
-      profile: section["profile"] || undefined,
-      keys,
-      prefix: "",
-    });
-  }
-  return drafts;
+    return { name, file, profile: profile || undefined, keys, prefix: "" };
+  });
 }
 
-function awsDrafts(aws: AwsFiles, warnings: string[]): Draft[] {
-  const drafts: Draft[] = [];
-  const file = aws.paths.configFilepath;
-  for (const [name, profile] of aws.profiles) {
+function awsDrafts({ paths, profiles }: AwsFiles, warnings: string[]): Draft[] {
+  const prefix = "rds_";
+  const drafts = [...profiles].map(([name, profile]) => {
     const keys = new Map<string, string>();
     for (const [key, value] of Object.entries(profile)) {
-      if (!key.startsWith("rds_") || value === undefined) {
+      if (!key.startsWith(prefix) || value === undefined) continue;
+      const bare = key.slice(prefix.length);
+      if (KEYS.has(bare)) {
+        keys.set(bare, value);
         continue;
       }
-      if (KEYS.has(key.slice(4))) {
-        keys.set(key.slice(4), value);
-        continue;
-      }
-      const nearest = nearestName(key.slice(4), KEYS.keys());
-      warnings.push(unknownKey(key, `profile "${name}"`, nearest && `rds_${nearest}`));
+      const nearest = nearestName(bare, KEYS.keys());
+      warnings.push(unknownKey(key, `profile "${name}"`, nearest && `${prefix}${nearest}`));
     }
-    if (keys.size > 0) {
-      drafts.push({ name, file, profile: name, keys, prefix: "rds_" });
-    }
-  }
-  return drafts;
+    return { name, file: paths.configFilepath, profile: name, keys, prefix };
+  });
+  return drafts.filter(({ keys }) => keys.size > 0);
 }
 
 function unknownKey(key: string, place: string, nearest: string | undefined): string {
@@ -180,9 +167,7 @@ function targetFrom({ name, file, profile, keys, prefix }: Draft, home: string):
 }
 
 function unknownTarget(name: string, loaded: LoadedTargets): RdsIamError {
-  if (loaded.aws.profiles.has(name)) {
-    return targetWithoutHost(name, loaded);
-  }
+  if (loaded.aws.profiles.has(name)) return targetWithoutHost(name, loaded);
   const nearest =
     nearestName(name, loaded.targets.keys()) ?? nearestName(name, loaded.aws.profiles.keys());
   const { configFilepath, filepath } = loaded.aws.paths;

@@ -76,7 +76,7 @@ test("readProxyOptions() + refuses what would let strangers in, and what contrad
   }
 });
 
-test("readProxyOptions() + every option has its twin", () => {
+test("readProxyOptions() + every option has its variable", () => {
   const wish = readProxyOptions(
     {},
     {

@@ -48,7 +48,7 @@ test("an endpoint that is not a URL is an error that names the setting", async (
   assert.match(ran.stderr, /^rdsiam: error: .*AWS_ENDPOINT_URL_STS is not a valid URL$/m);
 });
 
-test("--aws-timeout, its twin and rds_aws_timeout end a call that hangs, with its answer begun or not", async () => {
+test("--aws-timeout, its variable and rds_aws_timeout end a call that hangs, with its answer begun or not", async () => {
   await using silence = await startSilence();
   const half = "HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\ncontent-length: 99\r\n\r\n<Assume";
   await using stalling = await listen(
