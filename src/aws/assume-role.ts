@@ -89,7 +89,7 @@ async function assumeWithMfa(
     throw new RdsIamError(`${roleArn} needs an MFA code of ${serial}`, {
       code: "ERR_MFA",
       detail: "There is no terminal to ask for the code on.",
-      hint: "Add --mfa-code CODE, or set RDSIAM_MFA_CODE.",
+      hint: "Add {--mfa-code} CODE, or set RDSIAM_MFA_CODE.",
     });
   }
   for (let attempt = 1, refusal: RdsIamError | undefined; ; attempt++) {

@@ -51,7 +51,7 @@ export function authTokenSigner(options: AuthTokenTarget): AuthTokenSigner {
   if (region === "") {
     throw new RdsIamError(`no Region to sign for ${host}`, {
       code: "ERR_REGION",
-      hint: "Add --region REGION.",
+      hint: "Add {--region} REGION.",
     });
   }
   return (user, identity) => signToken({ ...options, host }, user, identity);
@@ -66,7 +66,7 @@ async function signToken(
   if (typeof user !== "string" || user === "" || user.includes("\0")) {
     throw new RdsIamError(`no database user to sign an auth token for on ${host}`, {
       code: "ERR_CREDENTIALS",
-      hint: "Add -U USER, or set rds_user in the target's profile.",
+      hint: "Add {--user} USER, or set rds_user in the target's profile.",
     });
   }
   // Loading it may take a moment: the clock is read after that.

@@ -84,7 +84,8 @@ interface Loaded extends Credentials {
 
 /** Makes the function that gets credentials: cached until two minutes before their end, one fetch at a time. */
 export function credentialSource(options: CredentialOptions): CredentialSource {
-  const now = options.now ?? Date.now;
+  // Looked up at each call: a program of the library may replace its clock.
+  const now = options.now ?? (() => Date.now());
   let held: { readonly credentials: Credentials; readonly isGood: () => boolean } | undefined;
   let pending: Promise<Credentials> | undefined;
   let { files } = options;

@@ -10,8 +10,8 @@ import {
 import { callRds, notListed, type RdsCaller } from "./rds-client.ts";
 
 const SIGN_HOST =
-  "Without it, name the cluster's endpoint to sign for: --sign-host ENDPOINT or rds_sign_host.";
-const REGION = "Without it, name the writer's Region: --region REGION or rds_region.";
+  "Without it, name the cluster's endpoint to sign for: {--sign-host} ENDPOINT or rds_sign_host.";
+const REGION = "Without it, name the writer's Region: {--region} REGION or rds_region.";
 
 /** The writer endpoint of the cluster that has a custom endpoint. */
 export function clusterOfCustomEndpoint(host: string, caller: RdsCaller): Promise<string> {

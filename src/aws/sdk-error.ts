@@ -187,7 +187,7 @@ const CAUSES: readonly Cause[] = [
       message: "no AWS credentials",
       code: "ERR_CREDENTIALS",
       detail: "Neither the environment nor a default profile nor a metadata service has any.",
-      hint: "Name a profile with --profile NAME, or log in: aws sso login",
+      hint: "Name a profile with {--profile} NAME, or log in: aws sso login",
     }),
   },
 ];

@@ -39,7 +39,7 @@ interface Entry {
 /** Makes the function that gives auth tokens for one database; logins at the same time share one signing. */
 export function authTokenSource(options: AuthTokenOptions): AuthTokenSource {
   const sign = authTokenSigner(options);
-  const now = options.now ?? Date.now;
+  const now = options.now ?? (() => Date.now());
   const entries = new Map<string, Entry>();
   return async (user, { renew = false, ahead = false } = {}) => {
     const identity = await options.credentials();

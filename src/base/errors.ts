@@ -36,17 +36,38 @@ export interface ErrorParts {
   readonly cause?: unknown;
 }
 
-/** A failure that a person can act on; anything else that is thrown is a programmer's mistake. */
+/**
+ * A failure that a person can act on; anything else that is thrown is a programmer's mistake. An option in its texts is
+ * written `{--role-arn}`: what reads the error chooses the option's spelling, which is the command line's by default.
+ */
 export class RdsIamError extends Error {
   readonly code: ErrorCode;
   readonly detail: string | undefined;
   readonly hint: string | undefined;
+  readonly #message: string;
+  readonly #parts: ErrorParts;
 
   constructor(message: string, parts: ErrorParts) {
-    super(message, parts.cause === undefined ? undefined : { cause: parts.cause });
+    super(spell(message), parts.cause === undefined ? undefined : { cause: parts.cause });
     this.name = "RdsIamError";
     this.code = parts.code;
-    this.detail = parts.detail;
-    this.hint = parts.hint;
+    this.detail = parts.detail && spell(parts.detail);
+    this.hint = parts.hint && spell(parts.hint);
+    this.#message = message;
+    this.#parts = parts;
   }
+
+  /** The same error with another spelling of its options; `spelling` takes `--role-arn`. */
+  withOptions(spelling: (flag: string) => string): RdsIamError {
+    const { detail, hint } = this.#parts;
+    return new RdsIamError(spell(this.#message, spelling), {
+      ...this.#parts,
+      detail: detail && spell(detail, spelling),
+      hint: hint && spell(hint, spelling),
+    });
+  }
+}
+
+function spell(text: string, spelling = (flag: string): string => flag): string {
+  return text.replaceAll(/\{(--[a-z-]+)\}/g, (_whole, flag: string) => spelling(flag));
 }

@@ -39,7 +39,7 @@ export function givenText(
   const typed = typeof option === "string" ? undefined : optionOf(options, option.name ?? name);
   if (typeof typed === "boolean") return { text: typed ? "yes" : "no", source: "option" };
   if (typed !== undefined) {
-    return { text: checked(name, typed, optionFlag(name)), source: "option" };
+    return { text: checked(name, typed, `{${optionFlag(name)}}`), source: "option" };
   }
   const variable = variableOf(name);
   // Set to nothing is not set, as for AWS's and PostgreSQL's own variables.

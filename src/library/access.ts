@@ -1,43 +1,51 @@
-// What a program's options lead to: a target, the place of its database, and a function that gives auth tokens for it.
-import { loadConfiguration } from "../session/settings.ts";
+// A program's options, resolved: the settings and the endpoint of a database, and a function that gives auth tokens for it.
+import { authTokenSource, type AuthTokenSource } from "../aws/token-cache.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { openCredentials, type RunCredentials } from "../session/credentials.ts";
 import { type DatabaseEndpoint, findEndpoint } from "../session/endpoint.ts";
-import type { ConnectionRequest, TokenSource } from "./public.ts";
+import { loadConfiguration } from "../session/settings.ts";
+import { type LibraryContext, libraryContext } from "./context.ts";
+import type {
+  AwsCredentials,
+  ConnectionRequest,
+  SigningOptions,
+  TokenRequest,
+  TokenSource,
+} from "./public.ts";
 import { type LibrarySettings, librarySettings } from "./settings.ts";
-import { openSigning } from "./signing.ts";
-import { type Surroundings, surroundings } from "./surroundings.ts";
-import { DEFAULT_SOURCE, type TokenSourceRegistry } from "./token-sources.ts";
+import { DEFAULT_SOURCE, once, type TokenSourceRegistry } from "./token-sources.ts";
 
 /** Access to one database. */
 export interface Access {
-  readonly surroundings: Surroundings;
+  readonly context: LibraryContext;
   readonly settings: LibrarySettings;
-  /** Where the database is, found out anew at each call. */
+  /** Where the database is, found anew at each call. */
   readonly locate: () => Promise<DatabaseEndpoint>;
-  /** Gives a token for a place. */
-  readonly token: (place: DatabaseEndpoint) => Promise<string>;
+  /** Gives a token for an endpoint. */
+  readonly token: (endpoint: DatabaseEndpoint) => Promise<string>;
 }
 
-// An alias may be led elsewhere while a pool lives; tokens are made anew after ten minutes too.
-const PLACE_LIFE = 600_000; // ms
+// An alias may be moved while a pool lives; tokens are made anew after ten minutes too.
+const ENDPOINT_LIFE = 600_000; // ms
 
-/** Resolves what the options say without asking anybody: files and environment alone. */
+// A program has a handful of databases; one that makes up names must not fill the memory.
+const MOST_DATABASES = 64;
+
+/** Resolves the options with files and environment alone. */
 export async function openAccess(
   request: ConnectionRequest,
   sources: Pick<TokenSourceRegistry, "find">,
 ): Promise<Access> {
-  const own = surroundings(request);
-  return own.guard(async () => {
-    const loaded = await loadConfiguration(own);
-    const settings = librarySettings(request, loaded, own);
-    const { credentials } = request;
-    const signing = openSigning(own, { settings, loaded, credentials });
+  const context = libraryContext(request);
+  return context.guard(async () => {
+    const { locate, settings, token } = await openSigning(context, request);
     return {
-      surroundings: own,
+      context,
       settings,
-      locate: () => findEndpoint(own, { settings, loaded }, signing.credentials),
+      locate,
       token: async ({ host, port, region }) => {
         // Looked up now: it may have been registered, or replaced, since the pool was made.
-        const source: TokenSource = sources.find(request.rdsiam ?? DEFAULT_SOURCE) ?? signing.token;
+        const source = sources.find(request.rdsiam ?? DEFAULT_SOURCE) ?? token;
         return source({ host, port, region, user: settings.user });
       },
     };
@@ -49,50 +57,88 @@ export function tokenFunction(
   request: ConnectionRequest,
   sources: Pick<TokenSourceRegistry, "find">,
 ): () => Promise<string> {
-  let opened: Promise<Access> | undefined;
-  const open = (): Promise<Access> => {
-    opened ??= openAccess(request, sources).catch((error: unknown) => {
-      opened = undefined;
-      throw error;
-    });
-    return opened;
-  };
-  let found: { readonly place: DatabaseEndpoint; readonly since: number } | undefined;
-  const place = async (access: Access): Promise<DatabaseEndpoint> => {
+  const open = once(() => openAccess(request, sources));
+  let found: { readonly endpoint: DatabaseEndpoint; readonly since: number } | undefined;
+  const locate = async (access: Access): Promise<DatabaseEndpoint> => {
     const age = Date.now() - (found?.since ?? Number.NEGATIVE_INFINITY);
-    if (found !== undefined && age >= 0 && age <= PLACE_LIFE) return found.place;
+    if (found !== undefined && age >= 0 && age <= ENDPOINT_LIFE) return found.endpoint;
     try {
-      found = { place: await access.locate(), since: Date.now() };
+      found = { endpoint: await access.locate(), since: Date.now() };
     } catch (error) {
       // A name server that fails for a while is no reason to stop logging in.
       if (found === undefined) throw error;
     }
-    return found.place;
+    return found.endpoint;
   };
   return async () => {
     const access = await open();
-    return access.surroundings.guard(async () => access.token(await place(access)));
+    return access.context.guard(async () => access.token(await locate(access)));
   };
 }
 
-/** The source that signs with given credentials for whatever it is asked; its options need no database. */
+/** The source that signs with given credentials for any database; its options need none. */
 export function signingSource(options: ConnectionRequest): TokenSource {
-  let opened: Promise<{ readonly own: Surroundings; readonly token: TokenSource }> | undefined;
-  const open = (host: string, user: string) => {
-    const own = surroundings(options);
-    return own.guard(async () => {
-      const loaded = await loadConfiguration(own);
-      const settings = librarySettings({ ...options, host, user }, loaded, own);
-      const { credentials } = options;
-      return { own, token: openSigning(own, { settings, loaded, credentials }).token };
+  const context = libraryContext(options);
+  const open = once(({ host, user }: TokenRequest) =>
+    openSigning(context, { ...options, host, user }),
+  );
+  return (request) =>
+    context.guard(async () => {
+      const { token } = await open(request);
+      return token({ ...request, region: options.region ?? request.region });
     });
+}
+
+interface Signing {
+  readonly settings: LibrarySettings;
+  readonly locate: () => Promise<DatabaseEndpoint>;
+  readonly token: TokenSource;
+}
+
+// Nothing is fetched yet.
+async function openSigning(context: LibraryContext, request: ConnectionRequest): Promise<Signing> {
+  const loaded = await loadConfiguration(context);
+  const settings = librarySettings(request, loaded, context);
+  const { credentials: given } = request;
+  const own = given === undefined ? undefined : () => ownCredentials(given);
+  // One for all, whatever Region it is first asked with: that is a fallback for STS alone.
+  let opened: RunCredentials | undefined;
+  const credentials = (region: string) =>
+    (opened ??= openCredentials(context, { settings, loaded }, region, own)).credentials;
+  const databases = new Map<string, AuthTokenSource>();
+  return {
+    settings,
+    locate: () => findEndpoint(context, { settings, loaded }, credentials),
+    token: async ({ host, port, user, region }) => {
+      const key = JSON.stringify([host, port, region]);
+      const tokens =
+        databases.get(key) ??
+        authTokenSource({ host, port, region, credentials: credentials(region) });
+      const [oldest = ""] = databases.keys();
+      if (!databases.has(key) && databases.size >= MOST_DATABASES) databases.delete(oldest);
+      databases.set(key, tokens);
+      return (await tokens(user)).token;
+    },
   };
-  return async (request) => {
-    opened ??= open(request.host, request.user).catch((error: unknown) => {
-      opened = undefined;
-      throw error;
+}
+
+async function ownCredentials(
+  own: NonNullable<SigningOptions["credentials"]>,
+): Promise<AwsCredentials> {
+  let given: AwsCredentials | undefined;
+  try {
+    given = await (typeof own === "function" ? own() : own);
+  } catch (error) {
+    if (error instanceof RdsIamError) throw error;
+    const text = error instanceof Error ? error.message : String(error);
+    throw new RdsIamError(`the credentials function failed: ${text}`, {
+      code: "ERR_CREDENTIALS",
+      cause: error,
     });
-    const { own, token } = await opened;
-    return own.guard(() => token({ ...request, region: options.region ?? request.region }));
-  };
+  }
+  if (given?.accessKeyId && given.secretAccessKey) return given;
+  throw new RdsIamError("the given credentials have no AWS keys", {
+    code: "ERR_CREDENTIALS",
+    detail: "They must have accessKeyId and secretAccessKey, and sessionToken if temporary.",
+  });
 }

@@ -1,5 +1,5 @@
 // Everything that a driver needs to connect, in one object that node-postgres and postgres.js both take as it is. TLS is
-// verified as the command line verifies it: RDS's own roots alone, against the canonical host, whatever name is dialled.
+// verified as the command line verifies it: RDS's own roots alone, against the canonical host, whatever name is dialed.
 // https://node-postgres.com/apis/client   https://github.com/porsager/postgres#connection-details
 import { isIP, type LookupFunction, Socket } from "node:net";
 import { Duplex } from "node:stream";
@@ -8,6 +8,7 @@ import { callbackify } from "node:util";
 import { RdsIamError } from "../base/errors.ts";
 import type { DatabaseEndpoint } from "../session/endpoint.ts";
 import { trustFor } from "../session/backend.ts";
+import { readVia } from "../session/settings.ts";
 import { type Access, openAccess } from "./access.ts";
 import type { ConnectionOptions, ConnectionRequest, TlsOptions } from "./public.ts";
 import type { TokenSourceRegistry } from "./token-sources.ts";
@@ -18,51 +19,49 @@ export async function openConnection(
   sources: Pick<TokenSourceRegistry, "find">,
 ): Promise<ConnectionOptions> {
   const access = await openAccess(request, sources);
-  const { guard } = access.surroundings;
+  const { guard } = access.context;
   return guard(async () => {
-    const way = await dialled(access);
-    const place = await access.locate();
-    const password = (): Promise<string> => guard(() => access.token(place));
+    const forwarded = await forwardedPort(access);
+    const endpoint = await access.locate();
+    const password = (): Promise<string> => guard(() => access.token(endpoint));
     const { user, dbname } = access.settings;
-    const { host, port, lookup } = way ?? straight(access, place);
+    const { host, port, lookup } = forwarded ?? direct(access, endpoint);
     return {
       host,
       port,
       user,
       database: dbname ?? user,
       password,
-      ssl: await tlsOptions(access, place),
+      ssl: await tlsOptions(access, endpoint),
       ...nodePostgres(access, lookup),
       ...postgresJs(access, { host, port, lookup, password }),
     };
   });
 }
 
-interface Dialled {
+interface Dialed {
   readonly host: string;
   readonly port: number;
   /** Undefined for the system's own. */
   readonly lookup: LookupFunction | undefined;
 }
 
-// A tunnel that is open already has an address; any other way would have to be held open, and closed by somebody.
-async function dialled({ settings, surroundings }: Access): Promise<Dialled | undefined> {
-  if (settings.via === undefined) return undefined;
-  const { describeVia, parseVia, viaSecrets } = await import("../via/parse.ts");
-  const via = parseVia(settings.via.text, settings.via.source);
-  for (const secret of viaSecrets(via)) surroundings.log.addSecret(secret);
+// A tunnel that is open already has an address; any other would have to be kept open, and closed, by the program.
+async function forwardedPort({ settings, context }: Access): Promise<Dialed | undefined> {
+  const via = await readVia(context.log, settings);
   if (via.kind === "direct") return undefined;
   if (via.kind === "forwarded-port") return { host: via.host, port: via.port, lookup: undefined };
-  throw new RdsIamError("there is no straight way to the database", {
+  const { describeVia } = await import("../via/parse.ts");
+  throw new RdsIamError("the library cannot open a tunnel to the database", {
     code: "ERR_VIA",
-    detail: `It is reached by ${describeVia(via)}, which somebody has to hold open.`,
+    detail: `It is reached by ${describeVia(via)}, which has to be kept open.`,
     hint: `Run: rdsiam proxy ${settings.label}, and connect to that; or start the program with rdsiam exec ${settings.label}.`,
   });
 }
 
-// By name, so that each connection finds the address that counts then; by the target's own DNS servers where it has some.
-function straight({ settings }: Access, place: DatabaseEndpoint): Dialled {
-  const { dialHost: host, addresses } = place;
+// By name, so that each connection finds the address of its time; by the target's own DNS servers where it has some.
+function direct({ settings }: Access, endpoint: DatabaseEndpoint): Dialed {
+  const { dialHost: host, addresses } = endpoint;
   const { dnsServers, port } = settings;
   return { host, port, lookup: dnsServers.length === 0 ? undefined : lookupBy(addresses) };
 }
@@ -79,11 +78,11 @@ function lookupBy(addresses: DatabaseEndpoint["addresses"]): LookupFunction {
 }
 
 async function tlsOptions(
-  { settings, surroundings }: Access,
-  place: DatabaseEndpoint,
+  { settings, context }: Access,
+  endpoint: DatabaseEndpoint,
 ): Promise<TlsOptions> {
-  const { host } = place;
-  const { certificates } = await trustFor(surroundings, { endpoint: place, settings });
+  const { host } = endpoint;
+  const { certificates } = await trustFor(context, { endpoint, settings });
   return {
     ca: [...certificates],
     // An address has no place in SNI (RFC 6066); the runtimes throw.
@@ -116,7 +115,7 @@ function lookingUp(lookup: LookupFunction): Socket {
   });
 }
 
-interface Dial extends Dialled {
+interface Dial extends Dialed {
   readonly password: () => Promise<string>;
 }
 

@@ -6,7 +6,7 @@ import { readHostPort, showHostPort } from "../base/host-port.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { ConnectionRequest } from "./public.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { LibraryContext } from "./context.ts";
 
 const DEFAULT_PORT = 5432;
 const LONGEST_TIMEOUT = 3_600; // seconds, as for rds_connect_timeout
@@ -14,7 +14,7 @@ const LONGEST_TIMEOUT = 3_600; // seconds, as for rds_connect_timeout
 /** What a program asked for, resolved. */
 export interface LibrarySettings extends Settings {
   readonly user: string;
-  /** Whether somebody said how long a connection may take: a pool's own limit counts otherwise. */
+  /** Whether the time to connect is set: without it a pool's own limit applies. */
   readonly hasConnectTimeout: boolean;
 }
 
@@ -22,7 +22,7 @@ export interface LibrarySettings extends Settings {
 export function librarySettings(
   request: ConnectionRequest,
   loaded: LoadedTargets,
-  { env, home }: Pick<Surroundings, "env" | "home">,
+  { env, home }: Pick<LibraryContext, "env" | "home">,
 ): LibrarySettings {
   const { target: targetName, port } = request;
   const timeout = request.connectTimeout;
@@ -30,10 +30,16 @@ export function librarySettings(
     timeout === undefined ? undefined : checkedNumber("connectTimeout", timeout, LONGEST_TIMEOUT);
   const options = optionValues(request);
   const settings = resolveSettings({ targetName, options, loaded, env, home });
-  const { user, passwordCommand } = settings;
-  if (passwordCommand !== undefined) throw startsNoCommand(settings.label);
+  const { user, passwordCommand, label } = settings;
+  if (passwordCommand !== undefined) {
+    throw new RdsIamError(`"${label}" uses a password command, so there is no auth token`, {
+      code: "ERR_TARGET",
+      detail: "Its password is what the password command prints, and a library starts none.",
+      hint: `Run: rdsiam proxy ${label}, and connect to that; or start the program with rdsiam exec ${label}.`,
+    });
+  }
   if (user === undefined) {
-    throw new RdsIamError(`no database user for "${settings.label}"`, {
+    throw new RdsIamError(`no database user for "${label}"`, {
       code: "ERR_TARGET",
       detail: "An auth token is made for one database user; PGUSER is not used for it.",
       hint: "Give user, or set rds_user in the target's profile.",
@@ -49,14 +55,6 @@ export function librarySettings(
     hasConnectTimeout:
       (connectTimeout ?? ofTarget) !== undefined || Boolean(env["RDSIAM_CONNECT_TIMEOUT"]),
   };
-}
-
-function startsNoCommand(target: string): RdsIamError {
-  return new RdsIamError(`the logins of "${target}" are not IAM's, so there is no auth token`, {
-    code: "ERR_TARGET",
-    detail: "Their password is what the password command prints, and a library starts none.",
-    hint: `Run: rdsiam proxy ${target}, and connect to that; or start the program with rdsiam exec ${target}.`,
-  });
 }
 
 function optionValues(request: ConnectionRequest): OptionValues {
@@ -81,7 +79,7 @@ function optionValues(request: ConnectionRequest): OptionValues {
   };
 }
 
-// A host without a port is at 5432, as for every driver: the port of a target that nobody named does not count.
+// A host without a port is at 5432, as for every driver: the port of a target that was not named is not used.
 function hostAndPort({ host, port, target }: ConnectionRequest): string | undefined {
   const address = readHostPort(host ?? "");
   if (address === undefined || address.port !== undefined || target !== undefined) return host;
@@ -92,7 +90,7 @@ function checkedPort(port: number): number {
   return checkedNumber("port", port, 65_535);
 }
 
-// What the types say holds in TypeScript alone; in a connection string it may be any text.
+// Only TypeScript checks the types; in a connection string it may be any text.
 function checkedNumber(name: string, value: number, most: number): number {
   if (Number.isInteger(value) && value > 0 && value <= most) return value;
   throw new RdsIamError(`${name} must be a whole number from 1 to ${most}`, { code: "ERR_USAGE" });

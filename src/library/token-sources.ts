@@ -1,14 +1,14 @@
-// The registry of token sources: a name in a connection string or in options says who makes the tokens.
+// The registry of token sources: a name in a connection string or in options chooses what makes the tokens.
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import type { TokenRequest, TokenSource, TokenSources } from "./public.ts";
+import type { TokenSource, TokenSources } from "./public.ts";
 
-/** The name of the source that is there from the start. */
+/** The name of the source that is registered from the start. */
 export const DEFAULT_SOURCE = "default";
 
 type Build = () => TokenSource | Promise<TokenSource>;
 
-/** The registry, and how the library itself asks it. */
+/** The registry, and how the library itself reads it. */
 export interface TokenSourceRegistry extends TokenSources {
   /** The function that makes tokens with a source; undefined for the first `default`, which is the caller's to make. */
   readonly find: (name: string) => TokenSource | undefined;
@@ -37,42 +37,41 @@ export function tokenSourceRegistry(): TokenSourceRegistry {
   };
 }
 
-// Built with the first token, once for connections that come at the same time; what failed is built again.
-function lateSource(name: string, build: Build): TokenSource {
-  let built: Promise<TokenSource> | undefined;
-  const source = (): Promise<TokenSource> => {
-    built ??= (async () => build())().catch((error: unknown) => {
-      built = undefined;
+/** Makes a function that does a piece of work once, for calls at the same time and later; work that failed is done again. */
+export function once<A extends readonly unknown[], T>(
+  work: (...input: A) => T | Promise<T>,
+): (...input: A) => Promise<T> {
+  let done: Promise<T> | undefined;
+  return (...input) => {
+    done ??= (async () => work(...input))().catch((error: unknown) => {
+      done = undefined;
       throw error;
     });
-    return built;
-  };
-  return async (request) => {
-    const token = await madeBy(name, source, request);
-    if (typeof token === "string" && token !== "") return token;
-    throw new RdsIamError(`the token source "${name}" gave no token`, {
-      code: "ERR_CREDENTIALS",
-      detail: "It has to give a string, or a promise of one.",
-    });
+    return done;
   };
 }
 
-async function madeBy(
-  name: string,
-  source: () => Promise<TokenSource>,
-  request: TokenRequest,
-): Promise<unknown> {
-  try {
-    const make = await source();
-    return await make(request);
-  } catch (error) {
-    if (error instanceof RdsIamError) throw error;
-    const text = error instanceof Error ? error.message : String(error);
-    throw new RdsIamError(`the token source "${name}" failed: ${text}`, {
+function lateSource(name: string, build: Build): TokenSource {
+  const built = once(build);
+  return async (request) => {
+    let token: unknown;
+    try {
+      const source = await built();
+      token = await source(request);
+    } catch (error) {
+      if (error instanceof RdsIamError) throw error;
+      const text = error instanceof Error ? error.message : String(error);
+      throw new RdsIamError(`the token source "${name}" failed: ${text}`, {
+        code: "ERR_CREDENTIALS",
+        cause: error,
+      });
+    }
+    if (typeof token === "string" && token !== "") return token;
+    throw new RdsIamError(`the token source "${name}" gave no token`, {
       code: "ERR_CREDENTIALS",
-      cause: error,
+      detail: "It must give a string, or a promise of one.",
     });
-  }
+  };
 }
 
 function unknownSource(name: string, known: Iterable<string>): RdsIamError {
@@ -80,7 +79,7 @@ function unknownSource(name: string, known: Iterable<string>): RdsIamError {
   const nearest = nearestName(name, names);
   return new RdsIamError(`unknown token source "${name}"`, {
     code: "ERR_USAGE",
-    detail: `There is: ${[...new Set(names)].join(", ")}.`,
+    detail: `The sources are: ${[...new Set(names)].join(", ")}.`,
     hint:
       nearest === undefined
         ? `Register it before the first connection: tokenSources.add("${name}", ...)`

@@ -65,7 +65,7 @@ function namedEndpoint(signHost: string, region: string | undefined): Endpoint {
     throw new RdsIamError(`the sign host ${signHost} is not an RDS endpoint`, {
       code: "ERR_ENDPOINT",
       detail: "A token is signed for the name that RDS itself uses, and in its Region.",
-      hint: "Give the endpoint as the RDS console shows it; if it is one already, add --region REGION.",
+      hint: "Give the endpoint as the RDS console shows it; if it is one already, add {--region} REGION.",
     });
   }
   return endpoint ?? unknownEndpoint(normalizeHost(signHost));
@@ -118,9 +118,9 @@ async function withoutCname(
       `${name}${chain} has an address but no CNAME, and a token must be signed for the name that RDS uses. ` +
       "An entry in /etc/hosts or a Route 53 alias record does not show that name.",
     hint:
-      "Give the endpoint as the RDS console shows it: --host NAME.HASH.REGION.rds.amazonaws.com. " +
-      "To dial this name all the same, name the endpoint behind it: --sign-host ENDPOINT or rds_sign_host. " +
-      "If this is how RDS itself names the database, add --region REGION.",
+      "Give the endpoint as the RDS console shows it: {--host} NAME.HASH.REGION.rds.amazonaws.com. " +
+      "To dial this name all the same, name the endpoint behind it: {--sign-host} ENDPOINT or rds_sign_host. " +
+      "If this is how RDS itself names the database, add {--region} REGION.",
   });
 }
 
@@ -150,7 +150,7 @@ async function signable(endpoint: Endpoint, options: CanonicalHostOptions): Prom
         code: "ERR_ENDPOINT",
         detail:
           "RDS accepts tokens for a cluster's own endpoints and for its instances, not for custom endpoints.",
-        hint: "Name the cluster's endpoint (NAME.cluster-HASH...) to sign for: --sign-host ENDPOINT or rds_sign_host.",
+        hint: "Name the cluster's endpoint (NAME.cluster-HASH...) to sign for: {--sign-host} ENDPOINT or rds_sign_host.",
       },
     );
   }
@@ -160,7 +160,7 @@ async function signable(endpoint: Endpoint, options: CanonicalHostOptions): Prom
     throw new RdsIamError(`${endpoint.host} does not show in which Region its writer is`, {
       code: "ERR_REGION",
       detail: "It is the writer endpoint of an Aurora global database.",
-      hint: "Add --region REGION with the Region of the primary cluster, or set rds_region.",
+      hint: "Add {--region} REGION with the Region of the primary cluster, or set rds_region.",
     });
   }
   return endpoint;
@@ -170,7 +170,7 @@ function cnameError(hops: readonly string[], detail: string): RdsIamError {
   return new RdsIamError(`cannot follow ${hops[0]} to an RDS endpoint`, {
     code: "ERR_DNS",
     detail,
-    hint: "Correct the CNAME records, or give the RDS endpoint itself: --host ENDPOINT",
+    hint: "Correct the CNAME records, or give the RDS endpoint itself: {--host} ENDPOINT",
   });
 }
 

@@ -158,7 +158,7 @@ async function readCertificateFile(path: string): Promise<readonly string[]> {
 function unreadable(path: string, cause: unknown): RdsIamError {
   return new RdsIamError(`cannot read the CA file ${path}: ${errorCode(cause)}`, {
     code: "ERR_CERTIFICATE",
-    hint: "Check --sslrootcert or rds_sslrootcert.",
+    hint: "Check {--sslrootcert} or rds_sslrootcert.",
     cause,
   });
 }

@@ -78,7 +78,7 @@ function readName(answer: string, name: string): string {
     throw new RdsIamError(`the CNAME of ${name} is not a valid host name`, {
       code: "ERR_DNS",
       detail: "It has characters that are not allowed in host names.",
-      hint: "Correct the CNAME record, or give the RDS endpoint itself: --host ENDPOINT",
+      hint: "Correct the CNAME record, or give the RDS endpoint itself: {--host} ENDPOINT",
     });
   }
   return normalizeHost(answer);

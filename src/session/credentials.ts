@@ -9,6 +9,7 @@ import {
   type CredentialSource,
   type RoleOptions,
 } from "../aws/credentials.ts";
+import type { AwsKeys } from "../aws/keys.ts";
 import { awsCalls } from "../aws/profile-credentials.ts";
 import { proxyPasswords } from "../aws/proxy-setting.ts";
 import type { AwsCalls } from "../aws/sdk.ts";
@@ -25,6 +26,8 @@ const SECRETS_KEPT = 24; // secrets of a role, two an hour as a rule, that the l
 /** The settings that credentials depend on. */
 export type CredentialSettings = Pick<RunSettings, "loaded" | "settings">;
 
+type CredentialContext = Pick<RunContext, "env" | "home" | "log" | "terminal" | "waiting">;
+
 /** The AWS credentials of a run. */
 export interface RunCredentials {
   readonly credentials: CredentialSource;
@@ -32,11 +35,15 @@ export interface RunCredentials {
   readonly need: () => CredentialNeed;
 }
 
-/** Creates the credential source of a run for a database in a Region; nothing is fetched yet. */
+/**
+ * Creates the credential source of a run for a database in a Region; nothing is fetched yet. `own` gives a program's own
+ * credentials, instead of a profile's or the environment's.
+ */
 export function openCredentials(
-  { env, home, log, terminal, waiting }: RunContext,
+  { env, home, log, terminal, waiting }: CredentialContext,
   { settings, loaded }: CredentialSettings,
   region: string,
+  own?: () => Promise<AwsKeys>,
 ): RunCredentials {
   for (const password of proxyPasswords(env)) log.addSecret(password);
   const { profile } = settings;
@@ -50,6 +57,7 @@ export function openCredentials(
     env,
     fallbackRegion: region,
     role,
+    own,
     askMfaCode: mfaPrompt({
       code: settings.mfaCode,
       remedy: settings.cache ? cacheRemedy(settings, loaded) : undefined,

@@ -110,7 +110,7 @@ function regionFor(canonical: CanonicalHost["canonical"], settings: Settings, lo
     throw new RdsIamError(`no Region for ${canonical.host}`, {
       code: "ERR_REGION",
       detail: "The name does not contain the Region of the database.",
-      hint: "Add --region REGION, or set rds_region in the target's profile.",
+      hint: "Add {--region} REGION, or set rds_region in the target's profile.",
     });
   }
   if (settings.profileRegion !== undefined && settings.profileRegion !== region) {

@@ -69,7 +69,7 @@ function noTerminal({ serial, roleArn }: CodeQuestion): RdsIamError {
   return new RdsIamError(`${roleArn} needs an MFA code of ${serial}`, {
     code: "ERR_MFA",
     detail: "There is no terminal (/dev/tty) to ask for it on.",
-    hint: "Run this at a terminal, or add --mfa-code CODE (RDSIAM_MFA_CODE).",
+    hint: "Run this at a terminal, or add {--mfa-code} CODE (RDSIAM_MFA_CODE).",
   });
 }
 
@@ -77,7 +77,7 @@ function terminalTaken({ serial, roleArn }: CodeQuestion, remedy: string | undef
   return new RdsIamError(`${roleArn} needs a new MFA code of ${serial}`, {
     code: "ERR_MFA",
     detail:
-      "The role's credentials are at their end, and a code cannot be asked for while the tool has the terminal or a proxy serves.",
+      "A code cannot be asked for while the tool has the terminal, a proxy serves, or a program uses the library.",
     hint:
       remedy === undefined
         ? "End it and start it again with rdsiam."

@@ -45,7 +45,7 @@ export type Via =
 export type ViaSource = "option" | "environment" | "target";
 
 const NAMES: Readonly<Record<ViaSource, string>> = {
-  option: "--via",
+  option: "{--via}",
   environment: "RDSIAM_VIA",
   target: "rds_via",
 };
@@ -138,7 +138,7 @@ function readCommand(command: string, source: ViaSource, fail: Fail): Via {
   if (source === "environment") {
     return fail(
       "must not have a command",
-      "Put it in the target's rds_via (via in rdsiam's own file), or give it with --via.",
+      "Put it in the target's rds_via (via in rdsiam's own file), or give it with {--via}.",
     );
   }
   const bad = command.replaceAll(/%[hp%]/g, "").includes("%");

@@ -117,7 +117,11 @@ test("errors speak of the library's options, and have codes", async () => {
     [{ host: INSTANCE, user: "u", durationSeconds: 5 }, "ERR_USAGE", /^durationSeconds must be/],
     [{ host: INSTANCE, user: "u", port: 70_000 }, "ERR_USAGE", /^port must be/],
     [{ host: INSTANCE, user: "u", rdsiam: "defualt" }, "ERR_USAGE", /Did you mean "default"/],
-    [{ host: "127.0.0.1", user: "u" }, "ERR_ENDPOINT", /say what it stands for: signHost ENDPOINT/],
+    [
+      { host: "127.0.0.1", user: "u" },
+      "ERR_ENDPOINT",
+      /name the endpoint behind it: signHost ENDPOINT/,
+    ],
     [
       { host: INSTANCE, user: "u", profile: "nobody" },
       "ERR_CREDENTIALS",
@@ -138,10 +142,10 @@ test("what a target wants that a library does not do is refused: a password comm
     rds_user: "u",
     rds_password_command: "echo x",
   });
-  assert.match((await failure({ target: "vault" })).message, /not IAM's/);
+  assert.match((await failure({ target: "vault" })).message, /uses a password command/);
 });
 
-test("nobody is asked for an MFA code: an error says how the role gets into the cache", async () => {
+test("no one is asked for an MFA code: an error says how the role gets into the cache", async () => {
   const { targetSettings, addProfile, key } = standIn;
   const rds_mfa_serial = "arn:aws:iam::123456789012:mfa/jane";
   const rds_role_arn = "arn:aws:iam::123456789012:role/with-mfa";

@@ -55,7 +55,7 @@ test("find() names what there is, and what may have been meant", () => {
   const sources = tokenSourceRegistry();
   sources.add("vault", () => () => "token");
   assert.throws(() => sources.find("fault"), {
-    detail: "There is: default, vault.",
+    detail: "The sources are: default, vault.",
     hint: 'Did you mean "vault"?',
   });
 });
