@@ -1,4 +1,4 @@
-// `rdsiam relay`: stands in the VPC, and opens connections to databases for those who may.
+// `rdsiam relay`: runs in the VPC and forwards authorized clients to its databases.
 import { constants } from "node:os";
 import { RdsIamError } from "../base/errors.ts";
 import { type Invocation, optionValue } from "../cli/options.ts";
@@ -11,7 +11,7 @@ export async function runRelay(context: RunContext, { options }: Invocation): Pr
   const { log } = context;
   const configFile = optionValue(options, context.env, "config");
   if (configFile === undefined) {
-    throw new RdsIamError("a relay needs a file that says who may reach which database", {
+    throw new RdsIamError("a relay needs a configuration file", {
       code: "ERR_CONFIG",
       hint: "Name it with --config FILE; docs/relay.md has an example.",
     });

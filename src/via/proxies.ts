@@ -14,7 +14,7 @@ import { connectTcp, type Destination, type Tunnel, tunnelError } from "./tunnel
 
 const MAX_HEAD = 64 * 1024; // bytes of a CONNECT answer's head
 
-/** A port that another program forwards: whatever is asked for, it ends at one database. */
+/** A port that another program forwards: whatever the destination, it ends at one database. */
 export function forwardedPort(address: HostPort): Tunnel {
   const hint = "Open the tunnel first, for example: ssh -N -L PORT:DATABASE-HOST:5432 BASTION";
   return {

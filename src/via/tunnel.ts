@@ -53,7 +53,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["EAI_AGAIN", "Its name cannot be looked up now"],
   ["ETIMEDOUT", "It does not answer"],
   ["EHOSTUNREACH", "There is no route to it"],
-  ["ENETUNREACH", "There is no network"],
+  ["ENETUNREACH", "No network is reachable"],
 ]);
 
 /**

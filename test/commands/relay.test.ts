@@ -85,7 +85,7 @@ test("rdsiam relay finds databases, answers probes, and ends at once with the se
   open.destroy();
 });
 
-test("a proof that opened one connection opens no other, on no replica: STS does not take it", async () => {
+test("a proof that opened one connection opens no other, on no replica: STS rejects it", async () => {
   await using first = await startTestRelay(stage, { rules: RULES });
   await using second = await startTestRelay(stage, { rules: RULES });
   const proofs: string[] = [];
@@ -107,7 +107,7 @@ test("a proof that opened one connection opens no other, on no replica: STS does
   }
 });
 
-test("rdsiam relay takes changed files without a restart, and leaves everything as it was for wrong ones", async () => {
+test("rdsiam relay applies changed files without a restart, and changes nothing for invalid ones", async () => {
   await using relay = await startTestRelay(stage, { rules: RULES });
   assert.equal(await tryRelay(relay.port), "opened");
   const good = await readFile(relay.configFile, "utf8");
@@ -139,13 +139,13 @@ test("rdsiam relay takes changed files without a restart, and leaves everything 
   assert.equal(await tryRelay(relay.port), "opened");
 });
 
-test("rdsiam relay says what its options and files lack", async () => {
+test("rdsiam relay reports what its options and files lack", async () => {
   const env = stage.env;
   const config = `${stage.directory}/wrong.ini`;
   const relay = (...words: readonly string[]) => rdsiam(["relay", ...words], { env });
   const none = await relay();
   assert.deepEqual([none.status, none.stdout], [125, ""]);
-  assert.match(none.stderr, /needs a file that says who .*\nHINT: {2}Name it with --config FILE/);
+  assert.match(none.stderr, /needs a configuration file\nHINT: {2}Name it with --config FILE/);
   await writeFile(
     config,
     `[target x]\nhost = x.rds.example.com\n[allow x]\ncertificate = CN:x\ntargets = *\n`,

@@ -48,7 +48,7 @@ async function sleeping(): Promise<number> {
 }
 
 test(
-  "psql --via relay:// gets through with its AWS identity, which STS has verified",
+  "psql --via relay:// is admitted with its AWS identity, which STS has verified",
   { skip },
   async () => {
     const asked = standIn.sts.count("GetCallerIdentity");
@@ -68,7 +68,7 @@ test(
   },
 );
 
-test("a role that no rule names is refused, in words that name it", { skip }, async () => {
+test("a role that no rule names is refused, and the error names it", { skip }, async () => {
   const logins = standIn.gateway.connections;
   const ran = await psql("stage", "select 1");
   assert.equal(ran.status, 2);
@@ -122,14 +122,18 @@ test("a cancel goes through the relay, to the address of its session", { skip },
   assert.equal(standIn.gateway.cancels, cancels + 1);
 });
 
-test("a relay whose certificate is not trusted gets no proof of who asks", { skip }, async () => {
-  const asked = standIn.sts.count("GetCallerIdentity");
-  const ran = await psql("prod", "select 1", `relay://localhost:${relay.port}`);
-  assert.equal(ran.status, 2);
-  assert.match(ran.stderr, /FATAL: {2}TLS with localhost:\d+ failed/);
-  assert.match(ran.stderr, /HINT: {2}.*\?ca=FILE/);
-  assert.equal(standIn.sts.count("GetCallerIdentity"), asked);
-});
+test(
+  "a relay whose certificate is not trusted gets no proof of the identity",
+  { skip },
+  async () => {
+    const asked = standIn.sts.count("GetCallerIdentity");
+    const ran = await psql("prod", "select 1", `relay://localhost:${relay.port}`);
+    assert.equal(ran.status, 2);
+    assert.match(ran.stderr, /FATAL: {2}TLS with localhost:\d+ failed/);
+    assert.match(ran.stderr, /HINT: {2}.*\?ca=FILE/);
+    assert.equal(standIn.sts.count("GetCallerIdentity"), asked);
+  },
+);
 
 test("SIGTERM lets a session go on and ends with it; new ones are refused", { skip }, async () => {
   await using own = await startTestRelay(standIn, {
@@ -148,7 +152,7 @@ test("SIGTERM lets a session go on and ends with it; new ones are refused", { sk
   assert.deepEqual(await exited, [0, null]);
 });
 
-test("no token, key or proof is in what the relay says", async () => {
+test("no token, key or proof is in the output of the relay", async () => {
   const said = relay.output();
   for (const key of standIn.keys.all()) {
     assert.ok(!said.includes(key.secretAccessKey));

@@ -57,7 +57,7 @@ async function spoil(change: (url: string) => string, relay?: string): Promise<s
   return head;
 }
 
-test("a caller that a rule names gets through, and is told the address that was dialled", async () => {
+test("a caller that a rule names is admitted, and gets the address that was dialed", async () => {
   const client = await scene.client();
   assert.match(await ask(client), /^HTTP\/1\.1 200 [^]*\r\nX-Rdsiam-Address: 127\.0\.0\.1\r\n/);
   client.send("bytes of TLS\r\n\r\n");
@@ -125,7 +125,7 @@ describe("targets", () => {
 });
 
 describe("addresses", () => {
-  test("the address that was checked is dialled, whatever DNS says the next time", async () => {
+  test("the address that was checked is dialed, whatever DNS answers the next time", async () => {
     scene.dns.set(HOST, [
       [{ address: "127.0.0.1", family: 4 }],
       [{ address: "169.254.169.254", family: 4 }],
@@ -190,7 +190,7 @@ describe("addresses", () => {
     },
   );
 
-  test("a name that cannot be looked up, and a port that nothing listens on, have words of their own", async () => {
+  test("a name that cannot be looked up, and a port that nothing listens on, have their own refusal words", async () => {
     scene.dns.set(HOST, []);
     assert.match(await ask(await scene.client()), refusal("dns"));
     scene.dns.set(READER, [[{ address: "::1", family: 6 }]]);
@@ -199,7 +199,7 @@ describe("addresses", () => {
 });
 
 describe("identities", () => {
-  test("a proof that was seen on another connection is worth nothing", async () => {
+  test("a proof that was seen on another connection is worthless", async () => {
     const first = await scene.client();
     first.send(connectRequest(HOST, scene.databasePort));
     const fields = await proofFields(nonceOf(await first.head()));
@@ -220,7 +220,7 @@ describe("identities", () => {
     assert.notEqual(nonceOf(challenge), nonce);
   });
 
-  test("what STS does not take is refused", async () => {
+  test("a signature that STS rejects is refused", async () => {
     scene.arn = undefined;
     assert.match(await ask(await scene.client()), refusal("identity-refused"));
   });
@@ -254,13 +254,13 @@ describe("identities", () => {
     "a line break": (url) => url.replace("Action=", "Action=%0D%0A"),
   };
   for (const [what, change] of Object.entries(spoils)) {
-    test(`a presigned URL with ${what} is never sent to anybody`, async () => {
+    test(`a presigned URL with ${what} is never sent`, async () => {
       assert.match(await spoil(change), refusal("identity-malformed"));
       assert.equal(scene.stsRequests.length, 0);
     });
   }
 
-  test("a client certificate gets through by its own rule, without a challenge", async () => {
+  test("a client certificate is admitted by its own rule, without a challenge", async () => {
     const leaf = { subject: "CN=laptop", names: ["spiffe://example.com/alice"], client: true };
     const good = await makeLeaf({ ...leaf, issuer: scene.authority });
     const client = await scene.client(good);
@@ -269,7 +269,7 @@ describe("identities", () => {
     client.socket.destroy();
   });
 
-  test("a client certificate of another CA, or one that has expired, is refused in words", async () => {
+  test("a client certificate of another CA, or one that has expired, is refused with its own word", async () => {
     const leaf = { subject: "CN=laptop", names: ["spiffe://example.com/alice"], client: true };
     const other = await makeAuthority({ subject: "CN=other" });
     const past = { notBefore: new Date(0), notAfter: new Date(86_400_000) };
@@ -307,7 +307,7 @@ describe("requests", () => {
     });
   }
 
-  test("slow clients are sent away: in the handshake, in a request, and behind a challenge", async () => {
+  test("slow clients are disconnected: in the handshake, in a request, and behind a challenge", async () => {
     await using own = await startScene({ headTimeout: 300, handshakeTimeout: 300 });
     const silent = connect({ host: "127.0.0.1", port: own.relay.port });
     await once(silent, "connect");
@@ -322,7 +322,7 @@ describe("requests", () => {
     await challenged.closed;
   });
 
-  test("a session more than there may be is refused", async () => {
+  test("a session beyond the limit is refused", async () => {
     await using own = await startScene({ maxConnections: 1 });
     const answers: string[] = [];
     const clients: Client[] = [];
