@@ -1,6 +1,6 @@
 // Commands, options and command lines that were read: their types, and the lookup of options. Splitter, cac, help texts, man page,
 // reference and completions are made from these tables and from the table of commands.
-import type { RunContext } from "../base/context.ts";
+import type { Environment, RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import {
@@ -19,13 +19,13 @@ import {
   RELAY_OPTIONS,
 } from "./option-table.ts";
 
-type Entry =
+type OwnOption =
   | (typeof OWN_OPTIONS)[number]
   | (typeof PROXY_OPTIONS)[number]
   | (typeof RELAY_OPTIONS)[number]
   | (typeof GENERAL_OPTIONS)[number];
-type Valued = Extract<Entry, { readonly value: string }>["name"];
-type Flag = Exclude<Entry, { readonly value: string }>["name"];
+type Valued = Extract<OwnOption, { readonly value: string }>["name"];
+type Flag = Exclude<OwnOption, { readonly value: string }>["name"];
 
 /** What was given of each option, in camelCase: strings as typed, and flags. */
 export type Options = OptionValues & {
@@ -132,8 +132,6 @@ export function isOptionOf(
 ): boolean {
   return commands === undefined || (command !== undefined && commands.includes(command));
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** An option's value, else its environment variable's; set to nothing is not set. */
 export function optionValue(

@@ -7,7 +7,7 @@ import { findTool } from "../tool/find-tool.ts";
 import { runTool } from "../tool/run.ts";
 import type { Invocation } from "../cli/options.ts";
 import { RdsIamError } from "../base/errors.ts";
-import type { RunContext } from "../base/context.ts";
+import type { Environment, RunContext } from "../base/context.ts";
 import { openIamLogin } from "../session/login.ts";
 import { openProxy } from "../session/open-proxy.ts";
 import { selfCommand } from "./self-command.ts";
@@ -57,8 +57,6 @@ function holdSignals(): Disposable & { readonly held: () => NodeJS.Signals | und
     },
   };
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 // The user's own AWS and rdsiam settings must not reach the stand-in, nor the other way round.
 function demoEnvironment(

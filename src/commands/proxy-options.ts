@@ -1,12 +1,11 @@
 // The options of `rdsiam proxy` that say where it listens and who may come in, with the rules between them: what would let
 // strangers in, or sends a password over a network in the clear, is an error.
 import { isIP } from "node:net";
+import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { LocalOptions } from "../serve/local-side.ts";
 import { isOn, type OptionName, type Options, optionValue } from "../cli/options.ts";
 import { localPort } from "./local-port.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 const UNITS: Readonly<Record<string, number>> = {
   ms: 1,

@@ -6,10 +6,8 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
-
-/** Environment variables, passed in so that a test can choose them. */
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where the AWS files are, in the words of the SDK's own loader. */
 export interface AwsFilePaths {

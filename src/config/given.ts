@@ -2,7 +2,7 @@
 // The shell's PGUSER, PGDATABASE and the like are never read: a development setting must not reach production.
 
 import { RdsIamError } from "../base/errors.ts";
-import type { Environment } from "./aws-files.ts";
+import type { Environment } from "../base/context.ts";
 import {
   optionFlag,
   type OptionValues,

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { parse } from "ini";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { type Environment, expandHome } from "./aws-files.ts";
+import type { Environment } from "../base/context.ts";
+import { expandHome } from "./aws-files.ts";
 
 /** No key of ours is longer; the shortest secret of AWS has 40 characters. */
 export const LONGEST_KEY = 32;

@@ -3,7 +3,8 @@
 // and every other target still work.
 
 import { RdsIamError } from "../base/errors.ts";
-import { type AwsFiles, type Environment, loadAwsFiles } from "./aws-files.ts";
+import type { Environment } from "../base/context.ts";
+import { type AwsFiles, loadAwsFiles } from "./aws-files.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { loadOwnFile, LONGEST_KEY, type OwnFile } from "./own-file.ts";
 import {

@@ -1,9 +1,8 @@
 // Looks in the environment for variables that change a run unexpectedly, and for those that seem to and do not.
 // Only names are shown, and values that cannot be secret.
 
+import type { Environment } from "../base/context.ts";
 import { nearestName } from "../base/nearest-name.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What is known beside the environment. */
 export interface EnvironmentQuestion {
