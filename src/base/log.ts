@@ -51,7 +51,7 @@ export interface LogOptions {
 
 type Level = "debug" | "info" | "warning" | "error";
 
-interface Entry {
+interface LogEntry {
   readonly level: Level;
   readonly problem: Problem;
   readonly fields: Fields | undefined;
@@ -62,7 +62,7 @@ export function createLog(options: LogOptions): Log {
   const redactor = new Redactor();
   const { verbose, format = "text" } = options;
   const now = options.now ?? ((): Date => new Date());
-  const write = (lines: readonly string[], entry: Entry): void => {
+  const write = (lines: readonly string[], entry: LogEntry): void => {
     const clean =
       format === "json"
         ? jsonLine(entry, { redactor, verbose, now: now() })
@@ -131,7 +131,7 @@ interface Sink {
 }
 
 function jsonLine(
-  { level, problem, fields = {} }: Entry,
+  { level, problem, fields = {} }: LogEntry,
   { redactor, verbose, now }: Sink,
 ): string {
   const { message, code, detail, hint } = problem;

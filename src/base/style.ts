@@ -4,10 +4,10 @@
 import { styleText } from "node:util";
 
 /** What a piece of text is. */
-export type Role = "error" | "warning" | "ok" | "skip" | "heading" | "label" | "faint";
+export type StyleRole = "error" | "warning" | "ok" | "skip" | "heading" | "label" | "faint";
 
 /** Paints a text, or leaves it as it is where there is no colour. */
-export type Style = (role: Role, text: string) => string;
+export type Style = (role: StyleRole, text: string) => string;
 
 const FORMATS = {
   error: ["bold", "red"],
@@ -19,7 +19,7 @@ const FORMATS = {
   faint: ["dim"],
 } as const;
 
-const ROLES_OF_LABELS: Readonly<Record<string, Role>> = {
+const ROLES_OF_LABELS: Readonly<Record<string, StyleRole>> = {
   error: "error",
   warning: "warning",
   DETAIL: "label",
@@ -57,7 +57,7 @@ export function paintLabels(text: string, style: Style): string {
   );
 }
 
-function paint(role: Role, text: string): string {
+function paint(role: StyleRole, text: string): string {
   // Whether the stream is a terminal has been settled: not once more, and not of the process's own stdout.
   return styleText([...FORMATS[role]], text, { validateStream: false });
 }

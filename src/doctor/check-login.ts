@@ -7,7 +7,7 @@ import { requireUser } from "../config/settings.ts";
 import type { PasswordProvider } from "../proxy/backend-authentication.ts";
 import { type BackendSession, loginToBackend } from "../proxy/backend-login.ts";
 import { BackendRefusal } from "../proxy/failure.ts";
-import { endSession, type Row, simpleQuery } from "../proxy/simple-query.ts";
+import { endSession, type QueryRow, simpleQuery } from "../proxy/simple-query.ts";
 import type { IamLogin, PasswordLogin } from "../session/login.ts";
 import type { FoundIdentity } from "./check-identity.ts";
 import type { FoundConnection } from "./check-network.ts";
@@ -106,6 +106,6 @@ export async function checkLatency(context: RunContext, session: BackendSession)
 function asker(
   { failed }: RunContext,
   session: BackendSession,
-): (sql: string) => Promise<readonly Row[]> {
+): (sql: string) => Promise<readonly QueryRow[]> {
   return (sql) => simpleQuery(session, sql, { timeout: QUERY_TIMEOUT, signal: failed });
 }

@@ -14,7 +14,7 @@ export type Occurrence =
       readonly error: { readonly sqlState: string };
       readonly cause: unknown;
     }
-  | { readonly kind: "stranger" }
+  | { readonly kind: "unauthenticated" }
   | { readonly kind: "cancel"; readonly found: boolean; readonly failed?: unknown }
   | { readonly kind: "closed" };
 
@@ -82,7 +82,7 @@ export class Counters {
         const { cause, error } = occurrence;
         return this.#failures.inc({ target, cause: failureCause(error.sqlState, cause) });
       }
-      case "stranger":
+      case "unauthenticated":
         return this.#strangers.inc({ target });
       case "cancel":
         return this.#cancels.inc({ target, result: cancelResult(occurrence) });

@@ -1,5 +1,5 @@
 // What a service that stays open answers to probes and to Prometheus, whatever it serves.
-import type { Answer, Routes } from "./server.ts";
+import type { HttpAnswer, Routes } from "./server.ts";
 
 /** A service that is watched. */
 export interface WatchedService {
@@ -23,7 +23,7 @@ export function serviceRoutes({ isStarting, metrics, reasons }: WatchedService):
   };
 }
 
-function probe(reasons: readonly string[]): Answer {
+function probe(reasons: readonly string[]): HttpAnswer {
   if (reasons.length === 0) return { status: 200, body: "ok\n" };
   return { status: 503, body: `${reasons.join("\n")}\n` };
 }

@@ -9,8 +9,8 @@ const MAX_HEADER_SIZE = 8 * 1024; // bytes; probes and Prometheus send a few hun
 const TIMEOUT = 5_000; // ms for a question, and between two on one connection
 const MAX_CONNECTIONS = 64;
 
-/** An answer, as text. */
-export interface Answer {
+/** The text of an answer. */
+export interface HttpAnswer {
   readonly status: number;
   readonly body: string;
   /** text/plain when absent. */
@@ -18,7 +18,7 @@ export interface Answer {
 }
 
 /** What there is: a path, and what makes its answer. */
-export type Routes = Readonly<Record<string, () => Answer | Promise<Answer>>>;
+export type Routes = Readonly<Record<string, () => HttpAnswer | Promise<HttpAnswer>>>;
 
 /** A server that is listening. */
 export interface HealthServer extends AsyncDisposable {
@@ -62,7 +62,7 @@ async function answer(
   response.end(request.method === "HEAD" ? undefined : body);
 }
 
-async function find({ method, url = "" }: IncomingMessage, routes: Routes): Promise<Answer> {
+async function find({ method, url = "" }: IncomingMessage, routes: Routes): Promise<HttpAnswer> {
   if (method !== "GET" && method !== "HEAD") return { status: 405, body: "GET and HEAD only\n" };
   const [path = ""] = url.split("?", 1);
   // Not one of the names that every object has: a path begins with a slash.

@@ -16,14 +16,14 @@ import { ConnectionClosed } from "./socket-reader.ts";
 const FLUSH_TIMEOUT = 1_000; // ms that a refused frontend gets to read why
 
 /** DETAIL and HINT to add where the server gave none. */
-export interface Explanation {
+export interface AddedFields {
   readonly detail?: string | undefined;
   readonly hint?: string | undefined;
 }
 
 /** What explains refusals and hears of all of them. */
 export interface Answering {
-  readonly explain: (user: string, refusal: ErrorFields) => Explanation;
+  readonly explain: (user: string, refusal: ErrorFields) => AddedFields;
   readonly onEvent: (event: ProxyEvent) => void;
 }
 
@@ -35,10 +35,10 @@ export async function answerFailure(
 ): Promise<void> {
   const { error, user } = failed;
   if (error instanceof HandshakeFailed)
-    return context.onEvent({ kind: "stranger", reason: error.message });
+    return context.onEvent({ kind: "unauthenticated", reason: error.message });
   if (error instanceof ConnectionClosed || socket.destroyed) return;
   if (error instanceof FrontendRefused) {
-    context.onEvent({ kind: "stranger", reason: error.message, error: error.error });
+    context.onEvent({ kind: "unauthenticated", reason: error.message, error: error.error });
     return flush(socket, error.answer);
   }
   if (error instanceof BackendRefusal) {

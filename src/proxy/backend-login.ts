@@ -20,7 +20,7 @@ import { authenticate, loginLimit, type PasswordProvider } from "./backend-authe
 import { startBackendTls } from "./backend-tls.ts";
 import { deadline, unlessAborted } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
-import { dial, type Dialled, dialled, watchBreak } from "./dial.ts";
+import { dial, type DialedConnection, dialedConnection, watchBreak } from "./dial.ts";
 import { BackendRefusal } from "./failure.ts";
 import { ConnectionClosed, SocketReader } from "./socket-reader.ts";
 import { connectTimedOut, loginTimedOut, passwordTimedOut } from "./timed-out.ts";
@@ -45,7 +45,7 @@ export interface Backend {
   /** The addresses to dial, asked anew for each login. */
   readonly addresses: (signal: AbortSignal) => Promise<readonly Address[]>;
   /** Dials some other way than to those addresses, or to the one address that is asked for. */
-  readonly dial?: (signal: AbortSignal, only?: Address) => Promise<Dialled>;
+  readonly dial?: (signal: AbortSignal, only?: Address) => Promise<DialedConnection>;
   /** That other way, for messages: `ssh to bastion.example.com`. */
   readonly way?: string;
   /** A server on the way that ends TLS and logs in for us: who it must prove to be, and the message that hands it the token. */
@@ -56,7 +56,7 @@ export interface Backend {
   readonly secret?: PasswordProvider["kind"] | undefined;
   /** Settings that every session starts with, whatever the frontend asks for; these win over its `options`. */
   readonly parameters?: Readonly<Record<string, string>>;
-  /** Milliseconds for addresses, dialling and TLS together. */
+  /** Milliseconds for addresses, dialing and TLS together. */
   readonly connectTimeout: number;
   /** Milliseconds for the server's answers after that. */
   readonly loginTimeout: number;
@@ -66,7 +66,7 @@ export interface Backend {
 export interface BackendConnection {
   readonly socket: Socket;
   readonly address: Address;
-  /** Why the way to the backend broke, where who dialled can tell. */
+  /** Why the way to the backend broke, where who dialed can tell. */
   readonly brokenBy: () => RdsIamError | undefined;
 }
 
@@ -113,11 +113,13 @@ async function dialBackend(
   backend: Backend,
   signal: AbortSignal,
   only: Address | undefined,
-): Promise<Dialled> {
+): Promise<DialedConnection> {
   if (backend.dial !== undefined) return backend.dial(signal, only);
   const addresses =
     only === undefined ? await unlessAborted(backend.addresses(signal), signal) : [only];
-  return dialled(await dial({ host: backend.host, port: backend.port, addresses }, signal));
+  return dialedConnection(
+    await dial({ host: backend.host, port: backend.port, addresses }, signal),
+  );
 }
 
 /** A login to make. */

@@ -1,4 +1,4 @@
-// Turns a dialled connection into TLS that is verified in full against the canonical host.
+// Turns a dialed connection into TLS that is verified in full against the canonical host.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
 import { Buffer } from "node:buffer";
 import process from "node:process";

@@ -26,10 +26,10 @@ import {
 import type { FrontendTls } from "./frontend-tls.ts";
 import { endWhenIdle } from "./idle.ts";
 import { passLogin } from "./pass-through.ts";
-import { relay, type RelayEnds } from "./relay.ts";
+import { copy, type SessionSockets } from "./copy.ts";
 import type { Sessions } from "./sessions.ts";
 import { ConnectionClosed } from "./socket-reader.ts";
-import type { BackendConnections } from "./spare.ts";
+import type { BackendConnections } from "./warm-connection.ts";
 
 /** A login of ours: a proof from the tool, an auth token or a password for the server. */
 export interface OwnLogin {
@@ -98,7 +98,7 @@ async function begin(
     const request = await receiveStartup(frontend, context.tls);
     if (request?.kind !== "login") {
       if (request !== undefined) await forwardCancel(frontend.socket, request.key, context);
-      else context.onEvent({ kind: "stranger", reason: "no PostgreSQL frontend" });
+      else context.onEvent({ kind: "unauthenticated", reason: "no PostgreSQL frontend" });
       return undefined;
     }
     const { message } = request;
@@ -111,14 +111,14 @@ async function begin(
   }
 }
 
-interface Login {
+interface FrontendLogin {
   readonly frontend: Frontend;
   readonly message: StartupMessage;
   readonly user: string;
   readonly database: string;
 }
 
-interface Opened {
+interface OpenedSession {
   readonly session: BackendSession;
   readonly started: number;
   /** What the frontend gets before the server's own bytes. */
@@ -126,10 +126,10 @@ interface Opened {
 }
 
 async function ownSession(
-  { frontend, message }: Login,
+  { frontend, message }: FrontendLogin,
   { context, own }: { readonly context: ConnectionContext; readonly own: OwnLogin },
   limit: Deadline,
-): Promise<Opened> {
+): Promise<OpenedSession> {
   const { socket, raw } = frontend;
   const agreed = negotiateVersion(message, socket);
   const proof = await own.prove(frontend, agreed);
@@ -168,10 +168,10 @@ async function logIn(
 }
 
 async function passedSession(
-  { frontend, message }: Login,
+  { frontend, message }: FrontendLogin,
   { backend, sessions }: ConnectionContext,
   limit: Deadline,
-): Promise<Opened> {
+): Promise<OpenedSession> {
   limit[Symbol.dispose]();
   const started = performance.now();
   const connection = await whileThere(frontend, (gone) => connectBackend(backend, gone));
@@ -182,12 +182,16 @@ async function passedSession(
 
 interface Session {
   readonly user: string;
-  readonly ends: Omit<RelayEnds, "traffic">;
+  readonly ends: Omit<SessionSockets, "traffic">;
   /** Ends what lets a CancelRequest name it. */
   readonly unregister: () => void;
 }
 
-async function open(login: Login, context: ConnectionContext, limit: Deadline): Promise<Session> {
+async function open(
+  login: FrontendLogin,
+  context: ConnectionContext,
+  limit: Deadline,
+): Promise<Session> {
   const { frontend, user, database } = login;
   if (context.sessions.isDraining) throw shuttingDown();
   const own = context.loginOf(user);
@@ -210,7 +214,7 @@ function serveSession(session: Session, context: ConnectionContext): Promise<voi
   let idle = false;
   if (context.idleTimeout !== undefined)
     endWhenIdle(ends, context.idleTimeout, () => (idle = true));
-  return relay({ ...ends, traffic: context.sessions.traffic })
+  return copy({ ...ends, traffic: context.sessions.traffic })
     .then(() => context.onEvent({ kind: "closed", user, ...(idle ? { idle } : {}) }))
     .finally(() => {
       unregister();

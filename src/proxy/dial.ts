@@ -10,7 +10,7 @@ import { RdsIamError } from "../base/errors.ts";
 const ATTEMPT_DELAY = 250; // ms, RFC 8305 section 5
 
 /** A connection to the backend on which nothing has been said yet. */
-export interface Dialled {
+export interface DialedConnection {
   readonly socket: Duplex;
   readonly address: Address;
 }
@@ -65,7 +65,7 @@ function failureOf(address: string, error: Error): string {
   return `${address}: ${errorCode(error, error.message)}`;
 }
 
-/** Notes an RdsIamError that a connection fails with: only whoever dialled knows why its way broke. */
+/** Notes an RdsIamError that a connection fails with: only whoever dialed knows why its way broke. */
 export function watchBreak(socket: Duplex): () => RdsIamError | undefined {
   let failure: Error | undefined;
   socket.on("error", (error) => (failure ??= error));
@@ -76,7 +76,7 @@ export function watchBreak(socket: Duplex): () => RdsIamError | undefined {
 }
 
 /** A connected socket and the address that it is connected to. */
-export function dialled(socket: Socket): Dialled {
+export function dialedConnection(socket: Socket): DialedConnection {
   const family = socket.remoteFamily === "IPv6" ? 6 : 4;
   return { socket, address: { address: socket.remoteAddress ?? "", family } };
 }

@@ -10,7 +10,7 @@ const SQLSTATES: Partial<Record<ErrorCode, string>> = {
   ERR_PROTOCOL: "08P01", // protocol_violation
   ERR_INTERNAL: "XX000", // internal_error
 };
-const UNABLE_TO_CONNECT = "08001"; // sqlclient_unable_to_establish_sqlconnection: DNS, dialling, TLS, credentials
+const UNABLE_TO_CONNECT = "08001"; // sqlclient_unable_to_establish_sqlconnection: DNS, dialing, TLS, credentials
 
 /** The server's own ErrorResponse to a login; it goes to the tool byte for byte. */
 export class BackendRefusal extends Error {

@@ -9,17 +9,9 @@ import { carrierOf } from "../runtime/deno-gate.ts";
 import { serverEndPoint } from "./end-point.ts";
 import { ConnectionClosed } from "./socket-reader.ts";
 import { errorCode } from "../base/errno.ts";
+import type { ServerCertificate } from "../base/server-certificate.ts";
 
 const ALPN = "postgresql"; // PG_ALPN_PROTOCOL, src/include/libpq/pqcomm.h
-
-/** What TLS is served with; PEM. */
-export interface ServerCertificate {
-  /** The certificate, followed by its intermediates. */
-  readonly cert: string;
-  readonly key: string;
-  /** Whose client certificates are taken; without it none is asked for. */
-  readonly clientCa: readonly string[] | undefined;
-}
 
 /** How TLS is served; the certificate is asked for at each handshake, so that a renewed one counts. */
 export interface FrontendTls {

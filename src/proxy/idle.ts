@@ -1,26 +1,18 @@
-// Ends a session that waits for a command for too long. The relay does not know what the bytes mean, and neither does this:
+// Ends a session that waits for a command for too long. The copy does not know what the bytes mean, and neither does this:
 // a server that has said ReadyForQuery and whose tool has sent nothing since is idle, and a query that runs is not, however
 // long it takes. https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-SESSION-TIMEOUT
 import { Buffer } from "node:buffer";
-import type { Socket } from "node:net";
 import { encodeFatalError } from "../protocol/error-response.ts";
 import { encodeMessage } from "../protocol/message.ts";
 import { closesWithin } from "../base/deadline.ts";
+import type { SessionSockets } from "./copy.ts";
 
 const READY_LENGTH = 6; // bytes of ReadyForQuery
 const FLUSH_TIMEOUT = 1_000; // ms that the tool gets to read why
 
-/** The two sockets of a session with what was read from each and not passed on yet. */
-export interface WatchedSession {
-  readonly frontend: Socket;
-  readonly backend: Socket;
-  readonly fromFrontend: Buffer;
-  readonly fromBackend: Buffer;
-}
-
 /** Ends a session after `ms` milliseconds of waiting for a command, and calls `ended`. */
 export function endWhenIdle(
-  { frontend, backend, fromFrontend, fromBackend }: WatchedSession,
+  { frontend, backend, fromFrontend, fromBackend }: SessionSockets,
   ms: number,
   ended: () => void,
 ): void {

@@ -17,7 +17,7 @@ export type ProxyEvent =
       readonly cause: unknown;
     }
   | {
-      readonly kind: "stranger";
+      readonly kind: "unauthenticated";
       readonly reason: string;
       /** What it was told, where it was a login that was refused here. */
       readonly error?: FatalError | undefined;

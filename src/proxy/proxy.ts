@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { createServer, type Socket } from "node:net";
 import { listen } from "../base/listen.ts";
 import type { ProxyOptions } from "./proxy-options.ts";
-import type { Traffic } from "./relay.ts";
+import type { Traffic } from "./copy.ts";
 import type { Service } from "./service.ts";
 
 // The literal: with `localhost` another user's listener on [::1] got the secret and the query.

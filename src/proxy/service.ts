@@ -4,7 +4,7 @@ import { type ConnectionContext, serveConnection } from "./connection.ts";
 import { proofOf } from "./frontend-proof.ts";
 import type { ProxyOptions } from "./proxy-options.ts";
 import { Sessions } from "./sessions.ts";
-import { BackendConnections } from "./spare.ts";
+import { BackendConnections } from "./warm-connection.ts";
 
 const MAX_UNAUTHENTICATED = 64;
 const MAX_SESSIONS = 100;

@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
 import type { CancelKey } from "../protocol/authentication.ts";
 import type { Address } from "../base/address.ts";
-import type { Traffic } from "./relay.ts";
+import type { Traffic } from "./copy.ts";
 
 /** How many of each are allowed at once. */
 export interface Limits {

@@ -11,17 +11,17 @@ import { SocketReader } from "./socket-reader.ts";
 const MAX_ANSWER = 1024 * 1024; // bytes; the questions are ours, and so is the length of their answers
 
 /** A row's values in text format; undefined for NULL. */
-export type Row = readonly (string | undefined)[];
+export type QueryRow = readonly (string | undefined)[];
 
 /** Answers the rows of `sql`; an ErrorResponse, or no answer in `timeout` ms, is an ERR_LOGIN or ERR_CONNECT. */
 export async function simpleQuery(
   { socket }: Pick<BackendSession, "socket">,
   sql: string,
   { timeout, signal }: { readonly timeout: number; readonly signal: AbortSignal },
-): Promise<readonly Row[]> {
+): Promise<readonly QueryRow[]> {
   using limit = deadline(timeout, () => noAnswer(sql, timeout), signal);
   const reader = new SocketReader(socket, MAX_ANSWER);
-  const rows: Row[] = [];
+  const rows: QueryRow[] = [];
   let refusal: RdsIamError | undefined;
   try {
     socket.write(encodeQuery(sql));

@@ -24,7 +24,7 @@ export class SocketReader {
     socket.on("end", this.#onEnd);
     socket.on("close", this.#onEnd);
     socket.on("error", this.#onError);
-    // Whoever dialled may have read from it before, and paused it.
+    // Whoever dialed may have read from it before, and paused it.
     socket.resume();
   }
 

@@ -10,7 +10,7 @@ export interface TimedBackend {
   readonly loginTimeout: number;
 }
 
-/** The error for a backend that did not answer the dialling or TLS. */
+/** The error for a backend that did not answer the dialing or TLS. */
 export function connectTimedOut(backend: TimedBackend): RdsIamError {
   return new RdsIamError(
     `could not connect to ${backend.host} port ${backend.port} in ${backend.connectTimeout / 1000} s`,

@@ -79,12 +79,12 @@ function handshakeFailure(code: string): string {
   return `The TLS handshake ended with ${clean(code)}.`;
 }
 
-interface Verification {
+interface FailedVerification {
   readonly code: string;
   readonly shown: PresentedCertificate | undefined;
 }
 
-function certificateError(trust: Trust, cause: Error, failed: Verification): RdsIamError {
+function certificateError(trust: Trust, cause: Error, failed: FailedVerification): RdsIamError {
   const { shown } = failed;
   const { reason, hint } = explain(trust, failed);
   const whose =
@@ -119,7 +119,10 @@ export function notSent({ secret = "auth token" }: Pick<Trust, "secret">): strin
   return `No ${secret} was sent.`;
 }
 
-function explain({ host, secret }: Trust, failed: Verification): { reason: string; hint: string } {
+function explain(
+  { host, secret }: Trust,
+  failed: FailedVerification,
+): { reason: string; hint: string } {
   const { code, shown } = failed;
   if (code === WRONG_NAME) {
     return {

@@ -140,7 +140,7 @@ class Relay {
   async #connectionContext(onEvent: (event: RelayEvent) => void): Promise<RelayContext> {
     const { nameResolver } = await import("../rds/resolver.ts");
     const { dial } = await import("../proxy/dial.ts");
-    const { relay: copy } = await import("../proxy/relay.ts");
+    const { copy } = await import("../proxy/copy.ts");
     const { askIdentity } = await import("../aws/presigned-identity.ts");
     const resolver = nameResolver(this.#settings.dnsServers);
     const resolve = (host: string) => resolver.addresses(host);

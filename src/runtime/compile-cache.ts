@@ -18,6 +18,7 @@ import { Module } from "node:module";
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { constants, Script } from "node:vm";
+import type { Environment } from "../base/context.ts";
 
 // Every CommonJS module is compiled and run by this method, which all programs that compile by themselves replace.
 interface Compiler {
@@ -29,8 +30,6 @@ interface Compiler {
 declare const BUILD_DIGEST: string;
 
 const SMALL = 4096; // characters, below which a file is compiled as quickly as its cache is found
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Keeps what is compiled from here on, or takes what an earlier run of the command has kept; only Node has a use for it. */
 export function keepCompiled(command: string, env: Environment): void {

@@ -11,7 +11,7 @@ export interface Carrier {
   readonly attach: (secured: TLSSocket) => void;
 }
 
-/** The carrier for a dialled connection: that itself everywhere but on Deno. */
+/** The carrier for a dialed connection: that itself everywhere but on Deno. */
 export function carrierOf(socket: Duplex): Carrier {
   if (!("deno" in process.versions)) return { stream: socket, attach: () => {} };
   const gate = new Gate(socket);

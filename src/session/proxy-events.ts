@@ -17,7 +17,7 @@ function eventText(event: ProxyEvent): string {
           : "";
       return `login refused: ${event.user}: ${sqlState} ${message}${detail === undefined ? "" : `: ${detail}`}${cause}`;
     }
-    case "stranger":
+    case "unauthenticated":
       return `connection closed: ${event.reason}`;
     case "cancel":
       if (event.failed !== undefined)
@@ -42,7 +42,7 @@ export function proxyEventLogger(
     const fields = { target, ...eventFields(event) };
     if (warns && event.kind === "refused") return log.warning(refusalProblem(event), fields);
     // The server was not asked: a wrong password of the proxy's own, no TLS, no client certificate.
-    if (warns && event.kind === "stranger" && event.error !== undefined) {
+    if (warns && event.kind === "unauthenticated" && event.error !== undefined) {
       if (!strangers.take()) return;
       const message = `refused a login: ${event.reason}`;
       return log.warning({ ...event.error, message }, fields);
@@ -64,7 +64,7 @@ function eventFields(event: ProxyEvent): Fields {
       const { detail, hint, sqlState: sqlstate } = error;
       return { ...named, user, sqlstate, detail, hint };
     }
-    case "stranger":
+    case "unauthenticated":
       return { ...named, reason: event.reason };
     case "cancel":
       return { ...named, found: event.found, failed: event.failed?.message };

@@ -35,7 +35,7 @@ export function isPostgresqlTool(file: string): boolean {
   return POSTGRESQL_TOOLS.has(basename(file));
 }
 
-type Found = "executable" | "directory" | "not executable" | "missing";
+type FoundTool = "executable" | "directory" | "not executable" | "missing";
 
 /** The file to run for a tool's name: the path itself if it has a slash, else the first executable on the environment's PATH. */
 export async function findTool(
@@ -61,7 +61,7 @@ export async function findTool(
   });
 }
 
-async function inspect(file: string): Promise<Found> {
+async function inspect(file: string): Promise<FoundTool> {
   try {
     const status = await stat(file);
     if (status.isDirectory()) return "directory";
@@ -77,7 +77,7 @@ async function inspect(file: string): Promise<Found> {
   }
 }
 
-function requireExecutable(file: string, found: Found): string {
+function requireExecutable(file: string, found: FoundTool): string {
   if (found === "executable") return file;
   if (found === "missing") {
     throw new RdsIamError(`tool "${file}" not found`, {

@@ -69,13 +69,13 @@ function writeTerminal(text: string): void {
   onTerminal((fd) => void writeSync(fd, text));
 }
 
-interface Answer {
+interface TypedAnswer {
   readonly text: string;
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
-function readAnswer(child: ChildProcess): Promise<Answer> {
+function readAnswer(child: ChildProcess): Promise<TypedAnswer> {
   return new Promise((resolve, reject) => {
     let text = "";
     child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {

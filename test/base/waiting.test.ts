@@ -119,7 +119,7 @@ test("firstSession() shows the wait for the first session alone, and of a quiet 
     waiting.hide();
     const first = firstSession(waiting, "db1", isQuiet);
     first.begin();
-    first.end({ kind: "stranger" });
+    first.end({ kind: "unauthenticated" });
     pass(1_000);
     assert.equal(line(), shown);
     first.end({ kind: "login" });

@@ -131,7 +131,7 @@ test(
     pointTo(fresh.address);
     const second = await open(started);
     // A tool that has logged in twice has a connection ahead for a third time, and that is of no use after a failover.
-    await until(async () => fresh.connections() === 2, "a spare connection");
+    await until(async () => fresh.connections() === 2, "a warm connection");
     assert.equal(old.connections(), 1);
     assert.ok((await works(first)) && (await works(second)));
 
@@ -161,7 +161,7 @@ test("rdsiam exec: a cancel reaches the session's own address, 30 of 30", { skip
     const own = round % 3;
     pointTo(...names.slice(own), ...names.slice(0, own));
     const session = await open(started);
-    // The first login, then three for each round: the cancel of the one before, the login, a spare connection.
+    // The first login, then three for each round: the cancel of the one before, the login, a warm connection.
     const made = 1 + 3 * round;
     await until(
       async () => counts().reduce((sum, count) => sum + count) === made,

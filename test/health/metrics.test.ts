@@ -25,7 +25,7 @@ test("createMetrics() counts what happens in the proxy of each target", async ()
   orders.note({ kind: "refused", error: { sqlState: "28000" }, cause: undefined });
   const cause = new RdsIamError("x", { code: "ERR_CREDENTIALS" });
   orders.note({ kind: "refused", error: { sqlState: "08001" }, cause });
-  orders.note({ kind: "stranger" });
+  orders.note({ kind: "unauthenticated" });
   orders.note({ kind: "cancel", found: true });
   orders.note({ kind: "cancel", found: false });
   orders.note({ kind: "closed" });

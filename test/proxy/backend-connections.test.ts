@@ -6,7 +6,7 @@ import { test } from "node:test";
 import type { Backend, BackendConnection } from "../../src/proxy/backend-login.ts";
 import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
 import type { Address } from "../../src/base/address.ts";
-import { BackendConnections } from "../../src/proxy/spare.ts";
+import { BackendConnections } from "../../src/proxy/warm-connection.ts";
 import { until } from "../support/traces.ts";
 import { type BackendPeer, HOST, type Script, startBackend } from "../support/scripted-backend.ts";
 
@@ -94,22 +94,22 @@ for (const { ahead, logins } of [
   });
 }
 
-test("BackendConnections dials nothing ahead once it is closed, nor on a way that is no plain dialling", async () => {
-  let dialled = 0;
+test("BackendConnections dials nothing ahead once it is closed, nor on a way that is no plain dialing", async () => {
+  let dialed = 0;
   const { backend, scripted } = await counted();
   await using _scripted = scripted;
   const connections = new BackendConnections(backend, { ahead: true });
   connections[Symbol.dispose]();
   connections.prepare();
   const dial = (): Promise<never> => {
-    dialled += 1;
-    return Promise.reject(new Error("not to be dialled"));
+    dialed += 1;
+    return Promise.reject(new Error("not to be dialed"));
   };
   using elsewhere = new BackendConnections({ ...backend, dial }, { ahead: true });
   elsewhere.prepare();
   using others = new BackendConnections(backend, { ahead: false });
   await take(others);
-  assert.deepEqual([scripted.connections(), dialled], [1, 0]);
+  assert.deepEqual([scripted.connections(), dialed], [1, 0]);
 });
 
 test("a connection that was opened ahead is handed over paused, and lives on", async () => {
@@ -169,7 +169,7 @@ test("a connection that is still being opened is given up with the proxy", async
   await using _scripted = scripted;
   const connections = new BackendConnections(backend, { ahead: true });
   connections.prepare();
-  await until(async () => accepted === 1, "the dialling");
+  await until(async () => accepted === 1, "the dialing");
   connections[Symbol.dispose]();
   await until(async () => closed === 1, "its end");
   silent.close();

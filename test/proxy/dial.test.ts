@@ -103,11 +103,11 @@ test("dial() + ends with the signal's reason while an address is silent", { skip
   await using server = await listen("127.0.0.3");
   await using _silent = await startSilent(portOf(server));
   const stop = new AbortController();
-  const dialling = dial(
+  const dialing = dial(
     { host: HOST, port: portOf(server), addresses: addresses("127.0.0.2") },
     stop.signal,
   );
   const reason = new Error("enough");
   stop.abort(reason);
-  await assert.rejects(dialling, reason);
+  await assert.rejects(dialing, reason);
 });

@@ -118,7 +118,9 @@ test("proxy TLS: direct TLS without ALPN is closed, another ALPN protocol fails 
   const older = await tlsFrontend(stage.proxy.port, { ca, alpn: [] });
   await session(older, stage);
   older.socket.destroy();
-  const reasons = events.flatMap((event) => (event.kind === "stranger" ? [event.reason] : []));
+  const reasons = events.flatMap((event) =>
+    event.kind === "unauthenticated" ? [event.reason] : [],
+  );
   assert.equal(reasons[0], "direct TLS without the ALPN protocol postgresql");
   assert.match(reasons[1] ?? "", /^the TLS handshake failed: /);
 });

@@ -395,7 +395,7 @@ test("proxy 20: BackendKeyData may be missing and may be 256 bytes long", async 
 
 test("proxy 21: a cancel goes over TLS to the session's address; a forged one never leaves", async () => {
   let cancels = 0;
-  let dialled = 0;
+  let dialed = 0;
   await using stage = await scene(
     async (peer) => {
       const first = await peer.packet();
@@ -411,7 +411,7 @@ test("proxy 21: a cancel goes over TLS to the session's address; a forged one ne
     {
       backend: {
         addresses: () => {
-          dialled += 1;
+          dialed += 1;
           return Promise.resolve([{ address: "127.0.0.1", family: 4 as const }]);
         },
       },
@@ -434,7 +434,7 @@ test("proxy 21: a cancel goes over TLS to the session's address; a forged one ne
   const cancel = new RawFrontend(stage.proxy.port);
   cancel.send(encodeCancelRequest(4242, Buffer.from("\x01\x02\x03\x04", "latin1")));
   assert.equal((await cancel.rest()).length, 0);
-  assert.deepEqual([cancels, stage.connections(), dialled], [1, 2, 1]);
+  assert.deepEqual([cancels, stage.connections(), dialed], [1, 2, 1]);
 });
 
 test("proxy 22: a backend's FIN and what came before it reach the tool, and a tool that goes takes its backend along", async () => {

@@ -20,7 +20,7 @@ const uncaught: string[] = [];
 function count(event: ProxyEvent): void {
   if (event.kind === "login") counts.logins += 1;
   if (event.kind === "refused") counts.refused += 1;
-  if (event.kind === "stranger") counts.strangers += 1;
+  if (event.kind === "unauthenticated") counts.strangers += 1;
   if (event.kind === "cancel" && event.found) counts.rightCancels += 1;
   if (event.kind === "cancel" && !event.found) counts.wrongCancels += 1;
 }

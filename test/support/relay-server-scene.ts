@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { dial } from "../../src/proxy/dial.ts";
-import { relay as copy } from "../../src/proxy/relay.ts";
+import { copy } from "../../src/proxy/copy.ts";
 import {
   type AccessRule,
   arnPattern,

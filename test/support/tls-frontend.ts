@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import * as tls from "node:tls";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import type { FrontendTls, ServerCertificate } from "../../src/proxy/frontend-tls.ts";
+import type { ServerCertificate } from "../../src/base/server-certificate.ts";
+import type { FrontendTls } from "../../src/proxy/frontend-tls.ts";
 import { encodeSslRequest } from "../../src/protocol/startup-packet.ts";
 import { int32, password, proven, RawFrontend, type Received } from "./raw-frontend.ts";
 

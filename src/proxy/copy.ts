@@ -21,7 +21,7 @@ export interface Traffic {
 }
 
 /** The two sockets of a session with what was read from each and not passed on yet. */
-export interface RelayEnds {
+export interface SessionSockets {
   readonly frontend: Socket;
   readonly backend: Socket;
   readonly fromFrontend: Buffer;
@@ -30,18 +30,18 @@ export interface RelayEnds {
   readonly traffic?: Traffic;
 }
 
-/** Relays until both sockets are closed. Not an async function: that would hold the first bytes until then. */
-export function relay(ends: RelayEnds): Promise<void> {
+/** Copies until both sockets are closed. Not an async function: that would hold the first bytes until then. */
+export function copy(ends: SessionSockets): Promise<void> {
   const { frontend, backend, traffic = { frontendBytes: 0, backendBytes: 0 } } = ends;
   for (const socket of [frontend, backend]) {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEPALIVE_DELAY);
   }
   glimpse(frontend, backend);
-  copy({ source: frontend, target: backend }, ends.fromFrontend, (bytes) => {
+  copyOneWay({ source: frontend, target: backend }, ends.fromFrontend, (bytes) => {
     traffic.frontendBytes += bytes;
   });
-  copy({ source: backend, target: frontend }, ends.fromBackend, (bytes) => {
+  copyOneWay({ source: backend, target: frontend }, ends.fromBackend, (bytes) => {
     traffic.backendBytes += bytes;
   });
   endBackendAfter(frontend, backend);
@@ -54,7 +54,11 @@ interface Direction {
   readonly target: Socket;
 }
 
-function copy({ source, target }: Direction, first: Buffer, count: (bytes: number) => void): void {
+function copyOneWay(
+  { source, target }: Direction,
+  first: Buffer,
+  count: (bytes: number) => void,
+): void {
   let corked = false;
   const uncork = (): void => {
     corked = false;

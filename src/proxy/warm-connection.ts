@@ -1,4 +1,4 @@
-// Keeps one connection to the backend ready, dialled and with TLS up, for the login that comes next: the first while the tool
+// Keeps one connection to the backend ready, dialed and with TLS up, for the login that comes next: the first while the tool
 // starts, and another with each login of a tool that opens several (pg_dump -j, pgbench -C). Nothing has been said on it, so
 // it is no login and leaves no line in the server's log (ProcessStartupPacket, postmaster.c); but the server keeps a process
 // for it, until its authentication_timeout: 60 s, where nobody has changed that.
@@ -11,7 +11,7 @@ const LIFE = 30_000; // ms
 const SAME_DNS = 1_000; // ms that an answer of DNS serves a connection that is opened ahead
 
 /** When a connection is opened ahead, and for how long it is kept. */
-export interface SpareOptions {
+export interface WarmConnectionOptions {
   /** Whether a tool that logs in again and again finds one each time. */
   readonly ahead: boolean;
   /** Milliseconds. */
@@ -20,12 +20,12 @@ export interface SpareOptions {
   readonly sameDns?: number;
 }
 
-interface Heard {
+interface KnownAddresses {
   readonly addresses: readonly Address[];
   readonly at: number;
 }
 
-const NOTHING: Heard = { addresses: [], at: Number.NEGATIVE_INFINITY };
+const NOTHING: KnownAddresses = { addresses: [], at: Number.NEGATIVE_INFINITY };
 
 /** Connections to a backend, of which the next may be there already. */
 export class BackendConnections implements Disposable {
@@ -33,13 +33,13 @@ export class BackendConnections implements Disposable {
   readonly #ahead: boolean;
   readonly #life: number;
   readonly #sameDns: number;
-  #spare: Spare | undefined;
-  #heard = NOTHING;
+  #warm: WarmConnection | undefined;
+  #known = NOTHING;
   #logins = 0;
   #worked = false;
   #closed = false;
 
-  constructor(backend: Backend, { ahead, life = LIFE, sameDns = SAME_DNS }: SpareOptions) {
+  constructor(backend: Backend, { ahead, life = LIFE, sameDns = SAME_DNS }: WarmConnectionOptions) {
     this.#backend = backend;
     this.#ahead = ahead;
     this.#life = life;
@@ -48,34 +48,34 @@ export class BackendConnections implements Disposable {
 
   /** Opens a connection for a login that is expected. */
   prepare(): void {
-    // Other ways than dialling cost more than time: a process, a session with AWS, a channel of ssh's.
-    if (this.#closed || this.#spare?.isAlive || this.#backend.dial !== undefined) return;
-    const first = this.#isFresh ? this.#heard.addresses[0] : undefined;
-    const backend = this.#isFresh ? this.#at(this.#heard.addresses) : this.#backend;
-    this.#spare = new Spare({ backend, first, life: this.#life });
+    // Other ways than dialing cost more than time: a process, a session with AWS, a channel of ssh's.
+    if (this.#closed || this.#warm?.isAlive || this.#backend.dial !== undefined) return;
+    const first = this.#isFresh ? this.#known.addresses[0] : undefined;
+    const backend = this.#isFresh ? this.#at(this.#known.addresses) : this.#backend;
+    this.#warm = new WarmConnection({ backend, first, life: this.#life });
   }
 
-  /** Gives a connection for a login: the spare one, where that would be dialled now too, else a new one. */
+  /** Gives a connection for a login: the warm one, where that would be dialed now too, else a new one. */
   async take(signal: AbortSignal): Promise<BackendConnection> {
     try {
       return await this.#take(signal);
     } catch (error) {
-      this.#heard = NOTHING;
+      this.#known = NOTHING;
       throw error;
     }
   }
 
   async #take(signal: AbortSignal): Promise<BackendConnection> {
-    const spare = this.#spare;
-    this.#spare = undefined;
+    const warm = this.#warm;
+    this.#warm = undefined;
     const isFirst = this.#logins === 0;
     this.#logins += 1;
-    if (spare?.isAlive && isFirst && spare.age < this.#sameDns) return spare.take(signal);
+    if (warm?.isAlive && isFirst && warm.age < this.#sameDns) return warm.take(signal);
     if (this.#backend.dial !== undefined) return connectBackend(this.#backend, signal);
     const addresses = await this.#ask(signal);
-    const isNear = spare?.address !== undefined && spare.address === addresses[0]?.address;
-    if (spare?.isAlive && isNear) return spare.take(signal);
-    spare?.close();
+    const isNear = warm?.address !== undefined && warm.address === addresses[0]?.address;
+    if (warm?.isAlive && isNear) return warm.take(signal);
+    warm?.close();
     return connectBackend(this.#at(addresses), signal);
   }
 
@@ -89,14 +89,14 @@ export class BackendConnections implements Disposable {
     this.#worked = true;
   }
 
-  /** Closes the spare connection; there will be none any more. */
+  /** Closes the warm connection; there will be none any more. */
   [Symbol.dispose](): void {
     this.#closed = true;
-    this.#spare?.close();
+    this.#warm?.close();
   }
 
   get #isFresh(): boolean {
-    return performance.now() - this.#heard.at < this.#sameDns;
+    return performance.now() - this.#known.at < this.#sameDns;
   }
 
   // In a failover, or in the turn of a reader endpoint, the name leads elsewhere than it did: each login asks, once.
@@ -105,7 +105,7 @@ export class BackendConnections implements Disposable {
     using limit = deadline(connectTimeout, () => connectTimedOut(this.#backend), signal);
     const asking = this.#backend.addresses(limit.signal);
     const addresses = await unlessAborted(asking, limit.signal);
-    this.#heard = { addresses, at: performance.now() };
+    this.#known = { addresses, at: performance.now() };
     return addresses;
   }
 
@@ -114,15 +114,15 @@ export class BackendConnections implements Disposable {
   }
 }
 
-interface SpareStart {
+interface WarmConnectionStart {
   readonly backend: Backend;
-  /** What is dialled first, where that is known. */
+  /** What is dialed first, where that is known. */
   readonly first: Address | undefined;
   /** Milliseconds. */
   readonly life: number;
 }
 
-class Spare {
+class WarmConnection {
   readonly #first: Address | undefined;
   readonly #since = performance.now();
   readonly #stop = new AbortController();
@@ -131,7 +131,7 @@ class Spare {
   #connection: BackendConnection | undefined;
   #isDead = false;
 
-  constructor({ backend, first, life }: SpareStart) {
+  constructor({ backend, first, life }: WarmConnectionStart) {
     this.#first = first;
     this.#timer = setTimeout(this.close, life).unref();
     this.#connecting = connectBackend(backend, this.#stop.signal);
@@ -171,7 +171,7 @@ class Spare {
   readonly close = (): void => {
     this.#isDead = true;
     clearTimeout(this.#timer);
-    this.#stop.abort(new Error("the spare connection is not needed"));
+    this.#stop.abort(new Error("the warm connection is not needed"));
     this.#connection?.socket.destroy();
   };
 

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import type { Backend } from "../../src/proxy/backend-login.ts";
 import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
 import type { Address } from "../../src/base/address.ts";
-import { BackendConnections } from "../../src/proxy/spare.ts";
+import { BackendConnections } from "../../src/proxy/warm-connection.ts";
 import { until } from "../support/traces.ts";
 import { RawFrontend, startup } from "../support/raw-frontend.ts";
 import {
@@ -108,13 +108,13 @@ test("prepare() connects with TLS, says nothing, and the login takes that connec
   await using _stage = stage;
   stage.proxy.prepare();
   stage.proxy.prepare();
-  await until(async () => seen.open === 1, "a spare connection");
+  await until(async () => seen.open === 1, "a warm connection");
   assert.equal(stage.received(), "");
   await openSession(stage);
   assert.equal(stage.connections(), 1);
 });
 
-test("prepare() while it is still dialling is waited for, not dialled beside", async () => {
+test("prepare() while it is still dialing is waited for, not dialed beside", async () => {
   const { stage } = await spareScene();
   await using _stage = stage;
   stage.proxy.prepare();
@@ -122,7 +122,7 @@ test("prepare() while it is still dialling is waited for, not dialled beside", a
   assert.equal(stage.connections(), 1);
 });
 
-test("a spare connection that the server has closed is replaced by a new one", async () => {
+test("a warm connection that the server has closed is replaced by a new one", async () => {
   let first = true;
   const script: Script = async (peer) => {
     if (first) {
@@ -135,7 +135,7 @@ test("a spare connection that the server has closed is replaced by a new one", a
   };
   await using stage = await scene(script);
   stage.proxy.prepare();
-  await until(async () => !first, "the end of the spare connection");
+  await until(async () => !first, "the end of the warm connection");
   await openSession(stage);
   assert.equal(stage.connections(), 2);
 });
@@ -157,26 +157,26 @@ test("without `ahead` there are as many connections as logins; with it one more 
 });
 
 test(
-  "a spare connection to an address that DNS does not put first any more is closed unused",
+  "a warm connection to an address that DNS does not put first any more is closed unused",
   { skip: process.platform !== "linux" && "loopback has one address here" },
   async () => {
     let addresses: readonly Address[] = [HERE];
     await using ahead = await aheadOfLogins({ sameDns: 0, addresses: async () => addresses });
     for (let login = 0; login < 2; login += 1) await ahead.logIn();
-    await until(async () => ahead.seen.open === 3, "a spare connection");
+    await until(async () => ahead.seen.open === 3, "a warm connection");
     addresses = [{ address: "127.0.0.9", family: 4 }, HERE];
     await ahead.logIn();
-    await until(async () => ahead.seen.closed === 1, "the end of the spare connection");
+    await until(async () => ahead.seen.closed === 1, "the end of the warm connection");
     assert.ok(ahead.seen.open >= 4);
   },
 );
 
-test("a login takes the spare connection that is still being made, and dials none beside it", async () => {
+test("a login takes the warm connection that is still being made, and dials none beside it", async () => {
   const addresses = async (): Promise<Address[]> => [HERE];
   await using ahead = await aheadOfLogins({ sameDns: 600_000, addresses });
   await ahead.logIn();
   const goOn = await ahead.logIn({ holdNext: true });
-  await until(async () => ahead.backend.connections() === 3, "a spare connection without TLS");
+  await until(async () => ahead.backend.connections() === 3, "a warm connection without TLS");
   const login = ahead.logIn({ holdNext: true });
   goOn();
   await login;
@@ -184,16 +184,16 @@ test("a login takes the spare connection that is still being made, and dials non
   assert.equal(ahead.seen.closed, 0);
 });
 
-test("a spare connection ends with the proxy", async () => {
+test("a warm connection ends with the proxy", async () => {
   const { seen, stage } = await spareScene();
   stage.proxy.prepare();
-  await until(async () => seen.open === 1, "a spare connection");
+  await until(async () => seen.open === 1, "a warm connection");
   await stage.proxy[Symbol.asyncDispose]();
-  await until(async () => seen.closed === 1, "the end of the spare connection");
+  await until(async () => seen.closed === 1, "the end of the warm connection");
   await stage[Symbol.asyncDispose]();
 });
 
-test("a spare connection that nobody takes ends after its time", async () => {
+test("a warm connection that nobody takes ends after its time", async () => {
   let closed = 0;
   const script: Script = async ({ socket }) => void socket.once("close", () => (closed += 1));
   await using scripted = await startBackend(script);
@@ -208,7 +208,7 @@ test("a spare connection that nobody takes ends after its time", async () => {
   };
   using connections = new BackendConnections(backend, { ahead: true, life: 300 });
   connections.prepare();
-  await until(async () => closed === 1, "the end of the spare connection");
+  await until(async () => closed === 1, "the end of the warm connection");
   const { socket } = await connections.take(AbortSignal.timeout(5_000));
   assert.equal(scripted.connections(), 2);
   socket.destroy();
