@@ -75,7 +75,7 @@ test("rdsiam --help and COMMAND --help fit a screen and exit 0", async () => {
   }
 });
 
-test("rdsiam --version, --help and list load no AWS SDK module", async () => {
+test("rdsiam --version, --help and list load no AWS SDK module, and no command but their own", async () => {
   for (const args of [["--version"], ["--help"], ["list"]]) {
     const words = [
       process.execPath,
@@ -97,6 +97,9 @@ test("rdsiam --version, --help and list load no AWS SDK module", async () => {
       loaded.filter((line) => /node_modules\/@aws-sdk\//.test(line)),
       [],
     );
+    // The table of commands loads none of them.
+    const commands = loaded.filter((line) => /\/src\/commands\/(?!command-table\.)/.test(line));
+    assert.equal(commands.length > 0, args[0] === "list", commands.join(" "));
     const smithy = loaded.filter((line) =>
       /node_modules\/@smithy\/(?!shared-ini-file-loader|types|core)/.test(line),
     );
