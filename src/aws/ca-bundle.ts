@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { pemBlocks } from "../base/pem.ts";
 
 /** CA certificates for AWS calls, and what named their file. */
 export interface CaBundle {
@@ -41,10 +42,7 @@ async function readCertificates(file: string, name: string): Promise<readonly st
   } catch (error) {
     throw unusable(`cannot read the file of ${name}, ${file}: ${errorCode(error)}`, name, error);
   }
-  const blocks =
-    text.match(
-      /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]*-----END (?:TRUSTED )?CERTIFICATE-----/g,
-    ) ?? [];
+  const blocks = pemBlocks(text, "or trusted");
   if (blocks.length === 0) {
     throw unusable(`there is no certificate in the file of ${name}, ${file}`, name, undefined);
   }

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import { errorCode } from "./errno.ts";
 import { RdsIamError } from "./errors.ts";
+import { pemBlocks } from "./pem.ts";
 
 /** The names of the files. */
 export interface CertificateFiles {
@@ -49,7 +50,7 @@ async function read(file: string, what: string): Promise<string> {
 }
 
 function certificatesIn(text: string, file: string): readonly X509Certificate[] {
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  const blocks = pemBlocks(text);
   if (blocks.length === 0) throw wrong(`there is no certificate in ${file}`);
   try {
     return blocks.map((pem) => new X509Certificate(pem));

@@ -3,6 +3,7 @@
 // start and has no password in it: such a text gets saved, pasted and committed.
 import { createHash, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { pemBlocks } from "../base/pem.ts";
 import { databaseUrl } from "../base/database-url.ts";
 import { showHostPort } from "../base/host-port.ts";
 import type { ReadyProxy } from "./proxy-ready.ts";
@@ -145,7 +146,7 @@ export async function toolSettings(proxy: ReadyProxy): Promise<ToolSettings> {
   const { certificate: file, ...settings } = proxy;
   if (file === undefined) return { ...settings, sslmode: "disable" };
   const pem = await readFile(file, "latin1");
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  const blocks = pemBlocks(pem);
   const [leaf, ...chain] = blocks.map((block) => new X509Certificate(block));
   const last = chain.at(-1) ?? leaf;
   // A certificate that signed itself, alone or at the end of its chain, is its own root certificate. Of others only the operator

@@ -2,9 +2,8 @@
 // alive. The words are those of cloud-sql-proxy, whose probes people have in their manifests.
 // https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 import { type BuildInfo, createMetrics, type Measured, type TargetMetrics } from "./metrics.ts";
-import { serviceRoutes } from "./routes.ts";
 import type { HostPort } from "../base/host-port.ts";
-import { serveRoutes } from "./server.ts";
+import { serveRoutes, serviceRoutes } from "./server.ts";
 
 const CREDENTIALS_CHECK = 10_000; // ms between two looks; probes may come every second, and a look may ask AWS
 const CHECK_TIMEOUT = 800; // ms; a probe's own default timeout is 1 s

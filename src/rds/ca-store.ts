@@ -7,6 +7,7 @@ import { randomBytes, X509Certificate } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { RdsIamError } from "../base/errors.ts";
+import { pemBlocks } from "../base/pem.ts";
 
 /** A CA certificate of RDS's own. */
 export interface RdsRoot {
@@ -40,11 +41,6 @@ export function readRoot(pem: string): RdsRoot {
   const region = /^CN=Amazon RDS ([a-z0-9-]+) Root CA/m.exec(certificate.subject)?.[1];
   const fingerprint = certificate.fingerprint256;
   return { pem, fingerprint, validTo: Date.parse(certificate.validTo), region };
-}
-
-/** The PEM blocks of a text. */
-export function pemBlocks(text: string): readonly string[] {
-  return text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
 }
 
 /** Reads a bundle of RDS's own; one certificate that does not belong there spoils it. */

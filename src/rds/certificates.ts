@@ -10,7 +10,8 @@ import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { loadStoredRoots, pemBlocks, type RdsRoot, readRoot } from "./ca-store.ts";
+import { pemBlocks } from "../base/pem.ts";
+import { loadStoredRoots, type RdsRoot, readRoot } from "./ca-store.ts";
 
 /** Trusted CA certificates, and what they are for messages. */
 export interface TrustedCertificates {

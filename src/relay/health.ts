@@ -4,8 +4,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import type { HostPort } from "../base/host-port.ts";
 import { runtimeName, VERSION } from "../base/version.ts";
-import { serviceRoutes } from "../health/routes.ts";
-import { serveRoutes } from "../health/server.ts";
+import { serveRoutes, serviceRoutes } from "../health/server.ts";
 import type { RelayEvent } from "./events.ts";
 import { REFUSALS } from "./refusal.ts";
 

@@ -4,8 +4,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import fc from "fast-check";
 import { RdsIamError } from "../../src/base/errors.ts";
-import { failureCause } from "../../src/health/failure-cause.ts";
-import { createMetrics } from "../../src/health/metrics.ts";
+import { createMetrics, failureCause } from "../../src/health/metrics.ts";
 
 const BUILD = { version: "1.2.3", runtime: "node 20.19.0" };
 const FIGURES = { sessions: 3, maxSessions: 100, frontendBytes: 1_000, backendBytes: 2_000 };
