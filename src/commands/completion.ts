@@ -1,4 +1,4 @@
-// `rdsiam completion`: prints the completion script for a shell, or puts it where the shell looks for a user's own.
+// `rdsiam completion`: prints the completion script for a shell, or writes it where the shell looks for a user's own.
 // https://github.com/scop/bash-completion#faq, https://fishshell.com/docs/current/completions.html#where-to-put-completions
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -6,16 +6,17 @@ import { completionScript } from "../cli/completion/script.ts";
 import { HEADER, type Shell, SHELLS } from "../cli/completion/words.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { shellWord } from "../base/shell-word.ts";
 import { type CommandSpec, type Invocation, isOn } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 
-interface Place {
+interface Installation {
   readonly file: string;
-  /** What the person has to do besides. */
+  /** What the user still has to do. */
   readonly notes: readonly string[];
 }
 
-/** Prints the script, or with --install writes it and says where. */
+/** Prints the script; with --install writes it and prints where. */
 export async function runCompletion(
   context: RunContext,
   { target, options }: Invocation,
@@ -27,15 +28,14 @@ export async function runCompletion(
     context.print(script.trimEnd());
     return 0;
   }
-  const { file, notes } = placeOf(shell, context);
+  const { file, notes } = installationOf(shell, context);
   await refuseForeign(file);
   try {
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, script);
   } catch (error) {
-    throw new RdsIamError(`could not write ${file}`, {
+    throw new RdsIamError(`cannot write ${file}: ${errorCode(error, "unknown error")}`, {
       code: "ERR_CONFIG",
-      detail: `The system answered ${errorCode(error, "an unknown error")}.`,
       hint: `Write it yourself: rdsiam completion ${shell} > FILE`,
       cause: error,
     });
@@ -48,26 +48,29 @@ function chooseShell(given: string | undefined, env: RunContext["env"]): Shell {
   const name = given ?? basename(env["SHELL"] ?? "");
   const shell = SHELLS.find((known) => known === name);
   if (shell !== undefined) return shell;
-  throw new RdsIamError("completion for which shell?", {
+  throw new RdsIamError("the completion needs a shell", {
     code: "ERR_USAGE",
-    detail: name === "" ? "SHELL is not set." : `There is none for ${name}, which SHELL names.`,
+    detail: name === "" ? "SHELL is not set." : `There is none for ${name}.`,
     hint: `Write rdsiam completion ${SHELLS.join("|")}.`,
   });
 }
 
-function placeOf(shell: Shell, { env, home }: RunContext): Place {
+function installationOf(shell: Shell, { env, home }: RunContext): Installation {
   const data = env["XDG_DATA_HOME"] || join(home, ".local", "share");
   switch (shell) {
     case "bash": {
       const own = env["BASH_COMPLETION_USER_DIR"] || join(data, "bash-completion");
       const note = "takes effect in new shells that load the package bash-completion;";
       const file = join(own, "completions", "rdsiam");
-      return { file, notes: [note, `without that package, add to ~/.bashrc: . ${quote(file)}`] };
+      return {
+        file,
+        notes: [note, `without that package, add to ~/.bashrc: . ${shellWord(file)}`],
+      };
     }
     case "zsh": {
       const directory = join(data, "zsh", "site-functions");
-      const line = `fpath=(${quote(directory)} $fpath)`;
-      const note = "unless it is there already, add to ~/.zshrc, in front of compinit:";
+      const line = `fpath=(${shellWord(directory)} $fpath)`;
+      const note = "add to ~/.zshrc before compinit, if it is not there yet:";
       return { file: join(directory, "_rdsiam"), notes: [note, `  ${line}`] };
     }
     case "fish": {
@@ -78,18 +81,14 @@ function placeOf(shell: Shell, { env, home }: RunContext): Place {
   }
 }
 
-function quote(path: string): string {
-  return /^[\w./~-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
-}
-
-// A file that somebody wrote by hand is not ours to replace.
+// A file that the user wrote is not replaced.
 async function refuseForeign(file: string): Promise<void> {
   const text = await readFile(file, "utf8").catch((error: unknown) =>
     errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR" ? undefined : "",
   );
   if (text === undefined || text.includes(HEADER[0] ?? "")) return;
-  throw new RdsIamError(`${file} is there already, and rdsiam did not write it`, {
+  throw new RdsIamError(`${file} exists, and rdsiam did not write it`, {
     code: "ERR_CONFIG",
-    hint: "Move it away, and run this again.",
+    hint: "Move it away and run this again.",
   });
 }

@@ -10,7 +10,7 @@ import { RdsIamError } from "../base/errors.ts";
 import type { Environment, RunContext } from "../base/context.ts";
 import { openIamLogin } from "../session/login.ts";
 import { openProxy } from "../session/open-proxy.ts";
-import { selfCommand } from "./self-command.ts";
+import { quoteForShell } from "../base/shell-word.ts";
 
 const TARGET = "prod";
 const EXAMPLE_QUERY = "select current_user, count(*) as orders from orders";
@@ -44,7 +44,7 @@ export async function runDemo(context: RunContext, invocation: Invocation): Prom
   return exitStatus;
 }
 
-// While the stand-in starts, a signal waits until there is something to take down again.
+// While the stand-in starts, a signal waits until it can be stopped.
 function holdSignals(): Disposable & { readonly held: () => NodeJS.Signals | undefined } {
   let held: NodeJS.Signals | undefined;
   const hold = (signal: NodeJS.Signals): void => void (held ??= signal);
@@ -58,7 +58,7 @@ function holdSignals(): Disposable & { readonly held: () => NodeJS.Signals | und
   };
 }
 
-// The user's own AWS and rdsiam settings must not reach the stand-in, nor the other way round.
+// The user's own AWS and rdsiam settings must not reach the stand-in, nor the stand-in's the user's.
 function demoEnvironment(
   own: Environment,
   standIn: Environment,
@@ -79,14 +79,24 @@ function demoEnvironment(
   return env;
 }
 
+// The demo's shell runs the real rdsiam, not a function of it.
 async function installSelf(directory: string): Promise<string> {
   const bin = join(directory, "bin");
   const file = join(bin, "rdsiam");
-  const words = selfCommand().map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  const words = selfCommand().map(quoteForShell);
   await mkdir(bin, { recursive: true });
   await writeFile(file, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`);
   await chmod(file, 0o755);
   return bin;
+}
+
+/** The words that start rdsiam as it was started: runtime, its flags, script; the binary is one word. */
+function selfCommand(): readonly string[] {
+  const [, script = ""] = process.argv;
+  // A Bun binary's script lies in a file system of its own inside the executable.
+  if (script.startsWith("/$bunfs/") || script.startsWith("B:\\~BUN")) return [process.execPath];
+  if ("deno" in process.versions) return [process.execPath, "run", "--allow-all", script];
+  return [process.execPath, ...process.execArgv, script];
 }
 
 async function hasPsql(context: RunContext): Promise<boolean> {
@@ -98,7 +108,7 @@ async function hasPsql(context: RunContext): Promise<boolean> {
   }
 }
 
-// The same way through the program, with node-postgres as the tool, in this process.
+// The same path through the program, with node-postgres as the tool, in this process.
 async function queryWithoutPsql(context: RunContext, args: readonly string[]): Promise<number> {
   context.log.always(
     "rdsiam: psql was not found, so the demo runs one query with node-postgres instead",

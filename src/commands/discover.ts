@@ -1,14 +1,31 @@
 // `rdsiam discover`: the PostgreSQL databases of an AWS account, as target sections to paste or to add.
-// What can be listed is listed: a missing permission or a throttled call is a warning, and only nothing at all an error.
+// What can be listed is listed: a missing permission or a throttled call is a warning; only if every call fails it is an error.
+// A database that is a target already, or that has IAM authentication off, is shown as a comment: the sections can be pasted
+// as they are.
 import type { Discovery, FoundDatabase } from "../aws/discover.ts";
 import { type Account, openAccount } from "../session/account.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Invocation } from "../cli/options.ts";
+import { appendSections, formatSection } from "../config/add-targets.ts";
+import type { LoadedTargets } from "../config/targets.ts";
 import { loadConfiguration } from "../session/settings.ts";
 import type { RunContext } from "../base/context.ts";
-import { type NamedDatabase, nameDatabases, sectionOf, sectionText } from "./discovered-targets.ts";
 
 const REGIONS_AT_ONCE = 4;
+
+/** A database that was found, under the name that its target has or would have. */
+interface NamedDatabase {
+  readonly name: string;
+  readonly database: FoundDatabase;
+  /** The target that it is already. */
+  readonly target: string | undefined;
+}
+
+/** What the sections have in common. */
+interface SectionOptions {
+  readonly profile: string | undefined;
+  readonly user: string | undefined;
+}
 
 /** Lists databases as sections, or with --json as an array; --write adds those that are new to our own file. */
 export async function runDiscover(context: RunContext, invocation: Invocation): Promise<number> {
@@ -23,7 +40,6 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
   const how = { profile: account.profile, user: options.user ?? context.env["RDSIAM_USER"] };
   const added = databases.filter(({ database, target }) => database.iam && target === undefined);
   if (options.write && added.length > 0) {
-    const { appendSections } = await import("../config/add-targets.ts");
     await appendSections(
       loaded.ownFile,
       added.map((each) => sectionOf(each, how)),
@@ -37,13 +53,13 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
     const texts = shown.map((each) => sectionText(each, how));
     if (texts.length > 0) context.print(texts.join("\n").trimEnd());
   }
-  tellCounts(context, { databases, file: options.write ? loaded.ownFile : undefined });
+  printCounts(context, { databases, file: options.write ? loaded.ownFile : undefined });
   return 0;
 }
 
 type ListOption = "region" | "tag";
 
-// Given more than once, or in the environment with commas.
+// Repeated options, or a comma-separated environment variable.
 function listOf({ env }: RunContext, { values }: Invocation, name: ListOption): readonly string[] {
   const given = values[name] ?? [env[`RDSIAM_${name.toUpperCase()}`] ?? ""];
   return given.flatMap((value) => value.split(",")).filter((value) => value !== "");
@@ -57,14 +73,14 @@ async function chooseRegions(
   const given = listOf(context, invocation, "region");
   const bad = given.find((region) => !/^[a-z]+(-[a-z0-9]+)+$/.test(region));
   if (bad !== undefined) {
-    throw new RdsIamError(`"${bad}" is no AWS Region`, { code: "ERR_USAGE" });
+    throw new RdsIamError(`"${bad}" is not a valid AWS Region`, { code: "ERR_USAGE" });
   }
   const first = given[0] ?? account.region;
   if (first === undefined) {
-    throw new RdsIamError("no Region to look in", {
+    throw new RdsIamError("no Region to search", {
       code: "ERR_REGION",
-      detail: "Neither --region nor AWS_REGION nor the profile says one.",
-      hint: "Add --region REGION; with --all-regions too, as the others are asked for there.",
+      detail: "Neither --region nor AWS_REGION nor the profile has one.",
+      hint: "Add --region REGION (also needed with --all-regions: that Region is asked for the list of the others).",
     });
   }
   const isAll = invocation.options.allRegions ?? context.env["RDSIAM_ALL_REGIONS"] === "1";
@@ -96,13 +112,13 @@ async function search(
   const failures = results.flatMap((result) => result.failures);
   const [first] = failures;
   if (first !== undefined && results.every(({ calls }) => calls === 0)) throw first.error;
-  const told = new Set<string>();
+  const warned = new Set<string>();
   for (const { kind, error } of failures) {
     // Among all Regions are those that the account has not opted in to.
     const isQuiet = kind === "disabled" && regions.length > 1;
     if (isQuiet) log.verbose(error.message);
-    if (isQuiet || told.has(error.message)) continue;
-    told.add(error.message);
+    if (isQuiet || warned.has(error.message)) continue;
+    warned.add(error.message);
     const { message } = error;
     log.warning({ message, hint: error instanceof RdsIamError ? error.hint : undefined });
   }
@@ -127,7 +143,7 @@ function hasTag(own: Readonly<Record<string, string>>, { key, value }: WantedTag
   return Object.hasOwn(own, key) && (value === undefined || own[key] === value);
 }
 
-function tellCounts(
+function printCounts(
   { log }: RunContext,
   result: { readonly databases: readonly NamedDatabase[]; readonly file: string | undefined },
 ): void {
@@ -141,4 +157,60 @@ function tellCounts(
   if (file !== undefined) log.always(`rdsiam: ${fresh} targets added to ${file}; ${rest}`);
   else if (databases.length === 0) log.always("rdsiam: no PostgreSQL databases found");
   else log.notice(`${fresh} new endpoints, ${rest}; add --write to add them to the configuration`);
+}
+
+/** Names databases: by their identifier, with the Region or a number behind it where that is taken. */
+function nameDatabases(
+  databases: readonly FoundDatabase[],
+  loaded: LoadedTargets,
+): NamedDatabase[] {
+  const taken = new Set([...loaded.targets.keys(), ...loaded.aws.profiles.keys()]);
+  const byAddress = new Map<string, string>();
+  for (const { name, host, port } of loaded.targets.values()) {
+    if (host !== undefined) byAddress.set(addressOf(host, port ?? 5432), name);
+  }
+  return databases.map((database) => {
+    const target = byAddress.get(addressOf(database.host, database.port));
+    const name = target ?? freeName(database, taken);
+    taken.add(name);
+    return { name, database, target };
+  });
+}
+
+function addressOf(host: string, port: number): string {
+  return `${host.toLowerCase().replace(/\.$/, "")}:${port}`;
+}
+
+function freeName({ name, region }: FoundDatabase, taken: ReadonlySet<string>): string {
+  const inRegion = `${name}-${region}`;
+  let free = taken.has(name) ? inRegion : name;
+  for (let count = 2; taken.has(free); count += 1) free = `${inRegion}-${count}`;
+  return free;
+}
+
+/** The section of a database, as it stands in the configuration file. */
+function sectionOf(named: NamedDatabase, options: SectionOptions): string {
+  const { host, port, signHost, dbname } = named.database;
+  const lines: (readonly [string, string])[] = [["#", describe(named.database)]];
+  if (options.profile !== undefined) lines.push(["profile", options.profile]);
+  lines.push(["host", host]);
+  if (port !== 5432) lines.push(["port", String(port)]);
+  if (signHost !== undefined) lines.push(["sign_host", signHost]);
+  if (options.user !== undefined) lines.push(["user", options.user]);
+  if (dbname !== undefined) lines.push(["dbname", dbname]);
+  return formatSection({ name: named.name, lines });
+}
+
+/** The section of a database to show: with a hash before each line where it is not for pasting. */
+function sectionText(named: NamedDatabase, options: SectionOptions): string {
+  const { database, name, target } = named;
+  if (target !== undefined) {
+    return `# [${name}] is there already: ${database.host} (${describe(database)})\n`;
+  }
+  const section = sectionOf(named, options);
+  return database.iam ? section : section.replaceAll(/^(?=.)/gm, "# ");
+}
+
+function describe({ kind, region, iam }: FoundDatabase): string {
+  return `${kind} in ${region}, IAM authentication ${iam ? "on" : "off"}`;
 }

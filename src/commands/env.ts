@@ -1,7 +1,8 @@
-// `rdsiam env`: the PG* variables that lead straight to the database while PGPASSWORD, the auth token, is good.
-// Each value is quoted whole, so that no shell reads anything in it. What is in the environment now and would lead the tool
-// elsewhere, or make it refuse a token, is taken away.
+// `rdsiam env`: the PG* variables for a direct connection, valid as long as PGPASSWORD, the auth token, is.
+// Each value is quoted whole, so that no shell reads anything in it. Variables of the environment that would send the tool to
+// another server, or make it refuse a token, are unset.
 // https://www.postgresql.org/docs/current/libpq-envars.html
+import { quoteForShell } from "../base/shell-word.ts";
 import { isOn, type Invocation, type Options, optionValue } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import type { DirectConnection } from "../session/connection-info.ts";
@@ -16,8 +17,8 @@ const VARIABLES = [
   "PGSSLMODE",
   "PGSSLROOTCERT",
 ] as const;
-// A service or the lists of addresses lead elsewhere; the others refuse a cleartext password, or TLS itself.
-const IN_THE_WAY = [
+// A service and the session attributes select another server; the others refuse a cleartext password, or TLS itself.
+const CONFLICTING = [
   "PGSERVICE",
   "PGTARGETSESSIONATTRS",
   "PGREQUIREAUTH",
@@ -35,17 +36,17 @@ const IN_THE_WAY = [
 /** The syntax to print in. */
 export type Shell = "sh" | "fish" | "json";
 
-/** A variable, or undefined for one that is to go. */
+/** A variable and its value; undefined for one to unset. */
 export type Assignment = readonly [name: string, value: string | undefined];
 
-/** Prints the assignments, and on stderr until when they work. */
+/** Prints the assignments, and on stderr until when they are valid. */
 export async function runEnv(context: RunContext, invocation: Invocation): Promise<number> {
   const { options, target: targetName } = invocation;
   const { env } = context;
   const shell = shellOf(options, env);
   if (isOn(options, env, "unset")) {
-    const gone = VARIABLES.map((name): Assignment => [name, undefined]);
-    context.print(assignmentText(gone, shell));
+    const unset = VARIABLES.map((name): Assignment => [name, undefined]);
+    context.print(assignmentText(unset, shell));
     return 0;
   }
   const { directConnection, printEnd } = await import("../session/connection-info.ts");
@@ -72,13 +73,13 @@ function assignments(connection: DirectConnection, env: RunContext["env"]): Assi
     PGSSLROOTCERT: connection.sslrootcert,
   };
   const set = VARIABLES.map((name): Assignment => [name, values[name]]);
-  const inTheWay = IN_THE_WAY.map((name): Assignment => [name, undefined]);
-  return [...set, ...inTheWay].filter(
+  const conflicting = CONFLICTING.map((name): Assignment => [name, undefined]);
+  return [...set, ...conflicting].filter(
     ([name, value]) => value !== undefined || env[name] !== undefined,
   );
 }
 
-/** Assignments in a shell's syntax, a line each, or as one JSON object with null for what is to go. */
+/** Assignments in a shell's syntax, a line each, or as one JSON object with null for what is to be unset. */
 export function assignmentText(list: readonly Assignment[], shell: Shell): string {
   if (shell === "json") {
     const entries = list.map(([name, value]) => [name, value ?? null] as const);
@@ -88,9 +89,7 @@ export function assignmentText(list: readonly Assignment[], shell: Shell): strin
 }
 
 function shLine([name, value]: Assignment): string {
-  return value === undefined
-    ? `unset ${name}`
-    : `export ${name}='${value.replaceAll("'", String.raw`'\''`)}'`;
+  return value === undefined ? `unset ${name}` : `export ${name}=${quoteForShell(value)}`;
 }
 
 // https://fishshell.com/docs/current/language.html#quotes

@@ -1,4 +1,4 @@
-// `rdsiam policy`: the least that IAM must allow and the database grant, so that the target's user gets in.
+// `rdsiam policy`: the minimal IAM policy and the GRANTs that the target's user needs to log in.
 import type { FoundPermission } from "../session/permission.ts";
 import { type Invocation, isOn } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
@@ -25,15 +25,15 @@ export async function runPolicy(context: RunContext, invocation: Invocation): Pr
     const advice = attachAdvice(found.caller?.arn, `rdsiam policy ${which} --json`);
     context.log.notice(`for ${found.caller?.arn ?? "the identity that logs in"}. ${advice}`);
   }
-  tellMissing(context, found);
+  warnOfMissing(context, found);
   return 0;
 }
 
-function tellMissing({ log }: RunContext, { missing, resource }: FoundPermission): void {
+function warnOfMissing({ log }: RunContext, { missing, resource }: FoundPermission): void {
   for (const { command, placeholder, why } of missing) {
     log.warning({
       message: `${placeholder} is not known: ${why}`,
-      hint: `Put in its place what this tells: ${command}`,
+      hint: `Replace it with the output of: ${command}`,
     });
   }
   if (resource?.iam === false) {

@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { pemBlocks } from "../base/pem.ts";
 import { databaseUrl } from "../base/database-url.ts";
 import { showHostPort } from "../base/host-port.ts";
+import { shellWord } from "../base/shell-word.ts";
 import type { ReadyProxy } from "./proxy-ready.ts";
 
 /** A ready proxy, with what a tool can verify its certificate with. */
@@ -209,10 +210,6 @@ function jdbcUrl(settings: ToolSettings, login: Readonly<Record<string, string>>
   const parameters = Object.entries({ ...login, ...tlsParameters(settings) });
   const query = parameters.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
   return `jdbc:postgresql://${showHostPort(settings)}/${encodeURIComponent(settings.dbname)}?${query}`;
-}
-
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function escapeXml(text: string): string {

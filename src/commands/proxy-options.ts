@@ -1,5 +1,5 @@
-// The options of `rdsiam proxy` that say where it listens and who may come in, with the rules between them: what would let
-// strangers in, or sends a password over a network in the clear, is an error.
+// The options of `rdsiam proxy` for its addresses and its clients, with the rules between them: what would let
+// unauthenticated clients in, or send a password over a network in the clear, is an error.
 import { isIP } from "node:net";
 import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -17,7 +17,7 @@ const UNITS: Readonly<Record<string, number>> = {
 const JDBC_TOOLS = ["dbeaver", "datagrip", "jdbc"];
 const LONGEST = 24 * 86_400_000; // ms; setTimeout() takes 31 bits
 
-/** Reads the options; every error says what to type instead. */
+/** Reads the options; every error has a hint with what to type instead. */
 export function readProxyOptions(options: Options, env: Environment): LocalOptions {
   const read = (name: OptionName): string | undefined => optionValue(options, env, name);
   const host = address(read("listen"));
@@ -60,65 +60,42 @@ function readTls(
 }
 
 function refuseContradictions(
-  own: LocalOptions,
+  { auth, clientAuth, host, matchUser, passwordFile, socket, tls }: LocalOptions,
   { options, env }: { readonly options: Options; readonly env: Environment },
 ): void {
-  const { auth, clientAuth, host, socket, tls } = own;
-  if (socket !== undefined && (host !== undefined || tls !== undefined)) {
-    const other = host === undefined ? "TLS" : "--listen";
-    throw usage(`--socket and ${other} exclude each other`, "Leave one of them out.");
-  }
-  const tool = optionValue(options, env, "printConfig");
-  if (tool !== undefined && options.json)
-    throw usage("--print-config and --json exclude each other", "Leave one of them out.");
-  if (tool !== undefined && socket !== undefined && JDBC_TOOLS.includes(tool)) {
-    throw usage(
-      `--socket and --print-config ${tool} exclude each other`,
-      "Leave --socket out: JDBC wants a port.",
-    );
-  }
+  const given = (name: OptionName): string | undefined => optionValue(options, env, name);
+  const refuseBoth = (one: string, other: string, detail?: string): never => {
+    throw usage(`${one} and ${other} exclude each other`, "Leave one of them out.", detail);
+  };
+  const tool = given("printConfig");
+  if (socket !== undefined && host !== undefined) refuseBoth("--socket", "--listen");
+  if (socket !== undefined && tls !== undefined) refuseBoth("--socket", "TLS");
+  if (tool !== undefined && options.json) refuseBoth("--print-config", "--json");
+  if (tool !== undefined && socket !== undefined && JDBC_TOOLS.includes(tool))
+    refuseBoth("--socket", `--print-config ${tool}`, "JDBC needs a port.");
   if (!isLoopback(host) && tls === undefined) {
     throw usage(
       `listening on ${host} needs TLS`,
-      "Add --tls-cert FILE --tls-key FILE, or listen on this machine alone: leave --listen out.",
-      "Whatever goes over a network would be readable there: the data, and with it what tools log in with.",
+      "Add --tls-cert FILE --tls-key FILE, or leave --listen out to listen on this machine only.",
+      "Without TLS anyone on the network could read the data and the passwords of the tools.",
     );
   }
   if (!isLoopback(host) && clientAuth === "trust" && auth !== "pass-through") {
     throw usage(
       `--client-auth trust on ${host} would let the whole network into the database`,
-      "Leave --client-auth out, or listen on this machine alone.",
+      "Leave --client-auth out, or listen on this machine only.",
     );
   }
-  refuseOtherLogins(own, { options, env });
-}
-
-// Who logs in to the server is said once.
-function refuseOtherLogins(
-  { auth, matchUser, passwordFile }: LocalOptions,
-  { options, env }: { readonly options: Options; readonly env: Environment },
-): void {
-  if (auth !== undefined && optionValue(options, env, "passwordCommand") !== undefined) {
-    throw usage(
-      `--auth ${auth} and --password-command exclude each other`,
-      "Leave one of them out.",
-    );
-  }
-  if (auth === "pass-through" && matchUser) {
-    throw usage(
-      "--auth pass-through and --match-user exclude each other",
-      "Leave one of them out.",
-      "With --auth pass-through every user logs in by itself.",
-    );
-  }
-  if (
-    auth === "pass-through" &&
-    (passwordFile ?? optionValue(options, env, "clientAuth")) !== undefined
-  ) {
+  if (auth !== undefined && given("passwordCommand") !== undefined)
+    refuseBoth(`--auth ${auth}`, "--password-command");
+  if (auth !== "pass-through") return;
+  const detail = "With pass-through every client authenticates to the server itself.";
+  if (matchUser) refuseBoth("--auth pass-through", "--match-user", detail);
+  if ((passwordFile ?? given("clientAuth")) !== undefined) {
     throw usage(
       "with --auth pass-through the proxy has no password of its own",
       "Leave --password-file and --client-auth out.",
-      "The login is left to the tool and the server.",
+      detail,
     );
   }
 }
@@ -140,7 +117,7 @@ function address(value: string | undefined): string | undefined {
   const bare = value.replace(/^\[(.*)\]$/, "$1");
   if (isIP(bare) !== 0) return bare;
   throw usage(
-    `"${value}" is no address to listen on`,
+    `"${value}" is not a valid address to listen on`,
     "Write an IP address of this machine: --listen 0.0.0.0 for all of them. The port is --port N.",
   );
 }
@@ -151,15 +128,18 @@ function duration(value: string | undefined): number | undefined {
   const ms = Number(digits) * (UNITS[unit] ?? Number.NaN);
   if (ms >= 0 && ms <= LONGEST) return ms === 0 ? undefined : ms;
   throw usage(
-    `"${value}" is no duration`,
-    "Write --idle-timeout 90s, 30m or 8h, 24 days at most; 0 is without a limit.",
+    `"${value}" is not a valid duration`,
+    "Write --idle-timeout 90s, 30m or 8h, 24 days at most; 0 means no limit.",
   );
 }
 
 function count(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   if (/^[1-9]\d{0,4}$/.test(value)) return Number(value);
-  throw usage(`"${value}" is no number of connections`, "Write --max-connections N, 1 to 99999.");
+  throw usage(
+    `"${value}" is not a valid number of connections`,
+    "Write --max-connections N, 1 to 99999.",
+  );
 }
 
 function usage(message: string, hint: string, detail?: string): RdsIamError {

@@ -30,7 +30,7 @@ export async function runRelay(context: RunContext, { options }: Invocation): Pr
   });
   const stopped = await Promise.race([signals.first, relay.failed]);
   if (stopped instanceof Error) throw stopped;
-  log.always("rdsiam: the relay takes no new sessions and waits for those that are open");
+  log.always("rdsiam: the relay refuses new sessions and waits for open ones");
   const second = await Promise.race([relay.drain().then(() => undefined), signals.second]);
   return second === undefined ? 0 : 128 + constants.signals[second];
 }

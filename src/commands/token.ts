@@ -1,9 +1,9 @@
-// `rdsiam token`: prints an auth token, for tools that run a password command.
+// `rdsiam token`: prints an auth token, for tools that take a password.
 import { type Invocation, isOn } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import { type IamLogin, openIamLogin } from "../session/login.ts";
 
-/** Prints the token, with --json together with what it was signed for; --check asks AWS first whose it will be. */
+/** Prints the token, with --json and what it was signed for; --check first gets the identity from AWS STS. */
 export async function runToken(context: RunContext, invocation: Invocation): Promise<number> {
   const { options, target: targetName } = invocation;
   const login = await openIamLogin(context, { targetName, options });
@@ -19,7 +19,7 @@ export async function runToken(context: RunContext, invocation: Invocation): Pro
   return 0;
 }
 
-// A token is signed without asking AWS, so only the database would notice that the credentials are dead.
+// A token is signed without a call to AWS, so only the database would notice that the credentials are invalid.
 async function printCaller(context: RunContext, login: IamLogin): Promise<void> {
   const { identify } = await import("../session/credentials.ts");
   const credentials = await login.credentials();

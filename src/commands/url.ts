@@ -1,9 +1,9 @@
-// `rdsiam url`: a postgresql:// URL that leads straight to the database while its auth token is good.
+// `rdsiam url`: a postgresql:// URL for a direct connection, valid as long as its auth token.
 import { databaseUrl } from "../base/database-url.ts";
 import { isOn, type Invocation } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 
-/** Prints the URL, and on stderr until when it works. */
+/** Prints the URL, and on stderr until when it is valid. */
 export async function runUrl(context: RunContext, invocation: Invocation): Promise<number> {
   const { options, target: targetName } = invocation;
   const { directConnection, printEnd } = await import("../session/connection-info.ts");

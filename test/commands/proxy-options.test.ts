@@ -34,7 +34,7 @@ test("readProxyOptions() + beyond loopback and with a client CA, TLS is required
     assert.equal(required({ listen }), true, listen);
 });
 
-test("readProxyOptions() + refuses what would let strangers in, and what contradicts itself", () => {
+test("readProxyOptions() + refuses what would let unauthenticated clients in, and contradictions", () => {
   const refused: readonly (readonly [Options, RegExp])[] = [
     [{ listen: "0.0.0.0" }, /^listening on 0\.0\.0\.0 needs TLS$/],
     [{ listen: "10.0.0.7" }, /needs TLS/],
@@ -42,8 +42,8 @@ test("readProxyOptions() + refuses what would let strangers in, and what contrad
     [{ listen: "192.168.127.1" }, /needs TLS/],
     [{ listen: "0.0.0.0", auth: "pass-through" }, /needs TLS/],
     [{ ...TLS, listen: "0.0.0.0", clientAuth: "trust" }, /whole network/],
-    [{ listen: "db.example.com" }, /is no address/],
-    [{ listen: "127.0.0.1:6432" }, /is no address/],
+    [{ listen: "db.example.com" }, /is not a valid address/],
+    [{ listen: "127.0.0.1:6432" }, /is not a valid address/],
     [{ tlsCert: "c" }, /certificate and its key/],
     [{ tlsKey: "k" }, /certificate and its key/],
     [{ requireTls: true }, /certificate and its key/],
@@ -55,11 +55,11 @@ test("readProxyOptions() + refuses what would let strangers in, and what contrad
     [{ auth: "pass-through", matchUser: true }, /--match-user exclude each other/],
     [{ auth: "pass-through", passwordCommand: "pass db" }, /--password-command exclude each other/],
     [{ auth: "iam", passwordCommand: "pass db" }, /--auth iam and --password-command exclude/],
-    [{ idleTimeout: "soon" }, /is no duration/],
-    [{ idleTimeout: "-1s" }, /is no duration/],
-    [{ idleTimeout: "25d" }, /is no duration/],
-    [{ maxConnections: "0" }, /is no number of connections/],
-    [{ maxConnections: "many" }, /is no number of connections/],
+    [{ idleTimeout: "soon" }, /is not a valid duration/],
+    [{ idleTimeout: "-1s" }, /is not a valid duration/],
+    [{ idleTimeout: "25d" }, /is not a valid duration/],
+    [{ maxConnections: "0" }, /is not a valid number of connections/],
+    [{ maxConnections: "many" }, /is not a valid number of connections/],
     [{ port: "65536" }, /is not a valid port/],
   ];
   for (const [options, message] of refused) {
@@ -76,8 +76,8 @@ test("readProxyOptions() + refuses what would let strangers in, and what contrad
   }
 });
 
-test("readProxyOptions() + every option has its variable", () => {
-  const wish = readProxyOptions(
+test("readProxyOptions() + every option has an environment variable", () => {
+  const read = readProxyOptions(
     {},
     {
       RDSIAM_PORT: "6432",
@@ -91,7 +91,7 @@ test("readProxyOptions() + every option has its variable", () => {
       RDSIAM_MAX_CONNECTIONS: "7",
     },
   );
-  assert.deepEqual(wish, {
+  assert.deepEqual(read, {
     auth: undefined,
     matchUser: false,
     clientAuth: "password",

@@ -199,5 +199,5 @@ test("rdsiam discover without a Region says how to name one", async () => {
   const env = makeEnvironment(home, "");
   const ran = await rdsiam(["discover"], { env });
   assert.equal(ran.status, 125);
-  assert.match(ran.stderr, /error: no Region to look in[^]*--region REGION/);
+  assert.match(ran.stderr, /error: no Region to search[^]*--region REGION/);
 });
