@@ -1,14 +1,12 @@
 // The CA certificates that AWS calls are verified with: AWS_CA_BUNDLE, else the profile's ca_bundle, else the runtime's.
-// As in the AWS CLI a bundle replaces the runtime's own list. Node takes garbage as "no CA" in silence, and an empty text
-// as the system's list, so the file is parsed here.
+// As in the AWS CLI a bundle replaces the runtime's own list.
 // https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
 
-import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { pemBlocks } from "../base/pem.ts";
+import { pemCertificates } from "../base/pem.ts";
 
 /** CA certificates for AWS calls, and what named their file. */
 export interface CaBundle {
@@ -42,22 +40,20 @@ async function readCertificates(file: string, name: string): Promise<readonly st
   } catch (error) {
     throw unusable(`cannot read the file of ${name}, ${file}: ${errorCode(error)}`, name, error);
   }
-  const blocks = pemBlocks(text, "or trusted");
-  if (blocks.length === 0) {
-    throw unusable(`there is no certificate in the file of ${name}, ${file}`, name, undefined);
-  }
-  for (const [index, pem] of blocks.entries()) {
-    try {
-      new X509Certificate(pem);
-    } catch (error) {
-      throw unusable(
-        `certificate ${index + 1} in the file of ${name}, ${file}, cannot be read`,
+  const found = pemCertificates(
+    text,
+    (number, error) =>
+      unusable(
+        `certificate ${number} in the file of ${name}, ${file}, cannot be read`,
         name,
         error,
-      );
-    }
+      ),
+    "or trusted",
+  );
+  if (found.length === 0) {
+    throw unusable(`there is no certificate in the file of ${name}, ${file}`, name, undefined);
   }
-  return blocks;
+  return found.map(({ pem }) => pem);
 }
 
 function unusable(message: string, name: string, cause: unknown): RdsIamError {

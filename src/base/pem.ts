@@ -1,5 +1,26 @@
+// Reads certificates in PEM. Node takes garbage as "no CA" in silence, and an empty text as the system's list, so PEM is
+// parsed here. https://www.rfc-editor.org/rfc/rfc7468#section-5
+import { X509Certificate } from "node:crypto";
+
+type Form = "usual" | "or trusted";
+
 /** The certificates of a PEM text, one block each; TRUSTED CERTIFICATE, OpenSSL's own form, is one only if asked for. */
-export function pemBlocks(text: string, form: "usual" | "or trusted" = "usual"): readonly string[] {
+export function pemBlocks(text: string, form: Form = "usual"): readonly string[] {
   const label = form === "usual" ? "CERTIFICATE" : "(?:TRUSTED )?CERTIFICATE";
   return text.match(new RegExp(`-----BEGIN ${label}-----[^-]*-----END ${label}-----`, "g")) ?? [];
+}
+
+/** The certificates of a text; one that cannot be parsed throws what `broken` makes of its number, counted from 1. */
+export function pemCertificates(
+  text: string,
+  broken: (number: number, cause: unknown) => Error,
+  form?: Form,
+): readonly { readonly pem: string; readonly certificate: X509Certificate }[] {
+  return pemBlocks(text, form).map((pem, index) => {
+    try {
+      return { pem, certificate: new X509Certificate(pem) };
+    } catch (error) {
+      throw broken(index + 1, error);
+    }
+  });
 }

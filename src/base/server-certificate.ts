@@ -1,10 +1,10 @@
 // Reads the PEM files of a TLS server: its certificate, its key, and the CAs of its clients.
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, type X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import { errorCode } from "./errno.ts";
 import { RdsIamError } from "./errors.ts";
-import { pemBlocks } from "./pem.ts";
+import { pemCertificates } from "./pem.ts";
 
 /** The names of the files. */
 export interface CertificateFiles {
@@ -50,13 +50,11 @@ async function read(file: string, what: string): Promise<string> {
 }
 
 function certificatesIn(text: string, file: string): readonly X509Certificate[] {
-  const blocks = pemBlocks(text);
-  if (blocks.length === 0) throw wrong(`there is no certificate in ${file}`);
-  try {
-    return blocks.map((pem) => new X509Certificate(pem));
-  } catch (error) {
-    throw wrong(`a certificate in ${file} cannot be read`, error);
-  }
+  const found = pemCertificates(text, (number, error) =>
+    wrong(`certificate ${number} in ${file} cannot be read`, error),
+  );
+  if (found.length === 0) throw wrong(`there is no certificate in ${file}`);
+  return found.map(({ certificate }) => certificate);
 }
 
 function privateKey(pem: string, file: string): KeyObject {

@@ -3,9 +3,9 @@
 // start and has no password in it: such a text gets saved, pasted and committed.
 import { createHash, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { pemBlocks } from "../base/pem.ts";
 import { databaseUrl } from "../base/database-url.ts";
 import { showHostPort } from "../base/host-port.ts";
+import { pemBlocks } from "../base/pem.ts";
 import { shellWord } from "../base/shell-word.ts";
 import type { ReadyProxy } from "./proxy-ready.ts";
 
@@ -146,8 +146,7 @@ export function configText(tool: string, proxies: readonly ToolSettings[]): stri
 export async function toolSettings(proxy: ReadyProxy): Promise<ToolSettings> {
   const { certificate: file, ...settings } = proxy;
   if (file === undefined) return { ...settings, sslmode: "disable" };
-  const pem = await readFile(file, "latin1");
-  const blocks = pemBlocks(pem);
+  const blocks = pemBlocks(await readFile(file, "latin1"));
   const [leaf, ...chain] = blocks.map((block) => new X509Certificate(block));
   const last = chain.at(-1) ?? leaf;
   // A certificate that signed itself, alone or at the end of its chain, is its own root certificate. Of others only the operator

@@ -7,7 +7,7 @@ import { randomBytes, X509Certificate } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { RdsIamError } from "../base/errors.ts";
-import { pemBlocks } from "../base/pem.ts";
+import { pemCertificates } from "../base/pem.ts";
 
 /** A CA certificate of RDS's own. */
 export interface RdsRoot {
@@ -34,9 +34,8 @@ export function caDirectory(
   return join(env["XDG_DATA_HOME"] || join(home, ".local", "share"), "rdsiam", "ca");
 }
 
-/** Reads a certificate that says of itself which Region of RDS it is for. */
-export function readRoot(pem: string): RdsRoot {
-  const certificate = new X509Certificate(pem);
+/** Reads a certificate of RDS's own, which names its Region. */
+export function readRoot(pem: string, certificate = new X509Certificate(pem)): RdsRoot {
   // CN=Amazon RDS eu-west-1 Root CA RSA2048 G1
   const region = /^CN=Amazon RDS ([a-z0-9-]+) Root CA/m.exec(certificate.subject)?.[1];
   const fingerprint = certificate.fingerprint256;
@@ -45,32 +44,24 @@ export function readRoot(pem: string): RdsRoot {
 
 /** Reads a bundle of RDS's own; one certificate that does not belong there spoils it. */
 export function readRdsBundle(text: string, source: string, now: number): readonly RdsRoot[] {
-  const blocks = pemBlocks(text);
+  const place = (number: number): string => `${source}, certificate ${number}`;
+  const found = pemCertificates(text, (number, error) =>
+    badBundle(place(number), "it cannot be read", error),
+  );
+  if (found.length === 0) throw badBundle(source, "it has no certificate");
   const begun = text.match(/-----BEGIN /g)?.length ?? 0;
-  if (blocks.length === 0 || begun !== blocks.length) {
-    throw badBundle(source, blocks.length === 0 ? "it has no certificate" : "it is cut or mixed");
-  }
-  const roots = blocks.map((pem, index) => checkRoot(pem, `${source}, certificate ${index + 1}`));
+  if (begun !== found.length) throw badBundle(source, "it is cut off or mixed");
+  const roots = found.map(({ pem, certificate }, index) => {
+    if (!certificate.ca) throw badBundle(place(index + 1), "it is not a CA certificate");
+    if (!/^CN=Amazon RDS /m.test(certificate.subject)) {
+      throw badBundle(place(index + 1), "it does not name RDS");
+    }
+    return readRoot(pem, certificate);
+  });
   if (!roots.some(({ validTo, region }) => validTo > now && region !== undefined)) {
     throw badBundle(source, "every root in it has expired");
   }
   return roots;
-}
-
-function checkRoot(pem: string, source: string): RdsRoot {
-  let certificate: X509Certificate;
-  try {
-    certificate = new X509Certificate(pem);
-  } catch (error) {
-    throw badBundle(source, "it cannot be read", error);
-  }
-  if (!certificate.ca) {
-    throw badBundle(source, "it is not a CA certificate");
-  }
-  if (!/^CN=Amazon RDS /m.test(certificate.subject)) {
-    throw badBundle(source, "it does not name RDS");
-  }
-  return readRoot(pem);
 }
 
 function badBundle(source: string, reason: string, cause?: unknown): RdsIamError {

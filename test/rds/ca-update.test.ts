@@ -141,9 +141,9 @@ const BAD: readonly (readonly [string, () => Answer | Promise<Answer>, RegExp])[
   [
     "a cut certificate",
     () => (r) => r.end(rdsRoot.cert + rdsRoot.cert.slice(0, 99)),
-    /cut or mixed/,
+    /cut off or mixed/,
   ],
-  ["a private key", () => (r) => r.end(rdsRoot.cert + rdsRoot.key), /cut or mixed/],
+  ["a private key", () => (r) => r.end(rdsRoot.cert + rdsRoot.key), /cut off or mixed/],
   [
     "another CA",
     () => (r) => r.end(rdsRoot.cert + authority.cert),
