@@ -5,7 +5,8 @@
 
 import { isIPv4, isIPv6 } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
-import { type Endpoint, normalizeHost, parseEndpoint } from "./endpoint.ts";
+import { partitionOf, REGION } from "../base/partitions.ts";
+import { type Endpoint, isSameAccount, normalizeHost, parseEndpoint } from "./endpoint.ts";
 import type { NameResolver } from "./resolver.ts";
 
 /** What an alias resolves to. */
@@ -83,7 +84,7 @@ async function followCnames(hops: string[], options: CanonicalHostOptions): Prom
     }
     const next = isName(name) ? await resolver.cname(name) : undefined;
     if (next === undefined) {
-      return withoutCname(name, hops, options);
+      return withoutCname(hops, options);
     }
     const chain = [...hops, next].join(" -> ");
     if (hops.includes(next)) {
@@ -100,32 +101,44 @@ async function followCnames(hops: string[], options: CanonicalHostOptions): Prom
   }
 }
 
+// Only a name that was typed may be of unknown kind: the end of a chain is what DNS says, and would be signed and verified.
 async function withoutCname(
-  name: string,
   hops: readonly string[],
-  options: CanonicalHostOptions,
+  { region, resolver }: CanonicalHostOptions,
 ): Promise<Endpoint> {
+  const [typed = ""] = hops;
+  const name = hops.at(-1) ?? typed;
   // Throws for a name that does not exist, which is another mistake than a name that is not RDS's.
-  await options.resolver.addresses(name);
-  if (options.region !== undefined && isName(name)) {
-    // On the user's word: a partition or service name that this version does not know yet. TLS still verifies the name.
+  await resolver.addresses(name);
+  const isTyped = hops.length === 1;
+  if (isTyped && region !== undefined && isName(name)) {
+    // A partition or service name that this version does not know yet. TLS still verifies the name.
     return unknownEndpoint(name);
   }
-  const chain = hops.length > 1 ? ` (${hops.join(" -> ")})` : "";
-  throw new RdsIamError(`${hops[0]} is not an RDS endpoint, and no CNAME points to one`, {
+  const chain = isTyped ? "" : ` (${hops.join(" -> ")})`;
+  const otherwise = isTyped
+    ? "If this is how RDS itself names the database, add {--region} REGION."
+    : `If ${typed} is how RDS itself names the database: {--sign-host} ${typed} {--region} REGION.`;
+  throw new RdsIamError(`${typed} is not an RDS endpoint, and no CNAME points to one`, {
     code: "ERR_ENDPOINT",
     detail:
       `${name}${chain} has an address but no CNAME, and a token must be signed for the name that RDS uses. ` +
-      "An entry in /etc/hosts or a Route 53 alias record does not show that name.",
+      (isTyped
+        ? "An entry in /etc/hosts or a Route 53 alias record does not show that name."
+        : "DNS does not choose a name that is signed and verified, with a Region or without."),
     hint:
       "Give the endpoint as the RDS console shows it: {--host} NAME.HASH.REGION.rds.amazonaws.com. " +
       "To dial this name all the same, name the endpoint behind it: {--sign-host} ENDPOINT or rds_sign_host. " +
-      "If this is how RDS itself names the database, add {--region} REGION.",
+      otherwise,
   });
 }
 
 function unknownEndpoint(host: string): Endpoint {
-  return { host, kind: "unknown", region: undefined, dnsSuffix: "" };
+  return { host, kind: "unknown", region: undefined, hash: undefined, dnsSuffix: "" };
+}
+
+function isRegionOf(region: string, { dnsSuffix }: Endpoint): boolean {
+  return REGION.test(region) && partitionOf(region).dnsSuffix === dnsSuffix;
 }
 
 // The endpoint that tokens are signed for.
@@ -142,8 +155,10 @@ async function signable(endpoint: Endpoint, options: CanonicalHostOptions): Prom
     );
   }
   if (endpoint.kind === "custom") {
-    const cluster = parseEndpoint((await questions?.clusterEndpoint(endpoint)) ?? "");
-    if (cluster !== undefined) return cluster;
+    const answer = await questions?.clusterEndpoint(endpoint);
+    const cluster = answer === undefined ? undefined : parseEndpoint(answer);
+    // The answer comes from the network: it cannot name another account's database.
+    if (cluster?.kind === "cluster" && isSameAccount(cluster, endpoint)) return cluster;
     throw new RdsIamError(
       `${endpoint.host} is a custom endpoint, which no auth token can be made for`,
       {
@@ -156,7 +171,7 @@ async function signable(endpoint: Endpoint, options: CanonicalHostOptions): Prom
   }
   if (endpoint.kind === "global" && region === undefined) {
     const found = await questions?.writerRegion(endpoint);
-    if (found !== undefined) return { ...endpoint, region: found };
+    if (found !== undefined && isRegionOf(found, endpoint)) return { ...endpoint, region: found };
     throw new RdsIamError(`${endpoint.host} does not show in which Region its writer is`, {
       code: "ERR_REGION",
       detail: "It is the writer endpoint of an Aurora global database.",

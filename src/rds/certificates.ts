@@ -23,7 +23,10 @@ export interface TrustedCertificates {
 export interface TrustOptions {
   /** Files and directories, separated by commas, `system`, or undefined for the built-in certificates. */
   readonly sslrootcert: string | undefined;
-  /** An EndpointKind; proxies have certificates of their own. */
+  /**
+   * An EndpointKind. Proxies have certificates under Amazon's public roots, under which anyone can get one for a name of
+   * their own; RDS's roots alone are trusted for every other kind, names that rdsiam does not know among them.
+   */
   readonly kind: string;
   readonly region: string | undefined;
   /** Where `rdsiam ca update` has put its bundles. */
@@ -91,10 +94,6 @@ async function builtIn(options: TrustOptions): Promise<TrustedCertificates> {
   const rds = chosen.map(({ pem }) => pem);
   const more = added.some((root) => chosen.includes(root)) ? " with those of rdsiam ca update" : "";
   const unusable = stored.problems.length > 0 ? ` (${stored.problems.join(" ")})` : "";
-  if (kind === "unknown") {
-    const description = `the built-in RDS and Amazon roots${more}${unusable}`;
-    return { certificates: [...rds, ...amazon], description };
-  }
   const whose = regional.length > 0 ? ` of ${region}` : "";
   return { certificates: rds, description: `the built-in RDS roots${whose}${more}${unusable}` };
 }

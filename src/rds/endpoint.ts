@@ -25,6 +25,8 @@ export interface Endpoint {
   readonly kind: EndpointKind;
   /** Undefined where the name has none: a global endpoint. */
   readonly region: string | undefined;
+  /** `c1a2b3c4d5e6`: the label that RDS has for an account in a Region, as far as is known; DSQL has none. */
+  readonly hash: string | undefined;
   /** `amazonaws.com`, `amazonaws.com.cn`, ... */
   readonly dnsSuffix: string;
 }
@@ -39,6 +41,7 @@ const KIND_PREFIXES: readonly (readonly [string, EndpointKind])[] = [
   ["cluster-", "cluster"],
   ["shardgrp-", "shardgroup"],
   ["proxy-", "proxy"],
+  ["global-", "global"],
 ];
 
 /** A host name as DNS compares it: lower-case, without the final dot. */
@@ -69,7 +72,7 @@ function parseDsql(host: string, labels: readonly string[]): Endpoint | undefine
     return undefined;
   }
   return /^dsql(-[a-z0-9]+)?$/.test(service) && REGION.test(region)
-    ? { host, kind: "dsql", region, dnsSuffix: "on.aws" }
+    ? { host, kind: "dsql", region, hash: undefined, dnsSuffix: "on.aws" }
     : undefined;
 }
 
@@ -85,22 +88,28 @@ function parseRds(host: string, labels: readonly string[]): Endpoint | undefined
     return undefined;
   }
   const names = own.slice(0, -2);
-  if (region === "global") {
-    return names.length === 2 && names[1]?.startsWith("global-")
-      ? { host, kind: "global", region: undefined, dnsSuffix }
-      : undefined;
+  const label = names.at(-1) ?? "";
+  const [prefix, kind] = KIND_PREFIXES.find(([each]) => label.startsWith(each)) ?? [
+    "",
+    "instance" as const,
+  ];
+  const endpoint = { host, kind, region, hash: label.slice(prefix.length), dnsSuffix };
+  if (kind === "global" || region === "global") {
+    const isGlobal = names.length === 2 && kind === "global" && region === "global";
+    return isGlobal ? { ...endpoint, region: undefined } : undefined;
   }
-  const kind = kindOf(names);
-  return kind !== undefined && REGION.test(region) ? { host, kind, region, dnsSuffix } : undefined;
+  if (!REGION.test(region)) return undefined;
+  if (names.length === 2) return endpoint;
+  const isProxyEndpoint = names.length === 3 && names[1] === "endpoint" && kind === "proxy";
+  return isProxyEndpoint ? { ...endpoint, kind: "proxy-endpoint" } : undefined;
 }
 
-function kindOf(names: readonly string[]): EndpointKind | undefined {
-  if (names.length === 3) {
-    return names[1] === "endpoint" && names[2]?.startsWith("proxy-") ? "proxy-endpoint" : undefined;
-  }
-  const hash = names[1];
-  if (names.length !== 2 || hash === undefined) {
-    return undefined;
-  }
-  return KIND_PREFIXES.find(([prefix]) => hash.startsWith(prefix))?.[1] ?? "instance";
+/** Whether two endpoints are of one account and Region, as far as their names show. */
+export function isSameAccount(one: Endpoint, other: Endpoint): boolean {
+  return (
+    one.hash !== undefined &&
+    one.hash === other.hash &&
+    one.region === other.region &&
+    one.dnsSuffix === other.dnsSuffix
+  );
 }

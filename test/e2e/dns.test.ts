@@ -61,6 +61,9 @@ before(async () => {
     "alias-record.test": { a: ["127.0.0.1"] },
     "empty.test": {},
     "strange.test": { cname: "a b\u001b[31m.test" },
+    "foreign.test": { cname: "db.attacker.example" },
+    "db.attacker.example": { a: ["127.0.0.1"] },
+    "foreign-later.test": { cname: "foreign.test" },
     "custom.test": { cname: CUSTOM },
     "global.test": { cname: GLOBAL },
   });
@@ -164,6 +167,23 @@ test("rdsiam token --sign-host with no RDS name needs a Region", async () => {
   );
   const named = await token("127.0.0.1", "--sign-host", "db.example.com", "--region", "eu-west-1");
   assert.ok(named.stdout.startsWith("db.example.com:5432/"), named.stderr);
+});
+
+for (const host of ["foreign.test", "foreign-later.test"]) {
+  test(`rdsiam token signs nothing for the end of the CNAMEs of ${host}, whatever Region is set`, async () => {
+    for (const ran of [
+      await token(host, "--region", "eu-west-1"),
+      await rdsiam(["token", "--host", host], { env: { ...env, RDSIAM_REGION: "eu-west-1" } }),
+    ]) {
+      assert.deepEqual([ran.status, ran.stdout], [125, ""]);
+      assert.match(ran.stderr, /is not an RDS endpoint[^]*foreign\.test -> db\.attacker\.example/);
+    }
+  });
+}
+
+test("rdsiam token with a Region signs for a typed name that it does not know, which has no CNAME", async () => {
+  const ran = await token("alias-record.test", "--region", "eu-west-1");
+  assert.deepEqual(roles(ran)[1], "alias-record.test", ran.stderr);
 });
 
 test("rdsiam token for a custom endpoint asks for its cluster, signs for that and dials the endpoint", async () => {

@@ -58,6 +58,32 @@ test("the right certificate gets the auth token, with its intermediate too", asy
   }
 });
 
+test("no byte goes where a CNAME leads outside of RDS, whatever Region and roots are set", async () => {
+  scene.dns.set("foreign.test", { cname: "foreign-too.test" });
+  scene.dns.set("foreign-too.test", { cname: "db.attacker.example" });
+  scene.dns.set("db.attacker.example", { a: ["127.0.0.1"] });
+  const { good } = scene.certificates;
+  await using server = await startFakeRds({ answer: "S", tls: good });
+  const how: readonly LogIn[] = [
+    { settings: { rds_host: "foreign.test", rds_region: "eu-west-1" } },
+    { settings: { rds_host: "foreign-too.test", rds_sslrootcert: "system" } },
+  ];
+  for (const { settings } of how) {
+    const ran = await scene.logIn(server.port, { settings, env: { RDSIAM_REGION: "eu-west-1" } });
+    assertRefused(ran, [
+      /is not an RDS endpoint/,
+      /foreign-too\.test -> db\.attacker\.example\) has an address but no CNAME/,
+    ]);
+  }
+  assert.equal(server.connections(), 0);
+  // The same name is dialed where it was typed, and RDS's roots alone are trusted for it.
+  const typed = { rds_host: "db.attacker.example", rds_region: "eu-west-1", rds_sslrootcert: "" };
+  const ran = await scene.logIn(server.port, { settings: typed });
+  assertRefused(ran, [/Trusted were: the built-in RDS roots of eu-west-1\./]);
+  assert.ok(server.connections() > 0);
+  assertNoToken(server);
+});
+
 test("no environment variable of a runtime adds a trusted root", async () => {
   const { wrongRoot } = scene.certificates;
   const { otherRootFile: file } = scene;

@@ -25,6 +25,11 @@ const ANSWERS: Answers = {
   "silent.test": { fail: "silence" },
   "custom.test": { cname: "x.cluster-custom-abc.eu-west-1.rds.amazonaws.com" },
   "global.test": { cname: "x.global-abc.global.rds.amazonaws.com" },
+  "foreign.test": { cname: "db.attacker.example" },
+  "db.attacker.example": { a: ["127.0.0.1"] },
+  "far.test": { cname: "near.test" },
+  "near.test": { cname: "rds.eu-west-1.amazonaws.com.attacker.example" },
+  "rds.eu-west-1.amazonaws.com.attacker.example": { aaaa: ["::1"] },
   "dsql.test": { cname: "abc.dsql.us-east-1.on.aws" },
 };
 
@@ -96,6 +101,62 @@ test("resolveCanonicalHost() with a Region takes a global endpoint, and a name t
   assert.equal((await resolve("global.test", "eu-west-1")).canonical.kind, "global");
   assert.deepEqual((await resolve("alias.test", "eu-west-1")).canonical.kind, "unknown");
   assert.equal((await failure(resolve("missing.test", "eu-west-1"))).code, "ERR_DNS");
+});
+
+for (const [host, end] of [
+  ["foreign.test", "foreign.test -> db.attacker.example"],
+  ["far.test", "far.test -> near.test -> rds.eu-west-1.amazonaws.com.attacker.example"],
+] as const) {
+  test(`resolveCanonicalHost() with a Region does not sign for the end of the chain of ${host}`, async () => {
+    const error = await failure(resolve(host, "eu-west-1"));
+    assert.equal(error.code, "ERR_ENDPOINT");
+    assert.ok(error.detail?.includes(`(${end})`), error.detail);
+    assert.ok(error.hint?.endsWith(`: --sign-host ${host} --region REGION.`), error.hint);
+  });
+}
+
+const CUSTOM = "x.cluster-custom-abc.eu-west-1.rds.amazonaws.com";
+const GLOBAL = "x.global-abc.global.rds.amazonaws.com";
+
+test("resolveCanonicalHost() takes no cluster of another account or kind for a custom endpoint", async () => {
+  const answered = (cluster: string) =>
+    resolveCanonicalHost("custom.test", {
+      resolver: nameResolver([dns.server]),
+      region: "eu-west-1",
+      questions: {
+        clusterEndpoint: () => Promise.resolve(cluster),
+        writerRegion: () => Promise.resolve(undefined),
+      },
+    });
+  const own = "Orders.cluster-abc.eu-west-1.rds.amazonaws.com";
+  const { canonical, dialed } = await answered(own);
+  assert.deepEqual([canonical.host, dialed], [own.toLowerCase(), CUSTOM]);
+  for (const cluster of [
+    "orders.cluster-other.eu-west-1.rds.amazonaws.com",
+    "orders.cluster-abc.eu-west-2.rds.amazonaws.com",
+    "orders.proxy-abc.eu-west-1.rds.amazonaws.com",
+    "db.attacker.example",
+    "",
+  ]) {
+    assert.equal((await failure(answered(cluster))).code, "ERR_ENDPOINT", cluster);
+  }
+});
+
+test("resolveCanonicalHost() takes no Region of another partition, and no other text, for a global writer's", async () => {
+  const answered = (region: string) =>
+    resolveCanonicalHost("global.test", {
+      resolver: nameResolver([dns.server]),
+      region: undefined,
+      questions: {
+        clusterEndpoint: () => Promise.resolve(""),
+        writerRegion: () => Promise.resolve(region),
+      },
+    });
+  const { canonical } = await answered("us-east-2");
+  assert.deepEqual([canonical.host, canonical.region], [GLOBAL, "us-east-2"]);
+  for (const region of ["cn-north-1", "eusc-de-east-1", "us-east-2/x", "US-EAST-2", "attacker"]) {
+    assert.equal((await failure(answered(region))).code, "ERR_REGION", region);
+  }
 });
 
 test("resolveCanonicalHost() gives up after five seconds in all", async () => {

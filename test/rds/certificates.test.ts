@@ -66,6 +66,17 @@ test("trustedCertificates() gives RDS Proxy the Amazon roots, which are those of
   }
 });
 
+test("trustedCertificates() gives a name of unknown kind RDS's roots alone, and the system's only on request", async () => {
+  for (const region of ["eu-west-1", "xx-new-1", undefined]) {
+    assert.deepEqual(await trust("unknown", region), await trust("instance", region));
+  }
+  const amazon = new Set((await trust("proxy", "eu-west-1")).certificates);
+  const { certificates } = await trust("unknown", "eu-west-1");
+  assert.ok(!certificates.some((pem) => amazon.has(pem)));
+  const system = await trust("unknown", "eu-west-1", "system");
+  assert.ok(subjects(system.certificates).includes("CN=Amazon Root CA 1"));
+});
+
 test("trustedCertificates() replaces everything by a file", async () => {
   const directory = await mkdtemp(join(tmpdir(), "rdsiam-ca-"));
   try {

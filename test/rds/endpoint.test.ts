@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parseEndpoint } from "../../src/rds/endpoint.ts";
+import { isSameAccount, parseEndpoint } from "../../src/rds/endpoint.ts";
 
 const H = "c9akciq32rgz";
 const TABLE: readonly (readonly [string, string, string | undefined])[] = [
@@ -39,6 +39,7 @@ for (const [host, kind, region] of TABLE) {
     const endpoint = parseEndpoint(host);
     assert.deepEqual([endpoint?.kind, endpoint?.region], [kind, region]);
     assert.equal(endpoint?.host, host.toLowerCase().replace(/\.$/, ""));
+    assert.equal(endpoint?.hash, kind === "dsql" ? undefined : H);
   });
 }
 
@@ -55,6 +56,7 @@ const LOOK_ALIKES = [
   `a.b.db.${H}.us-east-1.rds.amazonaws.com`,
   `x.notendpoint.proxy-${H}.us-east-1.rds.amazonaws.com`,
   `g.${H}.global.rds.amazonaws.com`,
+  `g.global-${H}.us-east-1.rds.amazonaws.com`,
   `${H}.us-east-1.rds.amazonaws.com`,
   "rds.us-east-1.amazonaws.com",
   "us-east-1.rds.amazonaws.com",
@@ -102,4 +104,27 @@ test("parseEndpoint() takes junk without throwing, and what it takes ends in a k
       assert.ok(endpoint === undefined || endpoint.host.endsWith(`.${endpoint.dnsSuffix}`));
     }),
   );
+});
+
+test("isSameAccount() compares the hash, the Region and the partition, and nothing else", () => {
+  const isSame = (one: string, other: string): boolean => {
+    const [first, second] = [parseEndpoint(one), parseEndpoint(other)];
+    assert.ok(first !== undefined && second !== undefined);
+    return isSameAccount(first, second);
+  };
+  const mine = `orders.cluster-${H}.eu-west-1.rds.amazonaws.com`;
+  for (const name of [`a.${H}`, `b.cluster-ro-${H}`, `c.proxy-${H}`, `d.endpoint.proxy-${H}`]) {
+    assert.ok(isSame(mine, `${name}.eu-west-1.rds.amazonaws.com`), name);
+  }
+  for (const other of [
+    "orders.cluster-cother123456.eu-west-1.rds.amazonaws.com",
+    `orders.cluster-${H}x.eu-west-1.rds.amazonaws.com`,
+    `orders.cluster-${H}.eu-west-2.rds.amazonaws.com`,
+    `orders.cluster-${H}.eu-west-1.rds.amazonaws.eu`,
+    `orders.global-${H}.global.rds.amazonaws.com`,
+    "abc123.dsql.eu-west-1.on.aws",
+  ]) {
+    assert.ok(!isSame(mine, other), other);
+  }
+  assert.ok(!isSame("abc123.dsql.us-east-1.on.aws", "abc123.dsql.us-east-1.on.aws"));
 });
