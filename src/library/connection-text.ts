@@ -17,7 +17,7 @@ export function readUrl(text: string): Parameters {
   try {
     url = new URL(text);
   } catch {
-    throw unreadable("it is no URL with one host");
+    throw unreadable("it is not a valid URL with one host");
   }
   const parts = {
     host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
@@ -57,7 +57,7 @@ export function readKeywords(text: string): Parameters {
   PAIR.lastIndex = 0;
   while (PAIR.lastIndex < text.length) {
     const [, name, quoted, bare = ""] = PAIR.exec(text) ?? [];
-    if (name === undefined) throw unreadable("it is no sequence of NAME=VALUE");
+    if (name === undefined) throw unreadable("it is not a sequence of NAME=VALUE");
     const value = (quoted ?? bare).replaceAll(/\\([^])/g, "$1");
     if (value !== "") parameters.set(name, value);
   }

@@ -121,7 +121,7 @@ interface Dial extends Dialed {
 
 // Session settings have a place in postgres.js's options whose name node-postgres uses for something else: they are put
 // there when it dials. And a token that cannot be made has to fail here: from its password function that ends the process
-// (nobody catches it), and a socket function that throws would lose one of the pool's connections for good.
+// (it is not caught), and a socket function that throws would lose one of the pool's connections for good.
 function postgresJs({ settings }: Access, { host, port, lookup, password }: Dial) {
   const { applicationName, connectTimeout, hasConnectTimeout, readOnly } = settings;
   const session = {

@@ -11,7 +11,7 @@ export interface AwsCredentials {
   readonly expiration?: Date | undefined;
 }
 
-/** Something that is worth knowing and stops nothing. */
+/** A problem that stops nothing. */
 export interface Warning {
   readonly message: string;
   /** The cause, as whole sentences. */
@@ -42,7 +42,7 @@ export interface SigningOptions {
   readonly cache?: boolean | undefined;
   /** Environment variables; the process's own when absent. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Is told what the command line would say on stderr; nothing is printed. */
+  /** Called with what the command line would print on stderr; nothing is printed. */
   readonly onWarning?: ((warning: Warning) => void) | undefined;
 }
 
@@ -50,12 +50,12 @@ export interface SigningOptions {
 export interface AuthTokensOptions extends SigningOptions {
   /** A target of the configuration; what is given here wins over its keys. */
   readonly target?: string | undefined;
-  /** The database: an RDS endpoint, or a CNAME that leads to one. */
+  /** The database: an RDS endpoint, or a CNAME that points to one. */
   readonly host?: string | undefined;
   /** The database's own port; 5432 when absent. */
   readonly port?: number | undefined;
   readonly user?: string | undefined;
-  /** The RDS endpoint to sign for, HOST or HOST:PORT, where no CNAME leads to it. */
+  /** The RDS endpoint to sign for, HOST or HOST:PORT, where no CNAME points to it. */
   readonly signHost?: string | undefined;
   /** The name of the token source that makes the tokens; "default" when absent. */
   readonly rdsiam?: string | undefined;
@@ -69,7 +69,7 @@ export interface ConnectionRequest extends AuthTokensOptions {
   readonly sslrootcert?: string | undefined;
   /** Where to dial instead: HOST:PORT of a tunnel that is open. */
   readonly via?: string | undefined;
-  /** Whether an alias that leads elsewhere than before is an error. */
+  /** Whether an alias that points elsewhere than before is an error. */
   readonly strictHost?: boolean | undefined;
   /** Whether every session starts with default_transaction_read_only. */
   readonly readOnly?: boolean | undefined;
@@ -86,7 +86,7 @@ export interface TlsOptions {
   servername?: string;
   minVersion: "TLSv1.2";
   rejectUnauthorized: true;
-  /** Compares the certificate with the canonical host, whatever name was dialled. */
+  /** Compares the certificate with the canonical host, whatever name was dialed. */
   checkServerIdentity: (name: string, certificate: object) => Error | undefined;
 }
 
@@ -112,7 +112,7 @@ export interface ConnectionOptions {
   socket: (driver?: object) => Promise<Duplex>;
 }
 
-/** What becomes of a connection string that asks for no token: node-postgres takes the string, other drivers the parts. */
+/** The result for a connection string without a token source: node-postgres takes the string, other drivers the parts. */
 export interface PlainConnectionOptions {
   connectionString?: string;
   host?: string;
