@@ -49,7 +49,7 @@ export async function checkLogin(
     if (!(error instanceof BackendRefusal || error instanceof RdsIamError)) throw error;
     if (login.kind === "iam") return explainRefusedLogin(context, { error, login, identity });
     if (!(error instanceof BackendRefusal)) return failure(error);
-    const added = login.explain(user, error.fields);
+    const added = login.explain(user, error);
     return fail(`${error.sqlState} ${error.message}`, {
       cause: error.fields.get("D") ?? added.detail,
       remedy: error.fields.get("H") ?? added.hint,

@@ -1,4 +1,4 @@
-// Why a login was refused, as far as the doctor can find out. PostgreSQL on RDS answers the same "PAM authentication failed" to
+// Why a login was refused, as far as the doctor can find out. PostgreSQL on RDS gives the same answer to
 // everything that IAM does not like, so what the earlier steps have shown is ruled out, and the likeliest of the rest is
 // reported with its remedy.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
@@ -34,10 +34,10 @@ export async function explainRefusedLogin(
     return failure(error, error.code === "ERR_LOGIN" ? { sql } : {});
   }
   const { fields, message, sqlState } = error;
-  const added = login.explain(user, fields);
+  const added = login.explain(user, error);
   const cause = fields.get("D") ?? added.detail;
   const summary = `${sqlState} ${message}`;
-  if (/PAM authentication failed/.test(message)) {
+  if (sqlState === "28000" && error.isOfPassword) {
     const found = await findPermission(context, login);
     const notes = [
       ...(cause === undefined ? [] : [cause]),

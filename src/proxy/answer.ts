@@ -1,11 +1,7 @@
 // What a frontend is told of a failure, and the log with it.
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import {
-  addDetailAndHint,
-  encodeFatalError,
-  type ErrorFields,
-} from "../protocol/error-response.ts";
+import { addDetailAndHint, encodeFatalError } from "../protocol/error-response.ts";
 import { closesWithin } from "../base/deadline.ts";
 import { BackendRefusal, fatalError } from "./failure.ts";
 import { FrontendRefused } from "./frontend-refused.ts";
@@ -23,7 +19,7 @@ export interface AddedFields {
 
 /** What explains refusals and hears of all of them. */
 export interface Answering {
-  readonly explain: (user: string, refusal: ErrorFields) => AddedFields;
+  readonly explain: (user: string, refusal: BackendRefusal) => AddedFields;
   readonly onEvent: (event: ProxyEvent) => void;
 }
 
@@ -42,7 +38,7 @@ export async function answerFailure(
     return flush(socket, error.answer);
   }
   if (error instanceof BackendRefusal) {
-    const added = context.explain(user, error.fields);
+    const added = context.explain(user, error);
     const detail = error.fields.get("D") ?? added.detail;
     const hint = error.fields.get("H") ?? added.hint;
     const told = { sqlState: error.sqlState, message: error.message, detail, hint };

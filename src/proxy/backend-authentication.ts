@@ -76,9 +76,11 @@ export async function authenticate(
   const notices: Buffer[] = [];
   const seen = new Set<string>();
   const answers = answersOf(login);
+  let isAnswered = false;
   for (;;) {
     const message = await take();
-    if (message.type === "E") throw new BackendRefusal(message.body, readErrorFields(message.body));
+    if (message.type === "E")
+      throw new BackendRefusal(message.body, readErrorFields(message.body), isAnswered);
     if (message.type === "N") {
       notices.push(message.bytes);
       continue;
@@ -94,6 +96,7 @@ export async function authenticate(
     const answer = await answers.answer(step, message.body);
     if (answer === undefined) throw otherMethod(login, step);
     if (answer.length > 0) send(answer);
+    isAnswered = true;
   }
 }
 

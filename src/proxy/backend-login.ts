@@ -166,7 +166,10 @@ export async function loginToBackend(
   } catch (error) {
     reader.detach();
     socket.destroy();
-    if (error instanceof BackendRefusal) error.isPasswordReused = isReused;
+    if (error instanceof BackendRefusal) {
+      error.isPasswordReused = isReused;
+      error.isReplication = startupParameter(message, "replication") !== undefined;
+    }
     throw connection.brokenBy() ?? brokenOff(error, backend);
   }
 }

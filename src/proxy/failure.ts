@@ -17,13 +17,18 @@ export class BackendRefusal extends Error {
   override readonly name = "BackendRefusal";
   readonly body: Buffer;
   readonly fields: ErrorFields;
+  /** Whether it came as the answer to a password of ours, whatever its text says in which language. */
+  readonly isOfPassword: boolean;
   /** Whether an earlier login had the same password. */
   isPasswordReused = false;
+  /** Whether the StartupMessage asked for a replication connection. */
+  isReplication = false;
 
-  constructor(body: Buffer, fields: ErrorFields) {
+  constructor(body: Buffer, fields: ErrorFields, isOfPassword = false) {
     super(fields.get("M") ?? "the server refused the login");
     this.body = body;
     this.fields = fields;
+    this.isOfPassword = isOfPassword;
   }
 
   get sqlState(): string {

@@ -1,6 +1,6 @@
 // What a proxy is started with: where it listens, who may connect, and what it logs in to.
-import type { ErrorFields } from "../protocol/error-response.ts";
 import type { AddedFields } from "./answer.ts";
+import type { BackendRefusal } from "./failure.ts";
 import type { Backend } from "./backend-login.ts";
 import type { PasswordProvider } from "./backend-authentication.ts";
 import type { ClientAuth } from "./frontend-proof.ts";
@@ -37,7 +37,7 @@ export interface ProxyOptions extends LocalSide {
   /** The one user whose logins are ours; everybody else's are passed through. */
   readonly onlyUser?: string | undefined;
   /** DETAIL and HINT for a login that the server refused. */
-  readonly explain?: (user: string, refusal: ErrorFields) => AddedFields;
+  readonly explain?: (user: string, refusal: BackendRefusal) => AddedFields;
   /** Whether a connection to the backend is kept ready for a tool that logs in again and again. */
   readonly ahead?: boolean;
   /** Milliseconds from a connection's first byte to its proof of the secret. */

@@ -1,6 +1,10 @@
 // DETAIL and HINT for a login that the server refused: what the auth token was signed for, and the likeliest remedy.
-// PostgreSQL's own text for every IAM failure is the same "PAM authentication failed", so the rest must come from here.
+// PostgreSQL's own text for every IAM failure is the same, and translated by lc_messages, so the rest must come from here.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
+import type { AddedFields } from "../proxy/answer.ts";
+import type { BackendRefusal } from "../proxy/failure.ts";
+
+const UNASKED = "The server refused before it asked for an auth token.";
 
 /** What auth tokens are signed for. */
 export interface SignedFor {
@@ -15,17 +19,10 @@ export interface Signature {
   readonly token: { readonly expiresAt: Date };
 }
 
-/** DETAIL and HINT of a refused login. */
-export interface RefusalTexts {
-  readonly detail?: string;
-  readonly hint?: string;
-}
-
 /** Remembers the last signature and explains refusals with it. */
 export interface Refusals {
   readonly signed: (signature: Signature) => void;
-  /** For the fields of the server's ErrorResponse: C, M. */
-  readonly explain: (user: string, fields: ReadonlyMap<string, string>) => RefusalTexts;
+  readonly explain: (user: string, refusal: BackendRefusal) => AddedFields;
 }
 
 /** Explains the refusals of one database. */
@@ -35,16 +32,8 @@ export function explainRefusals(target: SignedFor, now: () => number = Date.now)
     signed: (signature) => {
       last = signature;
     },
-    explain: (user, fields) => {
-      const refusal = { sqlState: fields.get("C") ?? "", message: fields.get("M") ?? "" };
-      return explain(refusal, { ...target, user, last, now: now() });
-    },
+    explain: (user, refusal) => explain(refusal, { ...target, user, last, now: now() }),
   };
-}
-
-interface ServerRefusal {
-  readonly sqlState: string;
-  readonly message: string;
 }
 
 interface SignedLogin extends SignedFor {
@@ -53,21 +42,28 @@ interface SignedLogin extends SignedFor {
   readonly now: number;
 }
 
-function explain({ sqlState, message }: ServerRefusal, login: SignedLogin): RefusalTexts {
-  if (sqlState === "28000" && /PAM authentication failed/.test(message)) {
-    return { detail: signedFor(login), hint: pamHint(login) };
+function explain(refusal: BackendRefusal, login: SignedLogin): AddedFields {
+  const { isOfPassword, isReplication, sqlState } = refusal;
+  if (sqlState === "28000" && isOfPassword) {
+    return { detail: signedFor(login), hint: iamHint(login) };
+  }
+  if (sqlState === "28000" && isReplication) {
+    return {
+      detail: UNASKED,
+      hint: "Replication with IAM needs GRANT rds_replication, and the parameter rds.iam_auth_for_replication = 1.",
+    };
   }
   if (sqlState === "28P01" || sqlState === "28000") {
     const grant = `GRANT rds_iam TO ${quoted(login.user)};`;
-    return { detail: signedFor(login), hint: `As an administrator of the database: ${grant}` };
+    const detail = isOfPassword ? signedFor(login) : UNASKED;
+    return { detail, hint: `As an administrator of the database: ${grant}` };
   }
   return explainAnyLogin(sqlState);
 }
 
 /** Explains the refusal of a login with the password of a command. */
-export function explainPasswordRefusal(fields: ReadonlyMap<string, string>): RefusalTexts {
-  const [sqlState = "", message = ""] = ["C", "M"].map((name) => fields.get(name));
-  if (sqlState !== "28P01" && !/PAM authentication failed/.test(message))
+export function explainPasswordRefusal({ isOfPassword, sqlState }: BackendRefusal): AddedFields {
+  if (sqlState !== "28P01" && !(sqlState === "28000" && isOfPassword))
     return explainAnyLogin(sqlState);
   return {
     detail: "The server refused the password that the command printed.",
@@ -76,7 +72,7 @@ export function explainPasswordRefusal(fields: ReadonlyMap<string, string>): Ref
 }
 
 /** Explains the refusal of a login that was left to the tool and the server. */
-export function explainPassedLogin(fields: ReadonlyMap<string, string>): RefusalTexts {
+export function explainPassedLogin({ fields }: BackendRefusal): AddedFields {
   if (!/channel binding/.test(fields.get("M") ?? "")) return {};
   return {
     hint: "TLS ends at rdsiam, so the login cannot be bound to it: connect with channel_binding=disable.",
@@ -84,7 +80,7 @@ export function explainPassedLogin(fields: ReadonlyMap<string, string>): Refusal
 }
 
 // Whatever the login was made with.
-function explainAnyLogin(sqlState: string): RefusalTexts {
+function explainAnyLogin(sqlState: string): AddedFields {
   if (sqlState === "3D000") {
     return {
       detail: "The login itself worked.",
@@ -100,7 +96,7 @@ function explainAnyLogin(sqlState: string): RefusalTexts {
 }
 
 function signedFor({ host, port, region, user, last, now }: SignedLogin): string {
-  if (last === undefined) return "The server refused before it asked for an auth token.";
+  if (last === undefined) return UNASKED;
   const secondsLeft = (end: Date): number => Math.max(0, Math.round((end.getTime() - now) / 1_000));
   const lives = [`the auth token had ${secondsLeft(last.token.expiresAt)} s left`];
   const end = last.identity.expiration;
@@ -111,7 +107,7 @@ function signedFor({ host, port, region, user, last, now }: SignedLogin): string
   );
 }
 
-function pamHint(login: SignedLogin): string {
+function iamHint(login: SignedLogin): string {
   return (
     `Most often the identity lacks rds-db:connect on dbuser:RESOURCE-ID/${login.user} (RESOURCE-ID is db-..., cluster-... or ` +
     "prx-..., not the name), IAM authentication is off, the user lacks rds_iam, or this machine's clock is wrong."

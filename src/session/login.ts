@@ -6,16 +6,13 @@ import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { recentSecrets } from "../base/redact.ts";
 import { requireUser, type Settings } from "../config/settings.ts";
+import type { AddedFields } from "../proxy/answer.ts";
 import type { DatabaseUser, PasswordProvider } from "../proxy/backend-authentication.ts";
+import type { BackendRefusal } from "../proxy/failure.ts";
 import { passwordEnvironment, runPasswordCommand } from "../tool/password-command.ts";
 import { openCredentials, type RunCredentials } from "./credentials.ts";
 import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "./endpoint.ts";
-import {
-  explainPassedLogin,
-  explainPasswordRefusal,
-  explainRefusals,
-  type RefusalTexts,
-} from "./explain-refusal.ts";
+import { explainPassedLogin, explainPasswordRefusal, explainRefusals } from "./explain-refusal.ts";
 import { resolveRun, type RunSettings, type TargetRequest } from "./settings.ts";
 
 const SECRETS_KEPT = 100; // passwords that the log strikes out: a proxy that runs for months may see a new one with each login
@@ -29,8 +26,8 @@ interface AnyLogin extends RunSettings {
   readonly credentials: CredentialSource;
   /** Gets the credentials where any are needed, which may ask at the terminal; resolves with a description for people. */
   readonly identify: () => Promise<string | undefined>;
-  /** DETAIL and HINT for the fields of the server's ErrorResponse to a login. */
-  readonly explain: (user: string, fields: ReadonlyMap<string, string>) => RefusalTexts;
+  /** DETAIL and HINT for a login of a user that the server refused. */
+  readonly explain: (user: string, refusal: BackendRefusal) => AddedFields;
 }
 
 /** rdsiam logs in with auth tokens. */
@@ -148,7 +145,7 @@ export function passwordLogin(
       return `a password command${source === undefined ? "" : `, ${source}`}`;
     },
     passwords: commandPasswords(context, run.settings, endpoint),
-    explain: (_user, fields) => explainPasswordRefusal(fields),
+    explain: (_user, refusal) => explainPasswordRefusal(refusal),
   };
 }
 
@@ -160,7 +157,7 @@ async function openPassThrough(context: RunContext, run: RunSettings): Promise<P
     endpoint,
     ...namedUser(run.settings),
     ...tunnelCredentials(context, run, endpoint),
-    explain: (_user, fields) => explainPassedLogin(fields),
+    explain: (_user, refusal) => explainPassedLogin(refusal),
   };
 }
 

@@ -41,8 +41,8 @@ export async function openProxy(
       secret: login.kind === "iam" ? "auth token" : "password",
     },
     login: passwordsOf(login, onToken),
-    explain: (user, fields) =>
-      isPassed(user) ? explainPassedLogin(fields) : login.explain(user, fields),
+    explain: (user, refusal) =>
+      isPassed(user) ? explainPassedLogin(refusal) : login.explain(user, refusal),
     onEvent: (event) => {
       logEvent(event);
       if (event.kind === "login") login.endpoint.remember();

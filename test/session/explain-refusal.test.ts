@@ -1,15 +1,23 @@
 // What is added to a login that the server refused.
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
+import { BackendRefusal } from "../../src/proxy/failure.ts";
 import { explainRefusals } from "../../src/session/explain-refusal.ts";
 
 const TARGET = { host: "db1.abc.eu-west-1.rds.amazonaws.com", port: 5432, region: "eu-west-1" };
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 
-function explained(code: string, message: string, signed = true) {
+interface Refused {
+  readonly isOfPassword?: boolean;
+  readonly isReplication?: boolean;
+}
+
+function explained(code: string, message: string, refused: Refused = {}) {
   const refusals = explainRefusals(TARGET, () => NOW);
   const end = (seconds: number): Date => new Date(NOW + seconds * 1_000);
-  if (signed) {
+  const { isOfPassword = true, isReplication = false } = refused;
+  if (isOfPassword) {
     refusals.signed({
       identity: { source: 'profile "prod"', expiration: end(100) },
       token: { expiresAt: end(42) },
@@ -19,7 +27,9 @@ function explained(code: string, message: string, signed = true) {
     ["C", code],
     ["M", message],
   ]);
-  return refusals.explain('a"b', fields);
+  const refusal = new BackendRefusal(Buffer.alloc(0), fields, isOfPassword);
+  refusal.isReplication = isReplication;
+  return refusals.explain('a"b', refusal);
 }
 
 test("explainRefusals() tells for what and as whom a token that PAM refused was signed", () => {
@@ -32,8 +42,27 @@ test("explainRefusals() tells for what and as whom a token that PAM refused was 
   assert.match(hint ?? "", /rds-db:connect on dbuser:RESOURCE-ID\/a"b/);
 });
 
+test("explainRefusals() knows IAM's refusal in any language, by what was asked and not by its text", () => {
+  const german = explained("28000", "PAM-Authentifizierung für Benutzer »a« fehlgeschlagen");
+  assert.match(german.hint ?? "", /rds-db:connect/);
+  const before = explained("28000", "PAM authentication failed", { isOfPassword: false });
+  assert.match(before.hint ?? "", /GRANT rds_iam/);
+});
+
+test("explainRefusals() does not take a refused replication connection for a missing rds_iam", () => {
+  const { hint } = explained("28000", "no pg_hba.conf entry for replication connection", {
+    isOfPassword: false,
+    isReplication: true,
+  });
+  assert.match(hint ?? "", /rds\.iam_auth_for_replication/);
+  assert.doesNotMatch(hint ?? "", /GRANT rds_iam/);
+});
+
 test("explainRefusals() says when no token was asked for", () => {
-  assert.match(explained("28000", "no pg_hba.conf entry", false).detail ?? "", /before it asked/);
+  assert.match(
+    explained("28000", "no pg_hba.conf entry", { isOfPassword: false }).detail ?? "",
+    /before it asked/,
+  );
 });
 
 test("explainRefusals() names the remedy for a missing grant, database and place", () => {
