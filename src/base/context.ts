@@ -32,6 +32,6 @@ export interface RunContext {
   readonly terminal: Terminal;
   /** Shows on the terminal what is waited for. */
   readonly waiting: Waiting;
-  /** Aborts when something in this process failed that nobody caught: the tool is ended. */
+  /** Aborts when something in this process failed that was not caught: the tool is ended. */
   readonly failed: AbortSignal;
 }

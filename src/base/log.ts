@@ -91,7 +91,7 @@ export function createLog(options: LogOptions): Log {
   };
 }
 
-// A user's name, a server's words, a file's name are somebody else's: none of them begins a line of ours, or tells the
+// A user's name, a server's words, a file's name come from elsewhere: none of them begins a line of ours, or tells the
 // terminal what to do.
 const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 

@@ -1,4 +1,4 @@
-// Strikes secrets out of a text: those of this run that somebody named, and whatever looks like one of AWS's.
+// Strikes secrets out of a text: those of this run that were named, and what looks like one of AWS's.
 
 const STRUCK_OUT = "[secret]";
 const SHORTEST_SECRET = 6; // an MFA code; anything shorter would strike out ordinary text

@@ -1,4 +1,4 @@
-// Keeps strangers from filling a log: what anybody who can connect causes is said some times a second, and counted beyond that.
+// Keeps unauthenticated clients from filling a log: what they cause is logged some times a second, and counted beyond that.
 
 const MAX_PER_SECOND = 20;
 
@@ -7,7 +7,7 @@ export class Throttle {
   readonly #onDropped: (count: number) => void;
   #taken = 0;
 
-  /** `onDropped` is told how many were held back, once their second is over. */
+  /** `onDropped` gets how many were held back, once their second is over. */
   constructor(onDropped: (count: number) => void) {
     this.#onDropped = onDropped;
   }

@@ -1,5 +1,5 @@
 // The line at a terminal that says what is being waited for, once that has taken a second: it comes without being asked for
-// and goes without a trace. Whoever else writes on the terminal erases it first; it comes back with the next tick.
+// and goes without a trace. Other writers to the terminal erase it first; it comes back with the next tick.
 
 /** Tells what is waited for. */
 export interface Waiting {
@@ -7,7 +7,7 @@ export interface Waiting {
   readonly for: <T>(what: string, work: Promise<T>) => Promise<T>;
   /** Begins to wait; to be called once it is over. */
   readonly start: (what: string) => () => void;
-  /** From now on nothing is shown: somebody else has the terminal. */
+  /** From now on nothing is shown: another program has the terminal. */
   readonly hide: () => void;
   readonly show: () => void;
   /** To be called before anything else is written on the terminal. */

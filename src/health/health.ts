@@ -10,7 +10,7 @@ const CHECK_TIMEOUT = 800; // ms; a probe's own default timeout is 1 s
 
 /** The proxy of one target. */
 export interface Watched extends Measured {
-  /** Rejects when no credentials can be had; asked now and then, as long as somebody probes. */
+  /** Rejects when no credentials can be had; asked now and then, as long as probes come. */
   readonly credentials: () => Promise<unknown>;
 }
 

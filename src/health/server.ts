@@ -1,5 +1,5 @@
 // An HTTP server that answers a handful of fixed paths: for probes and for Prometheus. It may listen beyond loopback, where
-// anybody can talk to it, so it reads as little as it can, waits for nobody, and what it says holds no secret.
+// any client can talk to it, so it reads as little as it can, waits for no client, and its answers hold no secret.
 // https://nodejs.org/api/http.html#httpcreateserveroptions-requestlistener
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { HostPort } from "../base/host-port.ts";
@@ -55,7 +55,7 @@ async function answer(
   response.setHeader("Cache-Control", "no-store");
   response.setHeader("X-Content-Type-Options", "nosniff");
   if (status === 405) response.setHeader("Allow", "GET, HEAD");
-  // Nobody reads what it may send yet.
+  // A body that it may still send is not read.
   if (request.method !== "GET" && request.method !== "HEAD")
     response.setHeader("Connection", "close");
   response.writeHead(status, { "Content-Length": new TextEncoder().encode(body).length });

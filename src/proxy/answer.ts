@@ -1,4 +1,4 @@
-// What a frontend is told of a failure, and the log with it.
+// Answers a frontend whose connection failed, and reports the failure.
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { addDetailAndHint, encodeFatalError } from "../protocol/error-response.ts";
@@ -17,13 +17,13 @@ export interface AddedFields {
   readonly hint?: string | undefined;
 }
 
-/** What explains refusals and hears of all of them. */
+/** Explains refusals, and gets all events. */
 export interface Answering {
   readonly explain: (user: string, refusal: BackendRefusal) => AddedFields;
   readonly onEvent: (event: ProxyEvent) => void;
 }
 
-/** Tells a frontend why it failed, where anybody is there to be told; never rejects. */
+/** Sends the ErrorResponse, if the frontend is still there; never rejects. */
 export async function answerFailure(
   socket: Socket,
   failed: { error: unknown; user: string },

@@ -78,7 +78,7 @@ export async function startBackendTls(
   );
 }
 
-// Exactly one byte may follow an SSLRequest: more were stuffed in by somebody else (CVE-2021-23222).
+// Exactly one byte may follow an SSLRequest: more were injected on the way (CVE-2021-23222).
 async function requestTls(
   socket: Duplex,
   identity: BackendIdentity,
@@ -117,7 +117,7 @@ function refusedTls(trust: Trust, answer: number, stuffed: number): RdsIamError 
   });
 }
 
-// What the answer says is never repeated: nobody vouches for it yet (CVE-2024-10977).
+// What the answer says is never repeated: it is not verified yet (CVE-2024-10977).
 function refusal(answer: number, stuffed: number): string {
   if (answer === YES && stuffed > 0) return "It sent data before TLS had started.";
   if (answer === NO) return "It answered the SSLRequest with N: there is no TLS at this port.";

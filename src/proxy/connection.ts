@@ -83,7 +83,7 @@ function serve(connection: Connection, context: ConnectionContext): Promise<void
   );
 }
 
-// Undefined for what is no login.
+// Undefined for what is not a login.
 async function begin(
   connection: Connection,
   context: ConnectionContext,

@@ -26,7 +26,7 @@ export interface SessionSockets {
   readonly backend: Socket;
   readonly fromFrontend: Buffer;
   readonly fromBackend: Buffer;
-  /** Where somebody counts. */
+  /** Counted up, where it is given. */
   readonly traffic?: Traffic;
 }
 
@@ -65,7 +65,7 @@ function copyOneWay(
     target.uncork();
   };
   const write = (chunk: Buffer): void => {
-    // What nobody can take any more is read all the same: the end comes after it.
+    // What cannot be delivered any more is read all the same: the end comes after it.
     if (target.destroyed || target.writableEnded) return;
     countPassed(chunk.length);
     count(chunk.length);

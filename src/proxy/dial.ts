@@ -65,7 +65,7 @@ function failureOf(address: string, error: Error): string {
   return `${address}: ${errorCode(error, error.message)}`;
 }
 
-/** Notes an RdsIamError that a connection fails with: only whoever dialed knows why its way broke. */
+/** Notes an RdsIamError that a connection fails with: only the dialer knows why its tunnel broke. */
 export function watchBreak(socket: Duplex): () => RdsIamError | undefined {
   let failure: Error | undefined;
   socket.on("error", (error) => (failure ??= error));
@@ -99,7 +99,7 @@ function open(address: string, port: number, stop: AbortSignal): Promise<Socket>
       stop.removeEventListener("abort", onStop);
       // What listens from now on holds nothing of the attempt.
       socket.off("error", onError).on("error", ignore);
-      // Another attempt may have won in the same turn; then nobody takes this one.
+      // Another attempt may have won in the same turn; then this one is not needed.
       if (stop.aborted) return onStop();
       resolve(socket);
     });

@@ -41,7 +41,7 @@ function destroyWhenQuiet(backend: Socket, frontend: Socket): void {
   untilClosed(backend, () => clearInterval(timer));
 }
 
-// Nobody reads what the server may still say: it gets the bytes that are on the way to it, and then nothing is held.
+// What the server may still send has no reader: it gets the bytes that are on the way to it, and then nothing is held.
 function abandon(backend: Socket): void {
   if (backend.destroyed) return;
   if (backend.readableEnded || backend.writableFinished) return void backend.destroy();

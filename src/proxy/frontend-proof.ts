@@ -31,7 +31,7 @@ export type Prove = (frontend: Frontend, message: StartupMessage) => Promise<Buf
 /** What tools prove to know. */
 export interface ProvenSecret {
   readonly secret: string;
-  /** Whether it is of random bytes, too many for anybody to guess. */
+  /** Whether it is of random bytes, too many to guess. */
   readonly isRandom: boolean;
 }
 
@@ -116,7 +116,7 @@ async function takeResponse(frontend: Frontend, expected: string): Promise<Buffe
   }
 }
 
-// RFC 5802 section 6: somebody took SCRAM-SHA-256-PLUS out of what we offered.
+// RFC 5802 section 6: SCRAM-SHA-256-PLUS was taken out of our offer on the way.
 function downgraded(): FrontendRefused {
   return refuse({
     sqlState: "28000",

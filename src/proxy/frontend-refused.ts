@@ -6,7 +6,7 @@ import { encodeFatalError, type FatalError } from "../protocol/error-response.ts
 export class FrontendRefused extends Error {
   override readonly name = "FrontendRefused";
   readonly answer: Buffer;
-  /** What it is told, where it was a login that was refused. */
+  /** What it gets, where a login was refused. */
   readonly error: FatalError | undefined;
 
   constructor(message: string, answer: Buffer, error?: FatalError) {

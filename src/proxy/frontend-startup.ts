@@ -36,7 +36,7 @@ export type FrontendRequest =
 /** Takes in a connection that was accepted. */
 export function receiveFrontend(raw: Socket, signal: AbortSignal): Frontend {
   const reader = new SocketReader(raw, MAX_UNREAD);
-  // After the reader has let go, an error is told by the close that follows it.
+  // After the reader has let go, an error is followed by a close, which reports it.
   raw.on("error", () => {});
   raw.setNoDelay(true);
   return { raw, socket: raw, reader, endPoint: undefined, signal };
@@ -60,7 +60,7 @@ export async function receiveStartup(
       case "SSLRequest":
       case "GSSENCRequest":
         if (asked.has(packet.kind)) throw askedTwice(packet.kind);
-        // Somebody on the way may have stuffed them in (CVE-2021-23214).
+        // They may have been injected on the way (CVE-2021-23214).
         if (frontend.reader.buffered > 0) throw pipelined(packet.kind);
         asked.add(packet.kind);
         if (packet.kind === "SSLRequest" && tls !== undefined) {
@@ -149,7 +149,7 @@ function noClientCertificate(client: "missing" | "not trusted"): FrontendRefused
   return refuse(error);
 }
 
-/** The StartupMessage as both sides agree on it: version 3.2 at most, without the `_pq_.` options, which nobody serves; tells the frontend when that changed something. */
+/** The StartupMessage as both sides agree on it: version 3.2 at most, without the `_pq_.` options, which no version serves; tells the frontend if that changed something. */
 export function negotiateVersion(message: StartupMessage, socket: Socket): StartupMessage {
   const isOption = (name: Buffer): boolean => name.toString("latin1").startsWith("_pq_.");
   const options = message.parameters.map(({ name }) => name).filter(isOption);

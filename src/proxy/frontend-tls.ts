@@ -1,6 +1,6 @@
 // Serves TLS to the tool on a connection that has been accepted, after SSLRequest or at once (PostgreSQL 17's direct TLS).
 // A tls.Server that never listens does the handshake: a bare TLSSocket verifies no client certificate on Node. A client
-// certificate that is missing or not trusted does not break the handshake; the frontend is told in words that it can read.
+// certificate that is missing or not trusted does not break the handshake; the frontend gets an ErrorResponse.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
@@ -13,7 +13,7 @@ import type { ServerCertificate } from "../base/server-certificate.ts";
 
 const ALPN = "postgresql"; // PG_ALPN_PROTOCOL, src/include/libpq/pqcomm.h
 
-/** How TLS is served; the certificate is asked for at each handshake, so that a renewed one counts. */
+/** How TLS is served; the certificate is asked for at each handshake, so that a renewed one is used. */
 export interface FrontendTls {
   readonly certificate: () => Promise<ServerCertificate>;
   /** Whether a login without TLS is refused; to be set with a client CA, which would count for nothing otherwise. */
@@ -88,7 +88,7 @@ function shakeHands(raw: Socket, server: tls.Server, signal: AbortSignal): Promi
       settle();
       carrier.attach(secured);
       secured.allowHalfOpen = true;
-      // Told by the close that follows it.
+      // Followed by a close, which reports it.
       secured.on("error", () => {});
       raw.once("close", () => secured.destroy());
       resolve(secured);

@@ -34,7 +34,7 @@ export interface ProxyOptions extends LocalSide {
   readonly backend: Backend;
   /** What we log in with; "pass-through" leaves the login to the tool and the server: no secret of ours, no proof. */
   readonly login: PasswordProvider | "pass-through";
-  /** The one user whose logins are ours; everybody else's are passed through. */
+  /** The one user whose logins are ours; all others are passed through. */
   readonly onlyUser?: string | undefined;
   /** DETAIL and HINT for a login that the server refused. */
   readonly explain?: (user: string, refusal: BackendRefusal) => AddedFields;

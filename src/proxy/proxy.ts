@@ -1,4 +1,4 @@
-// The proxy: listens and serves each connection. It is told a backend, who may come in and what makes the auth tokens or
+// The proxy: listens and serves each connection. It gets a backend, who may come in and what makes the auth tokens or
 // passwords, and knows nothing of where they come from. A tool starts as soon as there is a port: what serves its connections
 // is loaded meanwhile.
 import { randomBytes } from "node:crypto";
@@ -41,7 +41,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   );
   const { host = LOOPBACK, socketPath } = options;
   const port = await listen(server, { host, port: options.port ?? 0, socketPath }, PORT_HINT);
-  // Out of descriptors is told as an error of accept(); the listener itself goes on, so only its close counts.
+  // Running out of descriptors is an error of accept(), after which the listener goes on: only its close is its end.
   const failed = new Promise<Error>((resolve) => {
     let last = new Error("the listener was closed");
     server.on("error", (error) => (last = error));
@@ -68,7 +68,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
 
 // What serves the connections, once it is loaded.
 class LateService {
-  /** Resolves when it cannot be loaded: somebody has taken the program's files away. */
+  /** Resolves when it cannot be loaded: the program's files were removed. */
   readonly failed: Promise<Error>;
   service: Service | undefined;
   readonly #open: () => Promise<Service>;

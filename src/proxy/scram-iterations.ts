@@ -1,8 +1,8 @@
-// How many iterations a tool's SCRAM exchange has. They are there to make guessing a person's password slow; nobody guesses
-// the 32 random bytes of a run, so for those they are nothing but 4 to 5 ms of the tool's time in each login (libpq with
-// OpenSSL 3). But RFC 7677 asks for 4096, and some clients refuse fewer (pgjdbc, Bun, lib/pq below 1000). PostgreSQL's own
-// programs take any number that scram_iterations can be set to, which is 1 and more. So these alone get one, and who has a
-// secret that somebody chose, another name or another client-first-message than libpq's gets 4096.
+// How many iterations a tool's SCRAM exchange has. They make guessing a person's password slow. The 32 random bytes of a run
+// cannot be guessed: for those they only cost 4 to 5 ms of the tool's time in each login (libpq with OpenSSL 3). But RFC 7677
+// asks for 4096, and some clients refuse fewer (pgjdbc, Bun, lib/pq below 1000). PostgreSQL's own programs take any number
+// that scram_iterations can be set to, which is 1 and more. So these alone get one; a secret that a person chose, another
+// name or another client-first-message than libpq's means 4096.
 // https://www.rfc-editor.org/rfc/rfc7677#section-4, src/interfaces/libpq/fe-auth-scram.c
 import { type StartupMessage, startupParameter } from "../protocol/startup-packet.ts";
 

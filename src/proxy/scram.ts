@@ -47,7 +47,7 @@ export function startScram(
 ): ScramExchange | "downgraded" | undefined {
   const first = readClientFirst(clientFirst);
   if (first === undefined || isBound !== (first.bindingFlag === "p")) return undefined;
-  // It believes that there is none here, so somebody on the way has taken our offer away.
+  // It believes that there is none here, so our offer was removed on the way.
   if (first.bindingFlag === "y" && endPoint !== undefined) return "downgraded";
   const nonce = first.nonce + randomBytes(NONCE_LENGTH).toString("base64");
   const serverFirst = `r=${nonce},s=${verifier.salt},i=${verifier.iterations}`;

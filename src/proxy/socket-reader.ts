@@ -24,7 +24,7 @@ export class SocketReader {
     socket.on("end", this.#onEnd);
     socket.on("close", this.#onEnd);
     socket.on("error", this.#onError);
-    // Whoever dialed may have read from it before, and paused it.
+    // The code that dialed may have read from it before, and paused it.
     socket.resume();
   }
 
@@ -55,7 +55,7 @@ export class SocketReader {
     while (this.#failure === undefined && !signal.aborted) await this.#change(signal);
   }
 
-  /** Gives the socket back, paused, with the bytes that nobody took. */
+  /** Gives the socket back, paused, with the bytes that were not taken. */
   detach(): Buffer {
     this.#socket.pause();
     this.#socket.off("data", this.#onData);

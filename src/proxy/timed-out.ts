@@ -1,4 +1,4 @@
-// What is told when a time limit of a login has passed, with who was waited for.
+// The errors for the time limits of a login: dialing and TLS, the login, the password.
 import { RdsIamError } from "../base/errors.ts";
 
 /** The backend and its limits in milliseconds, as the texts need them. */

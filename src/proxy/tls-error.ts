@@ -1,4 +1,4 @@
-// What a failed TLS start is told as: whose certificate the backend presented, what is wrong with it, what was trusted.
+// The error for a failed TLS start: whose certificate the backend presented, what is wrong with it, what was trusted.
 // Error codes decide, never texts: the runtimes word them differently and Node adds advice about itself. Deno tells no
 // more than that verification failed, not even for an expired certificate, and keeps the certificate to itself.
 // https://nodejs.org/api/tls.html#x509-certificate-error-codes
@@ -6,7 +6,7 @@ import type { PeerCertificate, TLSSocket } from "node:tls";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 
-const LONGEST_NAME = 100; // characters of a name that nobody vouches for
+const LONGEST_NAME = 100; // characters of a name that is not verified
 const WRONG_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 const SELF_SIGNED = "DEPTH_ZERO_SELF_SIGNED_CERT";
 const UNTRUSTED = new Set([

@@ -1,7 +1,7 @@
 // Keeps one connection to the backend ready, dialed and with TLS up, for the login that comes next: the first while the tool
 // starts, and another with each login of a tool that opens several (pg_dump -j, pgbench -C). Nothing has been said on it, so
 // it is no login and leaves no line in the server's log (ProcessStartupPacket, postmaster.c); but the server keeps a process
-// for it, until its authentication_timeout: 60 s, where nobody has changed that.
+// for it, until its authentication_timeout: 60 s by default.
 import { type Backend, type BackendConnection, connectBackend } from "./backend-login.ts";
 import { deadline, unlessAborted } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
@@ -175,7 +175,7 @@ class WarmConnection {
     this.#connection?.socket.destroy();
   };
 
-  // The server ends it when it restarts. It says nothing before it is asked; what does is no database.
+  // The server ends it when it restarts. A database sends nothing before it gets a request; what does is something else.
   #watch(connection: BackendConnection): void {
     this.#connection = connection;
     const { socket } = connection;

@@ -1,4 +1,4 @@
-// The signals that end a command which serves until it is told to stop. The listeners are there before anything is served:
+// The signals that end a command that serves until it is stopped. The listeners are there before anything is served:
 // on Deno they cannot be installed any more once the descriptors are used up.
 import process from "node:process";
 

@@ -1,4 +1,4 @@
-// What nobody caught, in any callback of any library: a tool must not be left alone with a proxy that may be broken.
+// Exceptions that were not caught, in any callback of any library: a tool must not be left alone with a proxy that may be broken.
 // The tool is ended first, then rdsiam ends with 125 as for each failure of its own.
 // https://nodejs.org/api/process.html#warning-using-uncaughtexception-correctly
 import process from "node:process";
@@ -8,7 +8,7 @@ const CLEANUP_TIMEOUT = 2_000; // ms that a command gets to take down what it st
 /** A signal that aborts at the first uncaught exception or unhandled rejection, with it as the reason. */
 export function watchUncaught(): AbortSignal {
   const failed = new AbortController();
-  // abort() counts once: what follows the first is mostly its consequence.
+  // Only the first abort() has an effect: what follows the first is mostly its consequence.
   process.on("uncaughtException", (error) => failed.abort(error));
   process.on("unhandledRejection", (error) => failed.abort(error));
   return failed.signal;

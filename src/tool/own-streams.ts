@@ -26,7 +26,7 @@ function replaceStream(name: "stdout" | "stderr", fd: number): void {
     try {
       writeSync(fd, chunk);
     } catch {
-      // Nobody reads any more.
+      // There is no reader any more.
     }
     done();
   };

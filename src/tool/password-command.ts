@@ -1,7 +1,7 @@
 // Runs a command that prints a password: for Vault, gcloud, az or a script of the user's own. A shell runs it; what it
 // says on stderr goes to ours, and its stdout, trimmed, is the password. It has a session of its own: it runs while the
-// tool has the terminal, so it cannot ask anything there, and the tool's Ctrl-C is not for it. It is told whose password
-// is wanted in variables that a nested rdsiam reads as its own.
+// tool has the terminal, so it cannot ask anything there, and the tool's Ctrl-C is not for it. Environment variables, which a
+// nested rdsiam reads as its own, name the login that the password is for.
 import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
@@ -99,7 +99,7 @@ function finished(child: ChildProcess, end: () => void, late: AbortSignal): Prom
       reject(late.reason as Error);
     });
     child.once("error", (error) => reject(failed(`It could not be started: ${error.message}.`)));
-    // As in a shell's $(...), it is done when nobody holds its stdout open any more.
+    // As in a shell's $(...), it is done when no process holds its stdout open any more.
     child.once("close", (status, signal) => {
       const how = signal === null ? `exit status ${status}` : `signal ${signal}`;
       resolve({ output: Buffer.concat(chunks), how: status === 0 ? undefined : how });

@@ -53,7 +53,7 @@ async function askOnTerminal(question: string): Promise<string | undefined> {
   const answer = await readAnswer(asking.child);
   process.off("SIGTERM", end).off("SIGHUP", end);
   if (interrupted || answer.signal === "SIGINT") {
-    // The listener stays: our own SIGINT may come after the shell has ended, and must not end us before this is told.
+    // The listener stays: our own SIGINT may come after the shell has ended, and must not end us before this is reported.
     writeTerminal("\n");
     throw new RdsIamError("interrupted at the terminal's question", { code: "ERR_INTERRUPTED" });
   }
