@@ -10,7 +10,7 @@ import type { Client } from "pg";
 import type { Certificate } from "../../src/demo/certificates.ts";
 import { type Guarded, startGuarded } from "../../src/demo/guard.ts";
 import { makePgClient } from "../../src/demo/pg-client.ts";
-import { type Account, findAccount } from "../../src/demo/postgres-account.ts";
+import { type ServerAccount, findAccount } from "../../src/demo/postgres-account.ts";
 import {
   findServer,
   type PostgresBinaries,
@@ -56,7 +56,7 @@ export interface Server extends AsyncDisposable {
   readonly binDirectory: string;
   /** The directory of its unix socket, where everybody is trusted. */
   readonly socketDirectory: string;
-  readonly account: Account | undefined;
+  readonly account: ServerAccount | undefined;
   /** Runs statements, one after the other, as superuser or as the user who is named. */
   readonly query: (statements: string | readonly string[], as?: Login) => Promise<readonly Row[]>;
 }
@@ -118,7 +118,7 @@ export async function freePort(): Promise<number> {
 }
 
 interface Parts {
-  readonly account: Account | undefined;
+  readonly account: ServerAccount | undefined;
   readonly binaries: PostgresBinaries;
   readonly directory: string;
   readonly options: ServerOptions;

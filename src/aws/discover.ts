@@ -63,12 +63,12 @@ const ENGINES = new Set(["postgres", "aurora-postgresql"]);
 const DEFAULT_PORT = 5432; // PostgreSQL's own, the default of RDS, and the only one of RDS Proxy
 
 // Makes one kind of call; a failure is kept, with what is left out because of it, and nothing is found.
-type Attempt = <T>(action: string, what: string, call: () => Promise<T[]>) => Promise<T[]>;
+type CollectAttempt = <T>(action: string, what: string, call: () => Promise<T[]>) => Promise<T[]>;
 
 interface Search {
   readonly client: RDSClient;
   readonly region: string;
-  readonly attempt: Attempt;
+  readonly attempt: CollectAttempt;
 }
 
 /** Lists the PostgreSQL databases of the caller's Region; tags of proxies cost a call each. */
@@ -79,7 +79,7 @@ export async function discoverDatabases(
   const client = await rdsClient(caller);
   const failures: FailedCall[] = [];
   let calls = 0;
-  const attempt: Attempt = async (action, what, call) => {
+  const attempt: CollectAttempt = async (action, what, call) => {
     try {
       const found = await call();
       calls += 1;

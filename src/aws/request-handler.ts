@@ -24,7 +24,7 @@ export interface Network {
 const VERIFIED = { rejectUnauthorized: true } as const;
 
 type Request = Parameters<NodeHttpHandler["handle"]>[0];
-type Options = NonNullable<Parameters<NodeHttpHandler["handle"]>[1]>;
+type HandleOptions = NonNullable<Parameters<NodeHttpHandler["handle"]>[1]>;
 type Answer = Awaited<ReturnType<NodeHttpHandler["handle"]>>;
 
 /** The request handler of every SDK client here. */
@@ -40,7 +40,7 @@ export class AwsRequestHandler extends NodeHttpHandler {
     this.#network = network;
   }
 
-  override async handle(request: Request, options: Options = {}): Promise<Answer> {
+  override async handle(request: Request, options: HandleOptions = {}): Promise<Answer> {
     this.failure = undefined;
     const limit = this.#endOf(request);
     const given = options.abortSignal;

@@ -2,10 +2,10 @@
 // parsed here. https://www.rfc-editor.org/rfc/rfc7468#section-5
 import { X509Certificate } from "node:crypto";
 
-type Form = "usual" | "or trusted";
+type PemForm = "usual" | "or trusted";
 
 /** The certificates of a PEM text, one block each; TRUSTED CERTIFICATE, OpenSSL's own form, is one only if asked for. */
-export function pemBlocks(text: string, form: Form = "usual"): readonly string[] {
+export function pemBlocks(text: string, form: PemForm = "usual"): readonly string[] {
   const label = form === "usual" ? "CERTIFICATE" : "(?:TRUSTED )?CERTIFICATE";
   return text.match(new RegExp(`-----BEGIN ${label}-----[^-]*-----END ${label}-----`, "g")) ?? [];
 }
@@ -14,7 +14,7 @@ export function pemBlocks(text: string, form: Form = "usual"): readonly string[]
 export function pemCertificates(
   text: string,
   broken: (number: number, cause: unknown) => Error,
-  form?: Form,
+  form?: PemForm,
 ): readonly { readonly pem: string; readonly certificate: X509Certificate }[] {
   return pemBlocks(text, form).map((pem, index) => {
     try {

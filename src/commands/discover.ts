@@ -89,7 +89,7 @@ async function chooseRegions(
   return listRegions(account.callerIn(first));
 }
 
-interface Search {
+interface DiscoverSearch {
   readonly account: Account;
   readonly regions: readonly string[];
   readonly withTags: boolean;
@@ -97,7 +97,7 @@ interface Search {
 
 async function search(
   { log }: RunContext,
-  { account, regions, withTags }: Search,
+  { account, regions, withTags }: DiscoverSearch,
 ): Promise<FoundDatabase[]> {
   const { discoverDatabases } = await import("../aws/discover.ts");
   const results: Discovery[] = [];

@@ -34,7 +34,7 @@ const CONFLICTING = [
 ] as const;
 
 /** The syntax to print in. */
-export type Shell = "sh" | "fish" | "json";
+export type OutputForm = "sh" | "fish" | "json";
 
 /** A variable and its value; undefined for one to unset. */
 export type Assignment = readonly [name: string, value: string | undefined];
@@ -56,7 +56,7 @@ export async function runEnv(context: RunContext, invocation: Invocation): Promi
   return 0;
 }
 
-function shellOf(options: Options, env: RunContext["env"]): Shell {
+function shellOf(options: Options, env: RunContext["env"]): OutputForm {
   if (isOn(options, env, "json")) return "json";
   return optionValue(options, env, "shell") === "fish" ? "fish" : "sh";
 }
@@ -80,7 +80,7 @@ function assignments(connection: DirectConnection, env: RunContext["env"]): Assi
 }
 
 /** Assignments in a shell's syntax, a line each, or as one JSON object with null for what is to be unset. */
-export function assignmentText(list: readonly Assignment[], shell: Shell): string {
+export function assignmentText(list: readonly Assignment[], shell: OutputForm): string {
   if (shell === "json") {
     const entries = list.map(([name, value]) => [name, value ?? null] as const);
     return JSON.stringify(Object.fromEntries(entries), undefined, 2);

@@ -30,7 +30,7 @@ interface Form {
   readonly user?: string;
 }
 
-interface Tool {
+interface ToolForm {
   readonly title: string;
   /** Where its form is, how that sets SSL, and what it calls two fields where that is not the usual. */
   readonly form?: Form;
@@ -41,7 +41,7 @@ interface Tool {
 const useSsl = (mode: string): string =>
   mode === "disable" ? '"Use SSL" off' : `"Use SSL" on, SSL mode ${mode}`;
 
-const TOOLS: Readonly<Record<string, Tool>> = {
+const TOOLS: Readonly<Record<string, ToolForm>> = {
   // https://dbeaver.com/docs/dbeaver/Command-Line/
   dbeaver: {
     title: "DBeaver",

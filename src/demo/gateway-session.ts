@@ -18,7 +18,7 @@ import {
   LONGEST_STARTUP_PACKET,
   readFirstPacket,
 } from "./startup-packet.ts";
-import type { StartupMessage } from "./startup-packet.ts";
+import type { LoginPacket } from "./startup-packet.ts";
 
 // PostgreSQL takes a password of up to 65,535 bytes (PG_MAX_AUTH_TOKEN_LENGTH, libpq/auth.h).
 const LONGEST_PASSWORD_MESSAGE = 65_535;
@@ -39,7 +39,7 @@ export interface GatewaySessionContext {
   readonly track: (socket: Socket | TLSSocket) => void;
   readonly onCancel: () => void;
   readonly onRefusal: (user: string, reason: string) => void;
-  readonly onLogin: (startup: StartupMessage, token: string | undefined, host?: string) => void;
+  readonly onLogin: (startup: LoginPacket, token: string | undefined, host?: string) => void;
 }
 
 /** Serves one accepted socket until it is handed to the backend or ended. */
@@ -149,7 +149,7 @@ async function serveFirstPacket(arrival: Arrival, context: GatewaySessionContext
 
 async function logIn(
   arrival: Arrival,
-  startup: StartupMessage,
+  startup: LoginPacket,
   context: GatewaySessionContext,
 ): Promise<void> {
   const { packet, reader, socket } = arrival;

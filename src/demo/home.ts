@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import type { AccessKey } from "./keys.ts";
 
 /** A section's lines. */
-export type Settings = Readonly<Record<string, string | number>>;
+export type StandInKeys = Readonly<Record<string, string | number>>;
 
 /** A home directory and the files in it. */
 export interface Home {
@@ -31,7 +31,7 @@ export async function makeHome(directory: string): Promise<Home> {
 /** Appends a profile to the config file and, when a key is given, to the credentials file. */
 export async function appendProfile(
   home: Home,
-  ...[name, settings, key]: [name: string, settings: Settings, key?: AccessKey]
+  ...[name, settings, key]: [name: string, settings: StandInKeys, key?: AccessKey]
 ): Promise<void> {
   await appendFile(home.config, formatSection(`profile ${name}`, settings));
   if (key === undefined) return;

@@ -10,7 +10,7 @@ import { RdsIamError } from "../base/errors.ts";
 const CANDIDATES = ["postgres", "nobody"];
 
 /** An account of this machine, and how a program can be started as it. */
-export interface Account {
+export interface ServerAccount {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
@@ -21,7 +21,7 @@ export interface Account {
 /** The account to step down to, or undefined when we are not root and run as ourselves. */
 export function findAccount(
   env: Readonly<Record<string, string | undefined>>,
-): Account | undefined {
+): ServerAccount | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const lines = readFileSync("/etc/passwd", "utf8").split("\n");
   for (const wanted of CANDIDATES) {

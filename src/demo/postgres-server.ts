@@ -11,7 +11,7 @@ import { startGuarded } from "./guard.ts";
 import type { Guarded } from "./guard.ts";
 import { makePgClient } from "./pg-client.ts";
 import { isReachableByOthers } from "./postgres-account.ts";
-import type { Account } from "./postgres-account.ts";
+import type { ServerAccount } from "./postgres-account.ts";
 import type { FindServerOptions, PostgresBinaries } from "./postgres-binaries.ts";
 
 /** The bootstrap superuser, named as on RDS. */
@@ -61,7 +61,7 @@ export interface PostgresOptions extends FindServerOptions {
 /** Makes a temporary directory that the server's account owns and a socket's path fits in. */
 export async function makeServerDirectory(
   preferred: string,
-  account: Account | undefined,
+  account: ServerAccount | undefined,
 ): Promise<string> {
   const longest = join(preferred, "rdsiam-pg-XXXXXX", SOCKET_NAME);
   const reachable = account === undefined || isReachableByOthers(preferred);
@@ -74,7 +74,7 @@ export async function makeServerDirectory(
 
 /** What a server is made of. */
 export interface StartParts {
-  readonly account: Account | undefined;
+  readonly account: ServerAccount | undefined;
   readonly binaries: PostgresBinaries;
   readonly directory: string;
   readonly options: PostgresOptions;

@@ -13,7 +13,7 @@ import type { DnsStandIn } from "./dns.ts";
 import { startGateway } from "./gateway.ts";
 import type { Gateway } from "./gateway.ts";
 import { appendProfile, makeEnvironment, makeHome } from "./home.ts";
-import type { Settings } from "./home.ts";
+import type { StandInKeys } from "./home.ts";
 import { KeyStore } from "./keys.ts";
 import type { AccessKey } from "./keys.ts";
 import { startPostgres } from "./postgres.ts";
@@ -78,9 +78,9 @@ export interface StandIn extends AsyncDisposable {
   /** The password of the user that is not in rds_iam. */
   readonly legacyPassword: string;
   /** Appends a profile to the config file, and its key to the credentials file. */
-  readonly addProfile: (name: string, settings: Settings, key?: AccessKey) => Promise<void>;
+  readonly addProfile: (name: string, settings: StandInKeys, key?: AccessKey) => Promise<void>;
   /** The settings of a target on this stand-in, for addProfile. */
-  readonly targetSettings: Settings;
+  readonly targetSettings: StandInKeys;
 }
 
 /** Starts everything; settles when `prod` can be used. */

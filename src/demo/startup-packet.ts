@@ -14,11 +14,11 @@ export const LONGEST_STARTUP_PACKET = 10_004;
 /** A packet without a type byte, as a frontend sends it before it is authenticated. */
 export type FirstPacket =
   | { readonly kind: "SSLRequest" | "GSSENCRequest" | "CancelRequest" }
-  | StartupMessage
+  | LoginPacket
   | { readonly kind: "invalid"; readonly sqlstate: string; readonly message: string };
 
 /** A StartupMessage: who wants to log in where. */
-export interface StartupMessage {
+export interface LoginPacket {
   readonly kind: "StartupMessage";
   readonly user: string;
   readonly database: string;

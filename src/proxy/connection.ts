@@ -118,7 +118,7 @@ interface FrontendLogin {
   readonly database: string;
 }
 
-interface OpenedSession {
+interface LoggedInSession {
   readonly session: BackendSession;
   readonly started: number;
   /** What the frontend gets before the server's own bytes. */
@@ -129,7 +129,7 @@ async function ownSession(
   { frontend, message }: FrontendLogin,
   { context, own }: { readonly context: ConnectionContext; readonly own: OwnLogin },
   limit: Deadline,
-): Promise<OpenedSession> {
+): Promise<LoggedInSession> {
   const { socket, raw } = frontend;
   const agreed = negotiateVersion(message, socket);
   const proof = await own.prove(frontend, agreed);
@@ -171,7 +171,7 @@ async function passedSession(
   { frontend, message }: FrontendLogin,
   { backend, sessions }: ConnectionContext,
   limit: Deadline,
-): Promise<OpenedSession> {
+): Promise<LoggedInSession> {
   limit[Symbol.dispose]();
   const started = performance.now();
   const connection = await whileThere(frontend, (gone) => connectBackend(backend, gone));

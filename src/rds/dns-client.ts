@@ -43,11 +43,11 @@ export async function queryDns(
   }
 }
 
-type Asked = Pick<DnsQuestion, "name" | "type">;
+type Question = Pick<DnsQuestion, "name" | "type">;
 
 function askAll(
   servers: readonly HostPort[],
-  asked: Asked,
+  asked: Question,
   signal: AbortSignal,
 ): Promise<DnsAnswer> {
   return new Promise((resolve, reject) => {
@@ -75,7 +75,7 @@ function askAll(
   });
 }
 
-async function ask(server: HostPort, asked: Asked, signal: AbortSignal): Promise<DnsAnswer> {
+async function ask(server: HostPort, asked: Question, signal: AbortSignal): Promise<DnsAnswer> {
   const question = { ...asked, id: randomInt(65_536) };
   const bytes = encodeQuestion(question);
   if (bytes === undefined) throw withCode("ENOTFOUND");

@@ -9,7 +9,7 @@ import process from "node:process";
 import type { Certificate } from "../../src/demo/certificates.ts";
 import { startGuarded, type Guarded } from "../../src/demo/guard.ts";
 import { makePgClient } from "../../src/demo/pg-client.ts";
-import { type Account, findAccount } from "../../src/demo/postgres-account.ts";
+import { type ServerAccount, findAccount } from "../../src/demo/postgres-account.ts";
 import {
   findServer,
   type PostgresBinaries,
@@ -73,7 +73,7 @@ export async function startTlsPostgres(options: TlsPostgresOptions): Promise<Tls
 }
 
 interface Parts {
-  readonly account: Account | undefined;
+  readonly account: ServerAccount | undefined;
   readonly binaries: PostgresBinaries;
   readonly directory: string;
 }

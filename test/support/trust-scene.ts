@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { type DnsStandIn, startDns } from "../../src/demo/dns.ts";
-import { appendProfile, makeEnvironment, makeHome, type Settings } from "../../src/demo/home.ts";
+import { appendProfile, makeEnvironment, makeHome, type StandInKeys } from "../../src/demo/home.ts";
 import { type Finished, rdsiam, without } from "./program.ts";
 
 export const HOST = "orders.cluster-c1a2b3c4d5e6.eu-west-1.rds.amazonaws.com";
@@ -68,7 +68,7 @@ export interface TrustScene extends AsyncDisposable {
 
 /** What a login has otherwise than the rest. */
 export interface LogIn {
-  readonly settings?: Settings | undefined;
+  readonly settings?: StandInKeys | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
