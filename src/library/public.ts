@@ -55,6 +55,8 @@ export interface AuthTokensOptions extends SigningOptions {
   /** The database's own port; 5432 when absent. */
   readonly port?: number | undefined;
   readonly user?: string | undefined;
+  /** Another name for user. */
+  readonly username?: string | undefined;
   /** The RDS endpoint to sign for, HOST or HOST:PORT, where no CNAME points to it. */
   readonly signHost?: string | undefined;
   /** The name of the token source that makes the tokens; "default" when absent. */
@@ -65,6 +67,8 @@ export interface AuthTokensOptions extends SigningOptions {
 export interface ConnectionRequest extends AuthTokensOptions {
   /** The user's name when absent, as libpq has it. */
   readonly database?: string | undefined;
+  /** Another name for database. */
+  readonly dbname?: string | undefined;
   /** A file or directory of CA certificates, or "system"; the built-in RDS roots when absent. */
   readonly sslrootcert?: string | undefined;
   /** Where to dial instead: HOST:PORT of a tunnel that is open. */

@@ -2,6 +2,7 @@
 // by the same rules as on the command line.
 import type { OptionValues } from "../config/keys.ts";
 import { resolveSettings, type Settings } from "../config/settings.ts";
+import { nearestName } from "../base/nearest-name.ts";
 import { readHostPort, showHostPort } from "../base/host-port.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -18,12 +19,43 @@ export interface LibrarySettings extends Settings {
   readonly hasConnectTimeout: boolean;
 }
 
-/** Merges options, environment, target and defaults. */
+// Every option of the library; the compiler refuses one that is missing here.
+const KNOWN: Readonly<Record<keyof ConnectionRequest, true>> = {
+  applicationName: true,
+  awsTimeout: true,
+  cache: true,
+  connectTimeout: true,
+  credentials: true,
+  database: true,
+  dbname: true,
+  durationSeconds: true,
+  env: true,
+  externalId: true,
+  host: true,
+  onWarning: true,
+  port: true,
+  profile: true,
+  rdsiam: true,
+  readOnly: true,
+  region: true,
+  roleArn: true,
+  roleSessionName: true,
+  signHost: true,
+  sslrootcert: true,
+  strictHost: true,
+  target: true,
+  user: true,
+  username: true,
+  via: true,
+};
+
+/** Merges options, environment, target and defaults; an option that does not exist is ERR_USAGE. */
 export function librarySettings(
   request: ConnectionRequest,
   loaded: LoadedTargets,
   { env, home }: Pick<LibraryContext, "env" | "home">,
 ): LibrarySettings {
+  refuseUnknown(request);
   const { target: targetName, port } = request;
   const timeout = request.connectTimeout;
   const connectTimeout =
@@ -57,6 +89,32 @@ export function librarySettings(
   };
 }
 
+// An option that is silently dropped leaves the user, or the database, of the environment's target in its place.
+function refuseUnknown(request: ConnectionRequest): void {
+  const given = Object.entries(request).filter(([, value]) => value !== undefined);
+  const unknown = given.find(([key]) => !Object.hasOwn(KNOWN, key))?.[0];
+  if (unknown === undefined) return;
+  const nearest = nearestName(unknown, Object.keys(KNOWN));
+  throw new RdsIamError(`unknown option ${unknown}`, {
+    code: "ERR_USAGE",
+    hint: nearest === undefined ? undefined : `Did you mean ${nearest}?`,
+  });
+}
+
+// Of two names for one thing, both may be given only when they agree.
+function eitherName(
+  request: ConnectionRequest,
+  name: "database" | "user",
+  other: "dbname" | "username",
+): string | undefined {
+  const [value, same] = [request[name], request[other]];
+  if (value === undefined || same === undefined || value === same) return value ?? same;
+  throw new RdsIamError(`${name} and ${other} are given, and differ`, {
+    code: "ERR_USAGE",
+    hint: `Leave one of them out: they mean the same.`,
+  });
+}
+
 function optionValues(request: ConnectionRequest): OptionValues {
   const { profile, region, roleArn, roleSessionName, externalId, cache } = request;
   return {
@@ -72,8 +130,8 @@ function optionValues(request: ConnectionRequest): OptionValues {
     signHost: request.signHost,
     strictHost: request.strictHost,
     readOnly: request.readOnly,
-    user: request.user,
-    dbname: request.database,
+    user: eitherName(request, "user", "username"),
+    dbname: eitherName(request, "database", "dbname"),
     sslrootcert: request.sslrootcert,
     via: request.via,
   };

@@ -9,7 +9,13 @@ import { after, before, test } from "node:test";
 import pg from "pg";
 import { makeAuthority } from "../../src/demo/certificates.ts";
 import { ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
-import { connectionOptions, type ConnectionRequest, RdsIamError } from "../../src/library.ts";
+import {
+  authTokens,
+  connectionOptions,
+  type ConnectionRequest,
+  RdsIamError,
+  signingSource,
+} from "../../src/library.ts";
 import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
@@ -46,6 +52,33 @@ test("connectionOptions() has all that a pool needs: the name RDS uses, its root
   assert.match(await password(), /X-Amz-Signature=/);
   // A limit of the command line's own would be one for waiting in the pool's queue, too.
   assert.equal("connectionTimeoutMillis" in rest, false);
+});
+
+test("connectionOptions() takes username and dbname, and not the user and database of the environment's target", async () => {
+  const env = { ...standIn.env, AWS_PROFILE: "prod", RDSIAM_DNS_SERVERS: standIn.dns.address };
+  const host = standIn.alias;
+  const other = { host, username: "other", dbname: "elsewhere", env };
+  const { user, database } = await connectionOptions(other);
+  assert.deepEqual({ user, database }, { user: "other", database: "elsewhere" });
+  await connectionOptions({ ...other, user: "other" });
+  await assert.rejects(connectionOptions({ ...other, user: "app_ro" }), {
+    code: "ERR_USAGE",
+    message: "user and username are given, and differ",
+  });
+});
+
+test("connectionOptions(), authTokens() and signingSource() refuse an option that does not exist", async () => {
+  const wrong = { host: standIn.alias, usr: "other", env: standIn.env };
+  const refused = { code: "ERR_USAGE", message: "unknown option usr", hint: "Did you mean user?" };
+  await assert.rejects(connectionOptions(wrong), refused);
+  await assert.rejects(authTokens(wrong)(), refused);
+  const request = { host: "h", port: 1, user: "u", region: "eu-west-1" };
+  await assert.rejects(async () => signingSource(wrong)(request), refused);
+  const pool = { ...wrong, usr: undefined, max: 5 };
+  await assert.rejects(connectionOptions(pool), {
+    code: "ERR_USAGE",
+    message: "unknown option max",
+  });
 });
 
 test("connectionOptions() without a certificate of one's own trusts RDS's built-in roots", async () => {
