@@ -25,7 +25,7 @@ export type AuthTokenVerdict =
 /** Verifies an auth token against the database and the user that it is used for. */
 export function verifyAuthToken(token: string, context: AuthTokenContext): AuthTokenVerdict {
   const match = /^([^/?#\s]+):(\d{1,5})\/\?([^?#\s]+)$/.exec(token);
-  if (match === null) return refuse("the password is no auth token HOST:PORT/?QUERY");
+  if (match === null) return refuse("the password is not an auth token HOST:PORT/?QUERY");
   const [, host = "", port = "", query = ""] = match;
   if (!context.hosts.includes(host)) {
     return refuse(`signed for host ${host} instead of ${context.hosts.join(" or ")}`);

@@ -17,7 +17,7 @@ const TTL_SECONDS = 5;
 const LONGEST_CHAIN = 16;
 const BIND_ATTEMPTS = 20;
 
-/** What the server says about one name. */
+/** The records of one name. */
 export interface DnsEntry {
   readonly cname?: string | undefined;
   readonly a?: readonly string[] | undefined;
@@ -66,7 +66,7 @@ export class DnsStandIn {
     return this.#port;
   }
 
-  /** `127.0.0.1:PORT`, as `rds_dns_servers` wants it. */
+  /** `127.0.0.1:PORT`, as for `rds_dns_servers`. */
   get address(): string {
     return `${HOST}:${this.#port}`;
   }
@@ -191,5 +191,5 @@ function normalize(name: string): string {
 }
 
 function ignore(): void {
-  // A peer that went away is no concern of the server's.
+  // The server does not care about a peer that went away.
 }

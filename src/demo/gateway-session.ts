@@ -31,7 +31,7 @@ export interface GatewaySessionContext {
   readonly secureContext: () => SecureContext;
   readonly backendPath: string;
   readonly omitBackendKeyData: boolean;
-  /** The superuser that nobody may be through the gateway, as rdsadmin on RDS. */
+  /** The superuser, which cannot log in through the gateway, as rdsadmin on RDS. */
   readonly reservedUser: string;
   readonly isIamUser: (user: string) => Promise<boolean>;
   readonly verify: (token: string, user: string) => AuthTokenVerdict;

@@ -43,7 +43,7 @@ export interface GatewayLogin {
   readonly tokenDigest: string | undefined;
 }
 
-/** A login that was refused, with the reason that the frontend is not told. */
+/** A login that was refused, with the reason, which the frontend does not get. */
 export interface GatewayRefusal {
   readonly user: string;
   readonly reason: string;

@@ -101,5 +101,5 @@ export function isAlive(pid: number): boolean {
 }
 
 function ignore(): void {
-  // The guard is gone; its exit says so.
+  // The guard is gone; its exit reports that.
 }

@@ -59,7 +59,7 @@ export class KeyStore {
     });
   }
 
-  /** The key with this id, or undefined when nobody has it. */
+  /** The key with this id, or undefined if there is none. */
   find(accessKeyId: string): AccessKey | undefined {
     return this.#keys.get(accessKeyId);
   }

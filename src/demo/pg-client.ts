@@ -33,5 +33,5 @@ export function makePgClient(options: PgClientOptions): pg.Client {
 }
 
 function ignore(): void {
-  // The next query on this client fails and says so.
+  // The next query on this client fails and reports it.
 }

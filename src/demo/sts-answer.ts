@@ -1,4 +1,4 @@
-// What the stand-in for STS says: AWS's query API answers and errors, as XML with AWS's own texts.
+// The replies of the stand-in for STS: results and errors of AWS's query API, as XML with AWS's own texts.
 // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
 import { randomUUID } from "node:crypto";
 
@@ -44,7 +44,7 @@ export function makeValidationError(name: string, value: string, rule: string): 
   return makeFailure(400, "ValidationError", message);
 }
 
-/** What AWS says about a signature that is wrong in this way. */
+/** AWS's error for a signature that is wrong in this way. */
 export function makeSignatureFailure(
   fault: SignatureFault,
   times: { readonly signed: string; readonly now: Date },

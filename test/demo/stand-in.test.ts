@@ -103,7 +103,7 @@ test("Gateway refuses a token of another user or key, with RDS's text alone", as
   const cases: [string, string, RegExp][] = [
     ["app_ro", await makeToken("app_admin"), /signed for user app_admin/],
     ["app_ro", await makeToken("app_ro", stranger), /^wrong signature/],
-    ["app_ro", "hunter2", /no auth token/],
+    ["app_ro", "hunter2", /not an auth token/],
   ];
   for (const [user, token, reason] of cases) {
     await assert.rejects(makeClient(user, token).connect(), {
