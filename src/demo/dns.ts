@@ -12,7 +12,14 @@ import * as codec from "dns-packet";
 import { listen } from "../base/listen.ts";
 
 const HOST = "127.0.0.1";
-const RESPONSE_CODES = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3, REFUSED: 5 } as const;
+const RESPONSE_CODES = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+} as const;
 const TTL_SECONDS = 5;
 const LONGEST_CHAIN = 16;
 const BIND_ATTEMPTS = 20;
@@ -28,6 +35,8 @@ export interface DnsEntry {
   readonly rcode?: "SERVFAIL" | "REFUSED" | "NXDOMAIN" | undefined;
   /** Never answer. */
   readonly silent?: boolean | undefined;
+  /** Answer a question for a CNAME so, or not at all, as resolvers do that know addresses alone. */
+  readonly cnameQuery?: keyof typeof RESPONSE_CODES | "silence" | undefined;
 }
 
 /** One question that was asked. */
@@ -141,8 +150,12 @@ export class DnsStandIn {
     if (packet === undefined || question === undefined) return undefined;
     this.queries.push({ name: question.name, type: question.type, transport });
     const entry = this.#entries.get(normalize(question.name));
-    if (entry?.silent === true) return undefined;
-    const { rcode, answers } = this.#resolve(question.name, question.type);
+    const special = question.type === "CNAME" ? entry?.cnameQuery : undefined;
+    if (entry?.silent === true || special === "silence") return undefined;
+    const { rcode, answers } =
+      special === undefined
+        ? this.#resolve(question.name, question.type)
+        : { rcode: special, answers: [] };
     return codec.encode({
       id: packet.id ?? 0,
       type: "response",

@@ -15,7 +15,7 @@ export interface CanonicalHost {
   readonly alias: string;
   /** What is signed and verified; a global endpoint has its writer's Region here, once it is known. */
   readonly canonical: Endpoint;
-  /** Every name from the alias to the RDS endpoint behind it. */
+  /** Every name from the alias to the RDS endpoint behind it; the second one is the completed alias, where it was completed. */
   readonly hops: readonly string[];
   /** The name whose addresses are dialed: the RDS endpoint, or the typed name where a sign host was given. */
   readonly dialed: string;
@@ -55,7 +55,7 @@ export async function resolveCanonicalHost(
     return { alias: typed, canonical, hops: [typed], dialed: typed };
   }
   const hops = [typed];
-  const endpoint = await followCnames(hops, options);
+  const endpoint = await followCnames(alias, hops, options);
   const dialed = endpoint.host;
   return { alias: typed, canonical: await signable(endpoint, options), hops, dialed };
 }
@@ -73,10 +73,18 @@ function namedEndpoint(signHost: string, region: string | undefined): Endpoint {
 }
 
 // Adds each name to `hops`, which begin with the typed one.
-async function followCnames(hops: string[], options: CanonicalHostOptions): Promise<Endpoint> {
+async function followCnames(
+  alias: string,
+  hops: string[],
+  options: CanonicalHostOptions,
+): Promise<Endpoint> {
   const { now = Date.now, resolver } = options;
   const deadline = now() + TIME_LIMIT_MS;
-  for (;;) {
+  if (isName(alias)) {
+    const completed = await resolver.complete(alias);
+    if (completed !== hops[0]) hops.push(completed);
+  }
+  for (let cnames = 0; ; cnames += 1) {
     const name = hops.at(-1) ?? "";
     const endpoint = parseEndpoint(name);
     if (endpoint !== undefined) {
@@ -84,13 +92,13 @@ async function followCnames(hops: string[], options: CanonicalHostOptions): Prom
     }
     const next = isName(name) ? await resolver.cname(name) : undefined;
     if (next === undefined) {
-      return withoutCname(hops, options);
+      return withoutCname(alias, hops, options);
     }
     const chain = [...hops, next].join(" -> ");
     if (hops.includes(next)) {
       throw cnameError(hops, `${chain} is a loop.`);
     }
-    if (hops.length > MAX_HOPS) {
+    if (cnames >= MAX_HOPS) {
       throw cnameError(hops, `After ${MAX_HOPS} CNAMEs there is still no RDS name: ${chain}.`);
     }
     if (now() > deadline) {
@@ -103,14 +111,15 @@ async function followCnames(hops: string[], options: CanonicalHostOptions): Prom
 
 // Only a name that was typed may be of unknown kind: the end of a chain is what DNS says, and would be signed and verified.
 async function withoutCname(
+  alias: string,
   hops: readonly string[],
   { region, resolver }: CanonicalHostOptions,
 ): Promise<Endpoint> {
   const [typed = ""] = hops;
   const name = hops.at(-1) ?? typed;
-  // Throws for a name that does not exist, which is another mistake than a name that is not RDS's.
-  await resolver.addresses(name);
   const isTyped = hops.length === 1;
+  // Throws for a name that does not exist, which is another mistake than a name that is not RDS's.
+  await resolver.addresses(isTyped ? alias : name);
   if (isTyped && region !== undefined && isName(name)) {
     // A partition or service name that this version does not know yet. TLS still verifies the name.
     return unknownEndpoint(name);

@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect, isIPv6 } from "node:net";
+import { deadline } from "../base/deadline.ts";
 import { type HostPort, readHostPort } from "../base/host-port.ts";
 import {
   type DnsAnswer,
@@ -19,31 +20,46 @@ const QUERY_TIMEOUT_MS = 2_000;
 const PATIENCE_MS = 700; // until the next server is asked as well
 const DNS_PORT = 53;
 const NXDOMAIN = 3;
-const RCODES: Readonly<Record<number, string>> = { 1: "EFORMERR", 2: "ESERVFAIL", 5: "EREFUSED" };
+const RCODES: Readonly<Record<number, string>> = {
+  1: "EFORMERR",
+  2: "ESERVFAIL",
+  4: "ENOTIMP",
+  5: "EREFUSED",
+};
+
+type Question = Pick<DnsQuestion, "name" | "type">;
 
 /**
- * The data of the records of a type, and how many seconds it may be used for. Errors have the codes of node:dns: ENOTFOUND no such name, ENODATA no such record,
- * ESERVFAIL, EREFUSED, ETIMEOUT.
+ * The data of the records of a type, and how many seconds it may be used for. Errors have the codes of node:dns: ENOTFOUND
+ * no such name, ENODATA no such record, and those of askDns().
  */
 export async function queryDns(
   servers: readonly string[],
   name: string,
   type: RecordType,
 ): Promise<Pick<DnsAnswer, "data" | "ttl">> {
-  const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(withCode("ETIMEOUT")), QUERY_TIMEOUT_MS);
-  try {
-    const { rcode, data, ttl } = await askAll(servers.map(readServer), { name, type }, stop.signal);
-    if (rcode === NXDOMAIN) throw withCode("ENOTFOUND");
-    if (data.length === 0) throw withCode("ENODATA");
-    return { data, ttl };
-  } finally {
-    clearTimeout(timer);
-    stop.abort(withCode("ECANCELLED"));
-  }
+  const { rcode, data, ttl } = await askDns(servers, { name, type });
+  if (rcode === NXDOMAIN) throw withCode("ENOTFOUND");
+  if (data.length === 0) throw withCode("ENODATA");
+  return { data, ttl };
 }
 
-type Question = Pick<DnsQuestion, "name" | "type">;
+/**
+ * The first definite answer, NOERROR or NXDOMAIN, or an error with a code of node:dns: ESERVFAIL, EREFUSED, ENOTIMP, ETIMEOUT.
+ * Servers are IP, IP:PORT or [IP]:PORT, as node:dns has them; `signal` gives the question up.
+ */
+export async function askDns(
+  servers: readonly string[],
+  asked: Question,
+  signal?: AbortSignal,
+): Promise<DnsAnswer> {
+  using limit = deadline(QUERY_TIMEOUT_MS, () => withCode("ETIMEOUT"), signal);
+  try {
+    return await askAll(servers.map(readServer), asked, limit.signal);
+  } finally {
+    limit.abort(withCode("ECANCELLED"));
+  }
+}
 
 function askAll(
   servers: readonly HostPort[],
@@ -69,6 +85,7 @@ function askAll(
       clearTimeout(timer);
       reject(signal.reason as Error);
     };
+    if (signal.aborted) return onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     if (servers.length === 0) reject(withCode("ECONNREFUSED"));
     askNext();
@@ -148,7 +165,6 @@ function askTcp({ server, question, bytes, signal }: Exchange): Promise<DnsAnswe
   });
 }
 
-// IP, IP:PORT or [IP]:PORT, as node:dns has them.
 function readServer(text: string): HostPort {
   const { host, port = DNS_PORT } = readHostPort(text) ?? { host: text };
   return { host, port };

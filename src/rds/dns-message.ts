@@ -27,6 +27,8 @@ export interface DnsAnswer {
   readonly truncated: boolean;
   /** The data of the records of the question's type: for addresses at the end of the CNAMEs in the answer. */
   readonly data: readonly string[];
+  /** The CNAME of the very name that was asked for. */
+  readonly cname?: string | undefined;
   /** Seconds that the whole answer may be used for. */
   readonly ttl: number;
 }
@@ -90,20 +92,30 @@ function read(bytes: Buffer, { id, name, type }: DnsQuestion): DnsAnswer | undef
   // eslint-disable-next-line no-bitwise -- the flags are a bit set
   const [rcode, truncated] = [flags & 0xf, (flags & 0x0200) !== 0];
   const ttl = records.length === 0 ? 0 : Math.min(...records.map((record) => record.ttl));
-  return { rcode, truncated, data: dataOf(records, name, type), ttl };
+  return {
+    rcode,
+    truncated,
+    data: dataOf(records, name, type),
+    cname: cnameOf(records, name),
+    ttl,
+  };
 }
 
 // A server may answer the whole chain at once; records of other names are not used.
 function dataOf(records: readonly DnsRecord[], name: string, type: RecordType): string[] {
   let owner = name;
   for (let hop = 0; type !== "CNAME" && hop < records.length; hop += 1) {
-    const next = records.find((each) => each.owner === owner && each.type === RECORD_TYPES.CNAME);
+    const next = cnameOf(records, owner);
     if (next === undefined) break;
-    owner = next.data.toLowerCase();
+    owner = next.toLowerCase();
   }
   return records
     .filter((each) => each.owner === owner && each.type === RECORD_TYPES[type])
     .map(({ data }) => data);
+}
+
+function cnameOf(records: readonly DnsRecord[], name: string): string | undefined {
+  return records.find(({ owner, type }) => owner === name && type === RECORD_TYPES.CNAME)?.data;
 }
 
 function readRecord(bytes: Buffer, start: number): { record: DnsRecord | undefined; end: number } {

@@ -4,54 +4,102 @@
 // every runtime.
 // https://nodejs.org/api/dns.html
 
+import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { errorCode } from "../base/errno.ts";
 import type { Address } from "../base/address.ts";
-import { deadline, unlessAborted } from "../base/deadline.ts";
+import type { Environment } from "../base/context.ts";
+import { atMost, deadline, unlessAborted } from "../base/deadline.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { DnsAnswer, RecordType } from "./dns-message.ts";
-import { normalizeHost } from "./endpoint.ts";
+import { normalizeHost, parseEndpoint } from "./endpoint.ts";
 
 /** What rdsiam asks of DNS; a failure that is no answer is an ERR_DNS that names host and resolver. */
 export interface NameResolver {
   /** For messages: `the system's resolver`, `the DNS server 10.0.0.2`. */
   readonly description: string;
+  /** A typed name as the system completes it: the first of the search list that exists, else the name itself. */
+  complete(name: string): Promise<string>;
   /** The CNAME of a name, one hop; undefined when it has none, or does not exist. */
   cname(name: string): Promise<string | undefined>;
   /** All addresses of a name, at least one; that there is none, or no such name, is an error. */
   addresses(name: string): Promise<readonly Address[]>;
 }
 
+/** How typed names are completed. */
+export interface SearchOptions {
+  /** LOCALDOMAIN and RES_OPTIONS. */
+  readonly env: Environment;
+  /** A resolv.conf; the system's when absent. */
+  readonly file?: string | undefined;
+}
+
 // An answer serves logins as long as it may, but not long: in a failover the name leads elsewhere within seconds.
 const LONGEST_REUSE = 1_000; // ms
 const LOOKUP_TIMEOUT_MS = 4_000; // the system asks all its servers, more than once
+const CNAME_PATIENCE_MS = 300; // until the addresses are asked for as well
 const NO_ANSWER = new Set(["ENODATA", "ENOTFOUND"]);
+const RESOLV_CONF = "/etc/resolv.conf";
 
-interface Heard {
+interface CachedAddresses {
   readonly addresses: readonly Address[];
   readonly until: number;
 }
 
-/** The resolver for a list of DNS servers (IP or IP:PORT), or the system's for an empty one. */
-export function nameResolver(servers: readonly string[]): NameResolver {
+// What DNS has for a name, one hop.
+interface Hop {
+  readonly cname?: string | undefined;
+  /** Whether the name has a CNAME, or an address. */
+  readonly exists: boolean;
+}
+
+/** The resolver for a list of DNS servers (IP or IP:PORT), or the system's for an empty one; without `search` names are complete. */
+export function nameResolver(servers: readonly string[], search?: SearchOptions): NameResolver {
   const list = servers.join(", ");
   const description = servers.length === 0 ? "the system's resolver" : `the DNS server ${list}`;
-  const heard = new Map<string, Heard>();
-  const failed = (name: string, error: unknown) =>
-    dnsError({ name, description, error, isOwn: servers.length > 0 });
+  const cached = new Map<string, CachedAddresses>();
+  const links = new Map<string, Promise<Hop>>();
+  const candidates = async (name: string): Promise<readonly string[]> =>
+    search === undefined || parseEndpoint(name) !== undefined
+      ? [normalizeHost(name)]
+      : completions(name, search);
+  const failed = async (name: string, error: unknown): Promise<RdsIamError> => {
+    const tried = await candidates(name);
+    return dnsError({
+      name: normalizeHost(name),
+      description,
+      error,
+      tried,
+      isOwn: servers.length > 0,
+    });
+  };
+  // Asked once: the name that was completed is the first of a chain.
+  const link = (name: string): Promise<Hop> => {
+    const found = links.get(name) ?? findLink(servers, name);
+    links.set(name, found);
+    return found;
+  };
   return {
     description,
-    async cname(name) {
-      let names: readonly string[];
-      try {
-        names = (await askServers(servers, name, "CNAME")).data;
-      } catch (error) {
-        if (NO_ANSWER.has(dnsCode(error))) {
-          return undefined;
+    async complete(name) {
+      const names = await candidates(name);
+      for (const each of names.length > 1 ? names : []) {
+        try {
+          if ((await link(each)).exists) return each;
+        } catch (error) {
+          // As glibc: a server that fails for one domain of the list may know the next.
+          if (dnsCode(error) !== "ESERVFAIL") throw await failed(name, error);
         }
-        throw failed(name, error);
       }
-      return names[0] === undefined ? undefined : readName(names[0], name);
+      return normalizeHost(name);
+    },
+    async cname(name) {
+      try {
+        const { cname } = await link(name);
+        return cname === undefined ? undefined : readName(cname, name);
+      } catch (error) {
+        throw error instanceof RdsIamError ? error : await failed(name, error);
+      }
     },
     async addresses(name) {
       const family = isIP(name);
@@ -60,16 +108,24 @@ export function nameResolver(servers: readonly string[]): NameResolver {
       }
       try {
         if (servers.length === 0) return await systemAddresses(name);
-        const known = heard.get(name);
+        const known = cached.get(name);
         if (known !== undefined && performance.now() < known.until) return known.addresses;
-        const answer = await serverAddresses(servers, name);
-        heard.set(name, answer);
+        const answer = await firstAddresses(servers, await candidates(name));
+        cached.set(name, answer);
         return answer.addresses;
       } catch (error) {
-        throw failed(name, error);
+        throw await failed(name, error);
       }
     },
   };
+}
+
+async function completions(name: string, search: SearchOptions): Promise<readonly string[]> {
+  const { readSearchList, searchNames } = await import("./search-list.ts");
+  const { hostname } = await import("node:os");
+  // Windows has none, and one that cannot be read completes nothing.
+  const text = await readFile(search.file ?? RESOLV_CONF, "utf8").catch(() => "");
+  return searchNames(name, readSearchList(text, search.env, hostname()));
 }
 
 // A label in DNS may hold any byte; here it would reach a terminal, a file and a signature.
@@ -91,6 +147,35 @@ async function systemAddresses(name: string): Promise<readonly Address[]> {
   return found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
 }
 
+// One hop: the CNAME that is asked for, or the first one in the answers for addresses. Resolvers that know A and AAAA alone
+// answer the former with NOTIMP, with no record or not at all, and the latter with the whole chain.
+async function findLink(servers: readonly string[], name: string): Promise<Hop> {
+  const { askDns } = await import("./dns-client.ts");
+  const asked = await serversOf(servers);
+  const found = new AbortController();
+  const ask = async (type: RecordType): Promise<DnsAnswer> => {
+    const answer = await askDns(asked, { name, type }, found.signal);
+    if (answer.cname !== undefined) found.abort();
+    return answer;
+  };
+  const first = ask("CNAME");
+  await atMost(
+    CNAME_PATIENCE_MS,
+    first.catch(() => {}),
+  );
+  const questions = found.signal.aborted ? [first] : [first, ask("A"), ask("AAAA")];
+  const results = await Promise.allSettled(questions);
+  const answers = results.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  // Throws what is wrong with the server.
+  if (answers.length === 0) await questions.at(1);
+  const cname = answers.find((answer) => answer.cname !== undefined)?.cname;
+  return { cname, exists: cname !== undefined || answers.some(({ data }) => data.length > 0) };
+}
+
+async function serversOf(servers: readonly string[]): Promise<readonly string[]> {
+  return servers.length > 0 ? servers : (await import("node:dns")).getServers();
+}
+
 // Loaded when there is a question: a tool starts sooner than the name of an RDS endpoint is looked up.
 async function askServers(
   servers: readonly string[],
@@ -98,12 +183,34 @@ async function askServers(
   type: RecordType,
 ): Promise<Pick<DnsAnswer, "data" | "ttl">> {
   const { queryDns } = await import("./dns-client.ts");
-  if (servers.length > 0) return queryDns(servers, name, type);
-  const { getServers } = await import("node:dns");
-  return queryDns(getServers(), name, type);
+  return queryDns(await serversOf(servers), name, type);
 }
 
-async function serverAddresses(servers: readonly string[], name: string): Promise<Heard> {
+// The addresses of the first name that has some.
+async function firstAddresses(
+  servers: readonly string[],
+  names: readonly string[],
+): Promise<CachedAddresses> {
+  const reasons: unknown[] = [];
+  for (const name of names) {
+    try {
+      return await serverAddresses(servers, name);
+    } catch (error) {
+      reasons.push(error);
+      if (!NO_ANSWER.has(dnsCode(error)) && dnsCode(error) !== "ESERVFAIL") break;
+    }
+  }
+  throw mainReason(reasons);
+}
+
+// A failure is more of a cause than that there is no such name or record.
+function mainReason(reasons: readonly unknown[]): unknown {
+  return (
+    reasons.find((reason) => !NO_ANSWER.has(dnsCode(reason))) ?? reasons[0] ?? withCode("ENODATA")
+  );
+}
+
+async function serverAddresses(servers: readonly string[], name: string): Promise<CachedAddresses> {
   const asked = performance.now();
   const [v4, v6] = await Promise.allSettled([
     askServers(servers, name, "A"),
@@ -125,12 +232,8 @@ async function serverAddresses(servers: readonly string[], name: string): Promis
     );
     return { addresses: found, until: asked + Math.min(LONGEST_REUSE, ...ttls) };
   }
-  // One family's silence is more of a cause than the other's "there is none".
-  const reasons: Error[] = [v4, v6].flatMap((each) =>
-    each.status === "rejected" ? [each.reason as Error] : [],
-  );
-  throw (
-    reasons.find((reason) => !NO_ANSWER.has(dnsCode(reason))) ?? reasons[0] ?? withCode("ENODATA")
+  throw mainReason(
+    [v4, v6].flatMap((each) => (each.status === "rejected" ? [each.reason as unknown] : [])),
   );
 }
 
@@ -147,10 +250,12 @@ interface Failure {
   readonly name: string;
   readonly description: string;
   readonly error: unknown;
+  /** The names that were asked for. */
+  readonly tried: readonly string[];
   readonly isOwn: boolean;
 }
 
-function dnsError({ name, description, error, isOwn }: Failure): RdsIamError {
+function dnsError({ name, description, error, tried, isOwn }: Failure): RdsIamError {
   const code = dnsCode(error);
   if (code === "ENOTFOUND") {
     const hint = isOwn
@@ -158,7 +263,7 @@ function dnsError({ name, description, error, isOwn }: Failure): RdsIamError {
       : "Check the name, and the VPN: the name may be in a private zone.";
     return new RdsIamError(`host ${name} does not exist`, {
       code: "ERR_DNS",
-      detail: `Resolver used: ${description}.`,
+      detail: `Resolver used: ${description}.${tried.length > 1 ? ` Names tried: ${tried.join(", ")}.` : ""}`,
       hint,
       cause: error,
     });

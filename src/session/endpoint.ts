@@ -43,11 +43,11 @@ export async function findEndpoint(
   run: CredentialSettings,
   credentials: (region: string) => CredentialSource,
 ): Promise<DatabaseEndpoint> {
-  const { log, waiting } = context;
+  const { env, log, waiting } = context;
   const { settings } = run;
   const { nameResolver } = await import("../rds/resolver.ts");
   const { resolveCanonicalHost } = await import("../rds/canonical-host.ts");
-  const resolver = nameResolver(settings.dnsServers);
+  const resolver = nameResolver(settings.dnsServers, { env });
   const resolving = resolveCanonicalHost(settings.host, {
     resolver,
     region: settings.region,
@@ -81,7 +81,7 @@ export async function findEndpoint(
  * another. Passwords go there, so no CNAME is followed: DNS must not choose whose certificate is accepted.
  */
 export async function typedEndpoint(
-  { log }: RunContext,
+  { env, log }: RunContext,
   { settings }: CredentialSettings,
 ): Promise<DatabaseEndpoint> {
   const { normalizeHost, parseEndpoint } = await import("../rds/endpoint.ts");
@@ -91,7 +91,7 @@ export async function typedEndpoint(
   const endpoint = parseEndpoint(host);
   log.verbose(`verified: ${host}`);
   log.verbose(`dialed: ${dialHost}:${settings.port}`);
-  const resolver = nameResolver(settings.dnsServers);
+  const resolver = nameResolver(settings.dnsServers, { env });
   return {
     host,
     port: settings.signHost?.port ?? settings.port,

@@ -64,6 +64,13 @@ before(async () => {
     "foreign.test": { cname: "db.attacker.example" },
     "db.attacker.example": { a: ["127.0.0.1"] },
     "foreign-later.test": { cname: "foreign.test" },
+    "orders.db.corp.example": { cname: "db.corp.example" },
+    "db.corp.example": { cname: CLUSTER },
+    "plain.db.corp.example": { a: ["127.0.0.1"] },
+    "notimp.test": { cname: "notimp-2.test", cnameQuery: "NOTIMP" },
+    "notimp-2.test": { cname: CLUSTER, cnameQuery: "NOTIMP" },
+    "mute-cname.test": { cname: CLUSTER, cnameQuery: "silence" },
+    "no-cname.test": { cname: CLUSTER, cnameQuery: "NOERROR" },
     "custom.test": { cname: CUSTOM },
     "global.test": { cname: GLOBAL },
   });
@@ -185,6 +192,51 @@ test("rdsiam token with a Region signs for a typed name that it does not know, w
   const ran = await token("alias-record.test", "--region", "eu-west-1");
   assert.deepEqual(roles(ran)[1], "alias-record.test", ran.stderr);
 });
+
+const SEARCH = { LOCALDOMAIN: "none.example db.corp.example" };
+const COMPLETED: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
+  ["orders", SEARCH],
+  ["orders", { ...SEARCH, RDSIAM_REGION: "eu-west-1" }],
+  ["ORDERS.db", { LOCALDOMAIN: "corp.example" }],
+  ["orders.db.corp", { LOCALDOMAIN: "example", RES_OPTIONS: "ndots:5" }],
+];
+
+for (const [host, variables] of COMPLETED) {
+  test(`rdsiam token completes ${host} with ${JSON.stringify(variables)}`, async () => {
+    const ran = await rdsiam(["token", "-v", "--host", host], { env: { ...env, ...variables } });
+    assert.equal(ran.status, 0, ran.stderr);
+    const hops = [host.toLowerCase(), "orders.db.corp.example", "db.corp.example", CLUSTER];
+    assert.ok(ran.stderr.includes(`host: ${hops.join(" -> ")} (cluster, eu-west-1)`), ran.stderr);
+    assert.ok(ran.stdout.startsWith(`${CLUSTER}:5432/`));
+  });
+}
+
+test("rdsiam token says which names it has tried, and signs for no name that a search list made", async () => {
+  const missing = await rdsiam(["token", "--host", "missing"], { env: { ...env, ...SEARCH } });
+  assert.match(
+    missing.stderr,
+    /host missing does not exist[^]*Names tried: missing\.none\.example, missing\.db\.corp\.example, missing\./,
+  );
+  const words = ["token", "--host", "plain", "--region", "eu-west-1"];
+  const plain = await rdsiam(words, { env: { ...env, ...SEARCH } });
+  assert.deepEqual([plain.status, plain.stdout], [125, ""]);
+  assert.match(
+    plain.stderr,
+    /plain is not an RDS endpoint[^]*\(plain -> plain\.db\.corp\.example\)/,
+  );
+  // A final dot means that the name is complete.
+  const whole = await rdsiam(["token", "--host", "orders."], { env: { ...env, ...SEARCH } });
+  assert.match(whole.stderr, /host orders does not exist/);
+});
+
+for (const host of ["notimp.test", "mute-cname.test", "no-cname.test"]) {
+  test(`rdsiam token follows ${host} at a resolver that knows addresses alone`, async () => {
+    const ran = await token(host);
+    assert.equal(ran.status, 0, ran.stderr);
+    assert.deepEqual(roles(ran)[1], CLUSTER);
+    assert.match(ran.stderr, new RegExp(`host: ${host} -> .*${CLUSTER} \\(cluster`));
+  });
+}
 
 test("rdsiam token for a custom endpoint asks for its cluster, signs for that and dials the endpoint", async () => {
   const ran = await token("custom.test");

@@ -46,6 +46,11 @@ test("readAnswer() reads CNAME, A and AAAA, the latter at the end of the way", (
   ];
   const read = (type: RecordType) => readAnswer(answer(way, type), question(type))?.data;
   assert.deepEqual(read("CNAME"), ["Next.example.com"]);
+  for (const type of ["CNAME", "A", "AAAA"] as const) {
+    assert.equal(readAnswer(answer(way, type), question(type))?.cname, "Next.example.com");
+  }
+  const others = way.slice(1);
+  assert.equal(readAnswer(answer(others), question("A"))?.cname, undefined);
   assert.deepEqual(read("A"), ["192.0.2.1", "192.0.2.2"]);
   assert.deepEqual(read("AAAA"), ["2001:db8::1"]);
 });
