@@ -10,3 +10,8 @@ export function quoteForShell(text: string): string {
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : quoteForShell(text);
 }
+
+/** A text for people with a command line in it, each value of which is one word: shellCommand`Run: rdsiam psql ${target}`. */
+export function shellCommand(text: TemplateStringsArray, ...words: readonly string[]): string {
+  return String.raw({ raw: text }, ...words.map(shellWord));
+}

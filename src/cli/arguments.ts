@@ -227,7 +227,10 @@ function unknownOption(flag: string, command: CommandSpec | undefined): undefine
   const program = command === undefined ? "rdsiam" : `rdsiam ${command.name}`;
   const hints = [nearest === undefined ? `See ${program} --help.` : `Did you mean ${nearest}?`];
   if (command?.tail === "after target") {
-    hints.push(`Options of the tool come after the target: ${program} TARGET ${flag} ...`);
+    hints.push(
+      `Options of the tool come after the target: ${program} TARGET ${flag} ..., ` +
+        `or after --, where RDSIAM_TARGET or AWS_PROFILE names it: ${program} -- ${flag} ...`,
+    );
   }
   const where = command?.takesTarget === true ? " before the target" : "";
   throw usageError(`unknown option ${flag}${where}`, hints.join(" "));

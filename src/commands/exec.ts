@@ -1,6 +1,7 @@
 // `rdsiam exec`: any tool, on one target or several. It reads the PG* variables, a URL in a variable, or its arguments.
 import { findTool } from "../tool/find-tool.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { shellCommand } from "../base/shell-word.ts";
 import { type Invocation, isOn, type Options, optionValue } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import { runOnTargets } from "../session/run-tool.ts";
@@ -43,12 +44,12 @@ function readFitting({ env }: RunContext, options: Options, prefixes: readonly s
 
 function noCommand({ target, values }: Invocation): RdsIamError {
   if (values.target !== undefined) {
-    const hint = `Run: rdsiam exec ${values.target.map((each) => `--target ${each}`).join(" ")} -- COMMAND [arguments...]`;
+    const hint = `Run: rdsiam exec ${values.target.map((each) => shellCommand`--target ${each}`).join(" ")} -- COMMAND [arguments...]`;
     return new RdsIamError("no command to run", { code: "ERR_USAGE", hint });
   }
   const hint =
     target === undefined
       ? "Run: rdsiam exec TARGET COMMAND [arguments...]"
-      : `Run: rdsiam exec ${target} COMMAND, or rdsiam exec -- ${target} if that is the command.`;
+      : shellCommand`Run: rdsiam exec ${target} COMMAND, or rdsiam exec -- ${target} if that is the command.`;
   return new RdsIamError("no command to run", { code: "ERR_USAGE", hint });
 }

@@ -2,13 +2,14 @@
 import type { FoundPermission } from "../session/permission.ts";
 import { type Invocation, isOn } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
+import { targetWords } from "../session/settings.ts";
 import { openIamLogin } from "../session/login.ts";
 
 /** Prints the policy and the GRANTs; with --json the policy document alone, for `aws iam create-policy`. */
 export async function runPolicy(context: RunContext, invocation: Invocation): Promise<number> {
   const { options, target: targetName } = invocation;
   const login = await openIamLogin(context, { targetName, options });
-  const { dbname, endpoint, settings, user } = login;
+  const { dbname, endpoint, user } = login;
   const { kind } = endpoint;
   const { findPermission } = await import("../session/permission.ts");
   const { attachAdvice, connectPolicy } = await import("../aws/connect-policy.ts");
@@ -21,8 +22,7 @@ export async function runPolicy(context: RunContext, invocation: Invocation): Pr
     context.print("\n-- SQL, as an administrator of the database:");
     const statements = grantStatements({ user, dbname, isProxied });
     for (const line of [...statements, ...exampleGrants({ user })]) context.print(line);
-    const which = targetName ?? settings.label;
-    const advice = attachAdvice(found.caller?.arn, `rdsiam policy ${which} --json`);
+    const advice = attachAdvice(found.caller?.arn, `rdsiam policy ${targetWords(login)} --json`);
     context.log.notice(`for ${found.caller?.arn ?? "the identity that logs in"}. ${advice}`);
   }
   warnOfMissing(context, found);

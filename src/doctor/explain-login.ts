@@ -10,6 +10,7 @@ import { parseEndpoint } from "../rds/endpoint.ts";
 import { checkStatement, type Grantee, grantStatements } from "../rds/grants.ts";
 import type { IamLogin } from "../session/login.ts";
 import { findPermission, type FoundPermission } from "../session/permission.ts";
+import { targetWords } from "../session/settings.ts";
 import { type FoundIdentity, MOST_SKEW } from "./check-identity.ts";
 import { fail, failure, type More, type Outcome } from "./finding.ts";
 
@@ -80,7 +81,7 @@ function likeliest(
   { identity, login }: RefusedLogin,
   { caller, permission, resource }: FoundPermission,
 ): Pick<More, "cause" | "remedy"> {
-  const { endpoint, loaded, settings } = login;
+  const { endpoint } = login;
   const clockAhead = identity?.clockAhead;
   if (clockAhead !== undefined && Math.abs(clockAhead) >= MOST_SKEW) {
     const cause =
@@ -96,11 +97,8 @@ function likeliest(
     const cause = `The token was signed for ${permission.region}, and the name says ${own}.`;
     return { cause, remedy: "Remove --region, RDSIAM_REGION or rds_region." };
   }
-  const { target } = settings;
-  const isTarget = target !== undefined && loaded.targets.has(target);
-  const which = isTarget ? target : `--host ${endpoint.host} --user ${permission.user}`;
   return {
     cause: `Most likely ${caller?.arn ?? "the identity"} lacks rds-db:connect on ${connectResource(permission)}.`,
-    remedy: attachAdvice(caller?.arn, `rdsiam policy ${which} --json`),
+    remedy: attachAdvice(caller?.arn, `rdsiam policy ${targetWords(login)} --json`),
   };
 }

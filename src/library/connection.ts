@@ -55,7 +55,7 @@ async function forwardedPort({ settings, context }: Access): Promise<Dialed | un
   throw new RdsIamError("the library cannot open a tunnel to the database", {
     code: "ERR_VIA",
     detail: `It is reached by ${describeVia(via)}, which has to be kept open.`,
-    hint: `Run: rdsiam proxy ${settings.label}, and connect to that; or start the program with rdsiam exec ${settings.label}.`,
+    hint: `Run: rdsiam proxy ${settings.words}, and connect to that; or start the program with rdsiam exec ${settings.words} -- PROGRAM.`,
   });
 }
 

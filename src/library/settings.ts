@@ -6,6 +6,7 @@ import { nearestName } from "../base/nearest-name.ts";
 import { readHostPort, showHostPort } from "../base/host-port.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { targetWords } from "../session/settings.ts";
 import type { ConnectionRequest } from "./public.ts";
 import type { LibraryContext } from "./context.ts";
 
@@ -17,6 +18,8 @@ export interface LibrarySettings extends Settings {
   readonly user: string;
   /** Whether the time to connect is set: without it a pool's own limit applies. */
   readonly hasConnectTimeout: boolean;
+  /** What names the target on a command line. */
+  readonly words: string;
 }
 
 // Every option of the library; the compiler refuses one that is missing here.
@@ -63,11 +66,12 @@ export function librarySettings(
   const options = optionValues(request);
   const settings = resolveSettings({ targetName, options, loaded, env, home });
   const { user, passwordCommand, label } = settings;
+  const words = targetWords({ settings, loaded });
   if (passwordCommand !== undefined) {
     throw new RdsIamError(`"${label}" uses a password command, so there is no auth token`, {
       code: "ERR_TARGET",
       detail: "Its password is what the password command prints, and a library starts none.",
-      hint: `Run: rdsiam proxy ${label}, and connect to that; or start the program with rdsiam exec ${label}.`,
+      hint: `Run: rdsiam proxy ${words}, and connect to that; or start the program with rdsiam exec ${words} -- PROGRAM.`,
     });
   }
   if (user === undefined) {
@@ -81,6 +85,7 @@ export function librarySettings(
   return {
     ...settings,
     user,
+    words,
     port: port === undefined ? settings.port : checkedPort(port),
     applicationName: request.applicationName ?? settings.applicationName,
     connectTimeout: connectTimeout ?? settings.connectTimeout,

@@ -11,7 +11,7 @@ import { RdsIamError } from "../base/errors.ts";
 import type { RunContext } from "../base/context.ts";
 import { trustFor } from "./backend.ts";
 import { type IamLogin, openIamLogin } from "./login.ts";
-import type { TargetRequest } from "./settings.ts";
+import { type TargetRequest, targetWords } from "./settings.ts";
 
 /** A connection that any program can make until the token ends. */
 export interface DirectConnection {
@@ -52,11 +52,10 @@ export function printEnd({ log }: RunContext, { expiresAt }: DirectConnection): 
   );
 }
 
-async function addressToDial({
-  endpoint,
-  settings,
-  via,
-}: IamLogin): Promise<Pick<DirectConnection, "hostaddr" | "port">> {
+async function addressToDial(
+  login: IamLogin,
+): Promise<Pick<DirectConnection, "hostaddr" | "port">> {
+  const { endpoint, settings, via } = login;
   const { dialHost, host } = endpoint;
   if (via.kind === "forwarded-port") {
     const [address] = await tunnelAddresses(via.host);
@@ -64,10 +63,11 @@ async function addressToDial({
   }
   if (via.kind !== "direct") {
     const { describeVia } = await import("../via/parse.ts");
+    const words = targetWords(login);
     throw new RdsIamError("the database cannot be connected to directly", {
       code: "ERR_VIA",
       detail: `It is reached by ${describeVia(via)}, which rdsiam has to hold open.`,
-      hint: `Run: rdsiam proxy ${settings.label}, and connect to that; or rdsiam exec ${settings.label} COMMAND.`,
+      hint: `Run: rdsiam proxy ${words}, and connect to that; or rdsiam exec ${words} -- COMMAND.`,
     });
   }
   const { port } = settings;

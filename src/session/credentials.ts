@@ -19,7 +19,7 @@ import { loadAwsFiles } from "../config/aws-files.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { mfaPrompt } from "./mfa-prompt.ts";
-import type { RunSettings } from "./settings.ts";
+import { type RunSettings, targetWords } from "./settings.ts";
 
 const SECRETS_KEPT = 24; // secrets of a role, two an hour as a rule, that the log strikes out
 
@@ -60,7 +60,7 @@ export function openCredentials(
     own,
     askMfaCode: mfaPrompt({
       code: settings.mfaCode,
-      remedy: settings.cache ? cacheRemedy(settings, loaded) : undefined,
+      remedy: settings.cache ? cacheRemedy({ settings, loaded }) : undefined,
       terminal,
       onCode: log.addSecret,
     }),
@@ -124,8 +124,6 @@ function willCall(need: () => CredentialNeed): boolean {
 }
 
 // Any run of rdsiam as the same identity puts the role into the cache, where the next login of this one finds it.
-function cacheRemedy({ target, host, user }: Settings, loaded: LoadedTargets): string {
-  const where =
-    target !== undefined && loaded.targets.has(target) ? target : `--host ${host} --user ${user}`;
-  return `rdsiam token ${where} > /dev/null (with the options of this run)`;
+function cacheRemedy(run: CredentialSettings): string {
+  return `rdsiam token ${targetWords(run)} > /dev/null (with the options of this run)`;
 }

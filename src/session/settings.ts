@@ -1,5 +1,6 @@
 // Reads the configuration and resolves the settings of a run; neither AWS nor the network is asked.
 import type { RunContext } from "../base/context.ts";
+import { shellCommand, shellWord } from "../base/shell-word.ts";
 import type { OptionValues } from "../config/keys.ts";
 import { resolveSettings, type Settings } from "../config/settings.ts";
 import { type LoadedTargets, loadTargets } from "../config/targets.ts";
@@ -19,6 +20,17 @@ export interface RunSettings {
   readonly loaded: LoadedTargets;
   readonly settings: Settings;
   readonly via: Via;
+}
+
+/** The words that name the target of a run on a command line, for people to paste. */
+export function targetWords({
+  settings,
+  loaded,
+}: Pick<RunSettings, "loaded" | "settings">): string {
+  const { target, host, user } = settings;
+  if (target !== undefined && loaded.targets.has(target)) return shellWord(target);
+  const address = shellCommand`--host ${host}`;
+  return user === undefined ? address : `${address} ${shellCommand`--user ${user}`}`;
 }
 
 /** Loads the targets; warnings go to the log, which strikes out the secrets of the files and the environment from now on. */

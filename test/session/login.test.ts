@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { RunContext } from "../../src/base/context.ts";
 import { describeLogin, openIamLogin, openLogin } from "../../src/session/login.ts";
-import { resolveRun } from "../../src/session/settings.ts";
+import { resolveRun, type RunSettings, targetWords } from "../../src/session/settings.ts";
 import { runContext } from "../support/run-context.ts";
 
 const HOST = "orders.cabc123xyz0.eu-west-1.rds.amazonaws.com";
@@ -100,3 +100,25 @@ test("openIamLogin() + a password command has no auth token", async () => {
     message: '"vault" uses a password command, so there is no auth token',
   });
 });
+
+describe("targetWords()", () => {
+  test("+ a target by its name, quoted for the shell; a host alone by --host", async () => {
+    const context = contextOf();
+    assert.equal(targetWords(await run(context, "prod")), "prod");
+    const named = await run(context, "prod");
+    const loaded = { ...named.loaded, targets: new Map([["my prod", targetOf(named.loaded)]]) };
+    const settings = { ...named.settings, target: "my prod" };
+    assert.equal(targetWords({ settings, loaded }), "'my prod'");
+    const bare = { ...named.settings, target: undefined, host: "db.example.com", user: "o'neil" };
+    assert.equal(
+      targetWords({ settings: bare, loaded }),
+      `--host db.example.com --user 'o'\\''neil'`,
+    );
+  });
+});
+
+function targetOf({ targets }: RunSettings["loaded"]) {
+  const [target] = targets.values();
+  assert.ok(target);
+  return target;
+}
