@@ -6,7 +6,7 @@ import { chmod, cp, mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Signer } from "@aws-sdk/rds-signer";
-import { verifyAuthToken } from "../../src/demo/auth-token.ts";
+import { verifyAuthToken } from "../../src/demo/sigv4.ts";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { startDns } from "../../src/demo/dns.ts";
 import { appendProfile, makeEnvironment, makeHome } from "../../src/demo/home.ts";

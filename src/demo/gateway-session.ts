@@ -9,7 +9,7 @@ import { pipeline } from "node:stream";
 import { TLSSocket } from "node:tls";
 import type { SecureContext } from "node:tls";
 
-import type { AuthTokenVerdict } from "./auth-token.ts";
+import type { AuthTokenVerdict } from "./sigv4.ts";
 import { makeBackendKeyFilter } from "./backend-key-filter.ts";
 import { ByteReader } from "./byte-reader.ts";
 import {

@@ -7,7 +7,7 @@ import { createSecureContext } from "node:tls";
 import type { SecureContext, TLSSocket } from "node:tls";
 
 import { listen } from "../base/listen.ts";
-import { verifyAuthToken } from "./auth-token.ts";
+import { verifyAuthToken } from "./sigv4.ts";
 import { serveSession } from "./gateway-session.ts";
 import type { KeyStore } from "./keys.ts";
 

@@ -11,65 +11,44 @@ export interface AccessKey {
   /** The caller's ARN: an IAM user, or an assumed-role session. */
   readonly arn: string;
   readonly userId: string;
-  /** Only a session has one. */
+  /** Of a session. */
   readonly sessionToken?: string | undefined;
   readonly expiration?: Date | undefined;
   /** The database users that IAM policy lets it connect as (rds-db:connect); all when absent. */
   readonly databaseUsers?: readonly string[] | undefined;
 }
 
-/** What a key is made for; a session has an expiration. */
-export interface AccessKeyOptions {
-  readonly arn: string;
-  readonly databaseUsers?: readonly string[] | undefined;
-}
+/** An IAM user's long-term key to make. */
+export type AccessKeyOptions = Pick<AccessKey, "arn" | "databaseUsers">;
 
-/** What a session key is made for. */
+/** A session's key to make; `userId` is the role's unique id and the session's name, as AWS joins them: `AROA...:NAME`. */
 export interface SessionKeyOptions extends AccessKeyOptions {
   readonly expiration: Date;
-  /** The role's unique id and the session's name, as AWS joins them: `AROA...:NAME`. */
   readonly userId: string;
 }
 
-/** Every access key that the stand-in knows, by its id. */
+/** Every access key of the stand-in, by its id. */
 export class KeyStore {
   readonly #keys = new Map<string, AccessKey>();
 
   /** Makes an IAM user's long-term key (AKIA...). */
   createStaticKey(options: AccessKeyOptions): AccessKey {
-    return this.#add({
-      accessKeyId: randomId("AKIA"),
-      secretAccessKey: randomSecret(),
-      userId: randomId("AIDA"),
-      ...optionalUsers(options),
-      arn: options.arn,
-    });
+    return this.#add({ ...options, ...accessKey("AKIA"), userId: randomId("AIDA") });
   }
 
   /** Makes a session's temporary key (ASIA...) with its session token. */
   createSessionKey(options: SessionKeyOptions): AccessKey {
-    return this.#add({
-      accessKeyId: randomId("ASIA"),
-      secretAccessKey: randomSecret(),
-      sessionToken: randomSessionToken(),
-      userId: options.userId,
-      ...optionalUsers(options),
-      arn: options.arn,
-      expiration: options.expiration,
-    });
+    // AWS's begin like this and are some hundred characters long, with `+`, `/` and `=` that need escaping.
+    const sessionToken = `IQoJb3JpZ2luX2Vj${randomBytes(506).toString("base64")}`;
+    return this.#add({ ...options, ...accessKey("ASIA"), sessionToken });
   }
 
-  /** The key with this id, or undefined if there is none. */
+  /** The key with this id. */
   find(accessKeyId: string): AccessKey | undefined {
     return this.#keys.get(accessKeyId);
   }
 
-  /** Every key that is known. */
-  list(): readonly AccessKey[] {
-    return [...this.#keys.values()];
-  }
-
-  /** Every key, for a test that looks for secrets where none may be. */
+  /** Every key; a test looks for their secrets where none may be. */
   all(): readonly AccessKey[] {
     return [...this.#keys.values()];
   }
@@ -91,16 +70,10 @@ export function randomId(prefix: string): string {
   return prefix + tail.join("");
 }
 
-function optionalUsers(options: AccessKeyOptions): { databaseUsers?: readonly string[] } {
-  return options.databaseUsers === undefined ? {} : { databaseUsers: options.databaseUsers };
-}
-
-// 40 characters of base64, `+` and `/` included, as AWS's are.
-function randomSecret(): string {
-  return randomBytes(30).toString("base64");
-}
-
-// AWS's begin like this and are some hundred characters long, with `+`, `/` and `=` that need escaping.
-function randomSessionToken(): string {
-  return `IQoJb3JpZ2luX2Vj${randomBytes(506).toString("base64")}`;
+// The secret is 40 characters of base64, `+` and `/` included, as AWS's are.
+function accessKey(prefix: string): Pick<AccessKey, "accessKeyId" | "secretAccessKey"> {
+  return {
+    accessKeyId: randomId(prefix),
+    secretAccessKey: randomBytes(30).toString("base64"),
+  };
 }

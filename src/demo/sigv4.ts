@@ -1,7 +1,9 @@
-// Verifies AWS Signature Version 4, in a query string and in an Authorization header.
-// Written from the specification and not with the SDK's signer, so that a fault shared by signer
-// and verifier cannot hide. The clock and the keys are passed in.
+// Verifies AWS Signature Version 4: in a query string, in an Authorization header, and in an RDS auth token, which is a
+// presigned GET without its scheme, sent as the password.
+// Written from the specification and not with the SDK's signer, so that a fault shared by signer and verifier cannot hide.
+// The clock and the keys are passed in.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html
 import { Buffer } from "node:buffer";
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
@@ -11,7 +13,7 @@ const ALGORITHM = "AWS4-HMAC-SHA256";
 const CLOCK_SKEW_SECONDS = 300;
 const LONGEST_EXPIRY_SECONDS = 900;
 
-/** What is wrong with a signature. */
+/** A fault in a signature. */
 export type SignatureFault =
   | "malformed"
   | "wrong scope"
@@ -27,7 +29,12 @@ export type SignatureVerdict =
   | { readonly ok: true; readonly key: AccessKey }
   | { readonly ok: false; readonly fault: SignatureFault; readonly reason: string };
 
-/** A request as it arrived: names of headers in lower case, query without its `?`. */
+/** The key that signed and the host it signed for, or the reason of a refusal. */
+export type AuthTokenVerdict =
+  | { readonly ok: true; readonly key: AccessKey; readonly host: string }
+  | { readonly ok: false; readonly reason: string };
+
+/** A request as it was received: names of headers in lower case, query without its `?`. */
 export interface SignedRequest {
   readonly method: string;
   readonly path: string;
@@ -36,13 +43,23 @@ export interface SignedRequest {
   readonly body: string | Buffer;
 }
 
-/** What the verifier knows: its own service and Region, the keys and the time. */
+/** What signatures are verified with: the service and its Region, the keys and the time. */
 export interface SignatureContext {
   readonly service: string;
   /** Any Region when absent. */
   readonly region?: string | undefined;
   readonly find: (accessKeyId: string) => AccessKey | undefined;
   readonly now: Date;
+}
+
+/** What an auth token must be signed for. */
+export interface AuthTokenContext extends Omit<SignatureContext, "service"> {
+  /** The names of the database, in lower case. */
+  readonly hosts: readonly string[];
+  /** The database's own port. */
+  readonly port: number;
+  /** The user of the StartupMessage. */
+  readonly user: string;
 }
 
 interface Claim {
@@ -53,6 +70,34 @@ interface Claim {
   readonly sessionToken: string | undefined;
   readonly lifetime: number;
   readonly canonicalQuery: string;
+}
+
+/** Verifies an auth token. The reason of a refusal is for the stand-in's own log: the frontend is only sent that PAM failed. */
+export function verifyAuthToken(token: string, context: AuthTokenContext): AuthTokenVerdict {
+  const refuse = (reason: string): AuthTokenVerdict => ({ ok: false, reason });
+  const match = /^([^/?#\s]+):(\d{1,5})\/\?([^?#\s]+)$/.exec(token);
+  if (match === null) return refuse("the password is not an auth token HOST:PORT/?QUERY");
+  const [, host = "", port = "", query = ""] = match;
+  const { hosts, user } = context;
+  if (!hosts.includes(host))
+    return refuse(`signed for host ${host} instead of ${hosts.join(" or ")}`);
+  if (port !== String(context.port)) {
+    return refuse(`signed for port ${port} instead of ${context.port}`);
+  }
+  const headers = new Map([["host", `${host}:${port}`]]);
+  const request = { method: "GET", path: "/", query, headers, body: "" };
+  const verdict = verifyPresigned(request, { ...context, service: "rds-db" });
+  if (!verdict.ok) return refuse(`${verdict.fault}: ${verdict.reason}`);
+  // verifyPresigned() has refused a query that cannot be decoded and parameters that occur twice.
+  const value = new Map(parseQuery(query));
+  if (value.get("Action") !== "connect") return refuse("the Action is not connect");
+  const signedUser = value.get("DBUser");
+  if (signedUser !== user) return refuse(`signed for user ${signedUser} instead of ${user}`);
+  const { key } = verdict;
+  if (key.databaseUsers?.includes(user) === false) {
+    return refuse(`${key.arn} may not rds-db:connect as ${user}`);
+  }
+  return { ok: true, key, host };
 }
 
 /** Verifies a presigned request, whose signature is in its query string. */
@@ -119,8 +164,9 @@ function verifyClaim(
   if (scope.length !== 4 || end !== "aws4_request" || !/^[a-z0-9-]+$/.test(region)) {
     return fail("malformed", "the credential has no scope DATE/REGION/SERVICE/aws4_request");
   }
-  const signedAt = parseDate(claim.date);
-  if (signedAt === undefined) return fail("malformed", "X-Amz-Date cannot be read");
+  const iso = claim.date.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, "$1-$2-$3T$4:$5:$6Z");
+  const signedAt = /^\d{8}T\d{6}Z$/.test(claim.date) ? Date.parse(iso) : Number.NaN;
+  if (Number.isNaN(signedAt)) return fail("malformed", "X-Amz-Date cannot be read");
   if (date !== claim.date.slice(0, 8)) return fail("wrong scope", "scope and X-Amz-Date differ");
   if (service !== context.service) return fail("wrong scope", `signed for service ${service}`);
   if (context.region !== undefined && region !== context.region) {
@@ -139,23 +185,21 @@ function verifyClaim(
     sha256(request.body),
   ].join("\n");
   const toSign = [ALGORITHM, claim.date, scope.join("/"), sha256(canonical)].join("\n");
-  if (!equal(sign(key.secretAccessKey, scope, toSign), claim.signature)) {
+  let secret = Buffer.from(`AWS4${key.secretAccessKey}`);
+  for (const part of [...scope, toSign])
+    secret = createHmac("sha256", secret).update(part).digest();
+  const given = Buffer.from(claim.signature);
+  const wanted = Buffer.from(secret.toString("hex"));
+  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
     return fail("wrong signature", "the signature does not match");
   }
   if ((claim.sessionToken ?? "") !== (key.sessionToken ?? "")) {
     return fail("wrong session token", "the session token is not the one of this key");
   }
-  return verifyTimes(key, { signedAt, lifetime: claim.lifetime, now: context.now });
-}
-
-function verifyTimes(
-  key: AccessKey,
-  times: { readonly signedAt: Date; readonly lifetime: number; readonly now: Date },
-): SignatureVerdict {
-  const age = (times.now.getTime() - times.signedAt.getTime()) / 1000;
+  const age = (context.now.getTime() - signedAt) / 1000;
   if (age < -CLOCK_SKEW_SECONDS) return fail("not yet valid", `signed ${-age} s in the future`);
-  if (age > times.lifetime) return fail("expired", `signed ${age} s ago`);
-  if (key.expiration !== undefined && key.expiration.getTime() <= times.now.getTime()) {
+  if (age > claim.lifetime) return fail("expired", `signed ${age} s ago`);
+  if (key.expiration !== undefined && key.expiration.getTime() <= context.now.getTime()) {
     return fail("credentials expired", `the session ended at ${key.expiration.toISOString()}`);
   }
   return { ok: true, key };
@@ -206,26 +250,6 @@ function canonicalHeaders(
     .join("");
 }
 
-function parseDate(text: string): Date | undefined {
-  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
-  if (match === null) return undefined;
-  const [, year, month, day, hour, minute, second] = match;
-  const date = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-  return Number.isNaN(date.getTime()) ? undefined : date;
-}
-
-function sign(secret: string, scope: readonly string[], text: string): string {
-  let key: Buffer = Buffer.from(`AWS4${secret}`);
-  for (const part of scope) key = createHmac("sha256", key).update(part).digest();
-  return createHmac("sha256", key).update(text).digest("hex");
-}
-
 function sha256(data: string | Buffer): string {
   return createHash("sha256").update(data).digest("hex");
-}
-
-function equal(wanted: string, given: string): boolean {
-  const a = Buffer.from(wanted);
-  const b = Buffer.from(given);
-  return a.length === b.length && timingSafeEqual(a, b);
 }

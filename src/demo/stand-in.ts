@@ -21,7 +21,7 @@ import type { Postgres } from "./postgres.ts";
 import { DATABASE, makeRoleStatements, TABLE_STATEMENTS, USERS } from "./postgres-seed.ts";
 import { SUPERUSER } from "./postgres-server.ts";
 import { startRdsApi } from "./rds-api.ts";
-import type { RdsApiStandIn } from "./rds-api.ts";
+import type { Api } from "./aws-api.ts";
 import { startSts } from "./sts.ts";
 import type { StsStandIn } from "./sts.ts";
 
@@ -61,7 +61,7 @@ export interface StandIn extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
   readonly gateway: Gateway;
   readonly sts: StsStandIn;
-  readonly rds: RdsApiStandIn;
+  readonly rds: Api;
   readonly dns: DnsStandIn;
   readonly postgres: Postgres;
   readonly keys: KeyStore;

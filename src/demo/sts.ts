@@ -1,27 +1,46 @@
-// The stand-in for AWS STS: an HTTP server that verifies each request's signature and answers
-// AssumeRole and GetCallerIdentity. The keys that it gives out are known to the gateway too.
+// The stand-in for AWS STS: AssumeRole, AssumeRoleWithWebIdentity and GetCallerIdentity, the conditions on which a role can
+// be assumed, and AWS's texts for each. The gateway verifies tokens with the keys that it issues.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-import { Buffer } from "node:buffer";
-import { createServer } from "node:http";
-import type { IncomingMessage, Server } from "node:http";
-
-import { listen } from "../base/listen.ts";
-import { randomId } from "./keys.ts";
-import type { AccessKey, KeyStore } from "./keys.ts";
 import {
-  type SignatureVerdict,
-  type SignedRequest,
-  verifyAuthorization,
-  verifyPresigned,
-} from "./sigv4.ts";
-import { makeAccessDenied, makeFailure, makeResult, makeSignatureFailure } from "./sts-answer.ts";
-import type { StsAnswer } from "./sts-answer.ts";
-import { checkConditions, checkDuration, checkForm, DEFAULT_SESSION } from "./sts-conditions.ts";
-import type { Role } from "./sts-conditions.ts";
+  type Api,
+  type ApiAnswer,
+  type ApiOptions,
+  makeFailure,
+  makeResult,
+  makeUnknownAction,
+  makeUnsignedFailure,
+  startApi,
+} from "./aws-api.ts";
+import { type AccessKey, randomId } from "./keys.ts";
 
-const HOST = "127.0.0.1";
-const LONGEST_BODY = 1_000_000;
+const SHORTEST_SESSION = 900; // seconds
+const DEFAULT_SESSION = 3600; // seconds; also the most that a chained role gets
+const LONGEST_SESSION = 43_200; // seconds
 const SECRET_PARAMETERS = new Set(["TokenCode", "WebIdentityToken"]);
+
+/** A role that can be assumed, and on what conditions. */
+export interface Role {
+  readonly externalId?: string | undefined;
+  /** The MFA device that must be used. */
+  readonly mfa?: MfaDevice | undefined;
+  /** The web identity token that AssumeRoleWithWebIdentity must bring; that call is refused when absent. */
+  readonly webIdentityToken?: string | undefined;
+  /** Seconds; 3600 when absent, as in IAM. */
+  readonly maxSessionDuration?: number | undefined;
+  /** The ARNs that the trust policy names; anyone when absent. */
+  readonly trusted?: readonly string[] | undefined;
+  /** The database users that the role's sessions may connect as; all when absent. */
+  readonly databaseUsers?: readonly string[] | undefined;
+}
+
+/** An MFA device and its codes. */
+export interface MfaDevice {
+  readonly serialNumber: string;
+  /** A code that always works. */
+  readonly code?: string | undefined;
+  /** Codes that work once each, as real ones do: each is removed when it is used. */
+  readonly codes?: Set<string> | undefined;
+}
 
 /** One request that was answered. */
 export interface StsCall {
@@ -32,182 +51,65 @@ export interface StsCall {
   readonly status: number;
 }
 
-/** What the stand-in knows. */
-export interface StsOptions {
-  readonly keys: KeyStore;
+/** The keys and roles of the stand-in; `region` is the only one that requests may be signed for. */
+export interface StsOptions extends Pick<ApiOptions, "keys" | "now" | "region"> {
   readonly roles?: Readonly<Record<string, Role>> | undefined;
-  /** The only Region that requests may be signed for; any when absent. */
-  readonly region?: string | undefined;
-  readonly now?: (() => Date) | undefined;
+}
+
+/** The running stand-in: its endpoint, its roles and the requests that it has answered. */
+export interface StsStandIn extends Api {
+  readonly calls: StsCall[];
+  readonly roles: Map<string, Role>;
+  /** How often an action was called. */
+  readonly count: (action: string) => number;
 }
 
 /** Starts the stand-in for STS on a free loopback port. */
-export async function startSts(options: StsOptions): Promise<StsStandIn> {
-  const sts = new StsStandIn(options);
-  await sts.listen();
-  return sts;
-}
-
-/** The running stand-in: its endpoint, its roles and what it was asked. */
-export class StsStandIn {
-  readonly calls: StsCall[] = [];
-  readonly roles: Map<string, Role>;
-  readonly #options: StsOptions;
-  readonly #server: Server;
+export async function startSts({ keys, now, region, ...options }: StsOptions): Promise<StsStandIn> {
+  const calls: StsCall[] = [];
+  const roles = new Map(Object.entries(options.roles ?? {}));
   // A role keeps its unique id for as long as it lives.
-  readonly #roleIds = new Map<string, string>();
-  #endpoint = "";
+  const roleIds = new Map<string, string>();
 
-  constructor(options: StsOptions) {
-    this.#options = options;
-    this.roles = new Map(Object.entries(options.roles ?? {}));
-    this.#server = createServer((request, response) => {
-      void readBody(request).then(
-        (body) => {
-          const answer =
-            body === undefined
-              ? makeFailure(413, "Sender", "too long")
-              : this.#answer(request, body);
-          const date = this.#now().toUTCString();
-          response.writeHead(answer.status, { "content-type": "text/xml", date });
-          response.end(answer.body);
-        },
-        () => response.destroy(),
-      );
-    });
-  }
-
-  /** `http://127.0.0.1:PORT`, for AWS_ENDPOINT_URL_STS. */
-  get endpoint(): string {
-    return this.#endpoint;
-  }
-
-  /** How often an action was called. */
-  count(action: string): number {
-    return this.calls.filter((call) => call.action === action).length;
-  }
-
-  /** Binds the port. */
-  async listen(): Promise<void> {
-    const port = await listen(this.#server, { host: HOST, port: 0 });
-    this.#endpoint = `http://${HOST}:${port}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
-    await closed;
-  }
-
-  #now(): Date {
-    return this.#options.now?.() ?? new Date();
-  }
-
-  #answer(request: IncomingMessage, body: Buffer): StsAnswer {
-    const [path = "/", query = ""] = (request.url ?? "/").split("?");
-    const isGet = request.method === "GET";
-    const parameters = new URLSearchParams(isGet ? query : body.toString("utf8"));
-    const headers = new Map(
-      Object.entries(request.headers).map(([name, value]) => [name, String(value)] as const),
+  const assumeRole = (parameters: URLSearchParams, caller: AccessKey): ApiAnswer => {
+    const arn = parameters.get("RoleArn") ?? "";
+    const role = roles.get(arn);
+    const duration = Number(parameters.get("DurationSeconds") ?? DEFAULT_SESSION);
+    return (
+      refuseForm(parameters) ??
+      refuseCaller(caller, role, parameters) ??
+      refuseDuration(duration, { isChained: caller.sessionToken !== undefined, role }) ??
+      issue("AssumeRole", { duration, parameters })
     );
-    const verdict = this.#verify({ method: request.method ?? "", path, query, headers, body });
-    const answer =
-      verdict === undefined
-        ? this.#performUnsigned(parameters)
-        : verdict.ok
-          ? this.#perform(verdict.key, parameters)
-          : makeSignatureFailure(verdict.fault, {
-              signed: headers.get("x-amz-date") ?? parameters.get("X-Amz-Date") ?? "",
-              now: this.#now(),
-            });
-    this.calls.push({
-      action: parameters.get("Action") ?? "",
-      parameters: Object.fromEntries(
-        [...parameters].filter(([name]) => !SECRET_PARAMETERS.has(name) && !/^X-Amz-/i.test(name)),
-      ),
-      caller: verdict?.ok === true ? verdict.key.arn : undefined,
-      status: answer.status,
-    });
-    return answer;
-  }
-
-  // Undefined for a request without a signature.
-  #verify(request: SignedRequest): SignatureVerdict | undefined {
-    const isPresigned = request.query.includes("X-Amz-Signature=");
-    if (!isPresigned && !request.headers.has("authorization")) return undefined;
-    return (isPresigned ? verifyPresigned : verifyAuthorization)(request, {
-      service: "sts",
-      region: this.#options.region,
-      find: (accessKeyId) => this.#options.keys.find(accessKeyId),
-      now: this.#now(),
-    });
-  }
-
-  #perform(caller: AccessKey, parameters: URLSearchParams): StsAnswer {
-    const action = parameters.get("Action") ?? "";
-    if (action === "GetCallerIdentity") {
-      const [, , , , account = ""] = caller.arn.split(":");
-      return makeResult(action, { UserId: caller.userId, Account: account, Arn: caller.arn });
-    }
-    if (action === "AssumeRole") return this.#assumeRole(caller, parameters);
-    return makeFailure(400, "InvalidAction", `Could not find operation ${action}`);
-  }
+  };
 
   // The one call that brings its own proof instead of a signature.
-  #performUnsigned(parameters: URLSearchParams): StsAnswer {
-    const action = "AssumeRoleWithWebIdentity";
-    if (parameters.get("Action") !== action) {
-      const message = "Request is missing Authentication Token";
-      return makeFailure(403, "MissingAuthenticationToken", message);
-    }
-    const arn = parameters.get("RoleArn") ?? "";
-    const role = this.roles.get(arn);
-    const token = role?.webIdentityToken;
+  const assumeRoleWithWebIdentity = (action: string, parameters: URLSearchParams): ApiAnswer => {
+    const token = roles.get(parameters.get("RoleArn") ?? "")?.webIdentityToken;
     if (token === undefined || parameters.get("WebIdentityToken")?.trim() !== token) {
       const message = "Couldn't retrieve verification key from your identity provider";
       return makeFailure(400, "InvalidIdentityToken", message);
     }
-    const session = parameters.get("RoleSessionName") ?? "";
-    return this.#issue(arn, { action, duration: DEFAULT_SESSION, role, session });
-  }
+    return issue(action, { duration: DEFAULT_SESSION, parameters });
+  };
 
-  #assumeRole(caller: AccessKey, parameters: URLSearchParams): StsAnswer {
-    const arn = parameters.get("RoleArn") ?? "";
-    const role = this.roles.get(arn);
-    const duration = Number(parameters.get("DurationSeconds") ?? DEFAULT_SESSION);
-    const refusal =
-      checkForm(parameters) ??
-      (role === undefined
-        ? makeAccessDenied(caller.arn, "sts:AssumeRole", arn)
-        : checkConditions(caller, role, parameters)) ??
-      checkDuration(duration, { chained: caller.sessionToken !== undefined, role });
-    if (refusal !== undefined) return refusal;
+  const issue = (
+    action: string,
+    { duration, parameters }: { readonly duration: number; readonly parameters: URLSearchParams },
+  ): ApiAnswer => {
+    const role = parameters.get("RoleArn") ?? "";
     const session = parameters.get("RoleSessionName") ?? "";
-    return this.#issue(arn, { action: "AssumeRole", duration, role, session });
-  }
-
-  #issue(
-    arn: string,
-    wanted: {
-      readonly action: string;
-      readonly duration: number;
-      readonly role: Role | undefined;
-      readonly session: string;
-    },
-  ): StsAnswer {
-    const [, partition = "aws", , , account = "", path = ""] = arn.split(":");
-    const name = path.split("/").at(-1) ?? "";
-    const roleId = this.#roleIds.get(arn) ?? randomId("AROA");
-    this.#roleIds.set(arn, roleId);
-    const expiration = new Date(this.#now().getTime() + wanted.duration * 1000);
-    const key = this.#options.keys.createSessionKey({
-      arn: `arn:${partition}:sts::${account}:assumed-role/${name}/${wanted.session}`,
-      userId: `${roleId}:${wanted.session}`,
-      databaseUsers: wanted.role?.databaseUsers,
+    const [, partition = "aws", , , account = "", path = ""] = role.split(":");
+    const roleId = roleIds.get(role) ?? randomId("AROA");
+    roleIds.set(role, roleId);
+    const expiration = new Date((now?.().getTime() ?? Date.now()) + duration * 1000);
+    const key = keys.createSessionKey({
+      arn: `arn:${partition}:sts::${account}:assumed-role/${path.split("/").at(-1)}/${session}`,
+      userId: `${roleId}:${session}`,
+      databaseUsers: roles.get(role)?.databaseUsers,
       expiration,
     });
-    return makeResult(wanted.action, {
+    return makeResult(action, {
       AssumedRoleUser: { AssumedRoleId: key.userId, Arn: key.arn },
       Credentials: {
         AccessKeyId: key.accessKeyId,
@@ -216,16 +118,106 @@ export class StsStandIn {
         Expiration: expiration.toISOString().replace(/\.\d+/, ""),
       },
     });
-  }
+  };
+
+  const api = await startApi({
+    service: "sts",
+    region,
+    keys,
+    now,
+    answer: ({ action, caller, parameters }) => {
+      if (caller === undefined) {
+        return action === "AssumeRoleWithWebIdentity"
+          ? assumeRoleWithWebIdentity(action, parameters)
+          : makeUnsignedFailure();
+      }
+      if (action === "AssumeRole") return assumeRole(parameters, caller);
+      if (action !== "GetCallerIdentity") return makeUnknownAction(action);
+      const { arn, userId } = caller;
+      return makeResult(action, { UserId: userId, Account: arn.split(":")[4] ?? "", Arn: arn });
+    },
+    onAnswer: ({ action, caller, parameters }, status) => {
+      const shown = [...parameters].filter(
+        ([name]) => !SECRET_PARAMETERS.has(name) && !/^X-Amz-/i.test(name),
+      );
+      calls.push({ action, parameters: Object.fromEntries(shown), caller: caller?.arn, status });
+    },
+  });
+  const count = (action: string): number => calls.filter((call) => call.action === action).length;
+  return { ...api, calls, roles, count };
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > LONGEST_BODY) return undefined;
-    chunks.push(chunk);
+// Checks the form of an AssumeRole request, before any role is looked up.
+function refuseForm(parameters: URLSearchParams): ApiAnswer | undefined {
+  const arn = parameters.get("RoleArn") ?? "";
+  if (arn.length < 20) {
+    return makeInvalid("roleArn", arn, "have length greater than or equal to 20");
   }
-  return Buffer.concat(chunks);
+  if (!/^arn:[\w-]+:iam::\d{12}:role\/.+$/.test(arn)) {
+    return makeFailure(400, "ValidationError", `${arn} is invalid`);
+  }
+  const name = "roleSessionName";
+  const session = parameters.get("RoleSessionName") ?? "";
+  if (!/^[\w+=,.@-]*$/.test(session)) {
+    return makeInvalid(name, session, "satisfy regular expression pattern: [\\w+=,.@-]*");
+  }
+  if (session.length < 2) {
+    return makeInvalid(name, session, "have length greater than or equal to 2");
+  }
+  if (session.length > 64) {
+    return makeInvalid(name, session, "have length less than or equal to 64");
+  }
+  return undefined;
+}
+
+// Checks the role's trust policy against the caller and the parameters.
+function refuseCaller(
+  caller: AccessKey,
+  role: Role | undefined,
+  parameters: URLSearchParams,
+): ApiAnswer | undefined {
+  const arn = parameters.get("RoleArn") ?? "";
+  const { externalId, mfa, trusted } = role ?? {};
+  const isTrusted =
+    role !== undefined &&
+    (trusted === undefined || trusted.includes(caller.arn)) &&
+    (externalId === undefined || parameters.get("ExternalId") === externalId) &&
+    (mfa === undefined || parameters.get("SerialNumber") === mfa.serialNumber);
+  if (!isTrusted) {
+    const message = `User: ${caller.arn} is not authorized to perform: sts:AssumeRole on resource: ${arn}`;
+    return makeFailure(403, "AccessDenied", message);
+  }
+  const code = parameters.get("TokenCode") ?? "";
+  if (mfa === undefined || code === mfa.code || mfa.codes?.delete(code)) return undefined;
+  const message = "MultiFactorAuthentication failed with invalid MFA one time pass code. ";
+  return makeFailure(403, "AccessDenied", message);
+}
+
+function refuseDuration(
+  seconds: number,
+  { isChained, role }: { readonly isChained: boolean; readonly role: Role | undefined },
+): ApiAnswer | undefined {
+  const [name, value] = ["durationSeconds", String(seconds)];
+  if (!(seconds >= SHORTEST_SESSION)) {
+    return makeInvalid(name, value, `have value greater than or equal to ${SHORTEST_SESSION}`);
+  }
+  if (seconds > LONGEST_SESSION) {
+    return makeInvalid(name, value, `have value less than or equal to ${LONGEST_SESSION}`);
+  }
+  if (isChained && seconds > DEFAULT_SESSION) {
+    const message =
+      "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining";
+    return makeFailure(400, "ValidationError", message);
+  }
+  if (seconds > (role?.maxSessionDuration ?? DEFAULT_SESSION)) {
+    const message =
+      "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+    return makeFailure(400, "ValidationError", message);
+  }
+  return undefined;
+}
+
+function makeInvalid(name: string, value: string, rule: string): ApiAnswer {
+  const message = `1 validation error detected: Value '${value}' at '${name}' failed to satisfy constraint: Member must ${rule}`;
+  return makeFailure(400, "ValidationError", message);
 }

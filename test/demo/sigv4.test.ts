@@ -4,8 +4,8 @@ import { test } from "node:test";
 
 import { Signer } from "@aws-sdk/rds-signer";
 
-import { verifyAuthToken } from "../../src/demo/auth-token.ts";
-import type { AuthTokenVerdict } from "../../src/demo/auth-token.ts";
+import { verifyAuthToken } from "../../src/demo/sigv4.ts";
+import type { AuthTokenVerdict } from "../../src/demo/sigv4.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
 import type { AccessKey } from "../../src/demo/keys.ts";
 
@@ -88,9 +88,9 @@ test("verifyAuthToken() refuses a token in which any one field was changed", asy
   }
   const swapped = token.replace(key.accessKeyId, other.accessKeyId);
   assert.match(reason(verify(swapped)), /^wrong signature/);
-  assert.match(reason(verify(`https://${token}`)), /no auth token/);
+  assert.match(reason(verify(`https://${token}`)), /not an auth token/);
   assert.match(reason(verify(`${token}&x=%E0`)), /decoded/);
-  assert.match(reason(verify("")), /no auth token/);
+  assert.match(reason(verify("")), /not an auth token/);
 });
 
 test("verifyAuthToken() looks at the clock: 900 seconds, and five minutes of skew", async () => {

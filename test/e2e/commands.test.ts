@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { verifyAuthToken } from "../../src/demo/auth-token.ts";
+import { verifyAuthToken } from "../../src/demo/sigv4.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
 import { rdsiam, run } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";

@@ -85,7 +85,7 @@ function secretsOf(
   others: Readonly<Record<string, string>>,
 ): ReadonlyMap<string, string> {
   const found = new Map(Object.entries(others));
-  for (const key of [...keys.list(), ...moreKeys]) {
+  for (const key of [...keys.all(), ...moreKeys]) {
     found.set(`secret access key of ${key.accessKeyId}`, key.secretAccessKey);
     if (key.sessionToken) found.set(`session token of ${key.accessKeyId}`, key.sessionToken);
   }
