@@ -9,7 +9,7 @@ import { showHostPort } from "../base/host-port.ts";
 import type { Settings } from "../config/settings.ts";
 import { type Backend, type BackendConnection, connectBackend } from "../proxy/backend-login.ts";
 import { dial } from "../proxy/dial.ts";
-import { connectTimedOut, type TimedBackend } from "../proxy/timed-out.ts";
+import { connectTimedOut, type TimedBackend } from "../proxy/failure.ts";
 import { openBackend, trustFor } from "../session/backend.ts";
 import type { CredentialSettings } from "../session/credentials.ts";
 import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "../session/endpoint.ts";

@@ -1,7 +1,10 @@
-// The messages of the login: Authentication requests, NegotiateProtocolVersion, PasswordMessage, BackendKeyData.
+// The messages of the login: Authentication requests and the answers to them, NegotiateProtocolVersion, BackendKeyData.
 // https://www.postgresql.org/docs/current/protocol-message-formats.html
 import { Buffer } from "node:buffer";
 import { encodeInt32, encodeMessage, encodeString } from "./message.ts";
+
+const CODE_LENGTH = 4; // bytes that every Authentication request begins with
+const MD5_SALT_LENGTH = 4; // bytes
 
 const OK = 0;
 const CLEARTEXT_PASSWORD = 3;
@@ -23,7 +26,9 @@ const AUTHENTICATION_NAMES: ReadonlyMap<number, string> = new Map([
 
 /** The name of an Authentication request from the body of an `R` message; "unknown" for a code that no document names. */
 export function readAuthenticationName(body: Buffer): string {
-  return body.length < 4 ? "unknown" : (AUTHENTICATION_NAMES.get(body.readInt32BE(0)) ?? "unknown");
+  return body.length < CODE_LENGTH
+    ? "unknown"
+    : (AUTHENTICATION_NAMES.get(body.readInt32BE(0)) ?? "unknown");
 }
 
 /** Encodes AuthenticationOk. */
@@ -39,8 +44,19 @@ export function encodeAuthenticationCleartextPassword(): Buffer {
 /** Decodes the mechanisms of AuthenticationSASL; undefined for any other message. */
 export function readAuthenticationSasl(body: Buffer): readonly string[] | undefined {
   if (readAuthenticationName(body) !== "AuthenticationSASL") return undefined;
-  const names = body.toString("latin1", 4).split("\0");
+  const names = body.toString("latin1", CODE_LENGTH).split("\0");
   return names.slice(0, names.indexOf(""));
+}
+
+/** The salt of AuthenticationMD5Password; undefined when the message is malformed. */
+export function readMd5Salt(body: Buffer): Buffer | undefined {
+  const salt = body.subarray(CODE_LENGTH);
+  return salt.length === MD5_SALT_LENGTH ? salt : undefined;
+}
+
+/** The mechanism's data in AuthenticationSASLContinue or AuthenticationSASLFinal. */
+export function readSaslData(body: Buffer): string {
+  return body.toString("latin1", CODE_LENGTH);
 }
 
 /** Encodes AuthenticationSASL with the mechanisms offered. */
@@ -67,6 +83,17 @@ export function encodeNegotiateProtocolVersion(minor: number, options: readonly 
 /** Encodes PasswordMessage with a cleartext password. */
 export function encodePasswordMessage(password: string): Buffer {
   return encodeMessage("p", encodeString(password));
+}
+
+/** Encodes SASLInitialResponse. */
+export function encodeSaslInitialResponse(mechanism: string, data: string): Buffer {
+  const bytes = Buffer.from(data);
+  return encodeMessage("p", encodeString(mechanism), encodeInt32(bytes.length), bytes);
+}
+
+/** Encodes SASLResponse. */
+export function encodeSaslResponse(data: string): Buffer {
+  return encodeMessage("p", Buffer.from(data));
 }
 
 /** What a frontend must present to cancel: the process ID and secret key of BackendKeyData (4 to 256 bytes). */

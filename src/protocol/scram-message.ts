@@ -1,4 +1,4 @@
-// The texts of SCRAM-SHA-256, as the server reads and writes them. No cryptography here.
+// The texts of SCRAM-SHA-256, as both sides read them. No cryptography here.
 // https://www.rfc-editor.org/rfc/rfc5802#section-7, https://www.postgresql.org/docs/current/sasl-authentication.html
 import { Buffer } from "node:buffer";
 
@@ -23,6 +23,13 @@ export interface ClientFinal {
   readonly nonce: string;
   readonly proof: Buffer;
   readonly withoutProof: string;
+}
+
+/** A server-first-message. */
+export interface ServerFirst {
+  readonly nonce: string;
+  readonly salt: Buffer;
+  readonly iterations: number;
 }
 
 /** Decodes the body of SASLInitialResponse; undefined when it is malformed. */
@@ -64,4 +71,19 @@ export function readClientFinal(text: string): ClientFinal | undefined {
     proof: Buffer.from(proof, "base64"),
     withoutProof,
   };
+}
+
+/** Decodes a server-first-message; undefined when it is malformed or has an extension that must be understood (`m=`). */
+export function readServerFirst(text: string): ServerFirst | undefined {
+  const match =
+    /^r=([\x21-\x2b\x2d-\x7e]+),s=([A-Za-z0-9+/]+={0,2}),i=([1-9]\d{0,9})(?:,.*)?$/s.exec(text);
+  const [, nonce, salt, iterations] = match ?? [];
+  if (nonce === undefined || salt === undefined || iterations === undefined) return undefined;
+  return { nonce, salt: Buffer.from(salt, "base64"), iterations: Number(iterations) };
+}
+
+/** The server's signature in a server-final-message; undefined when it is malformed or an error (`e=`). */
+export function readServerSignature(text: string): Buffer | undefined {
+  const [, signature] = /^v=([A-Za-z0-9+/]{43}=)(?:,.*)?$/s.exec(text) ?? [];
+  return signature === undefined ? undefined : Buffer.from(signature, "base64");
 }

@@ -121,6 +121,12 @@ export function startupParameter(message: StartupMessage, name: string): Buffer 
     ?.value;
 }
 
+/** The user and the database that a StartupMessage asks for: without a name, the database is the user's. */
+export function loginNames(message: StartupMessage): { user: string; database: string } {
+  const user = startupParameter(message, "user")?.toString("utf8") ?? "";
+  return { user, database: startupParameter(message, "database")?.toString("utf8") ?? user };
+}
+
 /** A StartupMessage with these values in place of any that it has for the same parameters. */
 export function replaceParameters(
   message: StartupMessage,

@@ -7,19 +7,17 @@ import { createHash } from "node:crypto";
 import { RdsIamError } from "../base/errors.ts";
 import {
   encodePasswordMessage,
+  encodeSaslInitialResponse,
+  encodeSaslResponse,
   readAuthenticationName,
   readAuthenticationSasl,
+  readMd5Salt,
+  readSaslData,
 } from "../protocol/authentication.ts";
 import { readErrorFields } from "../protocol/error-response.ts";
 import { type Message, MessageError } from "../protocol/message.ts";
-import {
-  encodeSaslInitialResponse,
-  encodeSaslResponse,
-  readMd5Salt,
-  readSaslData,
-} from "../protocol/password.ts";
 import { BackendRefusal } from "./failure.ts";
-import { type ScramProof, startScramProof } from "./scram-client.ts";
+import { type ScramProof, startScramProof } from "./scram.ts";
 
 const MAX_AUTHENTICATION_LENGTH = 2_000; // fe-connect.c, PQconnectPoll: CONNECTION_AWAITING_RESPONSE
 const MAX_ERROR_LENGTH = 30_000; // MAX_ERRLEN, fe-connect.c

@@ -9,9 +9,10 @@ import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { type CancelKey, readBackendKeyData } from "../protocol/authentication.ts";
 import { readErrorFields } from "../protocol/error-response.ts";
-import { MessageError, readMessage } from "../protocol/message.ts";
+import { type Message, MessageError, readMessage } from "../protocol/message.ts";
 import {
   encodeStartupMessage,
+  loginNames,
   replaceParameters,
   type StartupMessage,
   startupParameter,
@@ -21,11 +22,10 @@ import { startBackendTls } from "./backend-tls.ts";
 import { deadline, unlessAborted } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
 import { dial, type DialedConnection, dialedConnection, watchBreak } from "./dial.ts";
-import { BackendRefusal } from "./failure.ts";
+import { BackendRefusal, connectTimedOut, loginTimedOut, passwordTimedOut } from "./failure.ts";
 import { ConnectionClosed, SocketReader } from "./socket-reader.ts";
-import { connectTimedOut, loginTimedOut, passwordTimedOut } from "./timed-out.ts";
 
-const MAX_LOGIN_BYTES = 1024 * 1024; // what a verified server may send before ReadyForQuery
+export const MAX_LOGIN_BYTES = 1024 * 1024; // what a verified server may send before ReadyForQuery
 
 /** What a backend's certificate is verified with. */
 export interface Verification {
@@ -75,9 +75,8 @@ export interface BackendSession {
   readonly socket: Socket;
   readonly address: Address;
   readonly cancelKey: CancelKey | undefined;
-  /** The server's messages after AuthenticationOk, in order, NoticeResponses from before it first. */
-  readonly greeting: Buffer;
-  readonly rest: Buffer;
+  /** What was read and not passed on yet: the messages after AuthenticationOk, NoticeResponses from before it first. */
+  readonly read: Buffer;
 }
 
 /** Dials the given addresses, or the backend's own, and brings TLS up. */
@@ -140,8 +139,7 @@ export async function loginToBackend(
   using limit = deadline(backend.loginTimeout, () => loginTimedOut(backend), parent);
   const { socket, address } = connection;
   const reader = new SocketReader(socket, MAX_LOGIN_BYTES);
-  const user = startupParameter(message, "user")?.toString("utf8") ?? "";
-  const database = startupParameter(message, "database")?.toString("utf8") ?? user;
+  const { user, database } = loginNames(message);
   let isReused = false;
   const password = async (): Promise<string> => {
     const issuing = passwords.get({ user, database }, { fresh });
@@ -156,13 +154,13 @@ export async function loginToBackend(
     const first = backend.middleman?.startup(own, await password()) ?? own;
     socket.write(encodeStartupMessage(first));
     const login = { host: backend.host, user, kind: passwords.kind, password };
-    const notices = await authenticate(login, {
+    const greeting = await authenticate(login, {
       take: () => reader.take((bytes) => readMessage(bytes, loginLimit), limit.signal),
       send: (bytes) => void socket.write(bytes),
     });
-    const { messages, cancelKey } = await readGreeting(reader, limit.signal);
-    const greeting = Buffer.concat([...notices, ...messages]);
-    return { socket, address, cancelKey, greeting, rest: reader.detach() };
+    const cancelKey = await readGreeting(reader, limit.signal, ({ bytes }) => greeting.push(bytes));
+    const read = Buffer.concat([...greeting, reader.detach()]);
+    return { socket, address, cancelKey, read };
   } catch (error) {
     reader.detach();
     socket.destroy();
@@ -174,22 +172,23 @@ export async function loginToBackend(
   }
 }
 
-async function readGreeting(
+/** Hands on each message of the backend up to ReadyForQuery; rejects with BackendRefusal for an ErrorResponse. */
+export async function readGreeting(
   reader: SocketReader,
   signal: AbortSignal,
-): Promise<{ messages: Buffer[]; cancelKey: CancelKey | undefined }> {
-  const messages: Buffer[] = [];
+  onMessage: (message: Message) => void,
+): Promise<CancelKey | undefined> {
   let cancelKey: CancelKey | undefined;
   for (;;) {
     const message = await reader.take((bytes) => readMessage(bytes, () => MAX_LOGIN_BYTES), signal);
     if (message.type === "E") throw new BackendRefusal(message.body, readErrorFields(message.body));
-    messages.push(message.bytes);
     if (message.type === "K") cancelKey = readBackendKeyData(message.body);
-    if (message.type === "Z") return { messages, cancelKey };
+    onMessage(message);
+    if (message.type === "Z") return cancelKey;
   }
 }
 
-/** What to tell of a connection that failed during the login. */
+/** The error for a connection that failed during the login. */
 export function brokenOff(error: unknown, backend: Backend): unknown {
   if (error instanceof MessageError) {
     return new RdsIamError(`${backend.host} does not speak the PostgreSQL protocol`, {

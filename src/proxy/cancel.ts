@@ -8,7 +8,7 @@ import { type Backend, connectBackend } from "./backend-login.ts";
 import { closesWithin, deadline } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
 import { fatalError } from "./failure.ts";
-import type { ProxyEvent } from "./proxy-event.ts";
+import type { ProxyEvent } from "./proxy-options.ts";
 import type { Sessions } from "./sessions.ts";
 
 const CANCEL_TIMEOUT = 5_000; // ms for the connection and the server's answer, which is to close it

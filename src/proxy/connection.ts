@@ -2,8 +2,8 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { encodeAuthenticationOk } from "../protocol/authentication.ts";
-import { type StartupMessage, startupParameter } from "../protocol/startup-packet.ts";
-import { type Answering, answerFailure } from "./answer.ts";
+import { addDetailAndHint, encodeFatalError } from "../protocol/error-response.ts";
+import { loginNames, type StartupMessage } from "../protocol/startup-packet.ts";
 import type { PasswordProvider } from "./backend-authentication.ts";
 import {
   type Backend,
@@ -13,23 +13,32 @@ import {
   loginToBackend,
 } from "./backend-login.ts";
 import { forwardCancel } from "./cancel.ts";
-import { type Deadline, deadline } from "../base/deadline.ts";
-import { BackendRefusal } from "./failure.ts";
-import type { Prove } from "./frontend-proof.ts";
-import { type FrontendRefused, refuse } from "./frontend-refused.ts";
+import { closesWithin, type Deadline, deadline } from "../base/deadline.ts";
+import {
+  type AddedFields,
+  BackendRefusal,
+  fatalError,
+  FrontendRefused,
+  HandshakeFailed,
+  refuse,
+} from "./failure.ts";
 import {
   type Frontend,
   negotiateVersion,
+  type Prove,
   receiveFrontend,
   receiveStartup,
-} from "./frontend-startup.ts";
+} from "./frontend-login.ts";
 import type { FrontendTls } from "./frontend-tls.ts";
 import { endWhenIdle } from "./idle.ts";
 import { passLogin } from "./pass-through.ts";
 import { copy, type SessionSockets } from "./copy.ts";
+import type { ProxyEvent } from "./proxy-options.ts";
 import type { Sessions } from "./sessions.ts";
 import { ConnectionClosed } from "./socket-reader.ts";
 import type { BackendConnections } from "./warm-connection.ts";
+
+const FLUSH_TIMEOUT = 1_000; // ms that a refused frontend gets to read why
 
 /** A login of ours: a proof from the tool, an auth token or a password for the server. */
 export interface OwnLogin {
@@ -39,7 +48,7 @@ export interface OwnLogin {
 }
 
 /** What every connection of a proxy shares. */
-export interface ConnectionContext extends Answering {
+export interface ConnectionContext {
   readonly backend: Backend;
   readonly tls: FrontendTls | undefined;
   /** How a user's tool proves itself to us, and we prove ourselves to the server; or both leave us out of it. */
@@ -51,6 +60,9 @@ export interface ConnectionContext extends Answering {
   readonly onProven: () => void;
   /** Milliseconds that a session may wait for a command. */
   readonly idleTimeout: number | undefined;
+  /** DETAIL and HINT for a login that the server refused. */
+  readonly explain: (user: string, refusal: BackendRefusal) => AddedFields;
+  readonly onEvent: (event: ProxyEvent) => void;
 }
 
 /** Serves a connection to its end; never rejects. */
@@ -59,7 +71,7 @@ export async function serveConnection(raw: Socket, context: ConnectionContext): 
   try {
     await serve(connection, context);
   } catch (error) {
-    await answerFailure(connection.socket, { error, user: connection.user }, context);
+    await answerFailure(connection, error, context);
   } finally {
     context.sessions.leave(raw);
     connection.socket.destroy();
@@ -96,15 +108,14 @@ async function begin(
   context.sessions.arrive(connection.raw);
   try {
     const request = await receiveStartup(frontend, context.tls);
-    if (request?.kind !== "login") {
-      if (request !== undefined) await forwardCancel(frontend.socket, request.key, context);
+    if (request?.kind !== "StartupMessage") {
+      if (request !== undefined) await forwardCancel(frontend.socket, request, context);
       else context.onEvent({ kind: "unauthenticated", reason: "no PostgreSQL frontend" });
       return undefined;
     }
     const { message } = request;
-    const user = startupParameter(message, "user")?.toString("utf8") ?? "";
+    const { user, database } = loginNames(message);
     connection.user = user;
-    const database = startupParameter(message, "database")?.toString("utf8") ?? user;
     return await open({ frontend, message, user, database }, context, limit);
   } finally {
     connection.socket = frontend.socket;
@@ -203,7 +214,7 @@ async function open(
   const milliseconds = Math.round(performance.now() - started);
   context.onEvent({ kind: "login", user, database, address: address.address, milliseconds });
   const fromFrontend = frontend.reader.detach();
-  const fromBackend = Buffer.concat([before, session.greeting, session.rest]);
+  const fromBackend = Buffer.concat([before, session.read]);
   const ends = { frontend: frontend.socket, backend, fromFrontend, fromBackend };
   return { user, ends, unregister };
 }
@@ -215,7 +226,7 @@ function serveSession(session: Session, context: ConnectionContext): Promise<voi
   if (context.idleTimeout !== undefined)
     endWhenIdle(ends, context.idleTimeout, () => (idle = true));
   return copy({ ...ends, traffic: context.sessions.traffic })
-    .then(() => context.onEvent({ kind: "closed", user, ...(idle ? { idle } : {}) }))
+    .then(() => context.onEvent({ kind: "closed", user, idle }))
     .finally(() => {
       unregister();
       backend.destroy();
@@ -237,6 +248,40 @@ async function whileThere<T>(
   } finally {
     watch.abort();
   }
+}
+
+// Sends the ErrorResponse, if the frontend is still there; never rejects.
+async function answerFailure(
+  { socket, user }: Connection,
+  error: unknown,
+  { explain, onEvent }: ConnectionContext,
+): Promise<void> {
+  if (error instanceof HandshakeFailed)
+    return onEvent({ kind: "unauthenticated", reason: error.message });
+  if (error instanceof ConnectionClosed || socket.destroyed) return;
+  let answer: Buffer;
+  if (error instanceof FrontendRefused) {
+    onEvent({ kind: "unauthenticated", reason: error.message, error: error.error });
+    answer = error.answer;
+  } else if (error instanceof BackendRefusal) {
+    const { sqlState, message, fields, body } = error;
+    const added = explain(user, error);
+    const detail = fields.get("D") ?? added.detail;
+    const hint = fields.get("H") ?? added.hint;
+    onEvent({
+      kind: "refused",
+      user,
+      error: { sqlState, message, detail, hint },
+      cause: undefined,
+    });
+    answer = addDetailAndHint(body, added);
+  } else {
+    const fatal = fatalError(error);
+    onEvent({ kind: "refused", user, error: fatal, cause: error });
+    answer = encodeFatalError(fatal);
+  }
+  socket.end(answer);
+  await closesWithin(socket, FLUSH_TIMEOUT);
 }
 
 // PostgreSQL's own words while it shuts down.

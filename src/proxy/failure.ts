@@ -1,8 +1,63 @@
-// Which SQLSTATE a failure has towards the tool; drivers test them.
+// The errors of a connection of the proxy: time limits, refusals by the backend and by us, and the ErrorResponse that the
+// frontend gets for each. Drivers test its SQLSTATE.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 import type { Buffer } from "node:buffer";
 import { type ErrorCode, RdsIamError } from "../base/errors.ts";
-import type { ErrorFields, FatalError } from "../protocol/error-response.ts";
+import { encodeFatalError, type ErrorFields, type FatalError } from "../protocol/error-response.ts";
+import { ConnectionClosed } from "./socket-reader.ts";
+
+/** The backend and its limits in milliseconds, as the texts need them. */
+export interface TimedBackend {
+  readonly host: string;
+  readonly port: number;
+  readonly way?: string | undefined;
+  readonly connectTimeout: number;
+  readonly loginTimeout: number;
+}
+
+/** The error for a backend that did not answer the dialing or TLS. */
+export function connectTimedOut({ host, port, way, connectTimeout }: TimedBackend): RdsIamError {
+  return new RdsIamError(
+    `could not connect to ${host} port ${port} in ${connectTimeout / 1000} s`,
+    {
+      code: "ERR_CONNECT",
+      detail: `The connection${way === undefined ? "" : ` through ${way}`} was not refused; nothing answered in time.`,
+      hint:
+        way === undefined
+          ? "Check the VPN, the security group and the route to the database, or raise rds_connect_timeout; a private database is reached with --via."
+          : `Check that ${way} works and may reach the database (security group, network ACL), or raise rds_connect_timeout.`,
+    },
+  );
+}
+
+/** The error for one that went silent after TLS. */
+export function loginTimedOut(backend: TimedBackend): RdsIamError {
+  return new RdsIamError(
+    `${backend.host} did not answer the login in ${backend.loginTimeout / 1000} s`,
+    {
+      code: "ERR_CONNECT",
+      detail: "The connection and TLS stood, then the server went silent.",
+      hint: "Try again; if it stays so, look at the database's load and its log.",
+    },
+  );
+}
+
+/** The error for an auth token or a password that did not come in time. */
+export function passwordTimedOut(
+  kind: "auth token" | "password",
+  backend: TimedBackend,
+): RdsIamError {
+  const isToken = kind === "auth token";
+  return new RdsIamError(`no ${kind} for ${backend.host} in ${backend.loginTimeout / 1000} s`, {
+    code: "ERR_CREDENTIALS",
+    detail: isToken
+      ? "The server asked for it; the credentials that sign it did not come in time."
+      : "The server asked for it; the command that prints it was not done in time.",
+    hint: isToken
+      ? "Check that AWS STS, or whatever gives the credentials, can be reached."
+      : "Run the password command by hand, and see what it waits for.",
+  });
+}
 
 const SQLSTATES: Partial<Record<ErrorCode, string>> = {
   ERR_LOGIN: "28000", // invalid_authorization_specification
@@ -51,4 +106,38 @@ export function fatalError(error: unknown): FatalError {
     detail: error.detail,
     hint: error.hint,
   };
+}
+
+/** A frontend that is answered with an ErrorResponse of its own; the message is for the log. */
+export class FrontendRefused extends Error {
+  override readonly name = "FrontendRefused";
+  readonly answer: Buffer;
+  /** What it gets, where a login was refused. */
+  readonly error: FatalError | undefined;
+
+  constructor(message: string, answer: Buffer, error?: FatalError) {
+    super(message);
+    this.answer = answer;
+    this.error = error;
+  }
+}
+
+/** The refusal that says what an error says. */
+export function refuse(error: FatalError): FrontendRefused {
+  return new FrontendRefused(error.message, encodeFatalError(error), error);
+}
+
+/** The refusal of a peer that breaks the protocol. */
+export function violation(message: string, detail?: string): FrontendRefused {
+  const error = { sqlState: "08P01", message, detail };
+  return new FrontendRefused(message, encodeFatalError(error));
+}
+
+/** A TLS handshake with a frontend that failed: nothing can be answered. */
+export class HandshakeFailed extends ConnectionClosed {}
+
+/** DETAIL and HINT to add where the server gave none. */
+export interface AddedFields {
+  readonly detail?: string | undefined;
+  readonly hint?: string | undefined;
 }

@@ -7,7 +7,7 @@ import type { Socket } from "node:net";
 import * as tls from "node:tls";
 import { carrierOf } from "../runtime/deno-gate.ts";
 import { serverEndPoint } from "./end-point.ts";
-import { ConnectionClosed } from "./socket-reader.ts";
+import { HandshakeFailed } from "./failure.ts";
 import { errorCode } from "../base/errno.ts";
 import type { ServerCertificate } from "../base/server-certificate.ts";
 
@@ -28,9 +28,6 @@ export interface SecuredFrontend {
   /** Whether a client certificate was asked for, and one of the right CA's came. */
   readonly client: "not asked" | "verified" | "missing" | "not trusted";
 }
-
-/** A handshake that failed: nothing can be answered. */
-export class HandshakeFailed extends ConnectionClosed {}
 
 /** Does the handshake; `direct` when no SSLRequest came before it, which demands ALPN. Rejects with HandshakeFailed, or the signal's reason. */
 export async function startFrontendTls(

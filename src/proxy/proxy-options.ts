@@ -1,18 +1,17 @@
-// What a proxy is started with: where it listens, who may connect, and what it logs in to.
-import type { AddedFields } from "./answer.ts";
-import type { BackendRefusal } from "./failure.ts";
+// What a proxy is started with (where it listens, who may connect, what it logs in to), and the events that it reports.
+import type { FatalError } from "../protocol/error-response.ts";
+import type { AddedFields, BackendRefusal } from "./failure.ts";
 import type { Backend } from "./backend-login.ts";
 import type { PasswordProvider } from "./backend-authentication.ts";
-import type { ClientAuth } from "./frontend-proof.ts";
+import type { ClientAuth } from "./frontend-login.ts";
 import type { FrontendTls } from "./frontend-tls.ts";
-import type { ProxyEvent } from "./proxy-event.ts";
 
 /** Where a proxy listens, and who may come in. */
 export interface LocalSide {
   /** An address of this machine; the loopback one when absent. */
   readonly host?: string | undefined;
   /** Local port; 0 lets the system pick one. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** A unix socket instead, in a directory that the caller has seen to. */
   readonly socketPath?: string | undefined;
   /** What tools have to know; a random one when absent. */
@@ -26,7 +25,7 @@ export interface LocalSide {
   readonly idleTimeout?: number | undefined;
   /** A tool has proven itself, and waits for its session. */
   readonly onProven?: (() => void) | undefined;
-  readonly onEvent?: (event: ProxyEvent) => void;
+  readonly onEvent?: ((event: ProxyEvent) => void) | undefined;
 }
 
 /** What a proxy is started with. */
@@ -37,9 +36,38 @@ export interface ProxyOptions extends LocalSide {
   /** The one user whose logins are ours; all others are passed through. */
   readonly onlyUser?: string | undefined;
   /** DETAIL and HINT for a login that the server refused. */
-  readonly explain?: (user: string, refusal: BackendRefusal) => AddedFields;
+  readonly explain?: ((user: string, refusal: BackendRefusal) => AddedFields) | undefined;
   /** Whether a connection to the backend is kept ready for a tool that logs in again and again. */
-  readonly ahead?: boolean;
+  readonly ahead?: boolean | undefined;
   /** Milliseconds from a connection's first byte to its proof of the secret. */
-  readonly loginTimeout?: number;
+  readonly loginTimeout?: number | undefined;
 }
+
+/** What happened on a connection, for logs and counters; never holds a secret. */
+export type ProxyEvent =
+  | {
+      readonly kind: "login";
+      readonly user: string;
+      readonly database: string;
+      readonly address: string;
+      readonly milliseconds: number;
+    }
+  | {
+      readonly kind: "refused";
+      readonly user: string;
+      readonly error: FatalError;
+      readonly cause: unknown;
+    }
+  | {
+      readonly kind: "unauthenticated";
+      readonly reason: string;
+      /** What it was answered, where it was a login that was refused here. */
+      readonly error?: FatalError | undefined;
+    }
+  | {
+      readonly kind: "cancel";
+      readonly found: boolean;
+      /** Why it did not reach the server. */
+      readonly failed?: FatalError | undefined;
+    }
+  | { readonly kind: "closed"; readonly user: string; readonly idle: boolean };

@@ -1,7 +1,7 @@
 // What serves the connections of a proxy: its sessions, its connections to the backend, and how both sides log in.
 import type { Socket } from "node:net";
 import { type ConnectionContext, serveConnection } from "./connection.ts";
-import { proofOf } from "./frontend-proof.ts";
+import { proofOf } from "./frontend-login.ts";
 import type { ProxyOptions } from "./proxy-options.ts";
 import { Sessions } from "./sessions.ts";
 import { BackendConnections } from "./warm-connection.ts";
@@ -28,7 +28,26 @@ export function openService(options: ProxyOptions, secret: string): Service {
     sessions: options.maxSessions ?? MAX_SESSIONS,
   });
   const connections = new BackendConnections(options.backend, { ahead: options.ahead ?? false });
-  const context = connectionContext(options, { secret, sessions, connections });
+  const { login: passwords, onlyUser, clientAuth = "scram-sha-256" } = options;
+  const own =
+    passwords === "pass-through"
+      ? passwords
+      : {
+          passwords,
+          connections,
+          prove: proofOf(clientAuth, secret, options.secret === undefined),
+        };
+  const context: ConnectionContext = {
+    backend: options.backend,
+    tls: options.tls,
+    loginOf: (user) => (onlyUser === undefined || user === onlyUser ? own : "pass-through"),
+    sessions,
+    loginTimeout: options.loginTimeout ?? LOGIN_TIMEOUT,
+    idleTimeout: options.idleTimeout,
+    explain: options.explain ?? (() => ({})),
+    onProven: options.onProven ?? (() => {}),
+    onEvent: options.onEvent ?? (() => {}),
+  };
   const serving = new Set<Promise<void>>();
   return {
     sessions,
@@ -42,34 +61,5 @@ export function openService(options: ProxyOptions, secret: string): Service {
       sessions.destroyAll();
       await Promise.all(serving);
     },
-  };
-}
-
-interface Shared {
-  readonly secret: string;
-  readonly sessions: Sessions;
-  readonly connections: BackendConnections;
-}
-
-function connectionContext(
-  options: ProxyOptions,
-  { secret, sessions, connections }: Shared,
-): ConnectionContext {
-  const { login: passwords, onlyUser } = options;
-  const proven = { secret, isRandom: options.secret === undefined };
-  const own =
-    passwords === "pass-through"
-      ? passwords
-      : { passwords, connections, prove: proofOf(options.clientAuth ?? "scram-sha-256", proven) };
-  return {
-    backend: options.backend,
-    tls: options.tls,
-    loginOf: (user) => (onlyUser === undefined || user === onlyUser ? own : "pass-through"),
-    sessions,
-    loginTimeout: options.loginTimeout ?? LOGIN_TIMEOUT,
-    idleTimeout: options.idleTimeout,
-    explain: options.explain ?? (() => ({})),
-    onProven: options.onProven ?? (() => {}),
-    onEvent: options.onEvent ?? (() => {}),
   };
 }

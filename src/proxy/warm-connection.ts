@@ -5,7 +5,7 @@
 import { type Backend, type BackendConnection, connectBackend } from "./backend-login.ts";
 import { deadline, unlessAborted } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
-import { connectTimedOut } from "./timed-out.ts";
+import { connectTimedOut } from "./failure.ts";
 
 const LIFE = 30_000; // ms
 const SAME_DNS = 1_000; // ms that an answer of DNS serves a connection that is opened ahead

@@ -1,8 +1,7 @@
 // DETAIL and HINT for a login that the server refused: what the auth token was signed for, and the likeliest remedy.
 // PostgreSQL's own text for every IAM failure is the same, and translated by lc_messages, so the rest must come from here.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
-import type { AddedFields } from "../proxy/answer.ts";
-import type { BackendRefusal } from "../proxy/failure.ts";
+import type { AddedFields, BackendRefusal } from "../proxy/failure.ts";
 
 const UNASKED = "The server refused before it asked for an auth token.";
 

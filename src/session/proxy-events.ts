@@ -1,7 +1,7 @@
 // Logs what happens on a proxy, and records how the logins of a run went.
 import { RdsIamError } from "../base/errors.ts";
 import type { Fields, Log, Problem } from "../base/log.ts";
-import type { ProxyEvent } from "../proxy/proxy-event.ts";
+import type { ProxyEvent } from "../proxy/proxy-options.ts";
 import { Throttle } from "../base/throttle.ts";
 
 // An event as a line.

@@ -4,8 +4,11 @@ import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { MessageError } from "../../src/protocol/message.ts";
-import { readServerFirst, readServerSignature } from "../../src/protocol/password.ts";
-import { readSaslInitialResponse } from "../../src/protocol/scram-message.ts";
+import {
+  readSaslInitialResponse,
+  readServerFirst,
+  readServerSignature,
+} from "../../src/protocol/scram-message.ts";
 import { answerWithPassword } from "../../src/proxy/backend-authentication.ts";
 import { scramVerifier, startScram } from "../../src/proxy/scram.ts";
 

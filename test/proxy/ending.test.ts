@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import type { ProxyEvent } from "../../src/proxy/proxy-event.ts";
+import type { ProxyEvent } from "../../src/proxy/proxy-options.ts";
 import { errorFields, RawFrontend, startup } from "../support/raw-frontend.ts";
 import {
   ASK_CLEARTEXT,

@@ -5,7 +5,7 @@ import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import type { connect } from "node:net";
 import { before, test } from "node:test";
-import type { ProxyEvent } from "../../src/proxy/proxy-event.ts";
+import type { ProxyEvent } from "../../src/proxy/proxy-options.ts";
 import { encodeCancelRequest, encodeSslRequest } from "../../src/protocol/startup-packet.ts";
 import { random } from "../support/random.ts";
 import { errorFields, RawFrontend, startup } from "../support/raw-frontend.ts";

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { ProxyEvent } from "../../src/proxy/proxy-event.ts";
+import type { ProxyEvent } from "../../src/proxy/proxy-options.ts";
 import { encodeCancelRequest } from "../../src/protocol/startup-packet.ts";
 import {
   errorFields,

@@ -10,7 +10,7 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
 import { readStartupPacket, type StartupMessage } from "../../src/protocol/startup-packet.ts";
-import { takesFewIterations } from "../../src/proxy/scram-iterations.ts";
+import { takesFewIterations } from "../../src/proxy/scram.ts";
 import { RawFrontend, startup } from "../support/raw-frontend.ts";
 import { logIn, message, READY, scene, type Script } from "../support/scripted-backend.ts";
 import { makeCertificates, proveBound, served, tlsFrontend } from "../support/tls-frontend.ts";

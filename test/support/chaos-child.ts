@@ -3,7 +3,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
-import type { ProxyEvent } from "../../src/proxy/proxy-event.ts";
+import type { ProxyEvent } from "../../src/proxy/proxy-options.ts";
 import { type Proxy, startProxy } from "../../src/proxy/proxy.ts";
 import type { ChaosChildOptions, ChaosChildReport } from "./chaos-process.ts";
 
