@@ -51,11 +51,7 @@ const PROGRAM: Product = {
     { name: "start", sources: ["src/start.ts"] },
     {
       name: "program",
-      sources: [
-        "src/main.ts",
-        "src/commands/list.ts",
-        "node_modules/@smithy/shared-ini-file-loader/dist-es/index.js",
-      ],
+      sources: ["src/main.ts", "src/commands/list.ts"],
     },
     {
       name: "session",

@@ -166,14 +166,14 @@ export function roleSessionName(osUser: string): string {
 
 /** The Region to call STS in: the environment's, the profile's, the database's; never one of another partition. */
 export function stsRegion(roleArn: string, calls: StsCalls): string {
-  const { env, fallbackRegion, profileKeys = {} } = calls;
+  const { env, fallbackRegion, profileValues } = calls;
   const named = /^arn:([\w-]+):/.exec(roleArn)?.[1];
   const partition = PARTITIONS.find(({ name }) => name === (named ?? "aws"));
   // As in the AWS CLI the environment wins over the profile.
   const configured = [
     env["AWS_REGION"],
     env["AWS_DEFAULT_REGION"],
-    profileKeys["region"],
+    profileValues?.get("region")?.text,
     fallbackRegion,
   ];
   // A partition that is not in the table has Regions whose names do not show it.

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { pemCertificates } from "../base/pem.ts";
+import type { ProfileValues } from "./profile-files.ts";
 
 /** CA certificates for AWS calls, and what named their file. */
 export interface CaBundle {
@@ -20,10 +21,10 @@ export interface CaBundle {
 /** Loads the CA bundle for AWS calls; undefined where none is named. */
 export async function loadCaBundle(
   env: Readonly<Record<string, string | undefined>>,
-  profileKeys: Readonly<Record<string, string | undefined>>,
+  profile: ProfileValues | undefined,
 ): Promise<CaBundle | undefined> {
   const fromEnvironment = env["AWS_CA_BUNDLE"] || undefined;
-  const named = fromEnvironment ?? (profileKeys["ca_bundle"] || undefined);
+  const named = fromEnvironment ?? (profile?.get("ca_bundle")?.text || undefined);
   if (named === undefined) {
     return undefined;
   }

@@ -3,28 +3,18 @@
 // The profile comes before the default chain because the chain hides why a profile failed.
 // https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 
+import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import type { Environment } from "../base/context.ts";
-import {
-  type AskMfaCode,
-  roleCredentials,
-  roleSessionName,
-  type StsCalls,
-  stsRegion,
-} from "./assume-role.ts";
+import { type AskMfaCode, roleCredentials, roleSessionName } from "./assume-role.ts";
 import { openCliCache } from "./cli-cache.ts";
-import { stsEndpointOptions } from "./endpoints.ts";
 import { type AwsKeys, checkedKeys, environmentKeys, hasEnvironmentKeys } from "./keys.ts";
-import { checkProfile, hasIdentity, hasStaticKeys, profileChain } from "./profile-check.ts";
-import {
-  METADATA_OPTIONS,
-  profileCredentials,
-  type ProfileContext,
-  stsCalls,
-} from "./profile-credentials.ts";
-import type { ProfileFiles } from "./profile-files.ts";
-import { sdkClientOptions } from "./sdk.ts";
-import { identityError } from "./sdk-error.ts";
+import { type ChosenSource, chooseSource } from "./choose-source.ts";
+import type { ProcessSurroundings } from "./process-credentials.ts";
+import { checkProfiles } from "./profile-check.ts";
+import { withoutCredentials } from "./profile-errors.ts";
+import { placeOf, type ProfileFiles } from "./profile-files.ts";
+import { type SourceContext, sourceCredentials, stsCalls } from "./source-credentials.ts";
 
 /** AWS credentials and where they are from. */
 export interface Credentials extends AwsKeys {
@@ -50,15 +40,19 @@ export interface CredentialOptions {
   readonly profile: string | undefined;
   readonly files: ProfileFiles;
   /** Reads the files anew, for every fetch but the first. */
-  readonly reloadFiles?: (() => Promise<ProfileFiles>) | undefined;
+  readonly reloadFiles?: (() => ProfileFiles) | undefined;
   readonly env: Environment;
   /** A Region of the database's partition, for STS calls when neither profile nor environment has one. */
   readonly fallbackRegion?: string | undefined;
   readonly role?: RoleOptions | undefined;
+  /** Leaves out the role that the profile itself assumes, to find out which of the two fails. */
+  readonly withoutRole?: boolean | undefined;
   /** Credentials of the program's own, instead of a profile's or the environment's. */
   readonly own?: (() => Promise<AwsKeys>) | undefined;
   /** Asks a person for the code of an MFA device; absent where there is no one to ask. */
   readonly askMfaCode?: AskMfaCode | undefined;
+  /** What a credential_process finds around it, when it is started; absent where there is no one to ask. */
+  readonly processSurroundings?: (() => ProcessSurroundings) | undefined;
   /** The directory of the AWS CLI's credential cache; absent where nothing may be cached. */
   readonly cacheDirectory?: string | undefined;
   /** Logs each step, for --verbose. */
@@ -92,7 +86,7 @@ export function credentialSource(options: CredentialOptions): CredentialSource {
   let isFirst = true;
   const load = async (): Promise<Credentials> => {
     if (!isFirst && options.reloadFiles !== undefined) {
-      files = await options.reloadFiles();
+      files = options.reloadFiles();
     }
     isFirst = false;
     const context = contextOf({ ...options, files }, now);
@@ -115,7 +109,7 @@ export function credentialSource(options: CredentialOptions): CredentialSource {
   };
 }
 
-function contextOf(options: CredentialOptions, now: () => number): ProfileContext {
+function contextOf(options: CredentialOptions, now: () => number): SourceContext {
   const { cacheDirectory, note = () => {} } = options;
   return {
     files: options.files,
@@ -125,16 +119,18 @@ function contextOf(options: CredentialOptions, now: () => number): ProfileContex
     askMfaCode: options.askMfaCode,
     cache: cacheDirectory === undefined ? undefined : openCliCache(cacheDirectory, now),
     note,
+    processSurroundings: options.processSurroundings?.(),
     configProfile: options.configProfile,
     awsTimeout: options.awsTimeout,
   };
 }
 
 async function loadCredentials(
-  { role, profile, own }: CredentialOptions,
-  context: ProfileContext,
+  options: CredentialOptions,
+  context: SourceContext,
 ): Promise<Loaded> {
-  const load = () => (own === undefined ? loadBase(profile, context) : loadOwn(own));
+  const { own, profile, role } = options;
+  const load = () => (own === undefined ? loadBase(options, context) : loadOwn(own));
   if (role === undefined) {
     return load();
   }
@@ -153,99 +149,101 @@ async function loadCredentials(
   };
   const found = await roleCredentials(parameters, source, context, stsCalls(profile, context));
   const how = found.cached ? CACHED : ` assumed with ${base}`;
-  return { ...checkedKeys(found), source: `${role.roleArn}${how}` };
+  return { ...checkedKeys(found, "STS"), source: `${role.roleArn}${how}` };
 }
 
 const CACHED = " (from the AWS CLI's cache)";
 
+const OWN = "the program's own credentials";
+
 // Without an expiration they are fetched as often as those in a file: something else renews both.
 async function loadOwn(own: NonNullable<CredentialOptions["own"]>): Promise<Loaded> {
-  const keys = checkedKeys(await own());
+  const keys = checkedKeys(await own(), OWN);
   const fromFile = keys.expiration === undefined;
-  return { ...keys, source: "the program's own credentials", fromFile };
+  return { ...keys, source: OWN, fromFile };
 }
 
-async function loadBase(profile: string | undefined, context: ProfileContext): Promise<Loaded> {
-  if (profile === undefined && hasEnvironmentKeys(context.env)) {
-    const source = "AWS_ACCESS_KEY_ID in the environment";
-    return { ...environmentKeys(context.env, "rdsiam"), source };
-  }
-  if (profile === undefined && hasWebIdentity(context)) {
-    return loadWebIdentity(context);
-  }
-  if (profile === undefined && !hasDefaultProfile(context)) {
-    return loadChain(context);
-  }
-  const name = profile ?? "default";
-  const found = await profileCredentials(name, context);
-  const source = `profile "${name}" in ${context.files.paths.configFilepath}${found.cached ? CACHED : ""}`;
-  return { ...checkedKeys(found), source, fromFile: found.fromFile };
-}
+type SourceOptions = Pick<CredentialOptions, "env" | "files" | "profile">;
 
-// Whether AWS_WEB_IDENTITY_TOKEN_FILE applies where no profile is chosen. The AWS CLI's order: a role of the default
-// profile, this, all else of the default profile.
-function hasWebIdentity({ env, files }: Pick<ProfileContext, "env" | "files">): boolean {
-  const keys = files.profiles.get("default");
-  const isRole =
-    keys?.["role_arn"] !== undefined &&
-    (keys["source_profile"] ?? keys["credential_source"]) !== undefined;
-  return Boolean(env["AWS_WEB_IDENTITY_TOKEN_FILE"] && env["AWS_ROLE_ARN"]) && !isRole;
-}
-
-// A [default] that only holds a region has no identity in it; a broken one should say why.
-function hasDefaultProfile({ files }: Pick<ProfileContext, "files">): boolean {
-  return hasIdentity(files.profiles.get("default") ?? {});
-}
-
-// The file that Kubernetes and CI systems write for a role.
-// https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
-async function loadWebIdentity(context: ProfileContext): Promise<Credentials> {
-  const { env } = context;
-  const roleArn = env["AWS_ROLE_ARN"] ?? "";
-  const calls = stsCalls(undefined, context);
-  const region = stsRegion(roleArn, calls);
-  const where = stsEndpointOptions(calls);
-  const client = await sdkClientOptions(calls);
-  const { fromTokenFile } = await import("@aws-sdk/credential-providers");
-  const provider = fromTokenFile({
-    webIdentityTokenFile: env["AWS_WEB_IDENTITY_TOKEN_FILE"] ?? "",
-    roleArn,
-    roleSessionName: env["AWS_ROLE_SESSION_NAME"] || context.defaultSessionName,
-    logger: client.logger,
-    clientConfig: { ...client, ...where, region },
+/** Chooses where the credentials of a run come from, without its rds_role_arn; throws for a profile that is broken. */
+export function runSource({ env, files, profile }: SourceOptions): ChosenSource {
+  // Half a key is a slip, even where the AWS CLI takes something else.
+  if (profile === undefined && hasEnvironmentKeys(env)) environmentKeys(env);
+  const source = chooseSource({
+    files,
+    env,
+    profile,
+    isExplicit: profile !== undefined,
+    readBoto: files.readOther,
+    readText: (path) => readText(path, env),
   });
+  // A profile that was named never gives way to other credentials.
+  if (profile !== undefined && NOT_OF_PROFILES.has(source.method)) {
+    throw withoutCredentials(profile, files);
+  }
+  if (source.method !== "env") checkProfiles(profile ?? "default", source, files);
+  return source;
+}
+
+const NOT_OF_PROFILES: ReadonlySet<ChosenSource["method"]> = new Set([
+  "boto-config",
+  "container-role",
+  "ec2-credentials-file",
+  "iam-role",
+] as const);
+
+function readText(path: string, { HOME = "" }: Environment): string | undefined {
   try {
-    const source = `${roleArn} assumed with AWS_WEB_IDENTITY_TOKEN_FILE`;
-    return { ...checkedKeys(await provider()), source };
-  } catch (error) {
-    const endpoint = where.endpoint ?? `STS in ${region}`;
-    const failed = client.requestHandler.failure ?? error;
-    throw identityError(failed, { profile: undefined, roleArn, endpoint });
+    return readFileSync(path.replace(/^~(?=\/|$)/, HOME), "utf8");
+  } catch {
+    return undefined;
   }
 }
 
-async function loadChain(context: ProfileContext): Promise<Credentials> {
-  const calls: StsCalls = stsCalls(undefined, context);
-  const client = await sdkClientOptions(calls);
-  const { fromNodeProviderChain } = await import("@aws-sdk/credential-providers");
-  const provider = fromNodeProviderChain({
-    ...context.files.paths,
-    ...METADATA_OPTIONS,
-    ignoreCache: true,
-    logger: client.logger,
-    clientConfig: client,
-    parentClientConfig: {
-      ...client,
-      region: async () => stsRegion(context.env["AWS_ROLE_ARN"] ?? "", calls),
-    },
-  });
-  try {
-    return { ...checkedKeys(await provider()), source: "the AWS default chain" };
-  } catch (error) {
-    throw identityError(client.requestHandler.failure ?? error, {
-      profile: undefined,
-      secrets: [context.env["AWS_CONTAINER_AUTHORIZATION_TOKEN"]],
-    });
+async function loadBase(
+  { env, profile, withoutRole }: CredentialOptions,
+  context: SourceContext,
+): Promise<Loaded> {
+  const chosen = runSource({ env, profile, files: context.files });
+  const source = withoutRole === true && chosen.method === "assume-role" ? chosen.from : chosen;
+  const { cached, fromFile, ...keys } = await sourceCredentials(source, profile, context);
+  const name = sourceName(source, profile, context);
+  return { ...keys, source: `${name}${cached ? CACHED : ""}`, fromFile };
+}
+
+/** A source for people, with the file and line where it is. */
+function sourceName(
+  source: ChosenSource,
+  profile = "default",
+  { env, files }: SourceContext,
+): string {
+  const inProfile = (name: string, key: string): string =>
+    `profile "${name}" in ${placeOf(files.profiles.get(name)?.get(key), files)}`;
+  switch (source.method) {
+    case "env":
+      return "AWS_ACCESS_KEY_ID in the environment";
+    case "shared-credentials-file":
+    case "config-file":
+      return `profile "${profile}" in ${placeOf(source.place, files)}`;
+    case "ec2-credentials-file":
+    case "boto-config":
+      return placeOf(source.place, files);
+    case "assume-role":
+      return inProfile(source.profile, "role_arn");
+    case "assume-role-with-web-identity":
+      return env["AWS_WEB_IDENTITY_TOKEN_FILE"] === source.tokenFile
+        ? `${source.roleArn} assumed with AWS_WEB_IDENTITY_TOKEN_FILE`
+        : inProfile(profile, "web_identity_token_file");
+    case "sso":
+      return inProfile(source.profile, "sso_account_id");
+    case "login":
+      return inProfile(source.profile, "login_session");
+    case "custom-process":
+      return inProfile(source.profile, "credential_process");
+    case "container-role":
+      return "the container credentials server";
+    case "iam-role":
+      return "the instance metadata service";
   }
 }
 
@@ -265,40 +263,37 @@ function osUserName(): string {
 export type CredentialNeed = "files" | "network" | "terminal";
 
 /** Tells what getting credentials needs, without getting them; throws for a profile that the files show to be broken. */
-export function credentialNeed(
-  options: Pick<CredentialOptions, "profile" | "role" | "files" | "env">,
-): CredentialNeed {
-  const { role } = options;
-  const base = baseNeed(options);
+export function credentialNeed({
+  role,
+  ...options
+}: SourceOptions & Pick<CredentialOptions, "role">): CredentialNeed {
+  const base = sourceNeed(runSource(options), options.env);
   if (role === undefined || base === "terminal") return base;
   return role.mfaSerial === undefined ? "network" : "terminal";
 }
 
-function baseNeed({
-  profile,
-  files,
-  env,
-}: Pick<CredentialOptions, "profile" | "files" | "env">): CredentialNeed {
-  if (profile === undefined && hasEnvironmentKeys(env)) return "files";
-  if (profile === undefined && hasWebIdentity({ env, files })) return "network";
-  // What is left is the metadata service of a container or an instance; without one, the error comes at once.
-  if (profile === undefined && !hasDefaultProfile({ files })) {
-    return hasMetadataService(env) ? "network" : "files";
+function sourceNeed(source: ChosenSource, env: Environment): CredentialNeed {
+  switch (source.method) {
+    case "env":
+    case "shared-credentials-file":
+    case "config-file":
+    case "ec2-credentials-file":
+    case "boto-config":
+      return "files";
+    case "assume-role": {
+      const asks = source.mfaSerial !== undefined || sourceNeed(source.from, env) === "terminal";
+      return asks ? "terminal" : "network";
+    }
+    // It may ask on the terminal for the passphrase of its own store.
+    case "custom-process":
+      return "terminal";
+    // Without a metadata service the error comes at once.
+    case "iam-role":
+      return env["AWS_EC2_METADATA_DISABLED"]?.toLowerCase() === "true" ? "files" : "network";
+    case "assume-role-with-web-identity":
+    case "container-role":
+    case "login":
+    case "sso":
+      return "network";
   }
-  const name = profile ?? "default";
-  checkProfile(name, files);
-  const chain = profileChain(name, files).map((each) => files.profiles.get(each) ?? {});
-  const [top = {}] = chain;
-  if (hasStaticKeys(top) && top["role_arn"] === undefined) return "files";
-  // A credential_process may ask on the terminal for the passphrase of its own store.
-  const asks = chain.some(
-    (keys) => keys["credential_process"] !== undefined || keys["mfa_serial"] !== undefined,
-  );
-  return asks ? "terminal" : "network";
-}
-
-function hasMetadataService(env: Environment): boolean {
-  const isContainer =
-    env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] || env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
-  return Boolean(isContainer) || env["AWS_EC2_METADATA_DISABLED"]?.toLowerCase() !== "true";
 }

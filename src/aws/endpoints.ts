@@ -26,7 +26,8 @@ export function stsEndpointOptions(input: AwsCalls): StsEndpointOptions {
     "use_dualstack_endpoint",
   );
   const legacy =
-    input.env["AWS_STS_REGIONAL_ENDPOINTS"] || input.profileKeys?.["sts_regional_endpoints"];
+    input.env["AWS_STS_REGIONAL_ENDPOINTS"] ||
+    input.profileValues?.get("sts_regional_endpoints")?.text;
   const useGlobalEndpoint = legacy?.toLowerCase() === "legacy";
   return { useFipsEndpoint, useDualstackEndpoint, useGlobalEndpoint };
 }
@@ -36,20 +37,20 @@ export function configuredEndpoint(
   service: "sts" | "rds" | "ssm",
   input: AwsCalls,
 ): string | undefined {
-  const { env, profileKeys = {}, services } = input;
+  const { env, profileValues, services } = input;
   if (isTrue(input, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls")) {
     return undefined;
   }
   const variable = `AWS_ENDPOINT_URL_${service.toUpperCase()}`;
-  const section = profileKeys["services"] ?? "";
+  const section = profileValues?.get("services")?.text ?? "";
   const candidates: readonly (readonly [string, string | undefined])[] = [
     [variable, env[variable]],
     ["AWS_ENDPOINT_URL", env["AWS_ENDPOINT_URL"]],
     [
       `endpoint_url of ${service} in [services ${section}]`,
-      services?.get(section)?.[`${service}.endpoint_url`],
+      services?.get(section)?.get(service)?.block?.get("endpoint_url")?.text,
     ],
-    ["the profile's endpoint_url", profileKeys["endpoint_url"]],
+    ["the profile's endpoint_url", profileValues?.get("endpoint_url")?.text],
   ];
   const [name, value] = candidates.find(([, url]) => url) ?? [];
   if (name !== undefined && value !== undefined && !/^https?:\/\/[^/\s]+/.test(value)) {
@@ -62,6 +63,6 @@ export function configuredEndpoint(
   return value;
 }
 
-function isTrue({ env, profileKeys = {} }: AwsCalls, variable: string, key: string): boolean {
-  return (env[variable] || profileKeys[key])?.toLowerCase() === "true";
+function isTrue({ env, profileValues }: AwsCalls, variable: string, key: string): boolean {
+  return (env[variable] || profileValues?.get(key)?.text)?.toLowerCase() === "true";
 }

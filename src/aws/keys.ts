@@ -26,19 +26,47 @@ export function signingKeys({ accessKeyId, secretAccessKey, sessionToken }: AwsK
   return sessionToken ? { ...keys, sessionToken } : keys;
 }
 
-/** The keys of what a provider gave, checked: a credential_process, or an edited login file, can give anything. */
-export function checkedKeys(given: AwsKeys): AwsKeys {
+/** The parts of credentials, and the environment variable of each. */
+const PARTS = [
+  ["accessKeyId", "access key id", "AWS_ACCESS_KEY_ID"],
+  ["secretAccessKey", "secret access key", "AWS_SECRET_ACCESS_KEY"],
+  ["sessionToken", "session token", "AWS_SESSION_TOKEN"],
+] as const;
+
+/**
+ * The keys of what a source gave, checked before anything is signed with them: AWS's are visible ASCII without quotes, and a
+ * signature made with others is refused as if they were not known. `from` names the source in errors.
+ */
+export function checkedKeys(given: AwsKeys, from: string): AwsKeys {
   const { accessKeyId, secretAccessKey, sessionToken, expiration } = given;
   const texts = [accessKeyId, secretAccessKey, sessionToken ?? "-"];
   const isText = texts.every((text) => typeof text === "string" && text !== "");
   if (!isText || Number.isNaN(expiration?.getTime() ?? 0)) {
     throw new RdsIamError("the credential source returned invalid credentials", {
       code: "ERR_CREDENTIALS",
-      detail: isText ? "Its Expiration is not a valid time." : "A key in them is not text.",
+      detail: `${isText ? "The Expiration is not a valid time" : "A key in them is not text"}; they are from ${from}.`,
       hint: "Check the profile's credential_process, or log in again.",
     });
   }
+  for (const [key, name, variable] of PARTS) {
+    const problem = keyProblem(given[key] ?? "");
+    if (problem === undefined) continue;
+    const where = from === ENVIRONMENT ? variable : from;
+    throw new RdsIamError(`the AWS ${name} ${problem}`, {
+      code: "ERR_CREDENTIALS",
+      detail: `It is from ${where}. An AWS ${name} is ASCII without blanks and quotes.`,
+      hint: `Correct ${from === ENVIRONMENT ? variable : "it there"}: nothing may stand around the key itself.`,
+    });
+  }
   return { accessKeyId, secretAccessKey, sessionToken, expiration };
+}
+
+function keyProblem(key: string): string | undefined {
+  if (/[\r\n]/.test(key)) return "has a line end in it";
+  if (/\s/.test(key)) return "has a blank in it";
+  if (/\p{Cc}/u.test(key)) return "has a control character in it";
+  if (/["'`\u2018-\u201F]/.test(key)) return "has quotes in it";
+  return /[^!-~]/.test(key) ? "has a character in it that is not ASCII" : undefined;
 }
 
 /** Whether the environment has an access key, or one half of it. */
@@ -46,24 +74,23 @@ export function hasEnvironmentKeys(env: Environment): boolean {
   return Boolean(env["AWS_ACCESS_KEY_ID"] || env["AWS_SECRET_ACCESS_KEY"]);
 }
 
-/** The environment's access key; half of one, or none, is an error. `neededBy` is for that error. */
-export function environmentKeys(env: Environment, neededBy: string): AwsKeys {
+/** What checkedKeys() is told about keys of the environment. */
+export const ENVIRONMENT = "the environment";
+
+/** The environment's access key; half of one, or none, is an error. */
+export function environmentKeys(env: Environment): AwsKeys {
   const accessKeyId = env["AWS_ACCESS_KEY_ID"];
   const secretAccessKey = env["AWS_SECRET_ACCESS_KEY"];
   if (!accessKeyId || !secretAccessKey) {
     const missing = accessKeyId ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID";
-    const hasHalf = hasEnvironmentKeys(env);
     throw new RdsIamError(`${missing} is not set`, {
       code: "ERR_CREDENTIALS",
-      detail: hasHalf
-        ? "The environment has one half of an access key."
-        : `The environment has no access key, and ${neededBy} needs one.`,
-      hint: hasHalf
-        ? `Set ${missing}, or unset the other half.`
-        : "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+      detail: "The environment has one half of an access key.",
+      hint: `Set ${missing}, or unset the other half.`,
     });
   }
-  const sessionToken = env["AWS_SESSION_TOKEN"] || undefined;
+  // The AWS CLI asks for the older name first.
+  const sessionToken = env["AWS_SECURITY_TOKEN"] || env["AWS_SESSION_TOKEN"] || undefined;
   const end = new Date(env["AWS_CREDENTIAL_EXPIRATION"] || Number.NaN);
   const expiration = Number.isNaN(end.getTime()) ? undefined : end;
   return { accessKeyId, secretAccessKey, sessionToken, expiration };

@@ -157,19 +157,6 @@ const CAUSES: readonly Cause[] = [
       hint: "Open a web page in a browser, log in to the network, then try again.",
     }),
   },
-  // The SDK's text has the whole command and its stderr in it; both may hold secrets, so neither is repeated.
-  {
-    text: /^Command failed|credential_process/,
-    explain: ({ profile = "default" }, { text }) => {
-      const returned = /credential_process (returned .*|did not return .*)/.exec(text)?.[1];
-      return {
-        message: `the credential_process of profile "${profile}" failed`,
-        code: "ERR_CREDENTIALS",
-        detail: returned === undefined ? "It ended with an error." : `It ${returned}`,
-        hint: `Run it by hand; print it with: aws configure get credential_process --profile ${profile}`,
-      };
-    },
-  },
   {
     text: UNREADABLE_FILE,
     explain: (_context, { text }) => {
@@ -180,15 +167,6 @@ const CAUSES: readonly Cause[] = [
         hint: "Correct web_identity_token_file (AWS_WEB_IDENTITY_TOKEN_FILE), or put the file there.",
       };
     },
-  },
-  {
-    text: /Could not load credentials from any providers/,
-    explain: () => ({
-      message: "no AWS credentials",
-      code: "ERR_CREDENTIALS",
-      detail: "Neither the environment nor a default profile nor a metadata service has any.",
-      hint: "Name a profile with {--profile} NAME, or log in: aws sso login",
-    }),
   },
 ];
 

@@ -1,10 +1,11 @@
 // How the AWS SDK is called: limits on every call, the environment's proxy and CA bundle, and nothing from it on the
 // user's stderr. Its modules are imported where they are used, when they are used: `rdsiam list` must not pay for them.
 
+import { join } from "node:path";
 import process from "node:process";
 import type { Environment } from "../base/context.ts";
 import { loadCaBundle } from "./ca-bundle.ts";
-import type { ProfileKeys } from "./profile-files.ts";
+import type { ProfileSections, ProfileValues } from "./profile-files.ts";
 
 /** The default limit of one call to AWS with its retries, in seconds. */
 export const DEFAULT_AWS_TIMEOUT = 15;
@@ -14,10 +15,12 @@ export interface AwsCalls {
   readonly env: Environment;
   /** The profile whose region, ca_bundle and endpoints apply; not always the one with the credentials. */
   readonly configProfile?: string | undefined;
-  /** Its keys. */
-  readonly profileKeys?: ProfileKeys | undefined;
-  /** The [services NAME] sections; a nested key is `sts.endpoint_url`. */
-  readonly services?: ReadonlyMap<string, ProfileKeys> | undefined;
+  /** Its values. */
+  readonly profileValues?: ProfileValues | undefined;
+  /** The [services NAME] sections. */
+  readonly services?: ProfileSections | undefined;
+  /** The profile in a config file that the SDK reads as the AWS CLI reads the real one. */
+  readonly sdkText?: string | undefined;
   /** Seconds for one call with its retries; a third of it to connect. */
   readonly awsTimeout?: number | undefined;
 }
@@ -39,6 +42,7 @@ export const SDK_LOGGER = {
 /** The client options that every SDK client gets; `requestHandler.failure` is the last network failure. */
 export async function sdkClientOptions(calls: AwsCalls) {
   setSdkEnvironment(calls);
+  await setSdkFiles(calls);
   const { AwsRequestHandler } = await import("./request-handler.ts");
   const whole = (calls.awsTimeout ?? DEFAULT_AWS_TIMEOUT) * 1_000;
   return {
@@ -46,7 +50,7 @@ export async function sdkClientOptions(calls: AwsCalls) {
     logger: SDK_LOGGER,
     requestHandler: new AwsRequestHandler({
       env: calls.env,
-      bundle: await loadCaBundle(calls.env, calls.profileKeys ?? {}),
+      bundle: await loadCaBundle(calls.env, calls.profileValues),
       limits: { connect: Math.ceil(whole / 3), whole },
     }),
   };
@@ -72,4 +76,31 @@ function setSdkEnvironment({ configProfile }: AwsCalls): void {
   } else {
     environment["AWS_PROFILE"] = configProfile;
   }
+}
+
+// The SDK's own parser disagrees with the AWS CLI about comments, capitals and quotes, and would take another identity or
+// endpoint from the same files. So it finds what we have read of the profile, under the paths where it looks.
+async function setSdkFiles({ env, sdkText = "" }: AwsCalls): Promise<void> {
+  const { externalDataInterceptor, getHomeDir } = await import("@smithy/core/config");
+  const home = getHomeDir();
+  const files = [
+    [env["AWS_CONFIG_FILE"] || join(home, ".aws", "config"), sdkText],
+    [env["AWS_SHARED_CREDENTIALS_FILE"] || join(home, ".aws", "credentials"), ""],
+  ] as const;
+  for (const [path, text] of files) {
+    externalDataInterceptor.interceptFile(path, text);
+    externalDataInterceptor.interceptFile(path.replace(/^~(?=\/)/, home), text);
+  }
+}
+
+/** Hands the text of a config file to a provider of the SDK: under paths of its own, since calls for several profiles overlap. */
+export async function sdkFiles(profile: string, text: string) {
+  const { externalDataInterceptor } = await import("@smithy/core/config");
+  const paths = {
+    configFilepath: `/rdsiam/config/${profile}`,
+    filepath: `/rdsiam/credentials/${profile}`,
+  };
+  externalDataInterceptor.interceptFile(paths.configFilepath, text);
+  externalDataInterceptor.interceptFile(paths.filepath, "");
+  return paths;
 }

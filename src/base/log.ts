@@ -35,6 +35,8 @@ export interface Log {
   readonly warning: (problem: Problem, fields?: Fields) => void;
   /** `rdsiam: error: ...` with its DETAIL and HINT. */
   readonly error: (problem: Problem, fields?: Fields) => void;
+  /** Passes on what a program that we started writes on stderr: in text as it stands, in JSON a line at a time. */
+  readonly passOn: (text: string) => void;
   /** Names a secret of this run, to be struck out wherever it might turn up; until what it returns is called. */
   readonly addSecret: (secret: string) => () => void;
 }
@@ -87,6 +89,10 @@ export function createLog(options: LogOptions): Log {
     always: (text, fields) => line("info", text, fields),
     warning: (problem, fields) => tell("warning", problem, fields),
     error: (problem, fields) => tell("error", problem, fields),
+    passOn: (text) => {
+      if (format === "text") return options.write(redactor.strike(text));
+      for (const each of text.split(/[\r\n]+/)) if (each !== "") line("info", each);
+    },
     addSecret: (secret) => redactor.add(secret),
   };
 }

@@ -30,7 +30,7 @@ interface SectionOptions {
 /** Lists databases as sections, or with --json as an array; --write adds those that are new to our own file. */
 export async function runDiscover(context: RunContext, invocation: Invocation): Promise<number> {
   const { options } = invocation;
-  const loaded = await loadConfiguration(context);
+  const loaded = loadConfiguration(context);
   const account = await openAccount(context, { options, loaded });
   const tags = readTags(listOf(context, invocation, "tag"));
   const regions = await chooseRegions(context, invocation, account);
@@ -41,7 +41,7 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
   const added = databases.filter(({ database, target }) => database.iam && target === undefined);
   if (options.write && added.length > 0) {
     await appendSections(
-      loaded.ownFile,
+      loaded.own.path,
       added.map((each) => sectionOf(each, how)),
     );
   }
@@ -53,7 +53,7 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
     const texts = shown.map((each) => sectionText(each, how));
     if (texts.length > 0) context.print(texts.join("\n").trimEnd());
   }
-  printCounts(context, { databases, file: options.write ? loaded.ownFile : undefined });
+  printCounts(context, { databases, file: options.write ? loaded.own.path : undefined });
   return 0;
 }
 

@@ -11,7 +11,7 @@ const HEADINGS = ["TARGET", "HOST", "USER", "DATABASE", "PROFILE"];
 
 /** Prints the targets that have a host: a table, with --names the names alone, with --json an array. */
 export async function runList(context: RunContext, { options }: Invocation): Promise<number> {
-  const loaded = await loadConfiguration(context);
+  const loaded = loadConfiguration(context);
   const targets = [...loaded.targets.values()].filter(({ host }) => host !== undefined);
   if (isOn(options, context.env, "names")) {
     for (const { name } of targets) context.print(name);
@@ -32,7 +32,7 @@ export async function runList(context: RunContext, { options }: Invocation): Pro
   }
   if (targets.length === 0) {
     context.log.always(
-      `rdsiam: no targets in ${loaded.aws.paths.configFilepath} or ${loaded.ownFile}`,
+      `rdsiam: no targets in ${loaded.aws.paths.config || "AWS_CONFIG_FILE, which is empty,"} or ${loaded.own.path}`,
     );
     return 0;
   }

@@ -25,7 +25,12 @@ export interface AwsSection {
   readonly line: number;
   readonly values: AwsValues;
   /** Lines that look like a section header and are the end of the value above them, because they are indented. */
-  readonly swallowedHeaders: readonly number[];
+  readonly swallowedHeaders: readonly { readonly line: number; readonly name: string }[];
+}
+
+/** The file and line of a value, for people. */
+export function whereIs({ file, line }: Pick<AwsValue, "file" | "line">): string {
+  return `${file}, line ${line}`;
 }
 
 /** Decodes the bytes of a file; anything but UTF-8 without a byte order mark is an error that names it. */
@@ -70,7 +75,7 @@ interface ContinuedValue {
 interface OpenSection extends AwsSection {
   readonly name: string;
   readonly values: Map<string, AwsValue>;
-  swallowedHeaders: readonly number[];
+  readonly swallowedHeaders: { readonly line: number; readonly name: string }[];
 }
 
 /** Parses the text of a file into its sections by name, as the names are written. */
@@ -101,8 +106,9 @@ export function parseAwsIni(text: string, file: string): ReadonlyMap<string, Aws
       }
       for (; emptyLines > 0; emptyLines -= 1) open.more.rest.push({ text: "", line: number });
       open.more.rest.push({ text: stripped, line: number });
-      if (headerName(stripped) !== undefined) {
-        section.swallowedHeaders = [...section.swallowedHeaders, number];
+      const swallowed = headerName(stripped);
+      if (swallowed !== undefined) {
+        section.swallowedHeaders.push({ line: number, name: swallowed });
       }
       continue;
     }

@@ -1,7 +1,7 @@
 // Makes the profiles of AWS's config and credentials files, as botocore's build_profile_map() and Session.full_config do.
 // https://github.com/boto/botocore/blob/1.44.8/botocore/configloader.py
 
-import { splitWords } from "../base/shell-words.ts";
+import { splitWords } from "../base/shell-word.ts";
 import type { AwsSection, AwsValue, AwsValues } from "./aws-ini.ts";
 
 /** Sections of one file by name, as parseAwsIni() returns them. */
@@ -13,6 +13,8 @@ export interface Oddity {
   readonly line: number;
   /** The end of a sentence whose subject is the line. */
   readonly problem: string;
+  /** The profiles that it may be about. */
+  readonly profiles: readonly string[];
 }
 
 /** What both files say. */
@@ -62,17 +64,25 @@ export function awsProfiles(config: AwsSections, credentials: AwsSections): AwsP
         words === undefined
           ? "has a quote that is not closed in its header, so that AWS's tools ignore the section"
           : `has a header of ${words.length} words and not 2, so that AWS's tools ignore the section`;
-      oddities.push({ file, line, problem });
+      oddities.push({ file, line, problem, profiles: [nameInHeader(written)] });
     } else if (!FOREIGN.includes(written)) {
       const problem = `is [${written}], which AWS's tools ignore: a profile is [profile ${written}]`;
-      oddities.push({ file, line, problem });
+      oddities.push({ file, line, problem, profiles: [written] });
     }
   }
-  for (const { file, swallowedHeaders } of [...config.values(), ...credentials.values()]) {
-    for (const line of swallowedHeaders) {
+  for (const written of credentials.keys()) {
+    const name = /^profile\s/.test(written) ? nameInHeader(written) : undefined;
+    if (name === undefined) continue;
+    const { file = "", line = 0 } = credentials.get(written) ?? {};
+    const problem = `is [${written}]: in that file the profile "${name}" is [${name}]`;
+    oddities.push({ file, line, problem, profiles: [name] });
+  }
+  for (const [written, { file, swallowedHeaders }] of [...config, ...credentials]) {
+    for (const { line, name } of swallowedHeaders) {
       const problem =
         "is indented, so that for AWS's tools it is a part of the value above and not a header";
-      oddities.push({ file, line, problem });
+      const profiles = [written, name].map(nameInHeader);
+      oddities.push({ file, line, problem, profiles });
     }
   }
   const configValues = valuesOf(configProfiles);
@@ -92,6 +102,11 @@ export function awsProfiles(config: AwsSections, credentials: AwsSections): AwsP
   };
 }
 
+// The profile that a header was meant for, whether AWS's tools see it there or not.
+function nameInHeader(written: string): string {
+  return written.replace(/^profile\s+/, "").replaceAll(/^["']|["']$/g, "");
+}
+
 // Two headers can name the same profile: [profile a] and [profile "a"]. The later one replaces the other whole.
 function replace(
   sections: Map<string, AwsSection>,
@@ -102,7 +117,7 @@ function replace(
   const earlier = sections.get(name);
   if (earlier !== undefined) {
     const problem = `names the same as line ${section.line}, so that AWS's tools ignore this section`;
-    oddities.push({ file: earlier.file, line: earlier.line, problem });
+    oddities.push({ file: earlier.file, line: earlier.line, problem, profiles: [name] });
   }
   sections.set(name, section);
 }

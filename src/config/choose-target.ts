@@ -1,6 +1,6 @@
 // Chooses the target of a run, and the AWS profile that goes with it.
 
-import type { AwsProfile } from "./aws-files.ts";
+import type { AwsValues } from "./aws-ini.ts";
 import { givenText, type SettingsInput } from "./given.ts";
 import { readHostPort, type WrittenHost } from "../base/host-port.ts";
 import { findTarget, type Target } from "./targets.ts";
@@ -40,7 +40,7 @@ export function chooseTarget(input: SettingsInput): Choice {
   if (explicit !== undefined && !isOnlyHost) {
     // With --host a profile without rds_* keys is a target too: it gives the credentials.
     const isBare = address !== undefined && isKnown && !loaded.targets.has(explicit);
-    const bare = { name: explicit, file: loaded.aws.paths.configFilepath, profile: explicit };
+    const bare = { name: explicit, file: loaded.aws.paths.config, profile: explicit };
     const target = isBare ? { ...bare, problems: [] } : findTarget(explicit, loaded);
     return { target, address, named: true };
   }
@@ -83,9 +83,9 @@ export function chooseProfile(input: SettingsInput, choice: Choice): string | un
   const profile = environmentProfile(input.env);
   if (profile === undefined) return undefined;
   // That it is not there is an error whatever else is set, as in the AWS CLI.
-  const keys = input.loaded.aws.profiles.get(profile);
-  if (keys === undefined) return profile;
-  const isPassedOver = hasEnvironmentIdentity(input.env, keys) || !hasCredentials(profile, input);
+  const values = input.loaded.aws.profiles.get(profile);
+  if (values === undefined) return profile;
+  const isPassedOver = hasEnvironmentIdentity(input.env, values) || !hasCredentials(profile, input);
   return isPassedOver ? undefined : profile;
 }
 
@@ -102,16 +102,14 @@ export function chooseConfigProfile(
 
 // A missing profile is meant to have some: that it is missing is an error of the credentials.
 function hasCredentials(profile: string, { loaded }: SettingsInput): boolean {
-  const keys = loaded.aws.profiles.get(profile);
-  return keys === undefined || IDENTITY_KEYS.some((key) => keys[key] !== undefined);
+  const values = loaded.aws.profiles.get(profile);
+  return values === undefined || IDENTITY_KEYS.some((key) => values.has(key));
 }
 
 // The AWS CLI's order: the environment's keys, a role of the profile, the environment's web identity, all else of the
 // profile (botocore/credentials.py, create_credential_resolver). Half a key is enough, so that the missing half is an error.
-function hasEnvironmentIdentity(env: SettingsInput["env"], keys: AwsProfile): boolean {
-  const isRole =
-    keys["role_arn"] !== undefined &&
-    (keys["source_profile"] ?? keys["credential_source"]) !== undefined;
+function hasEnvironmentIdentity(env: SettingsInput["env"], values: AwsValues): boolean {
+  const isRole = values.has("role_arn") && !values.has("web_identity_token_file");
   const hasWebIdentity = Boolean(env["AWS_WEB_IDENTITY_TOKEN_FILE"] && env["AWS_ROLE_ARN"]);
   return Boolean(env["AWS_ACCESS_KEY_ID"]) || (hasWebIdentity && !isRole);
 }

@@ -1,23 +1,35 @@
 // Loads rdsiam's own configuration file: sections of keys, for several databases behind one AWS profile.
-// The `ini` package reads each KEY = VALUE. It cannot read the file as a whole, where nothing may get lost, because it chooses a
-// database: ini skips a header with an indent or a comment, merges what is there twice, nests sections with dots in their names,
-// and has no line numbers for an error. So the lines and sections are kept here.
+// The `ini` package reads the values in quotes. All others are taken as they stand, as in AWS's files: a # or ; in a value begins
+// no comment. ini cannot read the file as a whole, where nothing may get lost, because it chooses a database: ini skips a header
+// with an indent or a comment, merges what is there twice, nests sections with dots in their names, cuts values at ; and #, and
+// has no line numbers for an error. So the lines and sections are kept here.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "ini";
+import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import type { Environment } from "../base/context.ts";
 import { expandHome } from "./aws-files.ts";
+import type { AwsValue } from "./aws-ini.ts";
 
 /** No key of ours is longer; the shortest secret of AWS has 40 characters. */
 export const LONGEST_KEY = 32;
 
-/** The sections of our own file, in its order, with values as strings. */
+/** A value of our own file. */
+export interface OwnValue extends AwsValue {
+  readonly text: string;
+  /** Whether it is written in quotes, so that a # or ; in it is meant. */
+  readonly isQuoted: boolean;
+}
+
+/** The values of a section by key. */
+export type OwnSection = ReadonlyMap<string, OwnValue>;
+
+/** The sections of our own file, in its order. */
 export interface OwnFile {
   readonly path: string;
-  readonly sections: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  readonly sections: ReadonlyMap<string, OwnSection>;
 }
 
 /** Loads our own file; the default path may be missing, a path in RDSIAM_CONFIG_FILE may not. */
@@ -49,12 +61,9 @@ export function loadOwnFile(env: Environment, home: string): OwnFile {
 }
 
 /** Parses the text of rdsiam's own file; a line that ini would lose or change is an ERR_CONFIG with its number. */
-export function parseOwnFile(
-  text: string,
-  path: string,
-): Map<string, Readonly<Record<string, string>>> {
-  const sections = new Map<string, Record<string, string>>();
-  let keys: Record<string, string> | undefined;
+export function parseOwnFile(text: string, path: string): Map<string, OwnSection> {
+  const sections = new Map<string, Map<string, OwnValue>>();
+  let keys: Map<string, OwnValue> | undefined;
   for (const [index, line] of text
     .replace(/^\uFEFF/, "")
     .split(/\r\n|\r|\n/)
@@ -66,17 +75,17 @@ export function parseOwnFile(
     if (line.trimStart().startsWith("[")) {
       const name = sectionName(line, refuse);
       if (sections.has(name)) refuse(`section [${name}] is there twice`, "Merge the two sections.");
-      keys = {};
+      keys = new Map();
       sections.set(name, keys);
       continue;
     }
-    const [key, value] = readKey(line, refuse);
+    const { key, text: value, isQuoted } = readKey(line, refuse);
     if (keys === undefined)
       return refuse("this key is before the first [section]", "Put it under a [NAME].");
-    if (Object.hasOwn(keys, key)) {
+    if (keys.has(key)) {
       refuse(`key ${key} is there twice in its section`, "Delete one of the lines.");
     }
-    keys[key] = value;
+    keys.set(key, { file: path, line: index + 1, text: value, isQuoted });
   }
   return sections;
 }
@@ -96,7 +105,10 @@ function sectionName(line: string, refuse: Refuse): string {
   return name;
 }
 
-function readKey(line: string, refuse: Refuse): readonly [key: string, value: string] {
+function readKey(
+  line: string,
+  refuse: Refuse,
+): { key: string } & Pick<OwnValue, "isQuoted" | "text"> {
   const [, key, written] = /^\s*([^=]*?)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
   if (key === undefined || written === undefined) {
     return refuse("this line has no value", "Write KEY = VALUE.");
@@ -106,18 +118,20 @@ function readKey(line: string, refuse: Refuse): readonly [key: string, value: st
     const shown = key.length > LONGEST_KEY ? "the text before =" : JSON.stringify(key);
     return refuse(`${shown} is not a valid key`, "Write KEY = VALUE, as in: host = NAME");
   }
+  const isQuoted = /^(?:'.*'|".*")$/.test(written);
+  if (!isQuoted && !/^["'].*["']\s+[;#]/.test(written)) return { key, text: written, isQuoted };
   const value = parse(line)[key];
-  if (isFaithful(written, value)) return [key, String(value)];
+  if (isQuoted && isFaithful(written, value)) return { key, text: String(value), isQuoted };
   return refuse(
     `the value of ${key} would be cut, or read as something else`,
-    `Put comments on lines of their own; write a value that has ; # or quotes in it as "..." with JSON's escapes.`,
+    `Put comments on lines of their own; write a value that begins or ends with a blank or a quote as "..." with JSON's escapes.`,
   );
 }
 
-// ini cuts a bare value at its ; or #, gives a bare true, false or null as JSON, runs 'quoted' values through JSON.parse once
-// the quotes are gone (so that '12' is a number), and keeps the quotes of a "value" that is not JSON.
+// ini runs 'quoted' values through JSON.parse once the quotes are gone (so that '12' is a number), and keeps the quotes of a
+// "value" that is not JSON.
 function isFaithful(written: string, value: unknown): boolean {
-  if (/^'.*'$/.test(written)) return value === written.slice(1, -1);
-  if (/^".*"$/.test(written)) return typeof value === "string" && value !== written;
-  return String(value) === written.replaceAll(/\\([\\;#])/g, "$1");
+  return written.startsWith("'")
+    ? value === written.slice(1, -1)
+    : typeof value === "string" && value !== written;
 }

@@ -8,7 +8,8 @@ import {
   environmentProfile,
 } from "./choose-target.ts";
 import { type GivenText, givenText, type SettingsInput } from "./given.ts";
-import { type Setting, SETTING_NAMES, SETTINGS, type SettingValues } from "./keys.ts";
+import { whereIs } from "./aws-ini.ts";
+import { type Setting, SETTING_NAMES, SETTINGS, type SettingValues, valueProblem } from "./keys.ts";
 import { type LoadedTargets, type Target, targetWithoutHost } from "./targets.ts";
 
 /** A tunnel, and where it was named: not every source may name a command, or a password. */
@@ -91,8 +92,20 @@ export function requireUser(settings: Settings): string {
   });
 }
 
+// What is not a Region would be signed as it is, or become a part of a host's name.
 function regionOf(profile: string | undefined, loaded: LoadedTargets): string | undefined {
-  return profile === undefined ? undefined : loaded.aws.profiles.get(profile)?.["region"];
+  const value = loaded.aws.profiles.get(profile ?? "")?.get("region");
+  if (value === undefined) return undefined;
+  const problem = valueProblem("region", value.text ?? "");
+  if (problem === undefined) return value.text;
+  const isCommented = /\s[#;]/.test(value.text ?? "");
+  throw new RdsIamError(`region of profile "${profile}" ${problem}`, {
+    code: "ERR_CONFIG",
+    detail: `It is ${JSON.stringify(value.text ?? "")}, in ${whereIs(value)}.`,
+    hint: isCommented
+      ? "There are no comments behind values in this file: put the comment on a line of its own."
+      : "Correct that line, as in: region = eu-west-1",
+  });
 }
 
 function isCacheOff({ options, env }: SettingsInput): boolean {

@@ -5,6 +5,8 @@
 import { RdsIamError } from "../base/errors.ts";
 import type { Environment } from "../base/context.ts";
 import { type AwsFiles, loadAwsFiles } from "./aws-files.ts";
+import { type AwsValue, whereIs } from "./aws-ini.ts";
+import { textOf } from "./aws-profiles.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { loadOwnFile, LONGEST_KEY, type OwnFile } from "./own-file.ts";
 import {
@@ -30,25 +32,18 @@ export interface Target extends Omit<PartialValues, "host"> {
 export interface LoadedTargets {
   readonly targets: ReadonlyMap<string, Target>;
   readonly aws: AwsFiles;
-  readonly ownFile: string;
-  /** One sentence each, for stderr. */
-  readonly warnings: readonly string[];
+  readonly own: OwnFile;
 }
 
 /** Loads every target from our own file and from the AWS files. */
-export async function loadTargets(options: {
-  readonly env: Environment;
-  readonly home: string;
-}): Promise<LoadedTargets> {
-  const own = loadOwnFile(options.env, options.home);
-  const aws = await loadAwsFiles(options.env, options.home);
+export function loadTargets({ env, home }: { env: Environment; home: string }): LoadedTargets {
+  const own = loadOwnFile(env, home);
+  const aws = loadAwsFiles(env, home);
   const targets = new Map<string, Target>();
-  const warnings = [...aws.warnings];
-  const drafts = [...ownDrafts(own, warnings), ...awsDrafts(aws, warnings)];
-  for (const draft of drafts) {
-    if (!targets.has(draft.name)) targets.set(draft.name, targetFrom(draft, options.home));
+  for (const draft of [...ownDrafts(own), ...awsDrafts(aws)]) {
+    if (!targets.has(draft.name)) targets.set(draft.name, targetFrom(draft, home));
   }
-  return { targets, aws, ownFile: own.path, warnings };
+  return { targets, aws, own };
 }
 
 /** Finds a target by name; one that is unknown or has problems is an error with a hint. */
@@ -67,14 +62,14 @@ export function findTarget(name: string, loaded: LoadedTargets): Target {
 
 /** The error for a target without a host, with the command that gives it one. */
 export function targetWithoutHost(name: string, loaded: LoadedTargets): RdsIamError {
-  const own = loaded.targets.get(name)?.file === loaded.ownFile;
+  const own = loaded.targets.get(name)?.file === loaded.own.path;
   return new RdsIamError(
     `${own ? "target" : "profile"} "${name}" has no ${own ? "host" : "rds_host"}`,
     {
       code: "ERR_TARGET",
       detail: "rdsiam does not know which database to connect to.",
       hint: own
-        ? `Add a line to [${name}] in ${loaded.ownFile}: host = HOST`
+        ? `Add a line to [${name}] in ${loaded.own.path}: host = HOST`
         : `Run: aws configure set rds_host HOST --profile ${name}`,
     },
   );
@@ -85,44 +80,78 @@ interface Draft {
   readonly name: string;
   readonly file: string;
   readonly profile: string | undefined;
-  /** The known keys as written, without the prefix, and their values. */
-  readonly keys: ReadonlyMap<string, string>;
+  /** Keys as written and their values, with the prefix taken off. */
+  readonly keys: ReadonlyMap<string, AwsValue>;
   /** The prefix of keys in this file: `rds_`, or nothing. */
   readonly prefix: string;
 }
 
-function ownDrafts({ path: file, sections }: OwnFile, warnings: string[]): Draft[] {
-  return [...sections].map(([name, { profile, ...section }]) => {
-    const keys = new Map<string, string>();
-    for (const [key, value] of Object.entries(section)) {
-      if (KEYS.has(key)) {
-        keys.set(key, value);
-        continue;
-      }
-      const nearest = nearestName(key.replace(/^rds_/, ""), [...KEYS.keys(), "profile"]);
-      warnings.push(unknownKey(key, `[${name}] of ${file}`, nearest));
-    }
-    return { name, file, profile: profile || undefined, keys, prefix: "" };
+function ownDrafts({ path: file, sections }: OwnFile): Draft[] {
+  return [...sections].map(([name, values]) => {
+    const profile = textOf(values, "profile") || undefined;
+    const keys = new Map([...values].filter(([key]) => KEYS.has(key)));
+    return { name, file, profile, keys, prefix: "" };
   });
 }
 
-function awsDrafts({ paths, profiles }: AwsFiles, warnings: string[]): Draft[] {
-  const prefix = "rds_";
-  const drafts = [...profiles].map(([name, profile]) => {
-    const keys = new Map<string, string>();
-    for (const [key, value] of Object.entries(profile)) {
-      if (!key.startsWith(prefix) || value === undefined) continue;
-      const bare = key.slice(prefix.length);
-      if (KEYS.has(bare)) {
-        keys.set(bare, value);
-        continue;
-      }
-      const nearest = nearestName(bare, KEYS.keys());
-      warnings.push(unknownKey(key, `profile "${name}"`, nearest && `${prefix}${nearest}`));
+function awsDrafts({ profiles }: AwsFiles): Draft[] {
+  const drafts: Draft[] = [];
+  for (const [name, values] of profiles) {
+    let keys: Map<string, AwsValue> | undefined;
+    let file = "";
+    for (const [key, value] of values) {
+      if (!key.startsWith("rds_")) continue;
+      keys ??= new Map();
+      if (KEYS.has(key.slice(4))) keys.set(key.slice(4), value);
+      file = value.file;
     }
-    return { name, file: paths.configFilepath, profile: name, keys, prefix };
-  });
-  return drafts.filter(({ keys }) => keys.size > 0);
+    if (keys !== undefined && keys.size > 0) {
+      drafts.push({ name, file, profile: name, keys, prefix: "rds_" });
+    }
+  }
+  return drafts;
+}
+
+/**
+ * What is odd in the files, one sentence each: everything, or what concerns some profiles and targets. A slip in one
+ * profile must not be reported by a run that uses another.
+ */
+export function configWarnings(
+  { aws, own }: LoadedTargets,
+  names: ReadonlySet<string> = new Set([...own.sections.keys(), ...aws.profiles.keys()]),
+): string[] {
+  const warnings = aws.oddities
+    .filter(({ profiles }) => profiles.some((name) => names.has(name)))
+    .map((oddity) => `${whereIs(oddity)} ${oddity.problem}`);
+  const warn = (key: string, value: AwsValue, prefix: string, place: string): void => {
+    const bare = key.slice(prefix.length);
+    if (KEYS.has(bare) || !key.startsWith(prefix) || key === "profile") {
+      warnings.push(...valueWarning(key, value));
+      return;
+    }
+    const known = prefix === "" ? [...KEYS.keys(), "profile"] : KEYS.keys();
+    const near = nearestName(bare.replace(/^rds_/, ""), known);
+    warnings.push(unknownKey(key, `${place}, ${whereIs(value)}`, near && `${prefix}${near}`));
+  };
+  for (const name of names) {
+    for (const [key, value] of own.sections.get(name) ?? []) warn(key, value, "", `[${name}]`);
+    for (const [key, value] of aws.profiles.get(name) ?? []) {
+      warn(key, value, "rds_", `profile "${name}"`);
+    }
+  }
+  return warnings;
+}
+
+// Commands, where a # or ; means something else.
+const COMMAND_KEY = /process|command|(?:^|_)via$/;
+
+function valueWarning(key: string, value: AwsValue & { readonly isQuoted?: boolean }): string[] {
+  const isMeant = COMMAND_KEY.test(key) || value.isQuoted === true;
+  const mark = isMeant ? undefined : /\s([#;])/.exec(value.text ?? "")?.[1];
+  if (mark === undefined) return [];
+  return [
+    `${key} (${whereIs(value)}) has " ${mark}" in its value: there are no comments behind values`,
+  ];
 }
 
 function unknownKey(key: string, place: string, nearest: string | undefined): string {
@@ -134,13 +163,15 @@ function unknownKey(key: string, place: string, nearest: string | undefined): st
 function targetFrom({ name, file, profile, keys, prefix }: Draft, home: string): Target {
   const problems: string[] = [];
   const texts = new Map<SettingName, string>();
-  for (const [key, text] of keys) {
+  for (const [key, value] of keys) {
     const setting = KEYS.get(key);
     if (setting === undefined) continue;
-    const problem = valueProblem(setting, text);
+    const { text = "" } = value;
+    const problem =
+      value.text === undefined ? "is a block of indented lines" : valueProblem(setting, text);
     const other = texts.get(setting);
     if (problem !== undefined) {
-      problems.push(`${prefix}${key} ${problem}.`);
+      problems.push(`${prefix}${key} ${problem} (${whereIs(value)}).`);
     } else if (other !== undefined && other !== text) {
       problems.push(`${prefix}${key} and ${prefix}${keyOf(setting)} are one key and disagree.`);
     } else {
@@ -171,10 +202,14 @@ function unknownTarget(name: string, loaded: LoadedTargets): RdsIamError {
   if (loaded.aws.profiles.has(name)) return targetWithoutHost(name, loaded);
   const nearest =
     nearestName(name, loaded.targets.keys()) ?? nearestName(name, loaded.aws.profiles.keys());
-  const { configFilepath, filepath } = loaded.aws.paths;
+  const { config, credentials } = loaded.aws.paths;
+  const files = [loaded.own.path, config, credentials].filter(Boolean).join(" nor ");
+  const passedOver = loaded.aws.oddities
+    .filter(({ profiles }) => profiles.includes(name))
+    .map((oddity) => ` ${whereIs(oddity)} ${oddity.problem}.`);
   return new RdsIamError(`unknown target "${name}"`, {
     code: "ERR_TARGET",
-    detail: `Neither ${loaded.ownFile} nor ${configFilepath} nor ${filepath} has it.`,
+    detail: `Neither ${files} has it.${passedOver.join("")}`,
     hint:
       nearest === undefined
         ? "See the targets with: rdsiam list. Make one with: aws configure set rds_host HOST --profile " +

@@ -1,6 +1,6 @@
 // The doctor's steps about the AWS identity: credentials, identity, role, and the clock, which AWS's answer shows.
 import type { CallerIdentity } from "../aws/caller-identity.ts";
-import type { Credentials } from "../aws/credentials.ts";
+import { type Credentials, runSource } from "../aws/credentials.ts";
 import type { RunContext } from "../base/context.ts";
 import type { Settings } from "../config/settings.ts";
 import { parseEndpoint } from "../rds/endpoint.ts";
@@ -45,10 +45,12 @@ export async function checkCredentials(
     const own = await credentials();
     return { ...describeCredentials(own), value: { own } };
   } catch (error) {
-    const base = withoutRole(config);
-    if (base === undefined) throw error;
-    const region = fallbackRegion(config.settings);
-    const source = openCredentials(context, { ...config, settings: base }, region);
+    const { settings } = config;
+    if (assumedRole(context, config) === undefined) throw error;
+    const base = { ...config, settings: { ...settings, roleArn: undefined } };
+    const isProfiles = settings.roleArn === undefined;
+    const region = fallbackRegion(settings);
+    const source = openCredentials(context, base, region, { withoutRole: isProfiles });
     const found = await source.credentials().catch(() => undefined);
     if (found === undefined) throw error;
     const value = { withoutRole: { credentials: found, error } };
@@ -73,14 +75,17 @@ function describeCredentials({ accessKeyId, expiration, source }: Credentials): 
   return ok(`${source}, ${Math.floor(left / MINUTE)} minutes left`, { notes });
 }
 
-// The same run without its last role: rds_role_arn, or the role of a profile that has a source_profile.
-function withoutRole({ settings, loaded }: CredentialSettings): Settings | undefined {
-  if (settings.roleArn !== undefined) return { ...settings, roleArn: undefined };
-  const keys = loaded.aws.profiles.get(settings.profile ?? "");
-  const { role_arn, source_profile } = keys ?? {};
-  return role_arn === undefined || source_profile === undefined
-    ? undefined
-    : { ...settings, profile: source_profile };
+// The last role of the run: rds_role_arn, or the role of its profile.
+function assumedRole({ env }: RunContext, config: CredentialSettings): string | undefined {
+  const { loaded, settings } = config;
+  if (settings.roleArn !== undefined) return settings.roleArn;
+  try {
+    const source = runSource({ env, files: loaded.aws, profile: settings.profile });
+    return source.method === "assume-role" ? source.roleArn : undefined;
+  } catch {
+    // What is wrong with the profile is reported with the credentials.
+    return undefined;
+  }
 }
 
 /** Asks STS for the identity of the credentials. */
@@ -101,11 +106,11 @@ export async function checkIdentity(
 
 /** Reports whether the run's role was assumed. */
 export function checkRole(
-  { settings, loaded }: CredentialSettings,
+  context: RunContext,
+  config: CredentialSettings,
   credentials: FoundCredentials | undefined,
 ): Outcome {
-  const ofProfile = loaded.aws.profiles.get(settings.profile ?? "")?.["role_arn"];
-  const role = settings.roleArn ?? ofProfile;
+  const role = assumedRole(context, config);
   if (role === undefined)
     return skip("no role is configured: the credentials are used as they are");
   if (credentials?.withoutRole !== undefined) return failure(credentials.withoutRole.error);

@@ -2,6 +2,7 @@
 import { proxySetting } from "../aws/proxy-setting.ts";
 import type { RunContext } from "../base/context.ts";
 import { requireUser, resolveSettings, type Settings } from "../config/settings.ts";
+import { configWarnings } from "../config/targets.ts";
 import type { CredentialSettings } from "../session/credentials.ts";
 import { loadConfiguration, readVia } from "../session/settings.ts";
 import { findTool } from "../tool/find-tool.ts";
@@ -27,7 +28,8 @@ export async function checkConfig(
   const { env, home } = context;
   // The warnings are notes of the finding.
   const log = { ...context.log, always: () => {}, warning: () => {} };
-  const loaded = await loadConfiguration({ ...context, log });
+  const loaded = loadConfiguration({ ...context, log });
+  const warnings = [...loaded.aws.warnings, ...configWarnings(loaded)];
   let value: FoundConfig = {};
   try {
     const settings = resolveSettings({ ...request, loaded, env, home });
@@ -40,9 +42,9 @@ export async function checkConfig(
     const what = file === undefined ? `no target, ${host}` : `target "${target}" in ${file}`;
     const where = `user "${user}", database "${dbname}", host ${host}, port ${port}`;
     const how = settings.passwordCommand === undefined ? [] : ["its password is a command's"];
-    return { ...ok(what, { notes: [where, ...how, ...loaded.warnings] }), value };
+    return { ...ok(what, { notes: [where, ...how, ...warnings] }), value };
   } catch (error) {
-    return { ...failure(error, { notes: loaded.warnings }), value };
+    return { ...failure(error, { notes: warnings }), value };
   }
 }
 

@@ -56,7 +56,7 @@ async function runSteps(
   const identity = await ofAws("identity", { config, credentials: keys }, (needs) =>
     checkIdentity(context, needs.config, needs.credentials),
   );
-  await ofAws("role", { config }, (needs) => checkRole(needs.config, credentials));
+  await ofAws("role", { config }, (needs) => checkRole(context, needs.config, credentials));
 
   const dns = await steps.run("dns", { config, aws }, (needs) =>
     checkDns(context, { ...needs.config, via, credentials: needs.aws.credentials }),

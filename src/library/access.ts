@@ -97,14 +97,14 @@ interface Signing {
 
 // Nothing is fetched yet.
 async function openSigning(context: LibraryContext, request: ConnectionRequest): Promise<Signing> {
-  const loaded = await loadConfiguration(context);
+  const loaded = loadConfiguration(context);
   const settings = librarySettings(request, loaded, context);
   const { credentials: given } = request;
   const own = given === undefined ? undefined : () => ownCredentials(given);
   // One for all, whatever Region it is first asked with: that is a fallback for STS alone.
   let opened: RunCredentials | undefined;
   const credentials = (region: string) =>
-    (opened ??= openCredentials(context, { settings, loaded }, region, own)).credentials;
+    (opened ??= openCredentials(context, { settings, loaded }, region, { own })).credentials;
   const databases = new Map<string, AuthTokenSource>();
   return {
     settings,

@@ -50,6 +50,7 @@ export function libraryContext({ env = {}, onWarning }: SigningOptions): Library
     always: nothing,
     warning: report,
     error: report,
+    passOn: (text) => report({ message: text.trim() }),
     addSecret: (secret) => redactor.add(secret),
   };
   return {

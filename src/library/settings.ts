@@ -1,8 +1,9 @@
 // The library's options as the settings that every other part works with: option, then environment, then target, then default,
 // by the same rules as on the command line.
 import type { OptionValues } from "../config/keys.ts";
-import { resolveSettings, type Settings } from "../config/settings.ts";
 import { nearestName } from "../base/nearest-name.ts";
+import type { Settings } from "../config/settings.ts";
+import { resolveWithWarnings } from "../session/settings.ts";
 import { readHostPort, showHostPort } from "../base/host-port.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -56,7 +57,7 @@ const KNOWN: Readonly<Record<keyof ConnectionRequest, true>> = {
 export function librarySettings(
   request: ConnectionRequest,
   loaded: LoadedTargets,
-  { env, home }: Pick<LibraryContext, "env" | "home">,
+  { env, home, log }: Pick<LibraryContext, "env" | "home" | "log">,
 ): LibrarySettings {
   refuseUnknown(request);
   const { target: targetName, port } = request;
@@ -64,7 +65,7 @@ export function librarySettings(
   const connectTimeout =
     timeout === undefined ? undefined : checkedNumber("connectTimeout", timeout, LONGEST_TIMEOUT);
   const options = optionValues(request);
-  const settings = resolveSettings({ targetName, options, loaded, env, home });
+  const settings = resolveWithWarnings({ targetName, options, loaded, env, home }, log);
   const { user, passwordCommand, label } = settings;
   const words = targetWords({ settings, loaded });
   if (passwordCommand !== undefined) {

@@ -8,7 +8,9 @@ import { type HostPort, readAuthority } from "../base/host-port.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import type { CertificateFiles } from "../base/server-certificate.ts";
 import { type OptionName, type Options, optionValue } from "../cli/options.ts";
+import { whereIs } from "../config/aws-ini.ts";
 import { optionFlag } from "../config/keys.ts";
+import type { OwnSection } from "../config/own-file.ts";
 import {
   type AccessRule,
   arnPattern,
@@ -67,10 +69,8 @@ const SECTIONS = "The sections are [relay], [target NAME] and [allow NAME].";
 const REGION = /^[a-z]{2,8}(-[a-z]+)+-\d{1,2}$/;
 
 /** Checks the sections of a relay's file; throws ERR_CONFIG that names `path`, section and key. */
-export function readRelayConfig(
-  sections: ReadonlyMap<string, SectionKeys>,
-  path: string,
-): RelayConfig {
+export function readRelayConfig(file: ReadonlyMap<string, OwnSection>, path: string): RelayConfig {
+  const sections = new Map([...file].map(([name, keys]) => [name, plainKeys(keys)]));
   const settings: RelayConfig["settings"] = sections.get("relay") ?? {};
   const place = `${path} [relay]`;
   checkKeys(settings, RELAY_KEYS, place);
@@ -98,6 +98,19 @@ export function readRelayConfig(
     targets,
     rules,
   };
+}
+
+// Who may connect must not depend on a comment that was taken for a part of a value.
+function plainKeys(values: OwnSection): SectionKeys {
+  for (const [key, value] of values) {
+    if (value.isQuoted || !/[;#]/.test(value.text)) continue;
+    throw wrong(
+      whereIs(value),
+      `has a ; or # in ${key}`,
+      'Put comments on lines of their own, or the value in "...".',
+    );
+  }
+  return Object.fromEntries([...values].map(([key, { text }]) => [key, text]));
 }
 
 /** The settings of a relay. */

@@ -209,7 +209,7 @@ class Relay {
     const open = async (): Promise<Account> => {
       const { openAccount } = await import("../session/account.ts");
       const { loadConfiguration } = await import("../session/settings.ts");
-      const loaded = await loadConfiguration(this.#context);
+      const loaded = loadConfiguration(this.#context);
       return openAccount(this.#context, { options: this.#options, loaded });
     };
     return (this.#account ??= open());

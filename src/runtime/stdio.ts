@@ -9,8 +9,8 @@ const RETRY_DELAY = 5; // ms, for a pipe that another process has set to not blo
 
 type TtyBinding = { readonly isTTY?: (fd: number) => boolean } | undefined;
 
-/** Whether standard output (1) or error (2) is a terminal. */
-export function isTerminal(fd: 1 | 2): boolean {
+/** Whether standard input (0), output (1) or error (2) is a terminal. */
+export function isTerminal(fd: 0 | 1 | 2): boolean {
   try {
     // Asked first, because node:tty brings node:net with it. It is not all: /dev/null is a character device too.
     return fstatSync(fd).isCharacterDevice() && isatty(fd);

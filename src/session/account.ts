@@ -2,9 +2,9 @@
 // No target's own keys apply here: its role is for the database, and may not describe anything.
 import type { RdsCaller } from "../aws/rds-client.ts";
 import type { OptionValues } from "../config/keys.ts";
-import { resolveSettings } from "../config/settings.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { callsOf, openCredentials } from "./credentials.ts";
+import { resolveWithWarnings } from "./settings.ts";
 import type { RunContext } from "../base/context.ts";
 
 /** An AWS account. */
@@ -23,14 +23,17 @@ export async function openAccount(
 ): Promise<Account> {
   const own = { RDSIAM_TARGET: undefined, RDSIAM_HOST: undefined, RDSIAM_REGION: undefined };
   const env: RunContext["env"] = { ...context.env, ...own };
-  const settings = resolveSettings({
-    targetName: undefined,
-    // Any host will do: it is never connected to.
-    options: { ...options, region: undefined, host: "localhost" },
-    loaded: { ...loaded, targets: new Map() },
-    env,
-    home: context.home,
-  });
+  const settings = resolveWithWarnings(
+    {
+      targetName: undefined,
+      // Any host will do: it is never connected to.
+      options: { ...options, region: undefined, host: "localhost" },
+      loaded: { ...loaded, targets: new Map() },
+      env,
+      home: context.home,
+    },
+    context.log,
+  );
   const { profile } = settings;
   const region = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || settings.profileRegion;
   const run = { settings, loaded };

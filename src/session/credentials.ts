@@ -10,14 +10,17 @@ import {
   type RoleOptions,
 } from "../aws/credentials.ts";
 import type { AwsKeys } from "../aws/keys.ts";
-import { awsCalls } from "../aws/profile-credentials.ts";
+import { awsCalls } from "../aws/source-credentials.ts";
 import { proxyPasswords } from "../aws/proxy-setting.ts";
+import type { ProcessSurroundings } from "../aws/process-credentials.ts";
 import type { AwsCalls } from "../aws/sdk.ts";
-import type { RunContext } from "../base/context.ts";
+import type { RunContext, Terminal } from "../base/context.ts";
+import type { Log } from "../base/log.ts";
 import { recentSecrets } from "../base/redact.ts";
 import { loadAwsFiles } from "../config/aws-files.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LoadedTargets } from "../config/targets.ts";
+import { isTerminal } from "../runtime/stdio.ts";
 import { mfaPrompt } from "./mfa-prompt.ts";
 import { type RunSettings, targetWords } from "./settings.ts";
 
@@ -35,15 +38,20 @@ export interface RunCredentials {
   readonly need: () => CredentialNeed;
 }
 
-/**
- * Creates the credential source of a run for a database in a Region; nothing is fetched yet. `own` gives a program's own
- * credentials, instead of a profile's or the environment's.
- */
+/** What is not as in every run. */
+export interface CredentialParts {
+  /** Gives a program's own credentials, instead of a profile's or the environment's. */
+  readonly own?: (() => Promise<AwsKeys>) | undefined;
+  /** Leaves out the role that the profile itself assumes. */
+  readonly withoutRole?: boolean | undefined;
+}
+
+/** Creates the credential source of a run for a database in a Region; nothing is fetched yet. */
 export function openCredentials(
   { env, home, log, terminal, waiting }: CredentialContext,
   { settings, loaded }: CredentialSettings,
   region: string,
-  own?: () => Promise<AwsKeys>,
+  { own, withoutRole }: CredentialParts = {},
 ): RunCredentials {
   for (const password of proxyPasswords(env)) log.addSecret(password);
   const { profile } = settings;
@@ -58,6 +66,8 @@ export function openCredentials(
     fallbackRegion: region,
     role,
     own,
+    withoutRole,
+    processSurroundings: () => processSurroundings(log, terminal),
     askMfaCode: mfaPrompt({
       code: settings.mfaCode,
       remedy: settings.cache ? cacheRemedy({ settings, loaded }) : undefined,
@@ -103,8 +113,17 @@ export async function identify(
   return context.waiting.for("STS", callerIdentity(credentials, place, onClock));
 }
 
+function processSurroundings(log: Log, terminal: Terminal): ProcessSurroundings {
+  return {
+    hasTerminal: !terminal.isGivenAway() && terminal.isThere(),
+    isStdinTerminal: isTerminal(0),
+    onStderr: log.passOn,
+    onWait: (what) => log.notice(`waiting for ${what}`),
+  };
+}
+
 function calledService({ roleArn, profile = "default" }: Settings, loaded: LoadedTargets): string {
-  const role = roleArn ?? loaded.aws.profiles.get(profile)?.["role_arn"];
+  const role = roleArn ?? loaded.aws.profiles.get(profile)?.get("role_arn")?.text;
   return role === undefined ? "AWS credentials" : "STS";
 }
 

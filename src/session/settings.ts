@@ -2,11 +2,14 @@
 import type { RunContext } from "../base/context.ts";
 import { shellCommand, shellWord } from "../base/shell-word.ts";
 import type { OptionValues } from "../config/keys.ts";
+import type { Log } from "../base/log.ts";
+import { textOf } from "../config/aws-profiles.ts";
+import type { SettingsInput } from "../config/given.ts";
 import { resolveSettings, type Settings } from "../config/settings.ts";
-import { type LoadedTargets, loadTargets } from "../config/targets.ts";
+import { configWarnings, type LoadedTargets, loadTargets } from "../config/targets.ts";
 import type { Via } from "../via/parse.ts";
 
-const SECRETS = ["aws_secret_access_key", "aws_session_token"];
+const SECRETS = ["aws_secret_access_key", "aws_session_token", "aws_security_token"];
 
 /** A target, and the options of the command line. */
 export interface TargetRequest {
@@ -33,17 +36,17 @@ export function targetWords({
   return user === undefined ? address : `${address} ${shellCommand`--user ${user}`}`;
 }
 
-/** Loads the targets; warnings go to the log, which strikes out the secrets of the files and the environment from now on. */
-export async function loadConfiguration(
+/** Loads the targets; the log strikes out the secrets of the files and the environment from now on. */
+export function loadConfiguration(
   context: Pick<RunContext, "env" | "home" | "log">,
-): Promise<LoadedTargets> {
-  const loaded = await loadTargets(context);
+): LoadedTargets {
+  const loaded = loadTargets(context);
   const { env, log } = context;
-  for (const keys of loaded.aws.profiles.values()) {
-    for (const name of SECRETS) log.addSecret(keys[name] ?? "");
+  for (const values of loaded.aws.profiles.values()) {
+    for (const name of SECRETS) log.addSecret(values.get(name)?.text ?? "");
   }
   for (const name of SECRETS) log.addSecret(env[name.toUpperCase()] ?? "");
-  for (const message of loaded.warnings) log.warning({ message });
+  for (const message of loaded.aws.warnings) log.warning({ message });
   return loaded;
 }
 
@@ -53,9 +56,33 @@ export async function resolveRun(
   request: TargetRequest,
 ): Promise<RunSettings> {
   const { env, home, log } = context;
-  const loaded = await loadConfiguration(context);
-  const settings = resolveSettings({ ...request, loaded, env, home });
+  const loaded = loadConfiguration(context);
+  const settings = resolveWithWarnings({ ...request, loaded, env, home }, log);
   return { loaded, settings, via: await readVia(log, settings) };
+}
+
+/** Resolves settings, and logs what is odd about the target and the profiles that they use. */
+export function resolveWithWarnings(input: SettingsInput, log: Pick<Log, "warning">): Settings {
+  const { env, loaded, targetName } = input;
+  const used = new Set<string>();
+  const use = (name: string | undefined): void => {
+    for (let each = name; each !== undefined && !used.has(each);) {
+      used.add(each);
+      each = textOf(loaded.aws.profiles.get(each), "source_profile");
+    }
+  };
+  try {
+    const settings = resolveSettings(input);
+    const { configProfile = "default", profile, target } = settings;
+    for (const name of [target, profile, configProfile]) use(name);
+    return settings;
+  } catch (error) {
+    // A key that is misspelled may be why.
+    use(targetName ?? env["RDSIAM_TARGET"]);
+    throw error;
+  } finally {
+    for (const message of configWarnings(loaded, used)) log.warning({ message });
+  }
 }
 
 /** Parses --via or rds_via; the log strikes out its passwords. */

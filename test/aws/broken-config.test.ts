@@ -121,8 +121,8 @@ test("credentialSource() gives credentials or a clear error for any config files
   const check = async (config: string, credentials: string, profile: string): Promise<void> => {
     await writeFile(paths.config, config);
     await writeFile(paths.credentials, credentials);
-    const files = await loadAwsFiles(env, home);
-    const end = await credentialSource({ profile, files, env })().then(
+    const load = async () => credentialSource({ profile, files: loadAwsFiles(env, home), env })();
+    const end = await load().then(
       ({ accessKeyId }) => assert.ok(accessKeyId),
       (error: unknown) => checkError(error),
     );

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadCaBundle } from "../../src/aws/ca-bundle.ts";
+import { profileValues } from "../support/profile-values.ts";
 import { makeAuthority } from "../../src/demo/certificates.ts";
 
 let home: string;
@@ -24,13 +25,13 @@ async function file(name: string, text: string): Promise<string> {
 test("loadCaBundle() takes AWS_CA_BUNDLE, then ca_bundle, then none", async () => {
   const one = await file("one.pem", cert);
   const two = await file("two.pem", `# a comment\r\n${cert}\nmore\n${cert}`);
-  const both = await loadCaBundle({ AWS_CA_BUNDLE: one }, { ca_bundle: two });
+  const both = await loadCaBundle({ AWS_CA_BUNDLE: one }, profileValues({ ca_bundle: two }));
   assert.deepEqual([both?.name, both?.file, both?.certificates.length], ["AWS_CA_BUNDLE", one, 1]);
-  const own = await loadCaBundle({ AWS_CA_BUNDLE: "" }, { ca_bundle: two });
+  const own = await loadCaBundle({ AWS_CA_BUNDLE: "" }, profileValues({ ca_bundle: two }));
   assert.deepEqual([own?.name, own?.certificates.length], ["ca_bundle", 2]);
-  const short = await loadCaBundle({ HOME: home }, { ca_bundle: "~/one.pem" });
+  const short = await loadCaBundle({ HOME: home }, profileValues({ ca_bundle: "~/one.pem" }));
   assert.equal(short?.file, one);
-  assert.equal(await loadCaBundle({}, {}), undefined);
+  assert.equal(await loadCaBundle({}, undefined), undefined);
 });
 
 test("loadCaBundle() refuses a file without a certificate, or with a broken one", async () => {
@@ -43,10 +44,10 @@ test("loadCaBundle() refuses a file without a certificate, or with a broken one"
     [`${cert}${broken}`, /^certificate 2 in the file of AWS_CA_BUNDLE, .*, cannot be read$/],
   ] as const) {
     const path = await file("bad.pem", text);
-    await assert.rejects(loadCaBundle({ AWS_CA_BUNDLE: path }, {}), {
+    await assert.rejects(loadCaBundle({ AWS_CA_BUNDLE: path }, undefined), {
       code: "ERR_CERTIFICATE",
       message,
     });
   }
-  await assert.rejects(loadCaBundle({ AWS_CA_BUNDLE: home }, {}), { message: /EISDIR$/ });
+  await assert.rejects(loadCaBundle({ AWS_CA_BUNDLE: home }, undefined), { message: /EISDIR$/ });
 });

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CredentialNeed, credentialNeed } from "../../src/aws/credentials.ts";
-import type { ProfileKeys } from "../../src/aws/profile-files.ts";
+import { profileFiles } from "../support/profile-values.ts";
 
 const KEYS = { aws_access_key_id: "AKIDEXAMPLE", aws_secret_access_key: "SECRET" };
 const ROLE = "arn:aws:iam::123456789012:role/reader";
 const DEVICE = "arn:aws:iam::123456789012:mfa/jane";
 
-const PROFILES: Readonly<Record<string, ProfileKeys>> = {
+const PROFILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   keys: KEYS,
   role: { role_arn: ROLE, source_profile: "keys" },
   mfa: { role_arn: ROLE, source_profile: "keys", mfa_serial: DEVICE },
@@ -18,13 +18,7 @@ const PROFILES: Readonly<Record<string, ProfileKeys>> = {
   instance: { role_arn: ROLE, credential_source: "Ec2InstanceMetadata" },
 };
 
-const files = {
-  paths: { configFilepath: "config", filepath: "credentials" },
-  profiles: new Map(Object.entries(PROFILES)),
-  ssoSessions: new Map(),
-  services: new Map(),
-  warnings: [],
-};
+const files = profileFiles(PROFILES);
 
 function need(profile: string | undefined, more: { env?: object; mfaSerial?: string } = {}) {
   const role = "mfaSerial" in more ? { roleArn: ROLE, mfaSerial: more.mfaSerial } : undefined;

@@ -18,6 +18,7 @@ import {
   startSts,
   type StsAnswer,
 } from "../support/fake-sts.ts";
+import { profileFiles, profileValues } from "../support/profile-values.ts";
 
 cleanProcessEnvironment();
 
@@ -85,7 +86,7 @@ async function withSts(
     const env = { AWS_CONFIG_FILE: path, AWS_ENDPOINT_URL_STS: sts.url };
     // fromIni does not hand the paths on to its SSO part, which looks at the process's own environment.
     process.env["AWS_CONFIG_FILE"] = path;
-    const files = await loadAwsFiles(env, home);
+    const files = loadAwsFiles(env, home);
     await check(
       (over) => credentialSource({ profile: undefined, files, env, osUser: "jane doe", ...over }),
       sts,
@@ -118,7 +119,7 @@ test("credentialSource() takes static keys of a profile, and says where from", a
       [found.accessKeyId, found.secretAccessKey, found.expiration],
       ["AKIACORP", SECRETS[0], undefined],
     );
-    assert.match(found.source, /^profile "corp" in .*config$/);
+    assert.match(found.source, /^profile "corp" in .*config, line 2$/);
     assert.equal((await make({ profile: "processok" })()).accessKeyId, "AKIAPROC");
   });
 });
@@ -207,15 +208,12 @@ test("credentialSource() fetches once for concurrent calls, and again two minute
 test("credentialSource() reads keys of a file anew after a minute", async () => {
   await withSts(never, async (make) => {
     let time = 0;
-    const files = await loadAwsFiles({ AWS_CONFIG_FILE: "/nowhere" }, "/nowhere");
-    const withKey = (id: string) => ({
-      ...files,
-      profiles: new Map([["p", { aws_access_key_id: id, aws_secret_access_key: "x" }]]),
-    });
+    const withKey = (id: string) =>
+      profileFiles({ p: { aws_access_key_id: id, aws_secret_access_key: "x" } });
     const load = make({
       profile: "p",
       files: withKey("OLD"),
-      reloadFiles: () => Promise.resolve(withKey("NEW")),
+      reloadFiles: () => withKey("NEW"),
       now: () => time,
     });
     assert.equal((await load()).accessKeyId, "OLD");
@@ -305,7 +303,7 @@ test("credentialSource() asks for an MFA code, or says that it cannot", async ()
 const FILES: readonly (readonly [string, RegExp])[] = [
   ["prdo", /^unknown AWS profile "prdo".*Did you mean "prod"\?/],
   ["lost", /^unknown AWS profile "crop" \(the source_profile of "lost"\).*Did you mean "corp"\?/],
-  ["round", /chain of profile "round" is a loop.*round -> about -> round/],
+  ["round", /chain of profile "round" is a loop.*round -> about -> round.*config, line \d+/],
   ["nosession", /names an sso_session "gone" that does not exist.*no section \[sso-session gone\]/],
   [
     "sso",
@@ -418,14 +416,13 @@ test("stsRegion() takes environment, profile, the database's, and stays in the A
   const place = {
     env: {},
     configProfile: undefined,
-    profileKeys: {},
     services: new Map(),
     awsTimeout: undefined,
     fallbackRegion: undefined,
     profile: undefined,
   };
   const env = { AWS_DEFAULT_REGION: "r3" };
-  const withProfile = { ...place, profileKeys: { region: "r1" } };
+  const withProfile = { ...place, profileValues: profileValues({ region: "r1" }) };
   assert.equal(stsRegion(ROLE, { ...withProfile, env: { AWS_REGION: "r2" } }), "r2");
   assert.equal(stsRegion(ROLE, { ...withProfile, fallbackRegion: "r4" }), "r1");
   const abroad = {

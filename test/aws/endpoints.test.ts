@@ -3,17 +3,30 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { configuredEndpoint, stsEndpointOptions } from "../../src/aws/endpoints.ts";
 import { cleanProcessEnvironment } from "../support/fake-sts.ts";
+import { profileValues } from "../support/profile-values.ts";
 
 cleanProcessEnvironment();
 
+function nested(url: string) {
+  const text = undefined;
+  return { file: "config", line: 1, text, block: profileValues({ endpoint_url: url }) };
+}
+
 const services = new Map([
-  ["corp", { "sts.endpoint_url": "https://section", "rds.endpoint_url": "https://r" }],
+  [
+    "corp",
+    new Map([
+      ["sts", nested("https://section")],
+      ["rds", nested("https://r")],
+    ]),
+  ],
 ]);
-const profileKeys = { services: "corp", endpoint_url: "https://profile" };
+const keys = { services: "corp", endpoint_url: "https://profile" };
+const values = profileValues(keys);
 
 test("configuredEndpoint() takes the service's variable, the common one, the section, the profile", () => {
   const env = { AWS_ENDPOINT_URL_STS: "https://own", AWS_ENDPOINT_URL: "https://all" };
-  const all = { env, profileKeys, services };
+  const all = { env, profileValues: values, services };
   assert.equal(configuredEndpoint("sts", all), "https://own");
   assert.equal(configuredEndpoint("rds", all), "https://all");
   assert.equal(
@@ -22,9 +35,9 @@ test("configuredEndpoint() takes the service's variable, the common one, the sec
   );
   assert.equal(configuredEndpoint("sts", { ...all, env: {} }), "https://section");
   assert.equal(configuredEndpoint("rds", { ...all, env: {} }), "https://r");
-  const gone = { ...profileKeys, services: "gone" };
+  const gone = profileValues({ ...keys, services: "gone" });
   assert.equal(
-    configuredEndpoint("sts", { env: {}, profileKeys: gone, services }),
+    configuredEndpoint("sts", { env: {}, profileValues: gone, services }),
     "https://profile",
   );
   assert.equal(configuredEndpoint("sts", { env: {} }), undefined);
@@ -33,19 +46,22 @@ test("configuredEndpoint() takes the service's variable, the common one, the sec
 test("configuredEndpoint() ignores all of them when told so", () => {
   const env = { AWS_ENDPOINT_URL_STS: "https://own" };
   const ignored = { ...env, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "TRUE" };
-  assert.equal(configuredEndpoint("sts", { env: ignored, profileKeys, services }), undefined);
-  const keys = { ...profileKeys, ignore_configured_endpoint_urls: "true" };
-  assert.equal(configuredEndpoint("sts", { env, profileKeys: keys, services }), undefined);
+  assert.equal(
+    configuredEndpoint("sts", { env: ignored, profileValues: values, services }),
+    undefined,
+  );
+  const ignoring = profileValues({ ...keys, ignore_configured_endpoint_urls: "true" });
+  assert.equal(configuredEndpoint("sts", { env, profileValues: ignoring, services }), undefined);
   const said = { ...env, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "false" };
   assert.equal(
-    configuredEndpoint("sts", { env: said, profileKeys: keys, services }),
+    configuredEndpoint("sts", { env: said, profileValues: ignoring, services }),
     "https://own",
   );
 });
 
 test("configuredEndpoint() refuses what is not a URL by its name", () => {
   for (const value of ["sts.example.com", "ftp://x", "https://", "https:// x"]) {
-    const input = { env: {}, profileKeys: { endpoint_url: value } };
+    const input = { env: {}, profileValues: profileValues({ endpoint_url: value }) };
     assert.throws(() => configuredEndpoint("sts", input), {
       code: "ERR_CONFIG",
       message: "the profile's endpoint_url is not a valid URL",
@@ -59,7 +75,7 @@ async function hostFor(region: string, keys: Record<string, string>, env = {}): 
   const client = new STSClient({
     region,
     credentials: { accessKeyId: "A", secretAccessKey: "s" },
-    ...stsEndpointOptions({ env, profileKeys: keys }),
+    ...stsEndpointOptions({ env, profileValues: profileValues(keys) }),
   });
   let hostname = "";
   client.middlewareStack.add(

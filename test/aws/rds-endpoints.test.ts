@@ -65,7 +65,6 @@ function caller(region = "eu-west-1"): RdsCaller {
     calls: {
       env: { AWS_ENDPOINT_URL_RDS: api.endpoint },
       configProfile: undefined,
-      profileKeys: {},
       services: new Map(),
       awsTimeout: undefined,
     },

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { type Credentials, credentialSource } from "../../src/aws/credentials.ts";
 import { authTokenSource } from "../../src/aws/token-cache.ts";
 import { cleanProcessEnvironment } from "../support/fake-sts.ts";
+import { profileFiles } from "../support/profile-values.ts";
 
 cleanProcessEnvironment();
 
@@ -168,8 +169,7 @@ test("credentialSource() and authTokenSource() refresh credentials with two minu
     AWS_SECRET_ACCESS_KEY: "s",
     AWS_CREDENTIAL_EXPIRATION: new Date(START + 1_000_000).toISOString(),
   };
-  const paths = { configFilepath: "/nonexistent", filepath: "/nonexistent" };
-  const files = { paths, profiles: new Map(), ssoSessions: new Map(), services: new Map() };
+  const files = profileFiles({});
   const credentials = credentialSource({ profile: undefined, files, env, now: () => clock.now });
   const tokens = authTokenSource({
     host: "db.example.com",

@@ -5,7 +5,7 @@ import {
   externalDataInterceptor,
   loadSharedConfigFiles,
   loadSsoSessionData,
-} from "@smithy/shared-ini-file-loader";
+} from "@smithy/core/config";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { decodeAwsFile, parseAwsIni } from "../../src/config/aws-ini.ts";
 import {

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { type CredentialSource, credentialSource } from "../../src/aws/credential-source.ts";
+import { type ChosenSource, chooseSource } from "../../src/aws/choose-source.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
-import { splitWords } from "../../src/base/shell-words.ts";
+import { splitWords } from "../../src/base/shell-word.ts";
 import { type AwsValue, decodeAwsFile, parseAwsIni } from "../../src/config/aws-ini.ts";
 import {
   type AwsProfiles,
@@ -14,7 +14,7 @@ import {
   NO_SECTIONS,
 } from "../../src/config/aws-profiles.ts";
 
-const METHODS: readonly CredentialSource["method"][] = [
+const METHODS: readonly ChosenSource["method"][] = [
   "env",
   "assume-role",
   "assume-role-with-web-identity",
@@ -104,7 +104,7 @@ function mapped<T>(entries: readonly (readonly [string, T])[], change: (value: T
   return new Map(entries.map(([key, value]) => [key, change(value)]));
 }
 
-function described(source: CredentialSource): readonly unknown[] {
+function described(source: ChosenSource): readonly unknown[] {
   const { method } = source;
   switch (source.method) {
     case "assume-role": {
@@ -138,7 +138,7 @@ function described(source: CredentialSource): readonly unknown[] {
 function choose(each: Case, files: AwsProfiles, profile: string | undefined): unknown {
   try {
     return described(
-      credentialSource({
+      chooseSource({
         files,
         env: { ...each.env, ...(each.ec2 ? { AWS_CREDENTIAL_FILE: "~/ec2" } : {}) },
         profile: profile ?? each.named,
@@ -181,7 +181,7 @@ function differences(each: Case): string[] {
   return found;
 }
 
-test("parseAwsIni(), awsProfiles() and credentialSource() give what botocore gives, in 3,000 files and more", () => {
+test("parseAwsIni(), awsProfiles() and chooseSource() give what botocore gives, in 3,000 files and more", () => {
   assert.ok(fixture.files.length >= 3000, String(fixture.files.length));
   const found = fixture.files.flatMap((each, index) => {
     try {
@@ -205,7 +205,7 @@ test("the fixture is not an easy one: files that botocore refuses, and each sour
 // The last three are not a profile's own.
 const TWELVE = 12;
 
-test("credentialSource() chooses as botocore between two of twelve sources, 78 of 78, and among three of fifteen", () => {
+test("chooseSource() chooses as botocore between two of twelve sources, 78 of 78, and among three of fifteen", () => {
   const single = fixture.combinations.filter(({ sources }) => sources?.length === 1);
   const twelve = single.slice(0, TWELVE).flatMap(({ sources }) => sources ?? []);
   const isOfTwelve = ({ sources = [] }: Case): boolean =>

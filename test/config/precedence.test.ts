@@ -66,7 +66,7 @@ async function who({ target, options = {}, env = {}, defaults = DEFAULT }: Given
     AWS_ENDPOINT_URL_STS: sts.url,
     ...env,
   };
-  const loaded = await loadTargets({ env: all, home });
+  const loaded = loadTargets({ env: all, home });
   const host = { host: "db.example.com", ...options };
   const settings = resolveSettings({
     targetName: target,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { test } from "node:test";
-import { loadTargets, findTarget } from "../../src/config/targets.ts";
+import { configWarnings, findTarget, loadTargets } from "../../src/config/targets.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { loadFrom } from "../support/config-fixture.ts";
 
@@ -12,7 +12,7 @@ const PROD =
 
 test("loadTargets() reads rds_* keys with synonyms, port in the host and ~/", async () => {
   const loaded = await loadFrom({
-    config: `${PROD}[profile my.prod]\nrds_hostname = h\nrds_username = jane.doe+x@corp\nrds_database = d # c\nrds_port=5433\nrds_sslrootcert = ~/ca.pem\nrds_dns_servers = 10.0.0.2, [fd00::1]:53\nrds_duration_seconds=900\n[profile plain]\nregion = x\n`,
+    config: `${PROD}[profile my.prod]\nrds_hostname = h\nrds_username = jane.doe+x@corp\nrds_database = d\nrds_port=5433\nrds_sslrootcert = ~/ca.pem\nrds_dns_servers = 10.0.0.2, [fd00::1]:53\nrds_duration_seconds=900\n[profile plain]\nregion = x\n`,
     credentials:
       "[prod]\naws_access_key_id = A\naws_secret_access_key = B\nrds_dbname = from_credentials\n",
   });
@@ -29,7 +29,7 @@ test("loadTargets() reads rds_* keys with synonyms, port in the host and ~/", as
   assert.match(dotted.sslrootcert ?? "", /^\/.*\/ca\.pem$/);
   assert.deepEqual(dotted.dnsServers, ["10.0.0.2", "[fd00::1]:53"]);
   assert.deepEqual([...loaded.targets.keys()], ["prod", "my.prod"]);
-  assert.deepEqual(loaded.warnings, []);
+  assert.deepEqual(configWarnings(loaded), []);
 });
 
 test("loadTargets() puts our own file first, with a profile", async () => {
@@ -47,20 +47,19 @@ test("loadTargets() warns about an unknown key and names the nearest", async () 
     config: "[profile p]\nrds_host = h\nrds_usr = u\n",
     own: "[o]\nhots = h\nrds_host=x\n",
   });
-  assert.match(loaded.warnings[0] ?? "", /unknown key hots in \[o\] of .*did you mean host\?/);
-  assert.match(loaded.warnings[1] ?? "", /unknown key rds_host .*did you mean host\?/);
-  assert.match(
-    loaded.warnings[2] ?? "",
-    /unknown key rds_usr in profile "p"; did you mean rds_user\?/,
-  );
+  const [first = "", second = "", third = ""] = configWarnings(loaded);
+  assert.match(first, /unknown key hots in \[o\], .*config, line 2; did you mean host\?/);
+  assert.match(second, /unknown key rds_host .*did you mean host\?/);
+  assert.match(third, /unknown key rds_usr in profile "p", .*line 3; did you mean rds_user\?/);
+  assert.deepEqual(configWarnings(loaded, new Set(["p"])), [third]);
 });
 
 test("loadTargets() finds missing files empty and unreadable ones worth a warning", async () => {
-  const missing = await loadTargets({
+  const missing = loadTargets({
     env: { AWS_CONFIG_FILE: "/dev/null/config" },
     home: "/dev/null/home",
   });
-  assert.deepEqual([missing.targets.size, missing.warnings], [0, []]);
+  assert.deepEqual([missing.targets.size, missing.aws.warnings], [0, []]);
 });
 
 test("loadTargets() is not confused by a profile named as a member of Object", async () => {
@@ -121,7 +120,7 @@ test("findTarget() names the nearest target, the files, and the command for a pr
 test("loadTargets() loads no module of the AWS SDK's clients", () => {
   const script = `
     const { loadTargets } = await import("./src/config/targets.ts");
-    await loadTargets({ env: {}, home: "/nonexistent" });
+    loadTargets({ env: {}, home: "/nonexistent" });
     const { createRequire } = await import("node:module");
     const files = Object.keys(createRequire(import.meta.url).cache).filter((file) => /@aws-sdk|node-http-handler/.test(file));
     process.stdout.write(JSON.stringify(files));`;

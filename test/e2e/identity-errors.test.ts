@@ -98,8 +98,8 @@ after(async () => {
 // LINE(section, key) stands for that line's number in the config file.
 const CASES: readonly (readonly [string, string])[] = [
   ["statix", `unknown AWS profile "statix"` + `.*Did you mean "static"\\?`],
-  ["bare", "config, line LINE(bare) has \\[bare\\], which is not a profile.*\\[profile bare\\]"],
-  ["misplaced", "credentials, line 1 has \\[profile misplaced\\].*Write \\[misplaced\\]"],
+  ["bare", "config, line LINE(bare) is \\[bare\\], which AWS's tools ignore: .*\\[profile bare\\]"],
+  ["misplaced", "credentials, line 1 is \\[profile misplaced\\]: .*is \\[misplaced\\]"],
   [
     "lost",
     `unknown AWS profile "statik" \\(the source_profile of "lost"\\).*line LINE(profile lost, source_profile).*"static"`,
@@ -108,11 +108,11 @@ const CASES: readonly (readonly [string, string])[] = [
   ["itself", "itself -> itself.*line LINE(profile itself, source_profile)"],
   [
     "half",
-    "one half of an access key: aws_secret_access_key is missing.*line LINE(profile half).*aws configure --profile half",
+    "aws_access_key_id without aws_secret_access_key.*line LINE(profile half, aws_access_key_id).*aws configure --profile half",
   ],
   [
     "nobody",
-    `"nobody" has no credentials.*line LINE(profile nobody).*aws configure sso --profile nobody`,
+    `"nobody" has no credentials.*line LINE(profile nobody, region).*aws configure sso --profile nobody`,
   ],
   [
     "quoted",
@@ -120,14 +120,20 @@ const CASES: readonly (readonly [string, string])[] = [
   ],
   [
     "alone",
-    "nothing to assume it with.*line LINE(profile alone).*source_profile NAME --profile alone",
+    "role_arn without source_profile or credential_source.*line LINE(profile alone, role_arn).*source_profile NAME --profile alone",
   ],
-  ["both", "both source_profile and credential_source.*line LINE(profile both)"],
+  [
+    "both",
+    "both source_profile and credential_source.*line LINE(profile both, source_profile).*line LINE(profile both, credential_source)",
+  ],
   [
     "source",
     "credential_source of profile .* is none of .*line LINE(profile source, credential_source).*Did you mean Environment",
   ],
-  ["environment", 'AWS_ACCESS_KEY_ID is not set.*credential_source of profile "environment"'],
+  [
+    "environment",
+    'AWS_ACCESS_KEY_ID is not set.*credential_source of profile "environment".*line LINE(profile environment, credential_source)',
+  ],
   ["instance", "instance metadata service|EC2"],
   ["long", "duration_seconds .* is not a whole number.*line LINE(profile long, duration_seconds)"],
   ["no-arn", "role_arn .* is not a valid role ARN.*line LINE(profile no-arn, role_arn)"],
@@ -137,7 +143,7 @@ const CASES: readonly (readonly [string, string])[] = [
   ],
   [
     "half-session",
-    "sso_start_url missing.*line LINE(sso-session half).*aws configure sso --profile half-session",
+    "sso_start_url missing.*line LINE(sso-session half, sso_region).*aws configure sso --profile half-session",
   ],
   ["logged-out", "missing or has expired.*aws sso login --profile logged-out"],
   ["expired", "missing or has expired.*aws sso login --profile expired"],
@@ -148,7 +154,10 @@ const CASES: readonly (readonly [string, string])[] = [
     "process",
     'credential_process of profile "process" failed.*aws configure get credential_process --profile process',
   ],
-  ["html", 'credential_process of profile "html" failed.*invalid JSON'],
+  [
+    "html",
+    'credential_process of profile "html" failed.*not JSON.*line LINE(profile html, credential_process)',
+  ],
   ["odd", "returned invalid credentials.*A key in them is not text"],
   ["no-time", "Expiration is not a valid time"],
   ["web", "cannot read /nowhere/token.*web_identity_token_file"],

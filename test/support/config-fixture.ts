@@ -20,7 +20,7 @@ export async function loadFrom(files: HomeFiles): Promise<LoadedTargets> {
     await writeFile(join(home, ".aws", "config"), files.config ?? "");
     await writeFile(join(home, ".aws", "credentials"), files.credentials ?? "");
     await writeFile(join(home, ".config", "rdsiam", "config"), files.own ?? "");
-    return await loadTargets({ env: {}, home });
+    return loadTargets({ env: {}, home });
   } finally {
     await rm(home, { recursive: true });
   }

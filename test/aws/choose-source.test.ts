@@ -1,7 +1,7 @@
 // Profiles with several sources of credentials, and refusals with the line to correct. botocore-files.test.ts has the rest.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { credentialSource } from "../../src/aws/credential-source.ts";
+import { chooseSource } from "../../src/aws/choose-source.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { parseAwsIni } from "../../src/config/aws-ini.ts";
 import { awsProfiles } from "../../src/config/aws-profiles.ts";
@@ -10,7 +10,7 @@ const ROLE = "role_arn = arn:aws:iam::111122223333:role/app\n";
 const KEYS = "aws_access_key_id = AKID\naws_secret_access_key = secret\n";
 
 function choose(config: string, credentials = "", profile = "prod") {
-  return credentialSource({
+  return chooseSource({
     files: awsProfiles(parseAwsIni(config, "config"), parseAwsIni(credentials, "credentials")),
     env: { AWS_ACCESS_KEY_ID: "AKIDENV", AWS_SECRET_ACCESS_KEY: "secretenv" },
     profile,
@@ -39,7 +39,7 @@ test("keys in capitals are the profile's, and no other credentials are taken for
   const files = `[default]\n${KEYS}[prod]\n${KEYS.toUpperCase()}`;
   const source = choose("", files);
   assert.ok(source.method === "shared-credentials-file" && source.accessKeyId === "AKID");
-  assert.throws(() => choose("", files, "other"), /there is no profile "other"/);
+  assert.throws(() => choose("", files, "other"), /unknown AWS profile "other"/);
 });
 
 const REFUSED: readonly (readonly [string, RegExp, RegExp])[] = [
@@ -50,11 +50,15 @@ const REFUSED: readonly (readonly [string, RegExp, RegExp])[] = [
   ],
   [
     `[profile prod]\n${ROLE}source_profile = a\n[profile a]\n${ROLE}source_profile = prod\n`,
-    /the source_profile chain prod -> a -> prod is a loop/,
-    /^See config, line 6\.$/,
+    /the source_profile chain of profile "prod" is a loop/,
+    /^The chain is prod -> a -> prod\. See config, line 6\.$/,
   ],
   [`[profile prod]\n${ROLE}`, /has role_arn without source_profile or credential_source/, /line 2/],
-  [`[profile prod]\n${ROLE}source_profile = b\n`, /source_profile "b" .* does not exist/, /line 3/],
+  [
+    `[profile prod]\n${ROLE}source_profile = b\n`,
+    /unknown AWS profile "b" \(the source_profile of "prod"\)/,
+    /line 3/,
+  ],
   [
     "[profile prod]\naws_access_key_id = x\n",
     /has aws_access_key_id without aws_secret_access_key beside it/,
@@ -70,7 +74,7 @@ const REFUSED: readonly (readonly [string, RegExp, RegExp])[] = [
 ];
 
 for (const [config, message, detail] of REFUSED) {
-  test(`credentialSource() refuses with the line: ${message.source}`, () => {
+  test(`chooseSource() refuses with the line: ${message.source}`, () => {
     assert.throws(
       () => choose(config),
       (error) => {

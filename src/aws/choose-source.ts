@@ -3,37 +3,34 @@
 // services. It reads no network and starts no program: what is chosen comes with all that it takes to ask it.
 // https://github.com/boto/botocore/blob/1.44.8/botocore/credentials.py (create_credential_resolver)
 
-import { RdsIamError } from "../base/errors.ts";
-import { splitWords } from "../base/shell-words.ts";
+import type { Environment } from "../base/context.ts";
+import { nearestName } from "../base/nearest-name.ts";
+import { environmentKeys } from "./keys.ts";
+import { shellCommand, splitWords } from "../base/shell-word.ts";
+import { refused, unknownProfile } from "./profile-errors.ts";
+import type {
+  ProfileFiles,
+  ProfileSections,
+  ProfileValue,
+  ProfileValues,
+} from "./profile-files.ts";
 
-/** A value of AWS's files, and where it is; a block of indented lines has no text. */
-interface Value {
-  readonly file: string;
-  readonly line: number;
-  readonly text: string | undefined;
-}
-
-type Values = ReadonlyMap<string, Value>;
-type Profiles = ReadonlyMap<string, Values>;
-
-/** The profiles of AWS's files, as config/aws-profiles.ts makes them. */
-export interface SourceFiles {
-  readonly profiles: Profiles;
-  readonly configProfiles: Profiles;
-  readonly credentialsProfiles: Profiles;
-  readonly ssoSessions: Profiles;
-}
+/** The parts of AWS's files that a source is chosen from. */
+export type SourceFiles = Pick<
+  ProfileFiles,
+  "configProfiles" | "credentialsProfiles" | "oddities" | "profiles" | "ssoSessions"
+>;
 
 /** What a source is chosen from. */
 export interface SourceInput {
   readonly files: SourceFiles;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** The profile that is named; undefined where none is, which means "default" if there is one. */
   readonly profile: string | undefined;
   /** Whether the profile was named by an option: the environment's keys and web identity do not apply then. */
   readonly isExplicit: boolean;
   /** The sections of boto's file at a path that is not yet expanded; undefined when there is no such file. */
-  readonly readBoto: (path: string) => Profiles | undefined;
+  readonly readBoto: (path: string) => ProfileSections | undefined;
   /** The text of a file at a path of which a leading ~ alone is expanded; undefined when it cannot be read. */
   readonly readText: (path: string) => string | undefined;
 }
@@ -42,7 +39,10 @@ export interface SourceInput {
 export interface SourceKeys {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  readonly sessionToken: string | undefined;
+  readonly sessionToken?: string | undefined;
+  readonly expiration?: Date | undefined;
+  /** The access key id in a file. */
+  readonly place: ProfileValue | undefined;
   /** Where it was found, in botocore's words. */
   readonly method:
     | "env"
@@ -62,11 +62,11 @@ export interface RoleSource {
   readonly mfaSerial: string | undefined;
   /** In seconds; a value that is not a number is ignored, as by botocore. */
   readonly durationSeconds: number | undefined;
-  readonly from: CredentialSource;
+  readonly from: ChosenSource;
 }
 
 /** Where credentials come from. */
-export type CredentialSource =
+export type ChosenSource =
   | SourceKeys
   | RoleSource
   | {
@@ -95,11 +95,11 @@ export type CredentialSource =
   | { readonly method: "container-role" | "iam-role" };
 
 /** Chooses the source; what botocore refuses is an error, and what it cannot find in files is "iam-role". */
-export function credentialSource(input: SourceInput): CredentialSource {
+export function chooseSource(input: SourceInput): ChosenSource {
   const { env, files, isExplicit } = input;
   // A profile that is named and missing never falls through to other credentials.
   if (input.profile !== undefined && !files.profiles.has(input.profile)) {
-    throw refused(`there is no profile "${input.profile}" in AWS's files`);
+    throw unknownProfile(input.profile, files);
   }
   const profile = input.profile ?? "default";
   return (
@@ -112,22 +112,17 @@ export function credentialSource(input: SourceInput): CredentialSource {
   );
 }
 
-function environmentSource(env: SourceInput["env"]): SourceKeys | undefined {
-  const accessKeyId = env["AWS_ACCESS_KEY_ID"];
-  if (!accessKeyId) return undefined;
-  const secretAccessKey = env["AWS_SECRET_ACCESS_KEY"];
-  if (!secretAccessKey) throw refused("AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY");
-  // The older name is asked first.
-  const sessionToken = env["AWS_SECURITY_TOKEN"] || env["AWS_SESSION_TOKEN"] || undefined;
-  return { method: "env", accessKeyId, secretAccessKey, sessionToken };
+function environmentSource(env: Environment): SourceKeys | undefined {
+  if (!env["AWS_ACCESS_KEY_ID"]) return undefined;
+  return { method: "env", ...environmentKeys(env), place: undefined };
 }
 
 // A web_identity_token_file, even an empty one, takes the role to the next source.
-function hasRole(values: Values | undefined): boolean {
+function hasRole(values: ProfileValues | undefined): boolean {
   return values?.has("role_arn") === true && !values.has("web_identity_token_file");
 }
 
-function hasStaticKeys(values: Values | undefined): boolean {
+function hasStaticKeys(values: ProfileValues | undefined): boolean {
   return values?.has("aws_access_key_id") === true || values?.has("aws_secret_access_key") === true;
 }
 
@@ -139,8 +134,8 @@ function roleSource(
   const values = input.files.profiles.get(name);
   if (values === undefined || !hasRole(values)) return undefined;
   const sourceProfile = text(values, "source_profile", name);
-  const credentialSourceName = text(values, "credential_source", name);
-  if (sourceProfile !== undefined && credentialSourceName !== undefined) {
+  const namedSourceText = text(values, "credential_source", name);
+  if (sourceProfile !== undefined && namedSourceText !== undefined) {
     throw refused(`profile "${name}" has both source_profile and credential_source`, [
       values.get("source_profile"),
       values.get("credential_source"),
@@ -159,9 +154,9 @@ function roleSource(
         ? Number(duration.replaceAll("_", ""))
         : undefined,
     from:
-      credentialSourceName === undefined
+      namedSourceText === undefined
         ? sourceOfProfile(name, sourceProfile, { visited, input })
-        : namedSource(name, credentialSourceName, input.env),
+        : namedSource(name, namedSourceText, input),
   };
 }
 
@@ -169,21 +164,25 @@ function sourceOfProfile(
   name: string,
   source: string | undefined,
   { visited, input }: { readonly visited: readonly string[]; readonly input: SourceInput },
-): CredentialSource {
+): ChosenSource {
   const { files } = input;
   const values = files.profiles.get(name);
   if (source === undefined) {
     const problem = `profile "${name}" has role_arn without source_profile or credential_source`;
-    throw refused(problem, [values?.get("role_arn")]);
+    const hint = shellCommand`Run: aws configure set source_profile NAME --profile ${name}`;
+    throw refused(problem, [values?.get("role_arn")], hint);
   }
   const place = [values?.get("source_profile")];
   const sourceValues = files.profiles.get(source);
-  if (sourceValues === undefined) {
-    throw refused(`source_profile "${source}" of profile "${name}" does not exist`, place);
-  }
+  if (sourceValues === undefined) throw unknownProfile(source, files, name, place);
   // A profile may name itself for its own static keys.
   if (visited.includes(source) && !(source === name && hasStaticKeys(sourceValues))) {
-    throw refused(`the source_profile chain ${[...visited, source].join(" -> ")} is a loop`, place);
+    throw refused(
+      `the source_profile chain of profile "${visited[0]}" is a loop`,
+      place,
+      `Correct source_profile of profile "${name}".`,
+      [`The chain is ${[...visited, source].join(" -> ")}.`],
+    );
   }
   // As a source, a profile's own keys come before its role.
   const found =
@@ -196,7 +195,9 @@ function sourceOfProfile(
   return found;
 }
 
-function namedSource(profile: string, source: string, env: SourceInput["env"]): CredentialSource {
+const NAMED_SOURCES = ["Environment", "Ec2InstanceMetadata", "EcsContainer"];
+
+function namedSource(profile: string, source: string, { env, files }: SourceInput): ChosenSource {
   const found =
     source === "Environment"
       ? environmentSource(env)
@@ -205,18 +206,27 @@ function namedSource(profile: string, source: string, env: SourceInput["env"]): 
         : source === "Ec2InstanceMetadata"
           ? ({ method: "iam-role" } as const)
           : undefined;
-  if (found === undefined) {
-    throw refused(`credential_source = ${source} of profile "${profile}" gives no credentials`);
+  if (found !== undefined) return found;
+  const place = [files.profiles.get(profile)?.get("credential_source")];
+  const of = `the credential_source of profile "${profile}"`;
+  if (!NAMED_SOURCES.includes(source)) {
+    const near = nearestName(source, NAMED_SOURCES);
+    const hint = near === undefined ? "Correct that line." : `Did you mean ${near}?`;
+    throw refused(`${of} is none of ${NAMED_SOURCES.join(", ")}`, place, hint);
   }
-  return found;
+  const [variables, hint] =
+    source === "Environment"
+      ? ["AWS_ACCESS_KEY_ID is", "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."]
+      : ["AWS_CONTAINER_CREDENTIALS_FULL_URI is", "It is set where a container has a role."];
+  throw refused(`${variables} not set, which ${of} needs`, place, hint);
 }
 
 // The sources of a profile, for itself and as the source of a role. The environment is empty for a source.
 function profileSource(
   name: string,
-  env: SourceInput["env"],
+  env: Environment,
   files: SourceFiles,
-): CredentialSource | undefined {
+): ChosenSource | undefined {
   const values = files.profiles.get(name);
   return (
     webIdentitySource(name, values, env) ??
@@ -229,9 +239,9 @@ function profileSource(
 
 function webIdentitySource(
   name: string,
-  values: Values | undefined,
-  env: SourceInput["env"],
-): CredentialSource | undefined {
+  values: ProfileValues | undefined,
+  env: Environment,
+): ChosenSource | undefined {
   // A variable that is set and empty hides the profile's key, as for botocore.
   const tokenFile =
     env["AWS_WEB_IDENTITY_TOKEN_FILE"] ?? text(values, "web_identity_token_file", name);
@@ -248,9 +258,9 @@ function webIdentitySource(
 
 function ssoSource(
   name: string,
-  values: Values | undefined,
+  values: ProfileValues | undefined,
   files: SourceFiles,
-): CredentialSource | undefined {
+): ChosenSource | undefined {
   // sso_session or sso_start_url alone are not enough to try SSO.
   if (values?.has("sso_role_name") !== true && values?.has("sso_account_id") !== true) {
     return undefined;
@@ -258,7 +268,13 @@ function ssoSource(
   const session = text(values, "sso_session", name);
   const sessionValues = session === undefined ? undefined : files.ssoSessions.get(session);
   if (session !== undefined && sessionValues === undefined) {
-    throw refused(`there is no [sso-session ${session}]`, [values.get("sso_session")]);
+    const near = nearestName(session, files.ssoSessions.keys());
+    throw refused(
+      `profile "${name}" names an sso_session "${session}" that does not exist`,
+      [values.get("sso_session")],
+      `${near === undefined ? "" : `Did you mean "${near}"? `}Run: aws configure sso-session, or correct sso_session.`,
+      [`There is no section [sso-session ${session}].`],
+    );
   }
   for (const [key, value] of sessionValues ?? []) {
     const own = values.get(key);
@@ -268,11 +284,19 @@ function ssoSource(
     }
   }
   const all = new Map([...values, ...(sessionValues ?? [])]);
-  const required = (key: string): string => {
-    const found = text(all, key, name);
-    if (found === undefined) throw refused(`profile "${name}" uses SSO and has no ${key}`);
-    return found;
-  };
+  const missing = ["sso_start_url", "sso_region", "sso_account_id", "sso_role_name"].filter(
+    (key) => !all.has(key),
+  );
+  if (missing.length > 0) {
+    const [inProfile] = values.values();
+    const [inSession] = sessionValues?.values() ?? [];
+    throw refused(
+      `profile "${name}" cannot use SSO: ${missing.join(", ")} missing`,
+      [inProfile, inSession],
+      shellCommand`Run: aws configure sso --profile ${name}`,
+    );
+  }
+  const required = (key: string): string => text(all, key, name) ?? "";
   return {
     method: "sso",
     profile: name,
@@ -284,7 +308,7 @@ function ssoSource(
   };
 }
 
-function loginOrProcess(name: string, values: Values | undefined): CredentialSource | undefined {
+function loginOrProcess(name: string, values: ProfileValues | undefined): ChosenSource | undefined {
   const session = text(values, "login_session", name);
   if (session !== undefined) return { method: "login", profile: name, session };
   const command = text(values, "credential_process", name);
@@ -300,7 +324,7 @@ function loginOrProcess(name: string, values: Values | undefined): CredentialSou
 }
 
 function fileKeys(
-  values: Values | undefined,
+  values: ProfileValues | undefined,
   method: SourceKeys["method"],
   name: string,
 ): SourceKeys | undefined {
@@ -308,16 +332,19 @@ function fileKeys(
   if (accessKeyId === undefined) return undefined;
   const secretAccessKey = text(values, "aws_secret_access_key", name);
   if (secretAccessKey === undefined) {
-    throw refused(`"${name}" has aws_access_key_id without aws_secret_access_key beside it`, [
-      values?.get("aws_access_key_id"),
-    ]);
+    throw refused(
+      `"${name}" has aws_access_key_id without aws_secret_access_key beside it`,
+      [values?.get("aws_access_key_id")],
+      shellCommand`Run: aws configure --profile ${name}`,
+    );
   }
   // boto's own file has no session tokens.
   const sessionToken =
     method === "boto-config"
       ? undefined
       : (text(values, "aws_security_token", name) ?? text(values, "aws_session_token", name));
-  return { method, accessKeyId, secretAccessKey, sessionToken };
+  const place = values?.get("aws_access_key_id");
+  return { method, accessKeyId, secretAccessKey, sessionToken, place };
 }
 
 // AWS_CREDENTIAL_FILE: KEY=VALUE lines of the first EC2 tools.
@@ -340,7 +367,8 @@ function ec2FileSource({ env, readText }: SourceInput): SourceKeys | undefined {
   const secretAccessKey = pairs.get("AWSSecretKey");
   if (secretAccessKey === undefined)
     throw refused(`${path} has AWSAccessKeyId without AWSSecretKey`);
-  return { method: "ec2-credentials-file", accessKeyId, secretAccessKey, sessionToken: undefined };
+  const place = { file: path, line: 1, text: accessKeyId };
+  return { method: "ec2-credentials-file", accessKeyId, secretAccessKey, place };
 }
 
 // boto 2, which botocore replaced in 2013, kept keys in [Credentials].
@@ -353,7 +381,7 @@ function botoSource({ env, readBoto }: SourceInput): SourceKeys | undefined {
   return undefined;
 }
 
-function containerSource(env: SourceInput["env"]): CredentialSource | undefined {
+function containerSource(env: Environment): ChosenSource | undefined {
   const isNamed =
     env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] !== undefined ||
     env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] !== undefined;
@@ -361,21 +389,10 @@ function containerSource(env: SourceInput["env"]): CredentialSource | undefined 
 }
 
 // A block of indented lines where text belongs ends botocore with a traceback, or is signed as it is.
-function text(values: Values | undefined, key: string, profile: string): string | undefined {
+function text(values: ProfileValues | undefined, key: string, profile: string): string | undefined {
   const value = values?.get(key);
   if (value !== undefined && value.text === undefined) {
     throw refused(`${key} of profile "${profile}" is a block of indented lines`, [value]);
   }
   return value?.text;
-}
-
-function refused(problem: string, places: readonly (Value | undefined)[] = []): RdsIamError {
-  const lines = places.flatMap((place) =>
-    place === undefined ? [] : [`${place.file}, line ${place.line}`],
-  );
-  return new RdsIamError(problem, {
-    code: "ERR_CREDENTIALS",
-    detail: lines.length === 0 ? undefined : `See ${lines.join(", and ")}.`,
-    hint: "The AWS CLI refuses this profile too: correct it, or name another one.",
-  });
 }

@@ -1,0 +1,170 @@
+// Runs a credential_process: without a shell, as the AWS CLI does, with the terminal or an empty stdin, and with what it
+// writes on stderr passed on at once, since it may be a question.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+
+import { Buffer } from "node:buffer";
+import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
+import { RdsIamError } from "../base/errors.ts";
+import { shellCommand } from "../base/shell-word.ts";
+import { type AwsKeys, checkedKeys } from "./keys.ts";
+
+const TIME_LIMIT = 60_000; // ms, where no person can answer it or end it
+const MAX_OUTPUT = 64 * 1024; // bytes
+const QUIET = 1_000; // ms before a wait for it is reported
+
+/** What a credential_process finds around it. */
+export interface ProcessSurroundings {
+  /** Whether it may ask on the terminal: there is one, and no tool has it yet. */
+  readonly hasTerminal: boolean;
+  /** Whether our stdin is that terminal. */
+  readonly isStdinTerminal: boolean;
+  /** Passes on what it writes on stderr. */
+  readonly onStderr: (text: string) => void;
+  /** Reports that it takes long. */
+  readonly onWait: (what: string) => void;
+}
+
+/** A credential_process to run. */
+export interface CredentialProcess {
+  /** The program and its arguments. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly profile: string;
+  /** File and line of the profile's key. */
+  readonly place: string;
+  /** Absent where there is no one to see or answer anything. */
+  readonly surroundings: ProcessSurroundings | undefined;
+}
+
+/** Runs it and reads the credentials that it prints; every failure is an ERR_CREDENTIALS that says how it ended. */
+export async function processCredentials(run: CredentialProcess): Promise<AwsKeys> {
+  const { place, profile, surroundings } = run;
+  const what = `the credential_process of profile "${profile}"`;
+  const child = start(run);
+  const isDetached = surroundings?.hasTerminal !== true;
+  const end = (): void => endProcess(child, isDetached);
+  process.on("exit", end);
+  const late = new AbortController();
+  const limit = setTimeout(() => {
+    end();
+    const seconds = TIME_LIMIT / 1_000;
+    late.abort(failed(run, `It was not done after ${seconds} seconds, and was ended.`));
+  }, TIME_LIMIT);
+  if (!isDetached) clearTimeout(limit);
+  const wait = setTimeout(() => surroundings?.onWait(what), QUIET);
+  child.stderr?.on("data", (chunk: Buffer) => {
+    // Its own words say what it waits for.
+    clearTimeout(wait);
+    surroundings?.onStderr(chunk.toString("utf8"));
+  });
+  try {
+    return checkedKeys(
+      readOutput(run, await finished(run, child, late.signal)),
+      `${what} (${place})`,
+    );
+  } finally {
+    clearTimeout(limit);
+    clearTimeout(wait);
+    process.off("exit", end);
+  }
+}
+
+function start({ command, env, surroundings }: CredentialProcess): ChildProcess {
+  const [program = "", ...args] = command;
+  const { hasTerminal = false, isStdinTerminal = false } = surroundings ?? {};
+  return spawn(program, args, {
+    env: { ...env },
+    stdio: [hasTerminal && isStdinTerminal ? "inherit" : "ignore", "pipe", "pipe"],
+    // Beside a tool it runs in a session of its own, where it cannot read the tool's terminal.
+    detached: !hasTerminal,
+  });
+}
+
+function finished(run: CredentialProcess, child: ChildProcess, late: AbortSignal): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  child.stdout?.on("data", (chunk: Buffer) => {
+    length += chunk.length;
+    if (length <= MAX_OUTPUT) chunks.push(chunk);
+  });
+  return new Promise((resolve, reject) => {
+    late.addEventListener("abort", () => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      reject(late.reason as Error);
+    });
+    child.once("error", (error: NodeJS.ErrnoException) => reject(notStarted(run, error)));
+    child.once("close", (status, signal) => {
+      if (status === 0 && length <= MAX_OUTPUT) resolve(Buffer.concat(chunks).toString("utf8"));
+      else if (status === 0) reject(failed(run, `It printed more than ${MAX_OUTPUT} bytes.`));
+      else {
+        const how = signal === null ? `exit status ${status}` : `signal ${signal}`;
+        reject(failed(run, `It ended with ${how}.`));
+      }
+    });
+  });
+}
+
+// Nothing of the output is repeated: it may hold the keys.
+function readOutput(run: CredentialProcess, output: string): AwsKeys {
+  let read: unknown;
+  try {
+    read = JSON.parse(output);
+  } catch {
+    const what = output.trim() === "" ? "It printed nothing." : "What it printed is not JSON.";
+    throw failed(run, what);
+  }
+  const { Version, AccessKeyId, SecretAccessKey, SessionToken, Expiration } = (read ??
+    {}) as Readonly<Record<string, unknown>>;
+  if (Version !== 1) {
+    throw failed(run, "The JSON that it printed has no Version 1.");
+  }
+  const missing = Object.entries({ AccessKeyId, SecretAccessKey }).find(
+    ([, value]) => value === undefined || value === null,
+  );
+  if (missing !== undefined) throw failed(run, `The JSON that it printed has no ${missing[0]}.`);
+  const expiration =
+    Expiration === undefined || Expiration === null
+      ? undefined
+      : new Date(typeof Expiration === "string" ? Expiration : Number.NaN);
+  if (expiration !== undefined && expiration.getTime() <= Date.now()) {
+    throw failed(run, `The credentials that it printed expired at ${expiration.toISOString()}.`);
+  }
+  // checkedKeys() has a look at the types.
+  return {
+    accessKeyId: AccessKeyId as string,
+    secretAccessKey: SecretAccessKey as string,
+    sessionToken: (SessionToken ?? undefined) as string | undefined,
+    expiration,
+  };
+}
+
+function notStarted(run: CredentialProcess, { code = "unknown" }: NodeJS.ErrnoException) {
+  const [program = ""] = run.command;
+  return code === "ENOENT"
+    ? failed(
+        run,
+        `${program} was not found.`,
+        ". It is started without a shell, as by the AWS CLI: pipes and variables need sh -c '...'.",
+      )
+    : failed(run, `${program} could not be started: ${code}.`);
+}
+
+function failed(run: CredentialProcess, detail: string, more = ""): RdsIamError {
+  const byHand = shellCommand`Run it by hand; print it with: aws configure get credential_process --profile ${run.profile}`;
+  return new RdsIamError(`the credential_process of profile "${run.profile}" failed`, {
+    code: "ERR_CREDENTIALS",
+    detail: `${detail} It is in ${run.place}.`,
+    hint: `${byHand}${more}`,
+  });
+}
+
+function endProcess(child: ChildProcess, isGroup: boolean): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(isGroup ? -child.pid : child.pid, "SIGKILL");
+  } catch {
+    // It has just ended.
+  }
+}
