@@ -1,7 +1,7 @@
 // Reads and writes the typed messages that follow the start-up: one type byte, Int32 length (itself included), body.
 // https://www.postgresql.org/docs/current/protocol-overview.html#PROTOCOL-MESSAGE-CONCEPTS
 import { Buffer } from "node:buffer";
-import type { Decoded } from "./startup-packet.ts";
+import type { Decoded } from "../base/socket-reader.ts";
 
 /** A typed message; `bytes` is the whole of it, `body` what follows the length. */
 export interface Message {

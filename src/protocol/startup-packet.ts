@@ -3,6 +3,7 @@
 // breaks a rule is answered with an ErrorResponse of the same SQLSTATE.
 // https://www.postgresql.org/docs/current/protocol-message-formats.html, src/backend/tcop/backend_startup.c
 import { Buffer } from "node:buffer";
+import type { Decoded } from "../base/socket-reader.ts";
 
 const MAX_STARTUP_PACKET_LENGTH = 10_000; // src/include/libpq/pqcomm.h; the length word itself is not counted
 const MAX_CANCEL_KEY_LENGTH = 256; // "the maximum key length is 256 bytes", protocol 3.2
@@ -33,12 +34,6 @@ export type StartupPacket =
   | { readonly kind: "unsupported version"; readonly major: number; readonly minor: number }
   | { readonly kind: "refused"; readonly sqlState: string; readonly message: string }
   | { readonly kind: "junk" };
-
-/** A decoded packet and how many bytes of the input it took. */
-export interface Decoded<T> {
-  readonly value: T;
-  readonly length: number;
-}
 
 /** Decodes the packet at the start of `bytes`; undefined while it is incomplete. */
 export function readStartupPacket(bytes: Buffer): Decoded<StartupPacket> | undefined {

@@ -23,7 +23,7 @@ import { deadline, unlessAborted } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
 import { dial, type DialedConnection, dialedConnection, watchBreak } from "./dial.ts";
 import { BackendRefusal, connectTimedOut, loginTimedOut, passwordTimedOut } from "./failure.ts";
-import { ConnectionClosed, SocketReader } from "./socket-reader.ts";
+import { ConnectionClosed, SocketReader } from "../base/socket-reader.ts";
 
 export const MAX_LOGIN_BYTES = 1024 * 1024; // what a verified server may send before ReadyForQuery
 

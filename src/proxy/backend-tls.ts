@@ -8,7 +8,7 @@ import { RdsIamError } from "../base/errors.ts";
 import { connectTls } from "../base/tls.ts";
 import { encodeSslRequest } from "../protocol/startup-packet.ts";
 import { carrierOf } from "../runtime/deno-gate.ts";
-import { SocketReader } from "./socket-reader.ts";
+import { SocketReader } from "../base/socket-reader.ts";
 import { notSent, rememberCertificate, tlsError, type Trust } from "./tls-error.ts";
 
 const YES = 0x53; // 'S'

@@ -35,7 +35,7 @@ import { passLogin } from "./pass-through.ts";
 import { copy, type SessionSockets } from "./copy.ts";
 import type { ProxyEvent } from "./proxy-options.ts";
 import type { Sessions } from "./sessions.ts";
-import { ConnectionClosed } from "./socket-reader.ts";
+import { ConnectionClosed } from "../base/socket-reader.ts";
 import type { BackendConnections } from "./warm-connection.ts";
 
 const FLUSH_TIMEOUT = 1_000; // ms that a refused frontend gets to read why
@@ -150,7 +150,7 @@ async function ownSession(
   if (proof !== undefined) socket.write(proof);
   const started = performance.now();
   const login = { backend: context.backend, message: agreed, passwords: own.passwords };
-  const session = await whileThere(frontend, (gone) => logIn(login, own.connections, gone));
+  const session = await frontend.reader.whileThere((gone) => logIn(login, own.connections, gone));
   return { session, started, before: encodeAuthenticationOk() };
 }
 
@@ -185,7 +185,7 @@ async function passedSession(
 ): Promise<LoggedInSession> {
   limit[Symbol.dispose]();
   const started = performance.now();
-  const connection = await whileThere(frontend, (gone) => connectBackend(backend, gone));
+  const connection = await frontend.reader.whileThere((gone) => connectBackend(backend, gone));
   const admit = (): void => sessions.authenticate(frontend.raw);
   const session = await passLogin(frontend, connection, { backend, message, admit });
   return { session, started, before: Buffer.alloc(0) };
@@ -231,23 +231,6 @@ function serveSession(session: Session, context: ConnectionContext): Promise<voi
       unregister();
       backend.destroy();
     });
-}
-
-// Ends what is done for a tool as soon as that is gone.
-async function whileThere<T>(
-  { reader }: Frontend,
-  open: (gone: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const gone = new AbortController();
-  const watch = new AbortController();
-  void reader
-    .ended(watch.signal)
-    .then(() => gone.abort(new ConnectionClosed("the tool closed the connection")));
-  try {
-    return await open(gone.signal);
-  } finally {
-    watch.abort();
-  }
 }
 
 // Sends the ErrorResponse, if the frontend is still there; never rejects.

@@ -4,7 +4,7 @@
 import type { Buffer } from "node:buffer";
 import { type ErrorCode, RdsIamError } from "../base/errors.ts";
 import { encodeFatalError, type ErrorFields, type FatalError } from "../protocol/error-response.ts";
-import { ConnectionClosed } from "./socket-reader.ts";
+import { ConnectionClosed } from "../base/socket-reader.ts";
 
 /** The backend and its limits in milliseconds, as the texts need them. */
 export interface TimedBackend {

@@ -25,7 +25,7 @@ import {
 import { FrontendRefused, refuse, violation } from "./failure.ts";
 import { type FrontendTls, type SecuredFrontend, startFrontendTls } from "./frontend-tls.ts";
 import { scramVerifiers, startScram, type VerifierFor } from "./scram.ts";
-import { SocketReader } from "./socket-reader.ts";
+import { SocketReader } from "../base/socket-reader.ts";
 
 const NEWEST_MINOR = 2; // protocol 3.2, PostgreSQL 18
 const MAX_UNREAD = 64 * 1024; // bytes held of a frontend that is still logging in; a StartupMessage has 10,004 at most

@@ -25,7 +25,7 @@ import {
 import { deadline } from "../base/deadline.ts";
 import { loginTimedOut, violation } from "./failure.ts";
 import type { Frontend } from "./frontend-login.ts";
-import { SocketReader } from "./socket-reader.ts";
+import { SocketReader } from "../base/socket-reader.ts";
 
 const MAX_FROM_FRONTEND = 256 * 1024; // bytes before ReadyForQuery; four times what PostgreSQL takes for a password
 const PLUS = "SCRAM-SHA-256-PLUS";

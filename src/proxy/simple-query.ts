@@ -6,7 +6,7 @@ import { MessageError, readMessage } from "../protocol/message.ts";
 import { encodeQuery, encodeTerminate, readDataRow } from "../protocol/query.ts";
 import type { BackendSession } from "./backend-login.ts";
 import { deadline } from "../base/deadline.ts";
-import { SocketReader } from "./socket-reader.ts";
+import { SocketReader } from "../base/socket-reader.ts";
 
 const MAX_ANSWER = 1024 * 1024; // bytes; the questions are ours, and so is the length of their answers
 

@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import { deadline } from "../base/deadline.ts";
+import { ConnectionClosed, type SocketReader } from "../base/socket-reader.ts";
 import {
   type AccessRule,
   allowingRule,
@@ -17,7 +18,7 @@ import {
 } from "./access.ts";
 import { BadProof, type ProofContext, readProof, SCHEME, type StsRequest } from "./presigned.ts";
 import { encodeAnswer, RelayRefusal } from "./refusal.ts";
-import { type ConnectRequest, Gone, type RequestReader } from "./request.ts";
+import { type ConnectRequest, readRequest } from "./request.ts";
 import type { Targets } from "./targets.ts";
 
 /** What admission needs of the relay. */
@@ -38,8 +39,8 @@ export interface AdmissionContext {
 /** The client of a connection. */
 export interface RelayClient {
   readonly socket: TLSSocket;
-  readonly reader: RequestReader;
-  /** Aborts with Gone when the relay closes. */
+  readonly reader: SocketReader;
+  /** Aborts with ConnectionClosed when the relay closes. */
   readonly closed: AbortSignal;
 }
 
@@ -74,8 +75,9 @@ export async function admit(client: RelayClient, context: AdmissionContext): Pro
   );
   const second = await nextRequest(client, context);
   const stsRequest = readStsRequest(second, { ...sts, nonce }, context);
-  const arn = await client.reader.whileThere(client.closed, (left) =>
-    identify(stsRequest, left, context),
+  const arn = await client.reader.whileThere(
+    (left) => identify(stsRequest, left, context),
+    client.closed,
   );
   const caller = { certificate, arn };
   const admitted = decide(second, caller, context);
@@ -87,8 +89,8 @@ async function nextRequest(
   { reader, closed }: RelayClient,
   { headTimeout }: AdmissionContext,
 ): Promise<ConnectRequest> {
-  using limit = deadline(headTimeout, () => new Gone("it took too long"), closed);
-  return await reader.request(limit.signal);
+  using limit = deadline(headTimeout, () => new ConnectionClosed("it took too long"), closed);
+  return await reader.take(readRequest, limit.signal);
 }
 
 function namesOf(socket: TLSSocket): readonly string[] | undefined {

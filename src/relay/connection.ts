@@ -6,11 +6,12 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Address } from "../base/address.ts";
 import { closesWithin, deadline } from "../base/deadline.ts";
+import { ConnectionClosed } from "../base/socket-reader.ts";
 import type { AddressBook } from "./addresses.ts";
 import { type AdmissionContext, admit, type Admitted, type RelayClient } from "./admission.ts";
 import type { RelayEvent } from "./events.ts";
 import { encodeRefusal, RelayRefusal } from "./refusal.ts";
-import { BadHead, Gone, RequestReader } from "./request.ts";
+import { BadHead, requestReader } from "./request.ts";
 
 const FLUSH_TIMEOUT = 1_000; // ms for a refused client to read the answer
 
@@ -42,7 +43,7 @@ export interface RelayContext extends AdmissionContext {
 export interface Admittance {
   /** Begins a session; throws RelayRefusal when the relay takes no more. */
   readonly enter: () => void;
-  /** Aborts with Gone when the relay closes. */
+  /** Aborts with ConnectionClosed when the relay closes. */
   readonly closed: AbortSignal;
 }
 
@@ -55,7 +56,7 @@ export async function serveConnection(
   const peer = `${socket.remoteAddress}:${socket.remotePort}`;
   // The close that follows an error is enough.
   socket.on("error", () => {});
-  const client = { socket, reader: new RequestReader(socket), closed };
+  const client = { socket, reader: requestReader(socket), closed };
   try {
     const admitted = await admit(client, context);
     enter();
@@ -78,7 +79,11 @@ async function dialTarget(
   context: RelayContext,
 ): Promise<Socket> {
   const { book, dial } = context;
-  using limit = deadline(context.dialTimeout, () => new Gone("it took too long"), closed);
+  using limit = deadline(
+    context.dialTimeout,
+    () => new ConnectionClosed("it took too long"),
+    closed,
+  );
   const { signal } = limit;
   const addresses =
     address === undefined
@@ -86,10 +91,10 @@ async function dialTarget(
       : await book.only(address, target, reachable);
   const { host, port } = target;
   try {
-    return await reader.whileThere(signal, (left) => dial({ host, port, addresses }, left));
+    return await reader.whileThere((left) => dial({ host, port, addresses }, left), signal);
   } catch (error) {
     if (signal.aborted) throw new RelayRefusal("unreachable", "no answer in time", { caller });
-    if (error instanceof Gone) throw error;
+    if (error instanceof ConnectionClosed) throw error;
     const reason = error instanceof Error ? error.message : "";
     throw new RelayRefusal("unreachable", reason, { caller });
   }
@@ -135,7 +140,7 @@ async function refuse(
 }
 
 function refusalOf(error: unknown): RelayRefusal | undefined {
-  if (error instanceof Gone) return undefined;
+  if (error instanceof ConnectionClosed) return undefined;
   if (error instanceof RelayRefusal) return error;
   if (error instanceof BadHead) {
     return new RelayRefusal("bad-request", error.message, { status: error.status });

@@ -3,12 +3,14 @@
 // nothing after a head; bytes there are refused, for they would reach the database before the request was granted.
 // https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6, https://www.rfc-editor.org/rfc/rfc9112#section-3.2.3
 
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
+import { type Decoded, SocketReader } from "../base/socket-reader.ts";
 
 /** The longest head in bytes; a presigned URL with the session token of an SSO login has 2,000 to 4,000. */
 export const MAX_HEAD = 16 * 1024;
 const MAX_FIELDS = 32;
+const CHUNK = 64 * 1024; // the most that a stream hands over at a time
 
 /** A CONNECT request. */
 export interface ConnectRequest {
@@ -30,102 +32,19 @@ export class BadHead extends Error {
   }
 }
 
-/** The client closed the connection, or was too slow. */
-export class Gone extends Error {
-  override readonly name = "Gone";
+/** The reader of a client's requests. A head that is too long can still be answered; a client that sends on after it is disconnected. */
+export function requestReader(socket: Duplex): SocketReader {
+  return new SocketReader(socket, MAX_HEAD + CHUNK);
 }
 
-/** Reads requests; owns the socket's data until detach(). */
-export class RequestReader {
-  readonly #socket: Duplex;
-  #bytes: Buffer = Buffer.alloc(0);
-  #wake: () => void = () => {};
-  #isOver = false;
-
-  constructor(socket: Duplex) {
-    this.#socket = socket;
-    socket.on("data", this.#onData);
-    for (const event of ["end", "close", "error"]) socket.on(event, this.#onEnd);
-  }
-
-  /** The next request; throws BadHead, Gone, or the signal's reason. */
-  async request(signal: AbortSignal): Promise<ConnectRequest> {
-    for (;;) {
-      signal.throwIfAborted();
-      const length = headLength(this.#bytes);
-      if (length !== undefined) {
-        if (this.#bytes.length > length) throw new BadHead(400, "there are bytes after the head");
-        const head = this.#bytes;
-        this.#bytes = Buffer.alloc(0);
-        return readHead(head);
-      }
-      if (this.#isOver) throw new Gone("the client closed the connection");
-      await this.#more(signal);
-    }
-  }
-
-  /** Works for the client; `left` aborts, and this rejects, as soon as the client goes or `signal` aborts. */
-  async whileThere<T>(signal: AbortSignal, work: (left: AbortSignal) => Promise<T>): Promise<T> {
-    const left = new AbortController();
-    const onAbort = (): void => left.abort(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    void this.#gone(left.signal).then(() =>
-      left.abort(new Gone("the client closed the connection")),
-    );
-    try {
-      return await work(left.signal);
-    } catch (error) {
-      left.signal.throwIfAborted();
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-      left.abort();
-    }
-  }
-
-  /** Releases the socket, paused; returns what has been read and not used. */
-  detach(): Buffer {
-    this.#socket.pause();
-    this.#socket.off("data", this.#onData);
-    for (const event of ["end", "close", "error"]) this.#socket.off(event, this.#onEnd);
-    return this.#bytes;
-  }
-
-  async #gone(signal: AbortSignal): Promise<void> {
-    while (!this.#isOver && !signal.aborted) await this.#more(signal);
-  }
-
-  #more(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      this.#wake = wake;
-      signal.addEventListener("abort", wake, { once: true });
-      if (signal.aborted || this.#isOver) wake();
-    });
-  }
-
-  // More than a head is refused in any case: what follows is dropped, also between requests.
-  readonly #onData = (chunk: Buffer): void => {
-    if (this.#bytes.length <= MAX_HEAD) this.#bytes = Buffer.concat([this.#bytes, chunk]);
-    this.#wake();
-  };
-
-  readonly #onEnd = (): void => {
-    this.#isOver = true;
-    this.#wake();
-  };
-}
-
-// The length of the head at the start of some bytes, with its empty line; undefined while it has not ended.
-function headLength(bytes: Buffer): number | undefined {
+/** Decodes the request at the start of some bytes; undefined while it is incomplete. Throws BadHead. */
+export function readRequest(bytes: Buffer): Decoded<ConnectRequest> | undefined {
   const end = bytes.indexOf("\r\n\r\n");
   const length = end < 0 ? bytes.length : end + 4;
   if (length > MAX_HEAD) throw new BadHead(431, "the head is too long");
-  return end < 0 ? undefined : length;
+  if (end < 0) return undefined;
+  if (bytes.length > length) throw new BadHead(400, "there are bytes after the head");
+  return { value: readHead(bytes), length };
 }
 
 /** Parses a whole head; throws BadHead. */

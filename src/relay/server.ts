@@ -6,9 +6,9 @@ import { createServer as createTcpServer, type Socket } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { listen } from "../base/listen.ts";
 import type { ServerCertificate } from "../base/server-certificate.ts";
+import { ConnectionClosed } from "../base/socket-reader.ts";
 import { type Admittance, type RelayContext, serveConnection } from "./connection.ts";
 import { RelayRefusal } from "./refusal.ts";
-import { Gone } from "./request.ts";
 
 const MAX_PENDING = 256; // clients that are not admitted yet; beyond it the oldest is disconnected
 const BACKLOG = 1_024;
@@ -151,7 +151,7 @@ class Clients {
 
   async close(): Promise<void> {
     this.#isDraining = true;
-    this.#closed.abort(new Gone("the relay closes"));
+    this.#closed.abort(new ConnectionClosed("the relay closes"));
     for (const { raw } of this.#pending.values()) raw.destroy();
     for (const socket of this.#open) socket.destroy();
     await Promise.all(this.#serving);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { queryObjects } from "node:v8";
-import { SocketReader } from "../../src/proxy/socket-reader.ts";
+import { SocketReader } from "../../src/base/socket-reader.ts";
 import { until } from "../support/traces.ts";
 import { RawFrontend, startup } from "../support/raw-frontend.ts";
 import { logIn, scene } from "../support/scripted-backend.ts";

@@ -3,7 +3,13 @@ import { Buffer } from "node:buffer";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { BadHead, MAX_HEAD, readHead, RequestReader } from "../../src/relay/request.ts";
+import {
+  BadHead,
+  MAX_HEAD,
+  readHead,
+  readRequest,
+  requestReader,
+} from "../../src/relay/request.ts";
 
 const START = "CONNECT db.example.com:5432 HTTP/1.1\r\nHost: db.example.com:5432\r\n";
 
@@ -28,14 +34,17 @@ test("readHead() + needs time in proportion to the length of the head", () => {
 
 const CHUNK = 64 * 1024;
 
-test("RequestReader + holds little of a client that sends on between two requests", async () => {
+test("requestReader() + holds little of a client that sends on between two requests", async () => {
   const socket = new PassThrough({ highWaterMark: CHUNK });
-  const reader = new RequestReader(socket);
+  const reader = requestReader(socket);
   const chunk = Buffer.alloc(CHUNK, "x");
   for (let sent = 0; sent < 1024 * 1024; sent += CHUNK) {
     socket.write(chunk);
     await turn();
   }
-  await assert.rejects(reader.request(new AbortController().signal), /the head is too long/);
+  await assert.rejects(
+    reader.take(readRequest, new AbortController().signal),
+    /the head is too long/,
+  );
   assert.ok(reader.detach().length <= MAX_HEAD + CHUNK);
 });

@@ -2,7 +2,12 @@
 // The limit bounds what a peer can make us hold before it has proven anything.
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
-import type { Decoded } from "../protocol/startup-packet.ts";
+
+/** A decoded value and how many bytes of the input it took. */
+export interface Decoded<T> {
+  readonly value: T;
+  readonly length: number;
+}
 
 /** The peer ended or broke the connection while more was expected from it. */
 export class ConnectionClosed extends Error {
@@ -55,6 +60,25 @@ export class SocketReader {
     while (this.#failure === undefined && !signal.aborted) await this.#change(signal);
   }
 
+  /** Works for the peer; the signal of `work` aborts, and this rejects, as soon as the peer goes or `parent` aborts. */
+  async whileThere<T>(work: (left: AbortSignal) => Promise<T>, parent?: AbortSignal): Promise<T> {
+    const left = new AbortController();
+    const watch = new AbortController();
+    const onAbort = (): void => left.abort(parent?.reason);
+    parent?.addEventListener("abort", onAbort, { once: true });
+    if (parent?.aborted) onAbort();
+    void this.ended(watch.signal).then(() => this.#failure && left.abort(this.#failure));
+    try {
+      return await work(left.signal);
+    } catch (error) {
+      left.signal.throwIfAborted();
+      throw error;
+    } finally {
+      parent?.removeEventListener("abort", onAbort);
+      watch.abort();
+    }
+  }
+
   /** Gives the socket back, paused, with the bytes that were not taken. */
   detach(): Buffer {
     this.#socket.pause();
@@ -80,12 +104,12 @@ export class SocketReader {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#buffered = this.#buffered.length === 0 ? chunk : Buffer.concat([this.#buffered, chunk]);
-    if (this.#buffered.length > this.#limit) {
+    if (this.#buffered.length + chunk.length > this.#limit) {
       this.#fail(new ConnectionClosed("the peer sent more than a login needs"));
       this.#socket.destroy();
       return;
     }
+    this.#buffered = this.#buffered.length === 0 ? chunk : Buffer.concat([this.#buffered, chunk]);
     for (const done of this.#waiting) done();
   };
 
