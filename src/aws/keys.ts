@@ -55,7 +55,7 @@ export function checkedKeys(given: AwsKeys, from: string): AwsKeys {
     throw new RdsIamError(`the AWS ${name} ${problem}`, {
       code: "ERR_CREDENTIALS",
       detail: `It is from ${where}. An AWS ${name} is ASCII without blanks and quotes.`,
-      hint: `Correct ${from === ENVIRONMENT ? variable : "it there"}: nothing may stand around the key itself.`,
+      hint: `Nothing may stand around the key itself: correct ${from === ENVIRONMENT ? variable : "it there"}.`,
     });
   }
   return { accessKeyId, secretAccessKey, sessionToken, expiration };

@@ -54,6 +54,23 @@ test("loadTargets() warns about an unknown key and names the nearest", async () 
   assert.deepEqual(configWarnings(loaded, new Set(["p"])), [third]);
 });
 
+test("loadTargets() takes values as they stand in both kinds of files: commands without a warning (A15), texts with one (A16)", async () => {
+  const loaded = await loadFrom({
+    config:
+      "[profile p]\nrds_host = h\nrds_password_command = X=static ; echo $X # x\nrds_user = a;b\n",
+    own: '[o]\nhost = h\ndbname = my db #1\npassword_command = X=static ; echo $X\n[q]\nhost = h\ndbname = "my db #1"\n',
+  });
+  const command = "X=static ; echo $X";
+  assert.equal(findTarget("p", loaded).passwordCommand, `${command} # x`);
+  assert.equal(findTarget("p", loaded).user, "a;b");
+  assert.equal(findTarget("o", loaded).passwordCommand, command);
+  assert.equal(findTarget("o", loaded).dbname, "my db #1");
+  assert.equal(findTarget("q", loaded).dbname, "my db #1");
+  const warnings = configWarnings(loaded);
+  assert.equal(warnings.length, 1, warnings.join("\n"));
+  assert.match(warnings[0] ?? "", /^dbname \(.*config, line 3\) has " #" in its value/);
+});
+
 test("loadTargets() finds missing files empty and unreadable ones worth a warning", async () => {
   const missing = loadTargets({
     env: { AWS_CONFIG_FILE: "/dev/null/config" },

@@ -96,12 +96,33 @@ sso_role_name = reader
 role_arn = ${arnOf("two")}
 source_profile = sso
 role_session_name = over
+[profile stale]
+sso_session = corp
+sso_account_id = ${ACCOUNT}
+sso_role_name = reader
+[profile over-stale]
+role_arn = ${arnOf("two")}
+source_profile = stale
+role_session_name = over
+[profile web-first]
+role_arn = ${arnOf("web")}
+source_profile = static
+web_identity_token_file = ${tokenFile}
+role_session_name = first
+[profile 'büro sso']
+SSO_Session = corp
+sso_account_id : ${ACCOUNT}
+sso_role_name = reader
 [profile login]
 login_session = arn:aws:iam::${ACCOUNT}:user/jane
 [profile web]
 role_arn = ${arnOf("web")}
 web_identity_token_file = ${tokenFile}
 role_session_name = pod`);
+  await writeFile(
+    stage.home.credentials,
+    `[stale]\naws_access_key_id = ${jane.accessKeyId}\naws_secret_access_key = ${jane.secretAccessKey}\n`,
+  );
   const keyOf = {
     AWS_ACCESS_KEY_ID: jane.accessKeyId,
     AWS_SECRET_ACCESS_KEY: jane.secretAccessKey,
@@ -116,7 +137,13 @@ role_session_name = pod`);
   };
   const sso = { AWS_ENDPOINT_URL_SSO: services.url };
   const web = { AWS_WEB_IDENTITY_TOKEN_FILE: tokenFile, AWS_ROLE_ARN: arnOf("web") };
-  Object.assign(extra, { keyOf, imds, ecs, sso, web });
+  const security = {
+    AWS_ACCESS_KEY_ID: session.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: session.secretAccessKey,
+    AWS_SECURITY_TOKEN: session.sessionToken,
+    AWS_SESSION_TOKEN: "older-one-applies",
+  };
+  Object.assign(extra, { keyOf, security, imds, ecs, sso, web });
 });
 after(async () => {
   await services[Symbol.asyncDispose]();
@@ -158,6 +185,11 @@ const SOURCES: readonly (readonly [string, readonly string[], string, RegExp, nu
   ["sso_session", ["--profile", "sso"], "sso", /assumed-role\/sso\//, 0],
   ["legacy SSO", ["--profile", "legacy"], "sso", /assumed-role\/sso\//, 0],
   ["a role over SSO", ["--profile", "over-sso"], "sso", /assumed-role\/two\/over$/, 1],
+  ["SSO before stale keys (A7)", ["--profile", "stale"], "sso", /assumed-role\/sso\//, 0],
+  ["a role over that", ["--profile", "over-stale"], "sso", /assumed-role\/two\/over$/, 1],
+  ["SSO in odd letters", ["--profile", "büro sso"], "sso", /assumed-role\/sso\//, 0],
+  ["a web identity before a source (A8)", ["--profile", "web-first"], "", /role\/web\/first$/, 1],
+  ["older name of the session token", [], "security", /assumed-role\/pasted\//, 0],
   ["login_session", ["--profile", "login"], "", /assumed-role\/console\//, 0],
   ["web_identity_token_file", ["--profile", "web"], "", /assumed-role\/web\/pod$/, 1],
   ["a web identity in the environment", [], "web", /assumed-role\/web\//, 1],
