@@ -1,17 +1,33 @@
 // The stand-in for RDS itself: a TLS front that asks for an IAM auth token, before a real PostgreSQL.
+// The texts of refusals are RDS's own; why a token was refused is recorded, and never sent.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+// https://www.postgresql.org/docs/current/protocol-flow.html
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { createServer } from "node:net";
-import type { Server, Socket } from "node:net";
-import { createSecureContext } from "node:tls";
-import type { SecureContext, TLSSocket } from "node:tls";
-
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { type Duplex, pipeline, Transform } from "node:stream";
+import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import { listen } from "../base/listen.ts";
-import { verifyAuthToken } from "./sigv4.ts";
-import { serveSession } from "./gateway-session.ts";
+import { type Decoded, SocketReader } from "../base/socket-reader.ts";
+import { encodeAuthenticationCleartextPassword } from "../protocol/authentication.ts";
+import { encodeFatalError } from "../protocol/error-response.ts";
+import { readMessage } from "../protocol/message.ts";
+import {
+  encodeCancelRequest,
+  encodeStartupMessage,
+  readStartupPacket,
+  type StartupMessage,
+  startupParameter,
+  type StartupPacket,
+} from "../protocol/startup-packet.ts";
 import type { KeyStore } from "./keys.ts";
+import { verifyAuthToken } from "./sigv4.ts";
 
 const HOST = "127.0.0.1";
+// PostgreSQL takes a password of up to 65,535 bytes (PG_MAX_AUTH_TOKEN_LENGTH, libpq/auth.h).
+const LONGEST_PASSWORD_MESSAGE = 65_535 + 4;
+const MAX_LOGIN = 1024 * 1024; // bytes that a reader holds
+const NEVER = new AbortController().signal;
 
 /** How a gateway behaves and what stands behind it. */
 export interface GatewayOptions {
@@ -75,7 +91,10 @@ export class Gateway {
     this.#secureContext = makeSecureContext(options.certificate);
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.connections += 1;
-      this.#serve(socket);
+      this.#serve(socket).catch((error: unknown) => {
+        this.refusals.push({ user: "", reason: String(error) });
+        socket.destroy();
+      });
     });
   }
 
@@ -107,34 +126,136 @@ export class Gateway {
     await closed;
   }
 
-  #serve(socket: Socket): void {
-    const { backendPath, isIamUser, omitBackendKeyData, reservedUser } = this.#options;
-    const session = serveSession(socket, {
-      secureContext: () => this.#secureContext,
-      backendPath,
-      omitBackendKeyData: omitBackendKeyData ?? false,
-      reservedUser,
-      isIamUser,
-      verify: (token, user) => this.#verify(token, user),
-      track: (tracked) => this.#track(tracked),
-      onCancel: () => {
+  // Serves one accepted socket until it is handed to the backend or ended.
+  async #serve(raw: Socket): Promise<void> {
+    this.#track(raw);
+    let arrival: Arrival = { socket: raw, reader: new SocketReader(raw, MAX_LOGIN) };
+    let packet = await readPacket(arrival);
+    const isEncrypted = packet?.kind === "SSLRequest" || packet?.kind === "ClientHello";
+    if (isEncrypted) {
+      const early = arrival.reader.detach();
+      if (packet?.kind === "SSLRequest") {
+        // CVE-2021-23214: bytes that came before the handshake must not be taken for encrypted ones.
+        if (early.length > 0) {
+          return refuse(raw, "08P01", "received unencrypted data after SSL request");
+        }
+        raw.write("S");
+      }
+      if (early.length > 0) raw.unshift(early);
+      const socket = new TLSSocket(raw, {
+        isServer: true,
+        secureContext: this.#secureContext,
+        ALPNProtocols: ["postgresql"],
+      });
+      this.#track(socket);
+      arrival = { socket, reader: new SocketReader(socket, MAX_LOGIN) };
+      packet = await readPacket(arrival);
+    }
+    const { socket } = arrival;
+    switch (packet?.kind) {
+      case undefined:
+      case "junk":
+        socket.end();
+        return;
+      case "CancelRequest": {
         this.cancels += 1;
-      },
-      onRefusal: (user, reason) => this.refusals.push({ user, reason }),
-      onLogin: (startup, token, signedHost) => {
-        const tokenDigest = token && createHash("sha256").update(token).digest("hex");
-        this.logins.push({
-          user: startup.user,
-          database: startup.database,
-          signedHost,
-          tokenDigest,
-        });
-      },
-    });
-    session.catch((error: unknown) => {
-      this.refusals.push({ user: "", reason: String(error) });
+        const backend = this.#openBackend(encodeCancelRequest(packet.processId, packet.secretKey));
+        backend.on("close", () => socket.end());
+        backend.end();
+        backend.resume();
+        return;
+      }
+      case "StartupMessage":
+        return this.#logIn(arrival, packet.message, isEncrypted);
+      case "refused":
+        return refuse(socket, packet.sqlState, packet.message);
+      case "unsupported version": {
+        const { major, minor } = packet;
+        const message = `unsupported frontend protocol ${major}.${minor}: server supports 3.0`;
+        return refuse(socket, "0A000", message);
+      }
+      case "SSLRequest":
+      case "GSSENCRequest":
+      case "ClientHello":
+        return refuse(socket, "08P01", "unexpected request during startup");
+    }
+  }
+
+  async #logIn(arrival: Arrival, startup: StartupMessage, isEncrypted: boolean): Promise<void> {
+    const { reader, socket } = arrival;
+    const { isIamUser, reservedUser } = this.#options;
+    const user = startupParameter(startup, "user")?.toString() ?? "";
+    const database = startupParameter(startup, "database")?.toString() || user;
+    const fail = (reason: string, message: string): void => {
+      this.refusals.push({ user, reason });
+      refuse(socket, "28000", message);
+    };
+    const names = `host "127.0.0.1", user "${user}", database "${database}"`;
+    if (!isEncrypted) {
+      return fail("not encrypted", `no pg_hba.conf entry for ${names}, no encryption`);
+    }
+    if (user === reservedUser) {
+      return fail("reserved user", `pg_hba.conf rejects connection for ${names}, SSL encryption`);
+    }
+    const packet = encodeStartupMessage(startup);
+    if (!(await isIamUser(user))) {
+      this.logins.push({ user, database, signedHost: undefined, tokenDigest: undefined });
+      return this.#join(arrival, this.#openBackend(packet));
+    }
+    // NegotiateProtocolVersion comes before the first authentication request, and the backend writes it.
+    const negotiates =
+      startup.minor > 0 ||
+      startup.parameters.some(({ name }) => name.toString().startsWith("_pq_."));
+    const early = negotiates ? await this.#openNegotiated(socket, packet) : undefined;
+    socket.write(encodeAuthenticationCleartextPassword());
+    const answer = await read(reader, (bytes) =>
+      readMessage(bytes, (type) => (type === "p" ? LONGEST_PASSWORD_MESSAGE : 0)),
+    );
+    const isPassword = answer?.body.at(-1) === 0;
+    const token = isPassword ? answer.body.toString("utf8", 0, answer.body.length - 1) : "";
+    const verdict = isPassword
+      ? this.#verify(token, user)
+      : { ok: false as const, reason: "no password was sent" };
+    if (!verdict.ok) {
+      early?.destroy();
+      return fail(verdict.reason, `PAM authentication failed for user "${user}"`);
+    }
+    const tokenDigest = createHash("sha256").update(token).digest("hex");
+    this.logins.push({ user, database, signedHost: verdict.host, tokenDigest });
+    this.#join(arrival, early ?? this.#openBackend(packet));
+  }
+
+  async #openNegotiated(socket: Duplex, packet: Buffer): Promise<Socket> {
+    const backend = this.#openBackend(packet);
+    const reader = new SocketReader(backend, MAX_LOGIN);
+    const first = await read(reader, (bytes) => readMessage(bytes, () => MAX_LOGIN));
+    const isNegotiation = first?.type === "v";
+    if (isNegotiation) socket.write(first.bytes);
+    const rest = reader.detach();
+    const head = isNegotiation || first === undefined ? rest : Buffer.concat([first.bytes, rest]);
+    if (head.length > 0) backend.unshift(head);
+    return backend;
+  }
+
+  #openBackend(packet: Buffer): Socket {
+    const backend = connect({ path: this.#options.backendPath, allowHalfOpen: true });
+    this.#track(backend);
+    backend.write(packet);
+    return backend;
+  }
+
+  #join({ reader, socket }: Arrival, backend: Socket): void {
+    const typed = reader.detach();
+    if (typed.length > 0) backend.write(typed);
+    const filters = this.#options.omitBackendKeyData === true ? [backendKeyFilter()] : [];
+    // A leg that ends in order half-closes the other; a leg that breaks takes both down.
+    const onEnd = (error: unknown): void => {
+      if (error === undefined || error === null) return;
+      backend.destroy();
       socket.destroy();
-    });
+    };
+    pipeline([socket, backend], onEnd);
+    pipeline([backend, ...filters, socket], onEnd);
   }
 
   #verify(token: string, user: string): ReturnType<typeof verifyAuthToken> {
@@ -158,4 +279,59 @@ export class Gateway {
 
 function makeSecureContext(certificate: GatewayOptions["certificate"]): SecureContext {
   return createSecureContext({ ...certificate, minVersion: "TLSv1.2" });
+}
+
+// A client's socket, TLS or not, and the reader of its login.
+interface Arrival {
+  readonly socket: Duplex;
+  readonly reader: SocketReader;
+}
+
+// The first packet that is not a GSSENCRequest; undefined when there is none.
+async function readPacket({ reader, socket }: Arrival): Promise<StartupPacket | undefined> {
+  for (let round = 0; round < 3; round += 1) {
+    const packet = await read(reader, readStartupPacket);
+    if (packet?.kind !== "GSSENCRequest") return packet;
+    socket.write("N");
+  }
+  return undefined;
+}
+
+// Undefined when the socket ends before, or what it sends cannot be read.
+async function read<T>(
+  reader: SocketReader,
+  decode: (bytes: Buffer) => Decoded<T> | undefined,
+): Promise<T | undefined> {
+  return await reader.take(decode, NEVER).catch(() => undefined);
+}
+
+function refuse(socket: Duplex, sqlState: string, message: string): void {
+  socket.end(encodeFatalError({ sqlState, message }));
+}
+
+// Removes BackendKeyData from a backend's answers, as RDS Proxy never sends it.
+// Messages are looked at until the first ReadyForQuery; after it everything is copied unread.
+// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
+function backendKeyFilter(): Transform {
+  let pending = Buffer.alloc(0);
+  let isReady = false;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      pending = Buffer.concat([pending, chunk]);
+      while (!isReady) {
+        const message = readMessage(pending, () => Infinity);
+        if (message === undefined) return done();
+        const { type, bytes } = message.value;
+        if (type !== "K") this.push(bytes);
+        isReady = type === "Z";
+        pending = pending.subarray(message.length);
+      }
+      this.push(pending);
+      pending = Buffer.alloc(0);
+      done();
+    },
+    flush(done) {
+      done(undefined, pending);
+    },
+  });
 }
