@@ -115,8 +115,8 @@ function settingOptions(group: SettingOption["group"]): OptionSpec[] {
   return SETTING_NAMES.flatMap((name) => {
     const { summary, option }: Setting = SETTINGS[name];
     if (typeof option === "string" || option.group !== group) return [];
-    const { short, value, completes, commands } = option;
-    return [{ name: option.name ?? name, summary, short, value, completes, commands }];
+    const { short, value, bare, completes, commands } = option;
+    return [{ name: option.name ?? name, summary, short, value, bare, completes, commands }];
   });
 }
 

@@ -46,7 +46,7 @@ export function givenText(
   const value = noVariable === undefined ? env[variable] || undefined : undefined;
   if (value === undefined) return undefined;
   return {
-    text: checked(name, isFlag(option) ? yesOrNo(value) : value, variable),
+    text: checked(name, isSwitch(option) ? yesOrNo(value) : value, variable),
     source: "environment",
   };
 }
@@ -55,8 +55,9 @@ function optionOf(options: OptionValues, name: string): string | boolean | undef
   return (options as Readonly<Record<string, string | boolean | undefined>>)[name];
 }
 
-function isFlag(option: Setting["option"]): boolean {
-  return typeof option !== "string" && option.value === undefined;
+// A flag, or an option whose value may be left out.
+function isSwitch(option: Setting["option"]): boolean {
+  return typeof option !== "string" && (option.value === undefined || option.bare !== undefined);
 }
 
 function yesOrNo(value: string): string {

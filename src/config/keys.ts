@@ -27,6 +27,8 @@ export interface SettingOption {
   readonly short?: string | undefined;
   /** The value's name in help texts; a flag has none. */
   readonly value?: string | undefined;
+  /** The value where none is given; one is then given as --name=VALUE alone. */
+  readonly bare?: string | undefined;
   readonly completes?: ValueKind | undefined;
   /** Its heading in the help texts. */
   readonly group: "Database" | "AWS";
@@ -112,10 +114,11 @@ export const SETTINGS = {
   },
   strictHost: {
     summary: "fail when the host points elsewhere than before",
-    about: "yes: fail when the host points to another database than before.",
+    about:
+      "yes: fail when the host points to another database than before; no: warn. When absent, one of another account or " +
+      "Region fails, and another of the same account is a warning.",
     type: YES_NO,
-    default: false,
-    option: { group: "Database", commands: ON_DATABASE },
+    option: { group: "Database", value: "no", bare: "yes", commands: ON_DATABASE },
   },
   readOnly: {
     summary: "sessions start as default_transaction_read_only",

@@ -30,6 +30,8 @@ export interface Settings extends Omit<SettingValues, "host" | "via"> {
   readonly configProfile?: string | undefined;
   /** The AWS profile's own region; `region` is the one to sign for, whatever the host's name has. */
   readonly profileRegion?: string | undefined;
+  /** What gave `region`: `{--region}`, RDSIAM_REGION or rds_region; undefined where nothing did. */
+  readonly regionSource?: string | undefined;
   /** How to reach the host; may hold a password. Undefined to dial it directly. */
   readonly via?: GivenVia | undefined;
 }
@@ -54,6 +56,7 @@ export function resolveSettings(input: SettingsInput): Settings {
     configProfile,
     profileRegion:
       regionOf(configProfile ?? "default", input.loaded) ?? regionOf(target?.profile, input.loaded),
+    regionSource: regionSource(input, target),
     host,
     port: address?.port ?? values.port,
     // A target's sign host belongs to its own host, not to another that --host names.
@@ -106,6 +109,13 @@ function regionOf(profile: string | undefined, loaded: LoadedTargets): string | 
       ? "There are no comments behind values in this file: put the comment on a line of its own."
       : "Correct that line, as in: region = eu-west-1",
   });
+}
+
+function regionSource(input: SettingsInput, target: Target | undefined): string | undefined {
+  const given = givenText(input, "region");
+  if (given !== undefined) return given.source === "option" ? "{--region}" : "RDSIAM_REGION";
+  if (target?.region === undefined) return undefined;
+  return target.file === input.loaded.own.path ? "region" : "rds_region";
 }
 
 function isCacheOff({ options, env }: SettingsInput): boolean {

@@ -73,7 +73,10 @@ export interface ConnectionRequest extends AuthTokensOptions {
   readonly sslrootcert?: string | undefined;
   /** Where to dial instead: HOST:PORT of a tunnel that is open. */
   readonly via?: string | undefined;
-  /** Whether an alias that points elsewhere than before is an error. */
+  /**
+   * Whether an alias that points elsewhere than before is an error, or a warning; when absent, another account or Region is an
+   * error, another database of the same account a warning.
+   */
   readonly strictHost?: boolean | undefined;
   /** Whether every session starts with default_transaction_read_only. */
   readonly readOnly?: boolean | undefined;

@@ -134,7 +134,7 @@ function optionValues(request: ConnectionRequest): OptionValues {
     noCache: cache === false ? true : undefined,
     host: hostAndPort(request),
     signHost: request.signHost,
-    strictHost: request.strictHost,
+    strictHost: yesOrNo(request.strictHost),
     readOnly: request.readOnly,
     user: eitherName(request, "user", "username"),
     dbname: eitherName(request, "database", "dbname"),
@@ -148,6 +148,10 @@ function hostAndPort({ host, port, target }: ConnectionRequest): string | undefi
   const address = readHostPort(host ?? "");
   if (address === undefined || address.port !== undefined || target !== undefined) return host;
   return showHostPort({ host: address.host, port: checkedPort(port ?? DEFAULT_PORT) });
+}
+
+function yesOrNo(value: boolean | undefined): string | undefined {
+  return value === undefined ? undefined : value ? "yes" : "no";
 }
 
 function checkedPort(port: number): number {

@@ -9,6 +9,8 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { shellWord } from "../base/shell-word.ts";
+import { isSameAccount, parseEndpoint } from "./endpoint.ts";
 
 /** An alias and the host that RDS calls it by, both normalised. */
 export interface KnownHost {
@@ -19,7 +21,12 @@ export interface KnownHost {
 /** Whether an alias is new, is what it was, or resolved to these other hosts before. */
 export type Recognition =
   | { readonly kind: "new" | "known" }
-  | { readonly kind: "changed"; readonly before: readonly string[] };
+  | {
+      readonly kind: "changed";
+      readonly before: readonly string[];
+      /** Whether account and Region are those of one of the hosts before, as far as the names show. */
+      readonly isWithinAccount: boolean;
+    };
 
 /** The file, `$XDG_STATE_HOME/rdsiam/known_hosts`. */
 export function knownHostsFile(
@@ -37,7 +44,13 @@ export async function recognizeHost(file: string, host: KnownHost): Promise<Reco
   if (before.length === 0) {
     return { kind: "new" };
   }
-  return before.includes(host.canonical) ? { kind: "known" } : { kind: "changed", before };
+  if (before.includes(host.canonical)) return { kind: "known" };
+  const endpoint = parseEndpoint(host.canonical);
+  const isWithinAccount = before.some((each) => {
+    const other = parseEndpoint(each);
+    return endpoint !== undefined && other !== undefined && isSameAccount(endpoint, other);
+  });
+  return { kind: "changed", before, isWithinAccount };
 }
 
 /**
@@ -64,12 +77,15 @@ export function rememberHost(file: string, host: KnownHost): void {
 export function changedHost(
   file: string,
   { alias, canonical }: KnownHost,
-  before: readonly string[],
+  { before, isWithinAccount }: Extract<Recognition, { readonly kind: "changed" }>,
 ): RdsIamError {
+  const meaning = isWithinAccount
+    ? "Account and Region are the same, as far as the names show."
+    : "It is in another account or Region: an attacker who controls DNS can point an alias to a database of their own.";
   return new RdsIamError(`${alias} points to ${canonical} now, not to ${before.join(" or ")}`, {
     code: "ERR_HOST_CHANGED",
-    detail: `${file} has the host from when a login there worked. An attacker who controls DNS can point an alias to another database.`,
-    hint: `If the change is meant: echo '${alias} ${canonical}' >> ${file}`,
+    detail: `${file} has the host from when a login there worked. ${meaning}`,
+    hint: `If the change is meant: echo '${alias} ${canonical}' >> ${shellWord(file)}`,
   });
 }
 

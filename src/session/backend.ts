@@ -3,6 +3,7 @@ import type { RunContext } from "../base/context.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Backend, Verification } from "../proxy/backend-login.ts";
 import { caDirectory } from "../rds/ca-store.ts";
+import { parseEndpoint } from "../rds/endpoint.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";
 
 const LOGIN_TIMEOUT = 30_000; // ms that the server gets for each login once TLS stands; a throttled IAM check takes seconds
@@ -45,7 +46,9 @@ export async function trustFor(
   { settings, endpoint }: BackendRequest,
 ) {
   const { trustedCertificates } = await import("../rds/certificates.ts");
-  const { kind, region } = endpoint;
+  const { kind } = endpoint;
+  // A Region that was given wrongly must not look like a forged certificate.
+  const region = parseEndpoint(endpoint.host)?.region ?? endpoint.region;
   const storeDirectory = caDirectory(env, home);
   return trustedCertificates({ sslrootcert: settings.sslrootcert, kind, region, storeDirectory });
 }

@@ -113,6 +113,16 @@ function regionFor(canonical: CanonicalHost["canonical"], settings: Settings, lo
       hint: "Add {--region} REGION, or set rds_region in the target's profile.",
     });
   }
+  if (canonical.region !== undefined && canonical.region !== region) {
+    const message = `the host's name says ${canonical.region}, ${settings.regionSource} says ${region}`;
+    log.warning(
+      new RdsIamError(message, {
+        code: "ERR_REGION",
+        detail: `Auth tokens are signed for ${region}, and a database in ${canonical.region} refuses them.`,
+        hint: "Leave the Region out: the host's name has it. Or correct the host.",
+      }),
+    );
+  }
   if (settings.profileRegion !== undefined && settings.profileRegion !== region) {
     log.verbose(
       `the profile's Region is ${settings.profileRegion}, the database's ${region}: tokens are signed for the latter`,
@@ -159,25 +169,23 @@ async function recognize(
   if (hops.length < 2 || canonical === undefined) return () => {};
   const known = await import("../rds/known-hosts.ts");
   const file = known.knownHostsFile(env, home);
-  const warn = (error: unknown): void => {
-    if (strictHost || !(error instanceof RdsIamError)) throw error;
+  const host = { alias, canonical };
+  const recognition = await known.recognizeHost(file, host).catch((error: unknown) => {
+    if (strictHost === true || !(error instanceof RdsIamError)) throw error;
     log.warning(error);
-  };
-  let isNew = false;
-  try {
-    const recognition = await known.recognizeHost(file, { alias, canonical });
-    isNew = recognition.kind === "new";
-    if (recognition.kind === "changed") {
-      warn(known.changedHost(file, { alias, canonical }, recognition.before));
-    }
-  } catch (error) {
-    warn(error);
+    return { kind: "known" } as const;
+  });
+  if (recognition.kind === "changed") {
+    const error = known.changedHost(file, host, recognition);
+    if (strictHost ?? !recognition.isWithinAccount) throw error;
+    log.warning(error);
   }
+  let isNew = recognition.kind === "new";
   return () => {
     if (!isNew) return;
     isNew = false;
     try {
-      known.rememberHost(file, { alias, canonical });
+      known.rememberHost(file, host);
       log.verbose(`remembered in ${file}: ${alias} points to ${canonical}`);
     } catch (error) {
       log.verbose(`cannot remember in ${file} where ${alias} points: ${errorCode(error)}`);

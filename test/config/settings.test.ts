@@ -204,3 +204,19 @@ test("requireUser() names the ways to give a user", () => {
     hint: /-U USER/,
   });
 });
+
+test("resolveSettings() says where the Region was given", async () => {
+  const withRegions = await loadFrom({
+    config: "[profile aws]\nrds_host = a.example.com\nrds_region = eu-west-1\n",
+    own: "[own]\nhost = o.example.com\nregion = eu-west-2\n",
+  });
+  const sourceOf = (targetName: string, options: OptionValues = {}, env = {}) =>
+    resolveSettings({ targetName, options, loaded: withRegions, env, home: "/home/u" })
+      .regionSource;
+  assert.equal(sourceOf("aws"), "rds_region");
+  assert.equal(sourceOf("own"), "region");
+  const env = { RDSIAM_REGION: "us-east-1" };
+  assert.equal(sourceOf("aws", {}, env), "RDSIAM_REGION");
+  assert.equal(sourceOf("own", { region: "us-east-2" }, env), "{--region}");
+  assert.equal(settle("prod").regionSource, undefined);
+});

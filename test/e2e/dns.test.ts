@@ -1,11 +1,12 @@
 // From the typed name to the signed one, seen through `rdsiam token -v` and a DNS server on loopback: the same on every runtime.
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type DnsStandIn, startDns } from "../../src/demo/dns.ts";
-import { makeEnvironment, makeHome } from "../../src/demo/home.ts";
+import { appendProfile, type Home, makeEnvironment, makeHome } from "../../src/demo/home.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
 import { type RdsApi, type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
 import { type Finished, rdsiam } from "../support/program.ts";
@@ -43,7 +44,7 @@ const apiOptions: RdsApiOptions = {
   },
 };
 
-let [directory, dns, api] = ["", {} as DnsStandIn, {} as RdsApi];
+let [directory, home, dns, api] = ["", {} as Home, {} as DnsStandIn, {} as RdsApi];
 let env: Readonly<Record<string, string>> = {};
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), "rdsiam-dns-"));
@@ -78,8 +79,9 @@ before(async () => {
     dns.set(`hop-${hop}.test`, { cname: hop === 1 ? CLUSTER : `hop-${hop - 1}.test` });
   }
   api = await startRdsApi(apiOptions);
+  home = await makeHome(directory);
   env = {
-    ...makeEnvironment(await makeHome(directory), "http://127.0.0.1:1"),
+    ...makeEnvironment(home, "http://127.0.0.1:1"),
     AWS_ACCESS_KEY_ID: key.accessKeyId,
     AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
     AWS_ENDPOINT_URL_RDS: api.endpoint,
@@ -261,6 +263,104 @@ test("rdsiam token for a global endpoint signs for the Region that its writer is
   const unknown = await token("global.test");
   assert.match(unknown.stderr, /does not show in which Region its writer is[^]*--region REGION/);
   assert.equal((await token("global.test", "--region", "us-east-2")).status, 0);
+});
+
+const SAME_ACCOUNT = `orders-v1.cluster-${ZONE}`;
+const OTHER_ACCOUNT = "orders.cluster-c9z8y7.eu-west-1.rds.amazonaws.com";
+const OTHER_REGION = "orders.cluster-c1a2b3.eu-west-2.rds.amazonaws.com";
+const BY_DEFAULT = [[], {}] as const;
+const NO_OPTION = [["--strict-host=no"], {}] as const;
+const NO_VARIABLE = [[], { RDSIAM_STRICT_HOST: "no" }] as const;
+const OFF_VARIABLE = [[], { RDSIAM_STRICT_HOST: "0" }] as const;
+const OPTION = [["--strict-host"], {}] as const;
+const OPTION_OVER_VARIABLE = [["--strict-host=yes"], { RDSIAM_STRICT_HOST: "no" }] as const;
+
+const MOVES: readonly (readonly [
+  string,
+  readonly [readonly string[], Readonly<Record<string, string>>],
+  "error" | "warning",
+])[] = [
+  [OTHER_ACCOUNT, BY_DEFAULT, "error"],
+  [OTHER_REGION, BY_DEFAULT, "error"],
+  [SAME_ACCOUNT, BY_DEFAULT, "warning"],
+  [`orders-1.${ZONE}`, BY_DEFAULT, "warning"],
+  [OTHER_ACCOUNT, NO_OPTION, "warning"],
+  [OTHER_ACCOUNT, NO_VARIABLE, "warning"],
+  [OTHER_REGION, OFF_VARIABLE, "warning"],
+  [SAME_ACCOUNT, OPTION, "error"],
+  [SAME_ACCOUNT, OPTION_OVER_VARIABLE, "error"],
+];
+
+/** Runs `rdsiam token` for hop-2.test, which was remembered as `before`. */
+async function moved(
+  before: string,
+  args: readonly string[],
+  variables: Readonly<Record<string, string>>,
+): Promise<Finished> {
+  const state = await mkdtemp(join(directory, "state-"));
+  await mkdir(join(state, "rdsiam"));
+  await writeFile(join(state, "rdsiam", "known_hosts"), `hop-2.test ${before}\n`);
+  const words = ["token", "--host", "hop-2.test", ...args];
+  return rdsiam(words, { env: { ...env, XDG_STATE_HOME: state, ...variables } });
+}
+
+for (const [before, [args, variables], kind] of MOVES) {
+  const how = [...args, ...Object.entries(variables).map((each) => each.join("="))].join(" ");
+  test(`rdsiam token ${how}: a move from ${before} is ${kind === "error" ? "an error" : "a warning"}`, async () => {
+    const ran = await moved(before, args, variables);
+    assert.ok(
+      ran.stderr.startsWith(
+        `rdsiam: ${kind}: hop-2.test points to ${CLUSTER} now, not to ${before}\nDETAIL: `,
+      ),
+      ran.stderr,
+    );
+    assert.equal(ran.status, kind === "error" ? 125 : 0);
+    assert.equal(ran.stdout.startsWith(`${CLUSTER}:5432/`), kind === "warning");
+    assert.equal(
+      ran.stderr.includes("another account or Region"),
+      before === OTHER_ACCOUNT || before === OTHER_REGION,
+    );
+  });
+}
+
+test("rdsiam token takes the account's change that was accepted, and a name that a search list completed is one alias", async () => {
+  const state = await mkdtemp(join(directory, "state-"));
+  const file = join(state, "rdsiam", "known_hosts");
+  await mkdir(join(state, "rdsiam"));
+  await writeFile(file, `orders ${OTHER_ACCOUNT}\n`);
+  const run = { env: { ...env, XDG_STATE_HOME: state, ...SEARCH } };
+  const refused = await rdsiam(["token", "--host", "orders"], run);
+  assert.deepEqual([refused.status, refused.stdout], [125, ""]);
+  const accept = /^HINT: .*: (echo .*)$/m.exec(refused.stderr)?.[1] ?? "";
+  execFileSync("sh", ["-c", accept]);
+  const accepted = await rdsiam(["token", "--strict-host", "--host", "orders"], run);
+  assert.deepEqual([accepted.status, accepted.stderr], [0, ""]);
+});
+
+test("rdsiam token refuses a --strict-host that is neither yes nor no", async () => {
+  const option = await token(CLUSTER, "--strict-host=maybe");
+  assert.match(option.stderr, /--strict-host must be yes or no/);
+  const variable = await moved(CLUSTER, [], { RDSIAM_STRICT_HOST: "maybe" });
+  assert.match(variable.stderr, /RDSIAM_STRICT_HOST must be yes or no/);
+});
+
+test("rdsiam token warns of a Region that contradicts the host's name, and says where it comes from", async () => {
+  const warning = (source: string): string =>
+    `rdsiam: warning: the host's name says eu-west-1, ${source} says us-east-1\nDETAIL: `;
+  const option = await rdsiam(["token", "--host", CLUSTER, "--region", "us-east-1"], { env });
+  assert.equal(option.status, 0);
+  assert.ok(option.stderr.startsWith(warning("--region")), option.stderr);
+  const alias = await rdsiam(["token", "--host", "hop-2.test"], {
+    env: { ...env, RDSIAM_REGION: "us-east-1" },
+  });
+  assert.equal(alias.status, 0);
+  assert.ok(alias.stderr.startsWith(warning("RDSIAM_REGION")), alias.stderr);
+  const settings = { region: "eu-west-1", rds_host: CLUSTER, rds_region: "us-east-1" };
+  await appendProfile(home, "contradicting", settings);
+  const key = await rdsiam(["token", "contradicting"], { env });
+  assert.ok(key.stderr.startsWith(warning("rds_region")), key.stderr);
+  const right = await rdsiam(["token", "--region", "eu-west-1", "contradicting"], { env });
+  assert.deepEqual([right.status, right.stderr], [0, ""]);
 });
 
 test("rdsiam token remembers no host: no login has worked", async () => {

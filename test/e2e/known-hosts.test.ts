@@ -97,6 +97,29 @@ test(
   },
 );
 
+test(
+  "rdsiam refuses an alias that leads to another account, and warns with rds_strict_host = no",
+  { skip },
+  async () => {
+    await mkdir(dirname(file), { recursive: true });
+    const before = "orders.cluster-c9z8y7x6w5v4.eu-west-1.rds.amazonaws.com";
+    await writeFile(file, `${standIn.alias} ${before}\n`);
+    const refused = await psql();
+    assert.deepEqual([refused.status, refused.stdout], [125, ""]);
+    assert.match(refused.stderr, /^rdsiam: error: \S+ points to .*\nDETAIL: .*another account/);
+    await standIn.addProfile(
+      "lenient",
+      { ...standIn.targetSettings, rds_user: "app_ro", rds_strict_host: "no" },
+      standIn.key,
+    );
+    const warned = await psql([], "lenient");
+    assert.deepEqual([warned.status, warned.stdout], [0, "1\n"]);
+    assert.match(warned.stderr, /^rdsiam: warning: \S+ points to .*\nDETAIL: .*another account/);
+    // An option wins over the target's key.
+    assert.equal((await psql(["--strict-host"], "lenient")).status, 125);
+  },
+);
+
 test("rdsiam logs in where the state directory cannot be written", { skip }, async () => {
   await writeFile(dirname(file), "no directory");
   const ran = await psql(["-v"]);

@@ -111,6 +111,13 @@ test("the kind of name chooses the built-in roots", async () => {
   const builtIn: LogIn["settings"] = { rds_sslrootcert: "" };
   const cluster = await scene.logIn(server.port, { settings: builtIn });
   assertRefused(cluster, [/Trusted were: the built-in RDS roots of eu-west-1\./]);
+  const wrongRegion = await scene.logIn(server.port, {
+    settings: { ...builtIn, rds_region: "us-east-1" },
+  });
+  assertRefused(wrongRegion, [
+    /the host's name says eu-west-1, rds_region says us-east-1/,
+    /the built-in RDS roots of eu-west-1\./,
+  ]);
   const rdsProxy = await scene.logIn(server.port, { settings: { ...builtIn, rds_host: proxy } });
   assertRefused(rdsProxy, [/Trusted were: the built-in Amazon roots for RDS Proxy\./]);
   assertNoToken(server);

@@ -41,6 +41,7 @@ test("rememberHost() writes one line, 0600 in a 0700 directory, and the first on
   assert.deepEqual(await recognizeHost(file, OTHER), {
     kind: "changed",
     before: [ORDERS.canonical],
+    isWithinAccount: false,
   });
 });
 
@@ -85,11 +86,52 @@ test("recognizeHost() says that a directory is no file", async () => {
   await assert.rejects(recognizeHost(directory, ORDERS), { code: "ERR_CONFIG", message: /EISDIR/ });
 });
 
+const MOVES: readonly (readonly [string, boolean])[] = [
+  // Another identifier or kind of endpoint: of the same account and Region.
+  ["orders-v2.cluster-x.eu-west-1.rds.amazonaws.com", true],
+  ["orders-1.x.eu-west-1.rds.amazonaws.com", true],
+  ["a.cluster-ro-x.eu-west-1.rds.amazonaws.com", true],
+  ["pool.proxy-x.eu-west-1.rds.amazonaws.com", true],
+  ["a.cluster-xy.eu-west-1.rds.amazonaws.com", false],
+  ["a.cluster-x.eu-west-2.rds.amazonaws.com", false],
+  ["a.global-x.global.rds.amazonaws.com", false],
+  ["x.cluster-a.eu-west-1.rds.amazonaws.com", false],
+];
+
+for (const [canonical, isWithinAccount] of MOVES) {
+  test(`recognizeHost() sees whether a move to ${canonical} is within the account`, async () => {
+    const file = join(directory, "moves");
+    await writeFile(file, `${ORDERS.alias} ${ORDERS.canonical}\nother.test ${OTHER.canonical}\n`);
+    const found = await recognizeHost(file, { alias: ORDERS.alias, canonical });
+    assert.deepEqual(found, { kind: "changed", before: [ORDERS.canonical], isWithinAccount });
+  });
+}
+
+test("recognizeHost() with several lines needs one of the account, and a line that is not RDS's is none", async () => {
+  const file = join(directory, "several");
+  const moved = { alias: ORDERS.alias, canonical: "b.cluster-x.eu-west-1.rds.amazonaws.com" };
+  await writeFile(file, `${ORDERS.alias} db.example.com\n`);
+  const before = ["db.example.com"];
+  const foreign = { kind: "changed", before, isWithinAccount: false };
+  assert.deepEqual(await recognizeHost(file, moved), foreign);
+  await appendFile(
+    file,
+    `${ORDERS.alias} ${OTHER.canonical}\n${ORDERS.alias} ${ORDERS.canonical}\n`,
+  );
+  const found = await recognizeHost(file, moved);
+  assert.equal(found.kind === "changed" && found.isWithinAccount, true);
+});
+
 test("changedHost() names both hosts, the file and the command that accepts the change", () => {
-  const error = changedHost("/s/known_hosts", OTHER, [ORDERS.canonical]);
+  const before = [ORDERS.canonical];
+  const changed = { kind: "changed", before, isWithinAccount: false } as const;
+  const error = changedHost("/s/known_hosts", OTHER, changed);
   assert.equal(error.code, "ERR_HOST_CHANGED");
   for (const part of [ORDERS.alias, ORDERS.canonical, OTHER.canonical])
     assert.ok(error.message.includes(part));
-  assert.match(error.detail ?? "", /^\/s\/known_hosts has/);
+  assert.match(error.detail ?? "", /^\/s\/known_hosts has.*another account or Region/);
   assert.match(error.hint ?? "", /echo 'orders\.test evil\S+' >> \/s\/known_hosts$/);
+  const within = changedHost("/my state/known_hosts", OTHER, { ...changed, isWithinAccount: true });
+  assert.match(within.detail ?? "", /Account and Region are the same/);
+  assert.match(within.hint ?? "", />> '\/my state\/known_hosts'$/);
 });
