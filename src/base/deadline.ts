@@ -45,18 +45,11 @@ export async function atMost(ms: number, work: Promise<unknown>): Promise<void> 
   clearTimeout(timer);
 }
 
-/** Resolves true when the socket closes, false when `ms` have passed first. */
-export function closesWithin(socket: Socket, ms: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    if (socket.closed) return resolve(true);
-    const timer = setTimeout(() => {
-      socket.off("close", onClose);
-      resolve(false);
-    }, ms);
-    const onClose = (): void => {
-      clearTimeout(timer);
-      resolve(true);
-    };
-    socket.once("close", onClose);
+/** Resolves when the socket has closed, or after `ms`. */
+export function closesWithin(socket: Socket, ms: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once("close", () => resolve());
   });
+  return atMost(ms, closed);
 }

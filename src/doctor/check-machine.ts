@@ -5,8 +5,7 @@ import { requireUser, resolveSettings, type Settings } from "../config/settings.
 import { configWarnings } from "../config/targets.ts";
 import type { CredentialSettings } from "../session/credentials.ts";
 import { loadConfiguration, readVia } from "../session/settings.ts";
-import { findTool } from "../tool/find-tool.ts";
-import { toolVersion } from "../tool/tool-version.ts";
+import { findTool, toolVersion } from "../tool/find-tool.ts";
 import type { Via } from "../via/parse.ts";
 import { environmentNotes } from "./environment.ts";
 import { type DoctorRequest, fail, failure, type StepResult, ok, type Outcome } from "./finding.ts";

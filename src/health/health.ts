@@ -2,8 +2,9 @@
 // alive. The words are those of cloud-sql-proxy, whose probes people have in their manifests.
 // https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 import { type BuildInfo, createMetrics, type Measured, type TargetMetrics } from "./metrics.ts";
+import { atMost } from "../base/deadline.ts";
 import type { HostPort } from "../base/host-port.ts";
-import { serveRoutes, serviceRoutes } from "./server.ts";
+import { serveProbes } from "./server.ts";
 
 const CREDENTIALS_CHECK = 10_000; // ms between two looks; probes may come every second, and a look may ask AWS
 const CHECK_TIMEOUT = 800; // ms; a probe's own default timeout is 1 s
@@ -39,7 +40,7 @@ export async function startHealth(
     return (await Promise.all(proxies.map((proxy) => proxy.reasons()))).flat();
   };
   const isStarting = (): boolean => state === "starting";
-  const server = await serveRoutes(address, serviceRoutes({ isStarting, reasons, metrics }));
+  const server = await serveProbes(address, { isStarting, reasons, metrics });
   return {
     port: server.port,
     watch: (proxy) => {
@@ -82,7 +83,7 @@ class ProxyHealth {
   // A look that takes longer than a probe waits is counted when it ends.
   async #hasCredentials(): Promise<boolean> {
     if (this.#now() - this.#lookedAt >= CREDENTIALS_CHECK) this.#looking ??= this.#look();
-    if (this.#looking !== undefined) await within(CHECK_TIMEOUT, this.#looking);
+    if (this.#looking !== undefined) await atMost(CHECK_TIMEOUT, this.#looking);
     return this.#credentials;
   }
 
@@ -94,14 +95,4 @@ class ProxyHealth {
     this.#lookedAt = this.#now();
     this.#looking = undefined;
   }
-}
-
-function within(milliseconds: number, promise: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    void promise.then(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

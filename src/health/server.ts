@@ -9,24 +9,36 @@ const MAX_HEADER_SIZE = 8 * 1024; // bytes; probes and Prometheus send a few hun
 const TIMEOUT = 5_000; // ms for a question, and between two on one connection
 const MAX_CONNECTIONS = 64;
 
-/** The text of an answer. */
-export interface HttpAnswer {
+interface HttpAnswer {
   readonly status: number;
   readonly body: string;
   /** text/plain when absent. */
-  readonly contentType?: string;
+  readonly contentType?: string | undefined;
 }
 
-/** What there is: a path, and what makes its answer. */
-export type Routes = Readonly<Record<string, () => HttpAnswer | Promise<HttpAnswer>>>;
+// A path, and what makes its answer.
+type Routes = Readonly<Record<string, () => HttpAnswer | Promise<HttpAnswer>>>;
 
-/** A server that is listening. */
-export interface HealthServer extends AsyncDisposable {
-  readonly port: number;
+/** A service that is watched. */
+export interface WatchedService {
+  readonly isStarting: () => boolean;
+  /** Why it can take no more for now; nothing when it can. */
+  readonly reasons: () => readonly string[] | Promise<readonly string[]>;
+  readonly metrics: { readonly contentType: string; readonly text: () => Promise<string> };
 }
 
-/** Serves the routes to GET and HEAD; rejects with ERR_CONNECT when the port cannot be had. */
-export async function serveRoutes(address: HostPort, routes: Routes): Promise<HealthServer> {
+/** Answers GET and HEAD for /startup, /readiness, /liveness and /metrics; rejects with ERR_CONNECT when the port cannot be had. */
+export async function serveProbes(
+  address: HostPort,
+  { isStarting, reasons, metrics }: WatchedService,
+): Promise<AsyncDisposable & { readonly port: number }> {
+  const { contentType } = metrics;
+  const routes: Routes = {
+    "/startup": () => probe(isStarting() ? ["starting"] : []),
+    "/readiness": async () => probe(await reasons()),
+    "/liveness": () => probe([]),
+    "/metrics": async () => ({ status: 200, contentType, body: await metrics.text() }),
+  };
   const server = createServer(
     { maxHeaderSize: MAX_HEADER_SIZE, connectionsCheckingInterval: 1_000 },
     (request, response) => void answer(request, response, routes),
@@ -73,28 +85,6 @@ async function find({ method, url = "" }: IncomingMessage, routes: Routes): Prom
   } catch {
     return { status: 500, body: "internal error\n" };
   }
-}
-
-/** A service that is watched. */
-export interface WatchedService {
-  readonly isStarting: () => boolean;
-  /** Why it can take no more for now; nothing when it can. */
-  readonly reasons: () => readonly string[] | Promise<readonly string[]>;
-  readonly metrics: { readonly contentType: string; readonly text: () => Promise<string> };
-}
-
-/** The routes for /startup, /readiness, /liveness and /metrics. */
-export function serviceRoutes({ isStarting, metrics, reasons }: WatchedService): Routes {
-  return {
-    "/startup": () => probe(isStarting() ? ["starting"] : []),
-    "/readiness": async () => probe(await reasons()),
-    "/liveness": () => probe([]),
-    "/metrics": async () => ({
-      status: 200,
-      contentType: metrics.contentType,
-      body: await metrics.text(),
-    }),
-  };
 }
 
 function probe(reasons: readonly string[]): HttpAnswer {

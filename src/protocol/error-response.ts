@@ -17,23 +17,14 @@ export interface FatalError {
 }
 
 /** Encodes a FATAL ErrorResponse: the connection ends after it. */
-export function encodeFatalError(error: FatalError): Buffer {
-  const fields = new Map([
-    ["S", "FATAL"],
-    ["V", "FATAL"],
-    ["C", error.sqlState],
-    ["M", error.message],
-  ]);
-  if (error.detail !== undefined) fields.set("D", error.detail);
-  if (error.hint !== undefined) fields.set("H", error.hint);
-  return encodeErrorFields(fields);
+export function encodeFatalError({ sqlState, message, detail, hint }: FatalError): Buffer {
+  const fields = { S: "FATAL", V: "FATAL", C: sqlState, M: message, D: detail, H: hint };
+  const parts = Object.entries(fields).flatMap(([type, text]) => encodeField(type, text));
+  return encodeMessage("E", ...parts, Buffer.of(0));
 }
 
-function encodeErrorFields(fields: ErrorFields): Buffer {
-  const parts = [...fields].map(([type, text]) =>
-    Buffer.concat([Buffer.from(type, "latin1"), encodeString(clip(text))]),
-  );
-  return encodeMessage("E", ...parts, Buffer.of(0));
+function encodeField(type: string, text: string | undefined): readonly Buffer[] {
+  return text === undefined ? [] : [Buffer.from(type), encodeString(clip(text))];
 }
 
 function clip(text: string): string {
@@ -60,13 +51,16 @@ export function addDetailAndHint(
   added: { readonly detail?: string | undefined; readonly hint?: string | undefined },
 ): Buffer {
   const fields = readErrorFields(body);
-  const extra: Buffer[] = [];
-  if (added.detail !== undefined && !fields.has("D"))
-    extra.push(Buffer.from("D"), encodeString(clip(added.detail)));
-  if (added.hint !== undefined && !fields.has("H"))
-    extra.push(Buffer.from("H"), encodeString(clip(added.hint)));
+  const detail = fields.has("D") ? undefined : added.detail;
+  const hint = fields.has("H") ? undefined : added.hint;
   const own = body.at(-1) === 0 ? body.subarray(0, -1) : Buffer.concat([body, Buffer.of(0)]);
-  return encodeMessage("E", own, ...extra, Buffer.of(0));
+  return encodeMessage(
+    "E",
+    own,
+    ...encodeField("D", detail),
+    ...encodeField("H", hint),
+    Buffer.of(0),
+  );
 }
 
 /** The answer to a protocol 2.0 frontend, which knows no fields: the text, a newline and a zero byte. */

@@ -1,11 +1,12 @@
 // Copies bytes both ways between an authenticated frontend and its backend, and never looks at them.
 // Small chunks leave at once, and so does the first large one of an event-loop turn; what follows that leaves as one write:
 // TLS hands out 16 KiB records and a write for each would cost a third of a bulk copy.
-// How a session ends is ending.ts.
+// How the two sockets end: what one side has sent still reaches the other, then FIN, then nothing is held. A side that has ended
+// may be waiting for answers (FIN), or be gone for good (RST, or destroyed by us); a FIN alone does not say which.
+// https://www.rfc-editor.org/rfc/rfc9293#section-3.6
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { writeAtOnce } from "../runtime/bun-socket.ts";
-import { endBackendAfter, endFrontendAfter } from "./ending.ts";
 import { countPassed } from "../runtime/garbage.ts";
 
 const MAX_UNSENT = 1024 * 1024; // bytes buffered towards a slow reader before its source is paused
@@ -13,6 +14,8 @@ const MAX_GLIMPSED = 8 * 1024 * 1024; // bytes buffered in all; the kernel holds
 const SMALL = 4096; // bytes; a chunk of a copy has 8 to 16 KiB, and to wait for more after an answer costs a tenth of a small query
 const GLIMPSE_INTERVAL = 250; // ms; one chunk each, of 64 KiB
 const KEEPALIVE_DELAY = 30_000; // ms
+const LINGER = 2_000; // ms that a peer gets to act on a FIN
+const STUCK = 5; // times LINGER that bytes of a tool that has ended may wait for a server that takes none
 
 /** The bytes that were passed on; counted up as long as the sessions go. */
 export interface Traffic {
@@ -46,7 +49,7 @@ export function copy(ends: SessionSockets): Promise<void> {
   });
   endBackendAfter(frontend, backend);
   endFrontendAfter(backend, frontend);
-  return untilClosed(frontend).then(() => untilClosed(backend));
+  return new Promise((resolve) => untilClosed(frontend, () => untilClosed(backend, resolve)));
 }
 
 interface Direction {
@@ -99,9 +102,65 @@ function glimpse(frontend: Socket, backend: Socket): void {
   for (const event of ["resume", "close"]) frontend.on(event, () => clearTimeout(timer));
 }
 
-function untilClosed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.closed) return resolve();
-    socket.on("close", () => resolve());
+// Ends the backend after the frontend: at once when that is gone, else once the server has no more to send.
+function endBackendAfter(frontend: Socket, backend: Socket): void {
+  let ended = false;
+  const end = (): void => {
+    if (ended) return;
+    ended = true;
+    if (!backend.destroyed) backend.end();
+    destroyWhenQuiet(backend, frontend);
+  };
+  frontend.on("end", end);
+  frontend.on("close", () => {
+    end();
+    abandon(backend);
   });
+  if (frontend.destroyed || frontend.readableEnded) end();
+  if (frontend.destroyed) abandon(backend);
+}
+
+// The server's answers, bytes that it takes and a tool that reads on are signs of life.
+function destroyWhenQuiet(backend: Socket, frontend: Socket): void {
+  let quiet = 0;
+  let heard = false;
+  let unsent = backend.writableLength;
+  backend.on("data", () => (heard = true));
+  const timer = setInterval(() => {
+    const alive = heard || backend.writableLength < unsent || frontend.writableLength > 0;
+    heard = false;
+    unsent = backend.writableLength;
+    quiet = alive ? 0 : quiet + 1;
+    if (quiet >= (backend.writableFinished ? 1 : STUCK)) backend.destroy();
+  }, LINGER);
+  untilClosed(backend, () => clearInterval(timer));
+}
+
+// What the server may still send has no reader: it gets the bytes that are on the way to it, and then nothing is held.
+function abandon(backend: Socket): void {
+  if (backend.destroyed) return;
+  if (backend.readableEnded || backend.writableFinished) return void backend.destroy();
+  backend.once("finish", () => backend.destroy());
+  const timer = setTimeout(() => backend.destroy(), LINGER);
+  untilClosed(backend, () => clearTimeout(timer));
+}
+
+// Ends the frontend after the backend: a slow reader gets all bytes first, for as long as it holds the connection.
+function endFrontendAfter(backend: Socket, frontend: Socket): void {
+  const end = (): void => {
+    if (frontend.destroyed || frontend.writableEnded) return;
+    frontend.once("finish", () => {
+      const timer = setTimeout(() => frontend.destroy(), LINGER);
+      untilClosed(frontend, () => clearTimeout(timer));
+    });
+    frontend.end();
+  };
+  backend.on("end", end);
+  backend.on("close", end);
+  if (backend.destroyed || backend.readableEnded) end();
+}
+
+function untilClosed(socket: Socket, closed: () => void): void {
+  if (socket.closed) closed();
+  else socket.once("close", closed);
 }

@@ -2,11 +2,11 @@
 // A tls.Server that never listens does the handshake: a bare TLSSocket verifies no client certificate on Node. A client
 // certificate that is missing or not trusted does not break the handshake; the frontend gets an ErrorResponse.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
+import { createHash, X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import * as tls from "node:tls";
 import { carrierOf } from "../runtime/deno-gate.ts";
-import { serverEndPoint } from "./end-point.ts";
 import { HandshakeFailed } from "./failure.ts";
 import { errorCode } from "../base/errno.ts";
 import type { ServerCertificate } from "../base/server-certificate.ts";
@@ -16,7 +16,7 @@ const ALPN = "postgresql"; // PG_ALPN_PROTOCOL, src/include/libpq/pqcomm.h
 /** How TLS is served; the certificate is asked for at each handshake, so that a renewed one is used. */
 export interface FrontendTls {
   readonly certificate: () => Promise<ServerCertificate>;
-  /** Whether a login without TLS is refused; to be set with a client CA, which would count for nothing otherwise. */
+  /** Whether a login without TLS is refused; to be set with a client CA, which would have no effect otherwise. */
   readonly required: boolean;
 }
 
@@ -92,4 +92,46 @@ function shakeHands(raw: Socket, server: tls.Server, signal: AbortSignal): Promi
     });
     server.emit("connection", carrier.stream);
   });
+}
+
+// The channel binding `tls-server-end-point`: a hash of the certificate that TLS was served with, made with the hash of the
+// certificate's own signature. The runtimes do not all tell which that is, so it is read from the DER.
+// https://www.rfc-editor.org/rfc/rfc5929#section-4.1, https://www.rfc-editor.org/rfc/rfc5280#section-4.1
+
+// By the DER of the signature algorithm's OID. MD5 and SHA-1 are taken as SHA-256; what has no one hash (Ed25519, RSA-PSS) has no
+// place here, and libpq could not make the binding either.
+const HASHES: ReadonlyMap<string, string> = new Map([
+  ["2a864886f70d010104", "sha256"], // md5WithRSAEncryption
+  ["2a864886f70d010105", "sha256"], // sha1WithRSAEncryption
+  ["2a864886f70d01010b", "sha256"], // sha256WithRSAEncryption
+  ["2a864886f70d01010c", "sha384"],
+  ["2a864886f70d01010d", "sha512"],
+  ["2a8648ce3d0401", "sha256"], // ecdsa-with-SHA1
+  ["2a8648ce3d040302", "sha256"], // ecdsa-with-SHA256
+  ["2a8648ce3d040303", "sha384"],
+  ["2a8648ce3d040304", "sha512"],
+]);
+
+/** The binding data of a certificate (PEM, the first where there are more); undefined where its signature has no one hash. */
+export function serverEndPoint(certificate: string): Buffer | undefined {
+  const { raw } = new X509Certificate(certificate);
+  const hash = HASHES.get(signatureAlgorithm(raw).toString("hex"));
+  return hash === undefined ? undefined : createHash(hash).update(raw).digest();
+}
+
+// Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm SEQUENCE { OID, ... }, ... }
+function signatureAlgorithm(der: Buffer): Buffer {
+  const certificate = valueAt(der, 0);
+  const toBeSigned = valueAt(der, certificate.start);
+  const algorithm = valueAt(der, toBeSigned.end);
+  const { start, end } = valueAt(der, algorithm.start);
+  return Buffer.from(der.subarray(start, end));
+}
+
+function valueAt(der: Buffer, offset: number): { readonly start: number; readonly end: number } {
+  const first = der[offset + 1] ?? 0;
+  const lengthBytes = first < 0x80 ? 0 : first - 0x80;
+  const start = offset + 2 + lengthBytes;
+  const length = lengthBytes === 0 ? first : der.readUIntBE(offset + 2, lengthBytes);
+  return { start, end: start + length };
 }

@@ -3,7 +3,7 @@
 // long it takes. https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-SESSION-TIMEOUT
 import { Buffer } from "node:buffer";
 import { encodeFatalError } from "../protocol/error-response.ts";
-import { encodeMessage } from "../protocol/message.ts";
+import { encodeTerminate } from "../protocol/query.ts";
 import { closesWithin } from "../base/deadline.ts";
 import type { SessionSockets } from "./copy.ts";
 
@@ -34,7 +34,7 @@ export function endWhenIdle(
     }
     ended();
     frontend.end(encodeFatalError(timeoutOf(status)));
-    backend.end(encodeMessage("X"));
+    backend.end(encodeTerminate());
     void closesWithin(frontend, FLUSH_TIMEOUT).then(() => frontend.destroy());
   };
   let timer = setTimeout(look, ms);

@@ -4,7 +4,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import type { HostPort } from "../base/host-port.ts";
 import { runtimeName, VERSION } from "../base/version.ts";
-import { serveRoutes, serviceRoutes } from "../health/server.ts";
+import { serveProbes } from "../health/server.ts";
 import type { RelayEvent } from "./events.ts";
 import { REFUSALS } from "./refusal.ts";
 
@@ -32,12 +32,11 @@ export async function startRelayHealth(
   const registry = new Registry();
   addGauges(registry, state);
   const note = countEvents(registry);
-  const routes = serviceRoutes({
+  const server = await serveProbes(address, {
     isStarting: () => state().phase === "starting",
     reasons: () => unreadyReasons(state()),
     metrics: { contentType: registry.contentType, text: () => registry.metrics() },
   });
-  const server = await serveRoutes(address, routes);
   return {
     port: server.port,
     note,

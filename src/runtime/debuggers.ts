@@ -2,11 +2,12 @@
 // set for another program and inherited without a thought.
 // https://nodejs.org/api/cli.html#--inspecthostport, https://nodejs.org/api/cli.html#--tls-keylogfile
 import process from "node:process";
+import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 /** What the runtime was started with. */
 export interface RuntimeFlags {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly execArgv: readonly string[];
   /** Only Deno itself writes TLS keys to SSLKEYLOGFILE. */
   readonly isDeno: boolean;

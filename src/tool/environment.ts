@@ -2,6 +2,7 @@
 // A variable is deleted and never blanked: lib/pq panics on an empty PGSERVICE, and postgres.js prefers PGUSERNAME to PGUSER.
 // What is neither set nor deleted here is the user's own and stays as it is (PGOPTIONS, PGTZ, PSQLRC, PAGER, ...).
 // https://www.postgresql.org/docs/current/libpq-envars.html
+import type { Environment } from "../base/context.ts";
 
 /** A proxy of the run, its target, and how a tool logs in there. */
 export interface ProxyTarget {
@@ -68,7 +69,7 @@ const PROXY: ReadonlySet<string> = new Set([
 
 /** The environment for the tool, as a new object; `env` is the one that rdsiam itself was started with. */
 export function toolEnvironment(
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   targets: readonly ProxyTarget[],
 ): Record<string, string> {
   const environment: Record<string, string> = {};

@@ -1,14 +1,18 @@
 // Looks a program up as execvp(3) does, so that a missing tool is noticed before credentials or an MFA code are asked for.
 // As in execvp, a file without execute permission does not end the search, and is what is reported when nothing better follows.
 // https://pubs.opengroup.org/onlinepubs/9799919799/functions/exec.html
-
+import { execFile } from "node:child_process";
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import type { Environment } from "../base/context.ts";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 // What execvp takes when PATH is not set (_CS_PATH).
 const DEFAULT_PATH = "/bin:/usr/bin";
+
+const VERSION_TIMEOUT = 5_000; // ms
 
 const POSTGRESQL_TOOLS: ReadonlySet<string> = new Set([
   "clusterdb",
@@ -38,10 +42,7 @@ export function isPostgresqlTool(file: string): boolean {
 type FoundTool = "executable" | "directory" | "not executable" | "missing";
 
 /** The file to run for a tool's name: the path itself if it has a slash, else the first executable on the environment's PATH. */
-export async function findTool(
-  name: string,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<string> {
+export async function findTool(name: string, env: Environment): Promise<string> {
   if (name.includes("/")) return requireExecutable(name, await inspect(name));
   let refused: string | undefined;
   if (name !== "") {
@@ -67,7 +68,7 @@ async function inspect(file: string): Promise<FoundTool> {
     if (status.isDirectory()) return "directory";
     if (!status.isFile()) return "not executable";
   } catch (error) {
-    return hasCode(error, "EACCES") ? "not executable" : "missing";
+    return errorCode(error) === "EACCES" ? "not executable" : "missing";
   }
   try {
     await access(file, constants.X_OK);
@@ -106,6 +107,12 @@ function installHint(name: string): string {
   return "Install it, or add its directory to PATH; `rdsiam exec` runs programs, not shell aliases or functions.";
 }
 
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
+/** The first line that `FILE --version` prints; undefined when it fails or prints nothing. */
+export function toolVersion(file: string, env: Environment): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile(file, ["--version"], { env, timeout: VERSION_TIMEOUT }, (error, stdout) => {
+      const [line = ""] = stdout.split("\n");
+      resolve(error !== null || line === "" ? undefined : line);
+    });
+  });
 }

@@ -5,6 +5,7 @@
 import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
+import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 const TIME_LIMIT = 20_000; // ms; the login that waits for it gives up after 30 s
@@ -38,7 +39,7 @@ const KEPT_BACK: ReadonlySet<string> = new Set([
 
 /** The environment of a password command, as a new object. */
 export function passwordEnvironment(
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   { target, host, port, user, dbname }: PasswordWish,
 ): Record<string, string> {
   const environment: Record<string, string> = {};

@@ -9,8 +9,8 @@ import { constants } from "node:os";
 import process from "node:process";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { settleStreams } from "./own-streams.ts";
-import { restoreTerminal, saveTerminal } from "./terminal.ts";
+import { settleStreams } from "../runtime/own-streams.ts";
+import { restoreTerminal, saveTerminal } from "../runtime/deno-terminal.ts";
 
 /** What runTool() starts. */
 export interface RunToolOptions {

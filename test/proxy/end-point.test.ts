@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
 import { test } from "node:test";
-import { serverEndPoint } from "../../src/proxy/end-point.ts";
+import { serverEndPoint } from "../../src/proxy/frontend-tls.ts";
 
 interface Case {
   readonly signature: string;

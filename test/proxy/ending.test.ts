@@ -15,7 +15,7 @@ import {
 } from "../support/scripted-backend.ts";
 
 const PROMPT = 1_500; // ms that an end may take to reach the other side on a loaded machine; it takes 10
-const LINGER = 2_000; // as in src/proxy/ending.ts
+const LINGER = 2_000; // as in src/proxy/copy.ts
 const BULK = 12 * 1024 * 1024; // more than the proxy and the kernel hold between the two
 
 interface Stage extends AsyncDisposable {

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { transformSync } from "esbuild";
 
 // As in the bundle, a CommonJS module: an ES module's import of node:process makes both streams at once, and tsx does too.
-const SOURCE = readFileSync("src/tool/own-streams.ts", "utf8");
+const SOURCE = readFileSync("src/runtime/own-streams.ts", "utf8");
 
 // Once Node's own modules have looked at process.stdout and process.stderr, the flags of both descriptors, in octal.
 const PROGRAM = `${transformSync(SOURCE, { loader: "ts", format: "cjs" }).code}
