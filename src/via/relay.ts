@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { errorCode } from "../base/errno.ts";
 import type { RdsIamError } from "../base/errors.ts";
+import { pemCertificates } from "../base/pem.ts";
 import { connectTls } from "../base/tls.ts";
 import { unlessAborted } from "../base/deadline.ts";
 import { Handshake, HandshakeError } from "./handshake.ts";
@@ -70,7 +71,7 @@ export async function relayContext({
   }
 }
 
-// TLS silently takes a file without a certificate for an empty list of CAs.
+// TLS silently takes a file without a certificate, or with a broken one, for an empty list of CAs.
 async function readPem(file: string, name: string): Promise<string> {
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
     throw tunnelError(`cannot read ${file}: ${errorCode(cause)}`, {
@@ -79,15 +80,19 @@ async function readPem(file: string, name: string): Promise<string> {
       cause,
     });
   });
-  const [pattern, what] =
+  const what = name === "key" ? "private key" : "certificate";
+  const notPem = (cause?: unknown): RdsIamError =>
+    tunnelError(`${file} is not a PEM file with a ${what}`, {
+      detail: `rds_via names it as ${name}.`,
+      hint: "Check the name.",
+      cause,
+    });
+  const isPem =
     name === "key"
-      ? [/PRIVATE KEY-----/, "private key"]
-      : [/-----BEGIN CERTIFICATE-----/, "certificate"];
-  if (pattern.test(text)) return text;
-  throw tunnelError(`${file} is not a PEM file with a ${what}`, {
-    detail: `rds_via names it as ${name}.`,
-    hint: "Check the name.",
-  });
+      ? /PRIVATE KEY-----/.test(text)
+      : pemCertificates(text, (_number, cause) => notPem(cause)).length > 0;
+  if (!isPem) throw notPem();
+  return text;
 }
 
 interface RelayConnect {
