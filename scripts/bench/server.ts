@@ -10,13 +10,14 @@ import type { Client } from "pg";
 import type { Certificate } from "../../src/demo/certificates.ts";
 import { type Guarded, startGuarded } from "../../src/demo/guard.ts";
 import { makePgClient } from "../../src/demo/pg-client.ts";
-import { type ServerAccount, findAccount } from "../../src/demo/postgres-account.ts";
 import {
+  findAccount,
   findServer,
   type PostgresBinaries,
   prepareEmbedded,
+  type ServerAccount,
 } from "../../src/demo/postgres-binaries.ts";
-import { makeServerDirectory, stopServer } from "../../src/demo/postgres-server.ts";
+import { makeServerDirectory, stopServer } from "../../src/demo/postgres.ts";
 
 const SUPERUSER = "rdsadmin";
 const START_LIMIT = 60_000; // ms

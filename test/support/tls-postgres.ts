@@ -9,13 +9,14 @@ import process from "node:process";
 import type { Certificate } from "../../src/demo/certificates.ts";
 import { startGuarded, type Guarded } from "../../src/demo/guard.ts";
 import { makePgClient } from "../../src/demo/pg-client.ts";
-import { type ServerAccount, findAccount } from "../../src/demo/postgres-account.ts";
 import {
+  findAccount,
   findServer,
   type PostgresBinaries,
   prepareEmbedded,
+  type ServerAccount,
 } from "../../src/demo/postgres-binaries.ts";
-import { makeServerDirectory, stopServer, SUPERUSER } from "../../src/demo/postgres-server.ts";
+import { makeServerDirectory, stopServer, SUPERUSER } from "../../src/demo/postgres.ts";
 
 const START_LIMIT = 60_000; // ms
 
