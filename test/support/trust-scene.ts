@@ -86,7 +86,9 @@ export async function startTrustScene(): Promise<TrustScene> {
   const logIn = async (port: number, how: LogIn = {}): Promise<Finished> => {
     const name = `server-${(profiles += 1)}`;
     const settings = { ...SETTINGS, rds_port: port, rds_dns_servers: dns.address };
-    await appendProfile(home, name, { ...settings, rds_sslrootcert: rootFile, ...how.settings });
+    const all = { ...settings, rds_sslrootcert: rootFile, ...how.settings };
+    const given = Object.entries(all).filter(([, value]) => value !== "");
+    await appendProfile(home, name, Object.fromEntries(given));
     const env = { ...makeEnvironment(home, "http://127.0.0.1:1"), ...how.env };
     return rdsiam(["exec", name, ...TOOL], { env });
   };
