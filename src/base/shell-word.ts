@@ -19,7 +19,7 @@ export function shellCommand(text: TemplateStringsArray, ...words: readonly stri
 // https://docs.python.org/3/library/shlex.html#shlex.split
 /** Splits a line into words (a section name of AWS's files, a credential_process) as Python's shlex.split() does; undefined when a quote or a backslash has no end. */
 export function splitWords(text: string): string[] | undefined {
-  if (!/['"\\]/.test(text)) return text.split(/[ \t\r\n]+/).filter((word) => word !== "");
+  if (!/['"\\]/.test(text)) return text.match(/[^ \t\r\n]+/g) ?? [];
   const words: string[] = [];
   let word: string | undefined;
   for (let index = 0; index < text.length; index += 1) {

@@ -75,7 +75,7 @@ interface ContinuedValue {
 interface OpenSection extends AwsSection {
   readonly name: string;
   readonly values: Map<string, AwsValue>;
-  readonly swallowedHeaders: { readonly line: number; readonly name: string }[];
+  swallowedHeaders: AwsSection["swallowedHeaders"];
 }
 
 /** Parses the text of a file into its sections by name, as the names are written. */
@@ -108,7 +108,8 @@ export function parseAwsIni(text: string, file: string): ReadonlyMap<string, Aws
       open.more.rest.push({ text: stripped, line: number });
       const swallowed = headerName(stripped);
       if (swallowed !== undefined) {
-        section.swallowedHeaders.push({ line: number, name: swallowed });
+        const header = { line: number, name: swallowed };
+        section.swallowedHeaders = [...section.swallowedHeaders, header];
       }
       continue;
     }
@@ -137,8 +138,10 @@ export function parseAwsIni(text: string, file: string): ReadonlyMap<string, Aws
   return sections;
 }
 
+const NO_HEADERS: AwsSection["swallowedHeaders"] = [];
+
 function openSection(name: string, file: string, line: number): OpenSection {
-  return { name, file, line, values: new Map(), swallowedHeaders: [] };
+  return { name, file, line, values: new Map(), swallowedHeaders: NO_HEADERS };
 }
 
 function checkTwin(

@@ -41,9 +41,19 @@ const FOREIGN = ["plugins", "preview"];
 /** Merges the sections of the two files into profiles. */
 export function awsProfiles(config: AwsSections, credentials: AwsSections): AwsProfiles {
   const oddities: Oddity[] = [];
-  const configProfiles = new Map<string, AwsSection>();
-  const ssoSessions = new Map<string, AwsSection>();
-  const services = new Map<string, AwsSection>();
+  const configProfiles = new Map<string, AwsValues>();
+  const ssoSessions = new Map<string, AwsValues>();
+  const services = new Map<string, AwsValues>();
+  // Two headers can name the same profile: [profile a] and [profile "a"]. The later one replaces the other whole.
+  const put = (values: Map<string, AwsValues>, name: string, section: AwsSection): void => {
+    const earlier = values.get(name);
+    values.set(name, section.values);
+    for (const { file, line, ...other } of earlier === undefined ? [] : config.values()) {
+      if (other.values !== earlier) continue;
+      const problem = `names the same as line ${section.line}, so that AWS's tools ignore this section`;
+      oddities.push({ file, line, problem, profiles: [name] });
+    }
+  };
   const kinds = [
     ["profile", configProfiles],
     ["sso-session", ssoSessions],
@@ -56,9 +66,9 @@ export function awsProfiles(config: AwsSections, credentials: AwsSections): AwsP
     const words = found === undefined ? undefined : splitWords(written);
     const name = words?.length === 2 ? words[1] : undefined;
     if (written === "default") {
-      replace(configProfiles, written, section, oddities);
+      put(configProfiles, written, section);
     } else if (found !== undefined && name !== undefined) {
-      replace(found[1], name, section, oddities);
+      put(found[1], name, section);
     } else if (found !== undefined) {
       const problem =
         words === undefined
@@ -70,34 +80,35 @@ export function awsProfiles(config: AwsSections, credentials: AwsSections): AwsP
       oddities.push({ file, line, problem, profiles: [written] });
     }
   }
-  for (const written of credentials.keys()) {
-    const name = /^profile\s/.test(written) ? nameInHeader(written) : undefined;
-    if (name === undefined) continue;
-    const { file = "", line = 0 } = credentials.get(written) ?? {};
+  const credentialsValues = new Map<string, AwsValues>();
+  for (const [written, { file, line, values }] of credentials) {
+    credentialsValues.set(written, values);
+    if (!/^profile\s/.test(written)) continue;
+    const name = nameInHeader(written);
     const problem = `is [${written}]: in that file the profile "${name}" is [${name}]`;
     oddities.push({ file, line, problem, profiles: [name] });
   }
-  for (const [written, { file, swallowedHeaders }] of [...config, ...credentials]) {
-    for (const { line, name } of swallowedHeaders) {
-      const problem =
-        "is indented, so that for AWS's tools it is a part of the value above and not a header";
-      const profiles = [written, name].map(nameInHeader);
-      oddities.push({ file, line, problem, profiles });
+  for (const sections of [config, credentials]) {
+    for (const [written, { file, swallowedHeaders }] of sections) {
+      for (const { line, name } of swallowedHeaders) {
+        const problem =
+          "is indented, so that for AWS's tools it is a part of the value above and not a header";
+        const profiles = [written, name].map(nameInHeader);
+        oddities.push({ file, line, problem, profiles });
+      }
     }
   }
-  const configValues = valuesOf(configProfiles);
-  const credentialsValues = valuesOf(credentials);
-  const profiles = new Map(configValues);
+  const profiles = new Map(configProfiles);
   for (const [name, values] of credentialsValues) {
-    const below = configValues.get(name);
+    const below = configProfiles.get(name);
     profiles.set(name, below === undefined ? values : new Map([...below, ...values]));
   }
   return {
     profiles,
-    configProfiles: configValues,
+    configProfiles,
     credentialsProfiles: credentialsValues,
-    ssoSessions: valuesOf(ssoSessions),
-    services: valuesOf(services),
+    ssoSessions,
+    services,
     oddities,
   };
 }
@@ -105,27 +116,6 @@ export function awsProfiles(config: AwsSections, credentials: AwsSections): AwsP
 // The profile that a header was meant for, whether AWS's tools see it there or not.
 function nameInHeader(written: string): string {
   return written.replace(/^profile\s+/, "").replaceAll(/^["']|["']$/g, "");
-}
-
-// Two headers can name the same profile: [profile a] and [profile "a"]. The later one replaces the other whole.
-function replace(
-  sections: Map<string, AwsSection>,
-  name: string,
-  section: AwsSection,
-  oddities: Oddity[],
-): void {
-  const earlier = sections.get(name);
-  if (earlier !== undefined) {
-    const problem = `names the same as line ${section.line}, so that AWS's tools ignore this section`;
-    oddities.push({ file: earlier.file, line: earlier.line, problem, profiles: [name] });
-  }
-  sections.set(name, section);
-}
-
-function valuesOf(sections: AwsSections): ReadonlyMap<string, AwsValues> {
-  const values = new Map<string, AwsValues>();
-  for (const [name, section] of sections) values.set(name, section.values);
-  return values;
 }
 
 /** The text of a value; undefined when the key is missing or has a block. */

@@ -5,7 +5,7 @@
 import { RdsIamError } from "../base/errors.ts";
 import type { Environment } from "../base/context.ts";
 import { type AwsFiles, loadAwsFiles } from "./aws-files.ts";
-import { type AwsValue, whereIs } from "./aws-ini.ts";
+import { type AwsValue, type AwsValues, whereIs } from "./aws-ini.ts";
 import { textOf } from "./aws-profiles.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { loadOwnFile, LONGEST_KEY, type OwnFile } from "./own-file.ts";
@@ -40,8 +40,15 @@ export function loadTargets({ env, home }: { env: Environment; home: string }): 
   const own = loadOwnFile(env, home);
   const aws = loadAwsFiles(env, home);
   const targets = new Map<string, Target>();
-  for (const draft of [...ownDrafts(own), ...awsDrafts(aws)]) {
-    if (!targets.has(draft.name)) targets.set(draft.name, targetFrom(draft, home));
+  for (const [name, values] of own.sections) {
+    const profile = textOf(values, "profile") || undefined;
+    targets.set(name, targetFrom({ name, file: own.path, profile, values, prefix: "" }, home));
+  }
+  for (const [name, values] of aws.profiles) {
+    const first = targets.has(name) ? undefined : firstKey(values);
+    if (first === undefined) continue;
+    const { file } = first;
+    targets.set(name, targetFrom({ name, file, profile: name, values, prefix: "rds_" }, home));
   }
   return { targets, aws, own };
 }
@@ -76,40 +83,14 @@ export function targetWithoutHost(name: string, loaded: LoadedTargets): RdsIamEr
 }
 
 /** A target as its file has it. */
-interface Draft {
+/** A section that may be a target. */
+interface Section {
   readonly name: string;
   readonly file: string;
   readonly profile: string | undefined;
-  /** Keys as written and their values, with the prefix taken off. */
-  readonly keys: ReadonlyMap<string, AwsValue>;
-  /** The prefix of keys in this file: `rds_`, or nothing. */
+  readonly values: AwsValues;
+  /** The prefix of our keys in this file: `rds_`, or nothing. */
   readonly prefix: string;
-}
-
-function ownDrafts({ path: file, sections }: OwnFile): Draft[] {
-  return [...sections].map(([name, values]) => {
-    const profile = textOf(values, "profile") || undefined;
-    const keys = new Map([...values].filter(([key]) => KEYS.has(key)));
-    return { name, file, profile, keys, prefix: "" };
-  });
-}
-
-function awsDrafts({ profiles }: AwsFiles): Draft[] {
-  const drafts: Draft[] = [];
-  for (const [name, values] of profiles) {
-    let keys: Map<string, AwsValue> | undefined;
-    let file = "";
-    for (const [key, value] of values) {
-      if (!key.startsWith("rds_")) continue;
-      keys ??= new Map();
-      if (KEYS.has(key.slice(4))) keys.set(key.slice(4), value);
-      file = value.file;
-    }
-    if (keys !== undefined && keys.size > 0) {
-      drafts.push({ name, file, profile: name, keys, prefix: "rds_" });
-    }
-  }
-  return drafts;
 }
 
 /**
@@ -160,42 +141,41 @@ function unknownKey(key: string, place: string, nearest: string | undefined): st
   return `unknown key ${shown} in ${place}${nearest === undefined ? "" : `; did you mean ${nearest}?`}`;
 }
 
-function targetFrom({ name, file, profile, keys, prefix }: Draft, home: string): Target {
+// The first key of ours in a profile; without one the profile is not a target.
+function firstKey(values: AwsValues): AwsValue | undefined {
+  for (const [key, value] of values) {
+    if (key.startsWith("rds_") && KEYS.has(key.slice(4))) return value;
+  }
+  return undefined;
+}
+
+function targetFrom({ name, file, profile, values, prefix }: Section, home: string): Target {
   const problems: string[] = [];
-  const texts = new Map<SettingName, string>();
-  for (const [key, value] of keys) {
-    const setting = KEYS.get(key);
+  const texts: Partial<Record<SettingName, string>> = {};
+  // A file may have thousands of targets: nothing is made twice.
+  const read: Record<string, unknown> = {};
+  for (const [key, value] of values) {
+    const setting = key.startsWith(prefix) ? KEYS.get(key.slice(prefix.length)) : undefined;
     if (setting === undefined) continue;
     const { text = "" } = value;
     const problem =
       value.text === undefined ? "is a block of indented lines" : valueProblem(setting, text);
-    const other = texts.get(setting);
+    const other = texts[setting];
     if (problem !== undefined) {
-      problems.push(`${prefix}${key} ${problem} (${whereIs(value)}).`);
+      problems.push(`${key} ${problem} (${whereIs(value)}).`);
     } else if (other !== undefined && other !== text) {
-      problems.push(`${prefix}${key} and ${prefix}${keyOf(setting)} are one key and disagree.`);
+      problems.push(`${key} and ${prefix}${keyOf(setting)} are one key and disagree.`);
     } else {
-      texts.set(setting, text);
+      texts[setting] = text;
+      read[setting] = SETTINGS[setting].type.read(text, home);
     }
   }
-  const read = [...texts].map(([setting, text]) => [
-    setting,
-    SETTINGS[setting].type.read(text, home),
-  ]);
-  const { host: address, ...values }: PartialValues = Object.fromEntries(read);
-  const { port } = values;
+  const { host: address, port }: PartialValues = read;
   if (address?.port !== undefined && port !== undefined && address.port !== port) {
     problems.push(`${prefix}host has port ${address.port}, ${prefix}port is ${port}.`);
   }
-  return {
-    ...values,
-    name,
-    file,
-    profile,
-    host: address?.host,
-    port: address?.port ?? port,
-    problems,
-  };
+  const own = { name, file, profile, host: address?.host, port: address?.port ?? port, problems };
+  return Object.assign(read, own);
 }
 
 function unknownTarget(name: string, loaded: LoadedTargets): RdsIamError {

@@ -43,7 +43,10 @@ export function loadConfiguration(
   const loaded = loadTargets(context);
   const { env, log } = context;
   for (const values of loaded.aws.profiles.values()) {
-    for (const name of SECRETS) log.addSecret(values.get(name)?.text ?? "");
+    for (const name of SECRETS) {
+      const secret = values.get(name)?.text;
+      if (secret !== undefined) log.addSecret(secret);
+    }
   }
   for (const name of SECRETS) log.addSecret(env[name.toUpperCase()] ?? "");
   for (const message of loaded.aws.warnings) log.warning({ message });
