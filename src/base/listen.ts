@@ -2,13 +2,12 @@
 import type { AddressInfo, Server } from "node:net";
 import { errorCode } from "./errno.ts";
 import { RdsIamError } from "./errors.ts";
+import type { HostPort } from "./host-port.ts";
 
 const USUAL_BACKLOG = 511; // Node's own
 
 /** Where to listen; port 0 lets the system pick one. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
+export interface ListenAddress extends HostPort {
   /** A unix socket instead; the caller has prepared its directory. */
   readonly socketPath?: string | undefined;
   /** The most connections that wait to be accepted. */

@@ -1,4 +1,4 @@
-// Everything that rdsiam itself says goes out here, on stderr, through one redactor. A text is not trusted to hold no
+// Everything that rdsiam itself prints goes out here, on stderr, through one redactor. A text is not trusted to hold no
 // secret because its author meant well: secrets are struck out at the sink, and for JSON before it is encoded, since a
 // quote or a backslash in a secret looks different afterwards.
 import { Redactor } from "./redact.ts";
@@ -6,7 +6,7 @@ import { Redactor } from "./redact.ts";
 /** The forms of a log: lines for people, or one JSON object a line for machines. */
 export type LogFormat = "text" | "json";
 
-/** What a JSON line says beside its message. */
+/** What a JSON line has beside its message. */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** What is wrong, in PostgreSQL's three parts; an RdsIamError is one. */
@@ -29,7 +29,7 @@ export interface Log {
   readonly notice: (text: string, fields?: Fields) => void;
   /** Something that happened while rdsiam serves: in text with --verbose, in JSON always but with --quiet. */
   readonly event: (text: string, fields?: Fields) => void;
-  /** A line that is said in any case, as it stands. */
+  /** A line that is always written, as it stands. */
   readonly always: (text: string, fields?: Fields) => void;
   /** `rdsiam: warning: ...` with its DETAIL and HINT. */
   readonly warning: (problem: Problem, fields?: Fields) => void;
@@ -67,7 +67,7 @@ export function createLog(options: LogOptions): Log {
   const write = (lines: readonly string[], entry: LogEntry): void => {
     const clean =
       format === "json"
-        ? jsonLine(entry, { redactor, verbose, now: now() })
+        ? jsonLine(entry, redactor, verbose, now())
         : lines.map((each) => printable(redactor.strike(each))).join("\n");
     options.write(`${clean}\n`);
   };
@@ -97,8 +97,8 @@ export function createLog(options: LogOptions): Log {
   };
 }
 
-// A user's name, a server's words, a file's name come from elsewhere: none of them begins a line of ours, or tells the
-// terminal what to do.
+// A user's name, a server's words, a file's name come from elsewhere: none of them begins a line of ours, or controls
+// the terminal.
 const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 function printable(text: string): string {
@@ -130,35 +130,27 @@ function causeText({ cause }: Problem): string | undefined {
   return cause instanceof Error ? `${cause.name}: ${cause.message}` : typeof cause;
 }
 
-interface Sink {
-  readonly redactor: Redactor;
-  readonly verbose: boolean;
-  readonly now: Date;
-}
-
-function jsonLine(
-  { level, problem, fields = {} }: LogEntry,
-  { redactor, verbose, now }: Sink,
-): string {
+function jsonLine(entry: LogEntry, redactor: Redactor, verbose: boolean, now: Date): string {
+  const { level, problem, fields = {} } = entry;
   const { message, code, detail, hint } = problem;
-  const said: Fields = { message, code, detail, hint };
+  const parts: Fields = { message, code, detail, hint };
   const underneath: Fields = verbose ? { cause: causeText(problem), trace: problem.trace } : {};
   const line: Record<string, string | number | boolean> = { time: now.toISOString(), level };
-  for (const [name, value] of [said, underneath, fields].flatMap((each) => Object.entries(each))) {
+  for (const [name, value] of [parts, underneath, fields].flatMap((each) => Object.entries(each))) {
     if (value !== undefined)
       line[name] = typeof value === "string" ? redactor.strike(value) : value;
   }
   return escapeUnprintable(JSON.stringify(line));
 }
 
-/** A log that says each warning once: the configuration is read for each target. */
+/** A log that writes each warning once: the configuration is read for each target. */
 export function loggingOnce(log: Log): Log {
-  const said = new Set<string>();
+  const written = new Set<string>();
   return {
     ...log,
     warning: (problem, fields) => {
-      if (said.has(problem.message)) return;
-      said.add(problem.message);
+      if (written.has(problem.message)) return;
+      written.add(problem.message);
       log.warning(problem, fields);
     },
   };

@@ -1,6 +1,5 @@
 // "Did you mean": the known name that is nearest to what was typed.
 // Two steps, because two letters that changed places are two; more in long words, one in words of two letters.
-
 import { distance } from "fastest-levenshtein";
 
 /** The nearest of the known names to a mistyped one, or undefined when none is near. */

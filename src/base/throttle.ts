@@ -12,7 +12,7 @@ export class Throttle {
     this.#onDropped = onDropped;
   }
 
-  /** Whether this one may be said. */
+  /** Whether this one may be logged. */
   take(): boolean {
     if (this.#taken === 0) setTimeout(() => this.#restart(), 1_000).unref();
     this.#taken += 1;

@@ -1,7 +1,7 @@
 // The line at a terminal that says what is being waited for, once that has taken a second: it comes without being asked for
 // and goes without a trace. Other writers to the terminal erase it first; it comes back with the next tick.
 
-/** Tells what is waited for. */
+/** Shows what is waited for. */
 export interface Waiting {
   /** Waits for a piece of work, and passes on what becomes of it. */
   readonly for: <T>(what: string, work: Promise<T>) => Promise<T>;
@@ -28,11 +28,6 @@ export interface WaitingOptions {
 export interface Clock {
   readonly now: () => number;
   readonly every: (milliseconds: number, tick: () => void) => () => void;
-}
-
-interface Wait {
-  readonly what: string;
-  readonly since: number;
 }
 
 const QUIET = 1_000; // ms before anything is shown
@@ -85,7 +80,7 @@ export function createWaiting(options: WaitingOptions): Waiting {
 class WaitingLine implements Waiting {
   readonly #options: WaitingOptions;
   readonly #clock: Clock;
-  readonly #waits: Wait[] = [];
+  readonly #waits: { readonly what: string; readonly since: number }[] = [];
   #shown = "";
   #isHidden = false;
   #stopTicks: (() => void) | undefined;
@@ -100,7 +95,15 @@ class WaitingLine implements Waiting {
     const wait = { what, since: this.#clock.now() };
     this.#waits.push(wait);
     this.#stopTicks ??= this.#clock.every(TICK, () => this.#draw());
-    return () => this.#end(wait);
+    return () => {
+      const index = this.#waits.indexOf(wait);
+      if (index < 0) return;
+      this.#waits.splice(index, 1);
+      if (this.#waits.length > 0) return;
+      this.erase();
+      this.#stopTicks?.();
+      this.#stopTicks = undefined;
+    };
   }
 
   async for<T>(what: string, work: Promise<T>): Promise<T> {
@@ -124,16 +127,6 @@ class WaitingLine implements Waiting {
   erase(): void {
     if (this.#shown !== "") this.#options.write(ERASE);
     this.#shown = "";
-  }
-
-  #end(wait: Wait): void {
-    const index = this.#waits.indexOf(wait);
-    if (index < 0) return;
-    this.#waits.splice(index, 1);
-    if (this.#waits.length > 0) return;
-    this.erase();
-    this.#stopTicks?.();
-    this.#stopTicks = undefined;
   }
 
   #draw(): void {

@@ -63,9 +63,17 @@ export function createMetrics(build: BuildInfo, now: () => number = Date.now): M
   const registry = new Registry();
   const proxies: Measured[] = [];
   const signed = new Map<string, number>();
-  const counters = createCounters(registry);
+  const count = createCounters(registry);
   addFigures(registry, proxies);
-  addTokenAges(registry, signed, now);
+  new Gauge({
+    name: "rdsiam_auth_token_age_seconds",
+    help: "How long ago the newest auth token was signed; absent before the first.",
+    labelNames: ["target"],
+    registers: [registry],
+    collect() {
+      for (const [target, at] of signed) this.set({ target }, Math.max(0, now() - at) / 1_000);
+    },
+  });
   const { version, runtime } = build;
   new Gauge({
     name: "rdsiam_build_info",
@@ -76,22 +84,13 @@ export function createMetrics(build: BuildInfo, now: () => number = Date.now): M
   const add = (proxy: Measured): TargetMetrics => {
     const { target } = proxy;
     proxies.push(proxy);
-    counters.begin(target);
-    return {
-      note: (occurrence) => counters.note(target, occurrence),
-      tokenSigned: () => signed.set(target, now()),
-    };
+    return { note: count(target), tokenSigned: () => signed.set(target, now()) };
   };
   return { add, contentType: registry.contentType, text: () => registry.metrics() };
 }
 
-interface Counters {
-  /** Shows a target's counters before anything has happened: a rate needs a first value. */
-  readonly begin: (target: string) => void;
-  readonly note: (target: string, occurrence: Occurrence) => void;
-}
-
-function createCounters(registry: Registry): Counters {
+// Counts for a target, whose counters are shown before anything has happened: a rate needs a first value.
+function createCounters(registry: Registry): (target: string) => TargetMetrics["note"] {
   const counter = <Label extends string>(name: string, help: string, ...labels: Label[]) =>
     new Counter({ name, help, labelNames: ["target", ...labels], registers: [registry] });
   const logins = counter("rdsiam_logins_total", "Logins that worked.");
@@ -116,14 +115,11 @@ function createCounters(registry: Registry): Counters {
     buckets: LOGIN_BUCKETS,
     registers: [registry],
   });
-  return {
-    begin: (target) => {
-      for (const each of [logins, unauthenticated]) each.inc({ target }, 0);
-      for (const result of ["forwarded", "failed", "unknown_key"])
-        cancels.inc({ target, result }, 0);
-      durations.zero({ target });
-    },
-    note: (target, occurrence) => {
+  return (target) => {
+    for (const each of [logins, unauthenticated]) each.inc({ target }, 0);
+    for (const result of ["forwarded", "failed", "unknown_key"]) cancels.inc({ target, result }, 0);
+    durations.zero({ target });
+    return (occurrence) => {
       switch (occurrence.kind) {
         case "login":
           logins.inc({ target });
@@ -140,7 +136,7 @@ function createCounters(registry: Registry): Counters {
         }
         case "closed":
       }
-    },
+    };
   };
 }
 
@@ -198,20 +194,4 @@ function addFigures(registry: Registry, proxies: readonly Measured[]): void {
     "rdsiam_backend_bytes_total",
     "Bytes that came from the database, logins left out.",
   );
-}
-
-function addTokenAges(
-  registry: Registry,
-  signed: ReadonlyMap<string, number>,
-  now: () => number,
-): void {
-  new Gauge({
-    name: "rdsiam_auth_token_age_seconds",
-    help: "How long ago the newest auth token was signed; absent before the first.",
-    labelNames: ["target"],
-    registers: [registry],
-    collect() {
-      for (const [target, at] of signed) this.set({ target }, Math.max(0, now() - at) / 1_000);
-    },
-  });
 }

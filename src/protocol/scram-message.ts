@@ -2,12 +2,6 @@
 // https://www.rfc-editor.org/rfc/rfc5802#section-7, https://www.postgresql.org/docs/current/sasl-authentication.html
 import { Buffer } from "node:buffer";
 
-/** What a SASLInitialResponse holds. */
-export interface SaslInitialResponse {
-  readonly mechanism: string;
-  readonly data: string;
-}
-
 /** A client-first-message: the gs2 header comes back in client-final as `c=`. */
 export interface ClientFirst {
   readonly gs2Header: string;
@@ -33,15 +27,15 @@ export interface ServerFirst {
 }
 
 /** Decodes the body of SASLInitialResponse; undefined when it is malformed. */
-export function readSaslInitialResponse(body: Buffer): SaslInitialResponse | undefined {
+export function readSaslInitialResponse(
+  body: Buffer,
+): { readonly mechanism: string; readonly data: string } | undefined {
   const nameEnd = body.indexOf(0);
   if (nameEnd < 0 || body.length < nameEnd + 5) return undefined;
   const dataLength = body.readInt32BE(nameEnd + 1);
   if (dataLength !== body.length - nameEnd - 5) return undefined;
-  return {
-    mechanism: body.toString("latin1", 0, nameEnd),
-    data: body.toString("latin1", nameEnd + 5),
-  };
+  const mechanism = body.toString("latin1", 0, nameEnd);
+  return { mechanism, data: body.toString("latin1", nameEnd + 5) };
 }
 
 /** Decodes a client-first-message; undefined for a channel binding other than tls-server-end-point, an authzid, `m=` or anything malformed. */

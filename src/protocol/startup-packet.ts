@@ -84,10 +84,6 @@ function readStartupMessage(minor: number, body: Buffer): StartupPacket {
     return refused("08P01", "invalid startup packet layout: expected terminator as last byte");
   }
   const message = { minor, parameters };
-  return checkParameters(message) ?? { kind: "StartupMessage", message };
-}
-
-function checkParameters(message: StartupMessage): StartupPacket | undefined {
   const replication = startupParameter(message, "replication")?.toString("latin1");
   if (replication !== undefined && replication !== "database" && !isBoolean(replication)) {
     return refused("22023", 'invalid value for parameter "replication"');
@@ -95,7 +91,7 @@ function checkParameters(message: StartupMessage): StartupPacket | undefined {
   if (!startupParameter(message, "user")?.length) {
     return refused("28000", "no PostgreSQL user name specified in startup packet");
   }
-  return undefined;
+  return { kind: "StartupMessage", message };
 }
 
 // parse_bool_with_len, src/backend/utils/adt/bool.c: any unique prefix of these words, and 1 or 0.

@@ -29,21 +29,15 @@ export interface DatabaseUser {
   readonly database: string;
 }
 
-/** A password for a login; `reused` when an earlier login had it too. */
-export interface IssuedPassword {
-  readonly password: string;
-  readonly reused: boolean;
-}
-
 /** Where the passwords of logins come from. */
 export interface PasswordProvider {
   /** An auth token answers AuthenticationCleartextPassword alone, a password any method. */
   readonly kind: "auth token" | "password";
-  /** Called when the backend asks for it, once in each login; with `fresh` no earlier login had it. */
+  /** Called when the backend asks for it, once in each login; `reused` when an earlier login had it too, never with `fresh`. */
   readonly get: (
     who: DatabaseUser,
     options: { readonly fresh: boolean },
-  ) => Promise<IssuedPassword>;
+  ) => Promise<{ readonly password: string; readonly reused: boolean }>;
 }
 
 /** The login to authenticate. */
@@ -51,13 +45,8 @@ export interface Authentication {
   readonly host: string;
   readonly user: string;
   readonly kind: PasswordProvider["kind"];
+  /** Called once the backend asks for it. */
   readonly password: () => Promise<string>;
-}
-
-/** The connection to the backend, a message at a time. */
-export interface MessageStream {
-  readonly take: () => Promise<Message>;
-  readonly send: (bytes: Buffer) => void;
 }
 
 /** The most bytes that a message of a type may have before AuthenticationOk. */
@@ -66,14 +55,15 @@ export function loginLimit(type: string): number {
   return type === "E" || type === "N" ? MAX_ERROR_LENGTH : 0;
 }
 
-/** Answers up to AuthenticationOk; resolves with the NoticeResponses that came before it. */
+/** Answers the messages that `take` gives up to AuthenticationOk; resolves with the NoticeResponses that came before it. */
 export async function authenticate(
   login: Authentication,
-  { take, send }: MessageStream,
+  take: () => Promise<Message>,
+  send: (bytes: Buffer) => void,
 ): Promise<Buffer[]> {
   const notices: Buffer[] = [];
   const seen = new Set<string>();
-  const answers = answersOf(login);
+  const answers = login.kind === "password" ? answerWithPassword(login) : answerWithToken(login);
   let isAnswered = false;
   for (;;) {
     const message = await take();
@@ -98,21 +88,6 @@ export async function authenticate(
   }
 }
 
-function answersOf({ kind, password, user }: Authentication): Answers {
-  if (kind === "password") return answerWithPassword({ user, password });
-  const answer: Answers["answer"] = async (step) =>
-    step === "AuthenticationCleartextPassword"
-      ? encodePasswordMessage(await password())
-      : undefined;
-  return { answer, isDone: () => true };
-}
-
-/** The user, and the password, which is asked for once the backend asks for it. */
-export interface UserPassword {
-  readonly user: string;
-  readonly password: () => Promise<string>;
-}
-
 /** The answers to one backend's Authentication requests, in the order in which they come. */
 export interface Answers {
   /** What to send; nothing for AuthenticationSASLFinal, undefined for a method that is not answered. */
@@ -121,8 +96,19 @@ export interface Answers {
   readonly isDone: () => boolean;
 }
 
+function answerWithToken({ password }: Authentication): Answers {
+  const answer: Answers["answer"] = async (step) =>
+    step === "AuthenticationCleartextPassword"
+      ? encodePasswordMessage(await password())
+      : undefined;
+  return { answer, isDone: () => true };
+}
+
 /** Answers cleartext, MD5 and SCRAM-SHA-256; `answer` rejects with MessageError for a message that is wrong. */
-export function answerWithPassword({ user, password }: UserPassword): Answers {
+export function answerWithPassword({
+  user,
+  password,
+}: Pick<Authentication, "user" | "password">): Answers {
   let method: string | undefined;
   let proof: ScramProof | undefined;
   let isProven = false;
@@ -141,8 +127,11 @@ export function answerWithPassword({ user, password }: UserPassword): Answers {
         if (readAuthenticationSasl(body)?.includes(MECHANISM) !== true) return undefined;
         proof = startScramProof(await password());
         return encodeSaslInitialResponse(MECHANISM, proof.clientFirst);
-      case "AuthenticationSASLContinue":
-        return encodeSaslResponse(await continued(proof, body));
+      case "AuthenticationSASLContinue": {
+        const final = await proof?.answer(readSaslData(body));
+        if (final === undefined) throw new MessageError("AuthenticationSASLContinue was malformed");
+        return encodeSaslResponse(final);
+      }
       case "AuthenticationSASLFinal":
         isProven = proof?.isServerProven(readSaslData(body)) === true;
         return Buffer.alloc(0);
@@ -151,12 +140,6 @@ export function answerWithPassword({ user, password }: UserPassword): Answers {
     }
   };
   return { answer, isDone: () => proof === undefined || isProven };
-}
-
-async function continued(proof: ScramProof | undefined, body: Buffer): Promise<string> {
-  const final = await proof?.answer(readSaslData(body));
-  if (final === undefined) throw new MessageError("AuthenticationSASLContinue was malformed");
-  return final;
 }
 
 // `md5` and the hash of the hash of password and user name with the salt; src/common/md5_common.c.

@@ -1,5 +1,5 @@
-// The database's side of a login: dial, TLS, StartupMessage, auth token or password. We are the frontend here.
-// Nothing of either goes out before TLS is verified.
+// The database's side of a login: dial, TLS, StartupMessage, then an auth token or a password of ours, or whatever the tool and
+// the server agree on. We are the frontend here. Nothing goes out before TLS is verified.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
@@ -7,7 +7,13 @@ import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { type CancelKey, readBackendKeyData } from "../protocol/authentication.ts";
+import {
+  type CancelKey,
+  encodeAuthenticationSasl,
+  readAuthenticationName,
+  readAuthenticationSasl,
+  readBackendKeyData,
+} from "../protocol/authentication.ts";
 import { readErrorFields } from "../protocol/error-response.ts";
 import { type Message, MessageError, readMessage } from "../protocol/message.ts";
 import {
@@ -21,11 +27,20 @@ import { authenticate, loginLimit, type PasswordProvider } from "./backend-authe
 import { startBackendTls } from "./backend-tls.ts";
 import { deadline, unlessAborted } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
-import { dial, type DialedConnection, dialedConnection, watchBreak } from "./dial.ts";
-import { BackendRefusal, connectTimedOut, loginTimedOut, passwordTimedOut } from "./failure.ts";
+import { dial, type DialedConnection, watchBreak } from "./dial.ts";
+import {
+  BackendRefusal,
+  connectTimedOut,
+  loginTimedOut,
+  passwordTimedOut,
+  violation,
+} from "./failure.ts";
+import type { Frontend } from "./frontend-login.ts";
 import { ConnectionClosed, SocketReader } from "../base/socket-reader.ts";
 
-export const MAX_LOGIN_BYTES = 1024 * 1024; // what a verified server may send before ReadyForQuery
+const MAX_LOGIN_BYTES = 1024 * 1024; // what a verified server may send before ReadyForQuery
+const MAX_PASSED_BYTES = 256 * 1024; // what a tool may send before ReadyForQuery; four times what PostgreSQL takes for a password
+const PLUS = "SCRAM-SHA-256-PLUS";
 
 /** What a backend's certificate is verified with. */
 export interface Verification {
@@ -44,11 +59,11 @@ export interface Backend {
   readonly verification: () => Verification | Promise<Verification>;
   /** The addresses to dial, asked anew for each login. */
   readonly addresses: (signal: AbortSignal) => Promise<readonly Address[]>;
-  /** Dials some other way than to those addresses, or to the one address that is asked for. */
+  /** Dials through a tunnel instead of to those addresses, or to the one address that is asked for. */
   readonly dial?: (signal: AbortSignal, only?: Address) => Promise<DialedConnection>;
-  /** That other way, for messages: `ssh to bastion.example.com`. */
-  readonly way?: string;
-  /** A server on the way that ends TLS and logs in for us: who it must prove to be, and the message that hands it the token. */
+  /** That tunnel, for messages: `ssh to bastion.example.com`. */
+  readonly tunnel?: string | undefined;
+  /** A server in between that ends TLS and logs in for us: who it must prove to be, and the message that hands it the token. */
   readonly middleman?: Pick<Backend, "host" | "verification"> & {
     readonly startup: (message: StartupMessage, token: string) => StartupMessage;
   };
@@ -66,7 +81,7 @@ export interface Backend {
 export interface BackendConnection {
   readonly socket: Socket;
   readonly address: Address;
-  /** Why the way to the backend broke, where who dialed can tell. */
+  /** Why the tunnel to the backend broke, where its dialer knows. */
   readonly brokenBy: () => RdsIamError | undefined;
 }
 
@@ -116,9 +131,9 @@ async function dialBackend(
   if (backend.dial !== undefined) return backend.dial(signal, only);
   const addresses =
     only === undefined ? await unlessAborted(backend.addresses(signal), signal) : [only];
-  return dialedConnection(
-    await dial({ host: backend.host, port: backend.port, addresses }, signal),
-  );
+  const socket = await dial({ host: backend.host, port: backend.port, addresses }, signal);
+  const family = socket.remoteFamily === "IPv6" ? 6 : 4;
+  return { socket, address: { address: socket.remoteAddress ?? "", family } };
 }
 
 /** A login to make. */
@@ -154,10 +169,11 @@ export async function loginToBackend(
     const first = backend.middleman?.startup(own, await password()) ?? own;
     socket.write(encodeStartupMessage(first));
     const login = { host: backend.host, user, kind: passwords.kind, password };
-    const greeting = await authenticate(login, {
-      take: () => reader.take((bytes) => readMessage(bytes, loginLimit), limit.signal),
-      send: (bytes) => void socket.write(bytes),
-    });
+    const greeting = await authenticate(
+      login,
+      () => reader.take((bytes) => readMessage(bytes, loginLimit), limit.signal),
+      (bytes) => void socket.write(bytes),
+    );
     const cancelKey = await readGreeting(reader, limit.signal, ({ bytes }) => greeting.push(bytes));
     const read = Buffer.concat([...greeting, reader.detach()]);
     return { socket, address, cancelKey, read };
@@ -172,8 +188,68 @@ export async function loginToBackend(
   }
 }
 
-/** Hands on each message of the backend up to ReadyForQuery; rejects with BackendRefusal for an ErrorResponse. */
-export async function readGreeting(
+/**
+ * Leaves a login to the tool and the server: every message goes on as it came (SCRAM, MD5, a cleartext password), and what the
+ * server sends is read up to its ReadyForQuery, for the key of CancelRequests. No auth token, no secret of ours. `admit` is
+ * called before AuthenticationOk goes on, and throws when there is no room for the session. Rejects with BackendRefusal when
+ * the server refuses.
+ */
+export async function passLogin(
+  frontend: Frontend,
+  connection: BackendConnection,
+  { backend, message, admit }: Pick<BackendLogin, "backend" | "message"> & { admit: () => void },
+): Promise<BackendSession> {
+  using limit = deadline(backend.loginTimeout, () => loginTimedOut(backend));
+  const reader = new SocketReader(connection.socket, MAX_LOGIN_BYTES);
+  const startup = replaceParameters(message, backend.parameters ?? {});
+  connection.socket.write(encodeStartupMessage(startup));
+  const pumping = pump(frontend, connection, limit.signal).catch(limit.abort);
+  try {
+    const cancelKey = await readGreeting(reader, limit.signal, (answer) => {
+      if (answer.type === "R" && readAuthenticationName(answer.body) === "AuthenticationOk")
+        admit();
+      frontend.socket.write(answer.type === "R" ? withoutChannelBinding(answer) : answer.bytes);
+    });
+    limit.abort(new Error("the login is over"));
+    await pumping;
+    const { socket, address } = connection;
+    return { socket, address, cancelKey, read: reader.detach() };
+  } catch (error) {
+    reader.detach();
+    connection.socket.destroy();
+    throw (
+      connection.brokenBy() ?? (error === limit.signal.reason ? error : brokenOff(error, backend))
+    );
+  }
+}
+
+async function pump(
+  frontend: Frontend,
+  { socket }: BackendConnection,
+  signal: AbortSignal,
+): Promise<void> {
+  let passed = 0;
+  for (;;) {
+    const chunk = await frontend.reader.take(
+      (bytes) => (bytes.length === 0 ? undefined : { value: bytes, length: bytes.length }),
+      signal,
+    );
+    passed += chunk.length;
+    if (passed > MAX_PASSED_BYTES) throw violation("the login is too long");
+    socket.write(chunk);
+  }
+}
+
+// Only SCRAM-SHA-256-PLUS is taken out of the server's offer: it binds the login to the server's certificate, and the tool sees
+// ours or none. https://www.postgresql.org/docs/current/sasl-authentication.html
+function withoutChannelBinding({ bytes, body }: Message): Buffer {
+  const mechanisms = readAuthenticationSasl(body);
+  if (mechanisms?.includes(PLUS) !== true) return bytes;
+  return encodeAuthenticationSasl(mechanisms.filter((name) => name !== PLUS));
+}
+
+// Hands on each message of the backend up to ReadyForQuery; rejects with BackendRefusal for an ErrorResponse.
+async function readGreeting(
   reader: SocketReader,
   signal: AbortSignal,
   onMessage: (message: Message) => void,
@@ -188,8 +264,8 @@ export async function readGreeting(
   }
 }
 
-/** The error for a connection that failed during the login. */
-export function brokenOff(error: unknown, backend: Backend): unknown {
+// The error for a connection that failed during the login.
+function brokenOff(error: unknown, backend: Backend): unknown {
   if (error instanceof MessageError) {
     return new RdsIamError(`${backend.host} does not speak the PostgreSQL protocol`, {
       code: "ERR_CONNECT",
@@ -205,8 +281,8 @@ export function brokenOff(error: unknown, backend: Backend): unknown {
     return error;
   return new RdsIamError(`the connection to ${backend.host} broke during the login`, {
     code: "ERR_CONNECT",
-    detail: `The server or something on the way closed it (${errorCode(error, "end of stream")}).`,
-    hint: "Try again; if it stays so, look at the database's log and the network on the way.",
+    detail: `The server, or something between here and it, closed it (${errorCode(error, "end of stream")}).`,
+    hint: "Try again; if it happens again, look at the database's log and the network in between.",
     cause: error,
   });
 }

@@ -1,24 +1,21 @@
 // Turns a dialed connection into TLS that is verified in full against the canonical host.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
-import { Buffer } from "node:buffer";
 import process from "node:process";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { RdsIamError } from "../base/errors.ts";
 import { connectTls } from "../base/tls.ts";
 import { encodeSslRequest } from "../protocol/startup-packet.ts";
+import { alpnProtocol } from "../runtime/alpn.ts";
 import { carrierOf } from "../runtime/deno-gate.ts";
+import { showLeafAlone } from "../runtime/peer-certificate.ts";
 import { SocketReader } from "../base/socket-reader.ts";
 import { notSent, rememberCertificate, tlsError, type Trust } from "./tls-error.ts";
 
 const YES = 0x53; // 'S'
 const NO = 0x4e; // 'N'
 const ERROR_RESPONSE = 0x45; // 'E'
-// As it goes over the wire (RFC 7301): of a list of names Node makes a Buffer that each connection keeps, and with it 8 KB
-// of the pool that small Buffers share. Deno takes nothing but the list.
-const PROTOCOL = Buffer.from("\x0apostgresql", "latin1");
-const ALPN =
-  "deno" in process.versions ? ["postgresql"] : new DataView(new Uint8Array(PROTOCOL).buffer);
+const ALPN = alpnProtocol("postgresql");
 
 /** Who the backend must prove to be. */
 export interface BackendIdentity extends Trust {
@@ -89,32 +86,28 @@ async function requestTls(
     socket.write(encodeSslRequest());
     // The server starts a process for us meanwhile.
     identity.secureContext();
-    const answer = await reader.take((bytes) => readByte(bytes), signal);
+    const answer = await reader.take(
+      (bytes) => (bytes.length === 0 ? undefined : { value: bytes.readUInt8(), length: 1 }),
+      signal,
+    );
     if (answer !== YES || reader.buffered > 0) throw refusedTls(identity, answer, reader.buffered);
   } finally {
     reader.detach();
   }
 }
 
-function readByte(bytes: Buffer): { value: number; length: number } | undefined {
-  const value = bytes[0];
-  return value === undefined ? undefined : { value, length: 1 };
-}
-
 function refusedTls(trust: Trust, answer: number, stuffed: number): RdsIamError {
-  const detail = `${refusal(answer, stuffed)} ${notSent(trust)}`;
-  if (trust.secret === "password") {
-    return new RdsIamError(`${trust.host} does not offer TLS as PostgreSQL does`, {
+  const isOnRds = trust.secret !== "password";
+  return new RdsIamError(
+    `${trust.host} does not offer TLS as PostgreSQL ${isOnRds ? "on RDS " : ""}does`,
+    {
       code: "ERR_TLS",
-      detail,
-      hint: "Check that the host and the port are those of the database, and that it has ssl = on.",
-    });
-  }
-  return new RdsIamError(`${trust.host} does not offer TLS as PostgreSQL on RDS does`, {
-    code: "ERR_TLS",
-    detail,
-    hint: "Check that the host and the port are those of the database; RDS always offers TLS.",
-  });
+      detail: `${refusal(answer, stuffed)} ${notSent(trust)}`,
+      hint: isOnRds
+        ? "Check that the host and the port are those of the database; RDS always offers TLS."
+        : "Check that the host and the port are those of the database, and that it has ssl = on.",
+    },
+  );
 }
 
 // What the answer says is never repeated: it is not verified yet (CVE-2024-10977).
@@ -122,12 +115,5 @@ function refusal(answer: number, stuffed: number): string {
   if (answer === YES && stuffed > 0) return "It sent data before TLS had started.";
   if (answer === NO) return "It answered the SSLRequest with N: there is no TLS at this port.";
   if (answer === ERROR_RESPONSE) return "It answered the SSLRequest with an error.";
-  return "It answered the SSLRequest with something else than S or N.";
-}
-
-// Before it calls checkServerIdentity() Node makes objects of the whole chain, 0.4 ms in each login on Node 20. The name is
-// in the leaf, and the chain has been verified by then.
-function showLeafAlone(secured: tls.TLSSocket): void {
-  const leaf = secured.getPeerCertificate.bind(secured);
-  secured.getPeerCertificate = (() => leaf()) as tls.TLSSocket["getPeerCertificate"];
+  return "It answered the SSLRequest with something other than S or N.";
 }

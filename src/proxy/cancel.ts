@@ -8,24 +8,24 @@ import { type Backend, connectBackend } from "./backend-login.ts";
 import { closesWithin, deadline } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
 import { fatalError } from "./failure.ts";
-import type { ProxyEvent } from "./proxy-options.ts";
+import type { ProxyEvent, ProxyOptions } from "./proxy-options.ts";
 import type { Sessions } from "./sessions.ts";
 
 const CANCEL_TIMEOUT = 5_000; // ms for the connection and the server's answer, which is to close it
 const WRONG_CANCEL_DELAY = 1_000; // ms; with 64 sockets at most, 64 guesses a second at 2^64 keys
 
-/** What CancelRequests are matched with and sent through. */
-export interface Cancelling {
-  readonly backend: Backend;
-  readonly sessions: Sessions;
-  readonly onEvent: (event: ProxyEvent) => void;
-}
-
 /** Forwards a CancelRequest whose key a session has. One that none has never leaves this machine; the frontend's connection stays until the server has acted, which is what libpq waits for. */
 export async function forwardCancel(
   socket: Socket,
   key: CancelKey,
-  { backend, sessions, onEvent }: Cancelling,
+  {
+    backend,
+    sessions,
+    onEvent,
+  }: Pick<ProxyOptions, "backend"> & {
+    readonly sessions: Sessions;
+    readonly onEvent: (event: ProxyEvent) => void;
+  },
 ): Promise<void> {
   const session = sessions.find(key);
   if (session === undefined) {
@@ -42,19 +42,14 @@ export async function forwardCancel(
   }
 }
 
-// Waits for the server to act on it; rejects with ERR_CONNECT when it cannot be told.
+// Waits for the server to act on it; rejects with ERR_CONNECT when it cannot be reached.
 async function sendCancel(backend: Backend, address: Address, key: CancelKey): Promise<void> {
-  using limit = deadline(CANCEL_TIMEOUT, () => tookTooLong(backend));
+  const late = `${backend.host} did not take the cancel in ${CANCEL_TIMEOUT / 1000} s`;
+  using limit = deadline(CANCEL_TIMEOUT, () => new RdsIamError(late, { code: "ERR_CONNECT" }));
   const { socket } = await connectBackend(backend, limit.signal, address);
   limit.signal.addEventListener("abort", () => socket.destroy(), { once: true });
   socket.resume();
   socket.end(encodeCancelRequest(key.processId, key.secretKey));
   await closesWithin(socket, CANCEL_TIMEOUT);
   socket.destroy();
-}
-
-function tookTooLong(backend: Backend): RdsIamError {
-  return new RdsIamError(`${backend.host} did not take the cancel in ${CANCEL_TIMEOUT / 1000} s`, {
-    code: "ERR_CONNECT",
-  });
 }

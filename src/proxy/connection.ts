@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { encodeAuthenticationOk } from "../protocol/authentication.ts";
 import { addDetailAndHint, encodeFatalError } from "../protocol/error-response.ts";
-import { loginNames, type StartupMessage } from "../protocol/startup-packet.ts";
+import { loginNames } from "../protocol/startup-packet.ts";
 import type { PasswordProvider } from "./backend-authentication.ts";
 import {
   type Backend,
@@ -11,9 +11,10 @@ import {
   type BackendSession,
   connectBackend,
   loginToBackend,
+  passLogin,
 } from "./backend-login.ts";
 import { forwardCancel } from "./cancel.ts";
-import { closesWithin, type Deadline, deadline } from "../base/deadline.ts";
+import { closesWithin, deadline } from "../base/deadline.ts";
 import {
   type AddedFields,
   BackendRefusal,
@@ -22,16 +23,9 @@ import {
   HandshakeFailed,
   refuse,
 } from "./failure.ts";
-import {
-  type Frontend,
-  negotiateVersion,
-  type Prove,
-  receiveFrontend,
-  receiveStartup,
-} from "./frontend-login.ts";
+import { negotiateVersion, type Prove, receiveFrontend, receiveStartup } from "./frontend-login.ts";
 import type { FrontendTls } from "./frontend-tls.ts";
 import { endWhenIdle } from "./idle.ts";
-import { passLogin } from "./pass-through.ts";
 import { copy, type SessionSockets } from "./copy.ts";
 import type { ProxyEvent } from "./proxy-options.ts";
 import type { Sessions } from "./sessions.ts";
@@ -69,7 +63,11 @@ export interface ConnectionContext {
 export async function serveConnection(raw: Socket, context: ConnectionContext): Promise<void> {
   const connection: Connection = { raw, socket: raw, user: "" };
   try {
-    await serve(connection, context);
+    // An async function holds whatever it has had in its hands for as long as it waits. So the login has one of its own, and
+    // the session none: 1,000 idle sessions would hold as many readers, time limits and greetings.
+    await begin(connection, context).then((session) =>
+      session === undefined ? undefined : serveSession(session, context),
+    );
   } catch (error) {
     await answerFailure(connection, error, context);
   } finally {
@@ -87,15 +85,14 @@ interface Connection {
   user: string;
 }
 
-// An async function holds whatever it has had in its hands for as long as it waits. So the login has one of its own, and
-// the session none: 1,000 idle sessions would hold as many readers, time limits and greetings.
-function serve(connection: Connection, context: ConnectionContext): Promise<void> {
-  return begin(connection, context).then((session) =>
-    session === undefined ? undefined : serveSession(session, context),
-  );
+interface Session {
+  readonly user: string;
+  readonly ends: Omit<SessionSockets, "traffic">;
+  /** Ends what lets a CancelRequest name it. */
+  readonly unregister: (() => void) | undefined;
 }
 
-// Undefined for what is not a login.
+// Reads what the frontend asks for, and logs in; undefined for what is not a login.
 async function begin(
   connection: Connection,
   context: ConnectionContext,
@@ -104,54 +101,53 @@ async function begin(
     context.loginTimeout,
     () => new ConnectionClosed("the login took too long"),
   );
-  const frontend = receiveFrontend(connection.raw, limit.signal);
-  context.sessions.arrive(connection.raw);
+  const { raw } = connection;
+  const { backend, sessions, onEvent } = context;
+  const frontend = receiveFrontend(raw, limit.signal);
+  sessions.arrive(raw);
   try {
     const request = await receiveStartup(frontend, context.tls);
     if (request?.kind !== "StartupMessage") {
       if (request !== undefined) await forwardCancel(frontend.socket, request, context);
-      else context.onEvent({ kind: "unauthenticated", reason: "no PostgreSQL frontend" });
+      else onEvent({ kind: "unauthenticated", reason: "no PostgreSQL frontend" });
       return undefined;
     }
     const { message } = request;
     const { user, database } = loginNames(message);
     connection.user = user;
-    return await open({ frontend, message, user, database }, context, limit);
+    if (sessions.isDraining) throw shuttingDown();
+    const own = context.loginOf(user);
+    let session: BackendSession;
+    let started: number;
+    if (own === "pass-through") {
+      limit[Symbol.dispose]();
+      started = performance.now();
+      const dialed = await frontend.reader.whileThere((gone) => connectBackend(backend, gone));
+      const admit = (): void => sessions.authenticate(raw);
+      session = await passLogin(frontend, dialed, { backend, message, admit });
+    } else {
+      const agreed = negotiateVersion(message, frontend.socket);
+      const proof = await own.prove(frontend, agreed);
+      limit[Symbol.dispose]();
+      sessions.authenticate(raw);
+      context.onProven();
+      if (proof !== undefined) frontend.socket.write(proof);
+      started = performance.now();
+      const login = { backend, message: agreed, passwords: own.passwords };
+      session = await frontend.reader.whileThere((gone) => logIn(login, own.connections, gone));
+    }
+    const { cancelKey: key, address } = session;
+    const unregister = key && sessions.register({ key, address });
+    const milliseconds = Math.round(performance.now() - started);
+    onEvent({ kind: "login", user, database, address: address.address, milliseconds });
+    const before = own === "pass-through" ? [] : [encodeAuthenticationOk()];
+    const fromFrontend = frontend.reader.detach();
+    const fromBackend = Buffer.concat([...before, session.read]);
+    const ends = { frontend: frontend.socket, backend: session.socket, fromFrontend, fromBackend };
+    return { user, ends, unregister };
   } finally {
     connection.socket = frontend.socket;
   }
-}
-
-interface FrontendLogin {
-  readonly frontend: Frontend;
-  readonly message: StartupMessage;
-  readonly user: string;
-  readonly database: string;
-}
-
-interface LoggedInSession {
-  readonly session: BackendSession;
-  readonly started: number;
-  /** What the frontend gets before the server's own bytes. */
-  readonly before: Buffer;
-}
-
-async function ownSession(
-  { frontend, message }: FrontendLogin,
-  { context, own }: { readonly context: ConnectionContext; readonly own: OwnLogin },
-  limit: Deadline,
-): Promise<LoggedInSession> {
-  const { socket, raw } = frontend;
-  const agreed = negotiateVersion(message, socket);
-  const proof = await own.prove(frontend, agreed);
-  limit[Symbol.dispose]();
-  context.sessions.authenticate(raw);
-  context.onProven();
-  if (proof !== undefined) socket.write(proof);
-  const started = performance.now();
-  const login = { backend: context.backend, message: agreed, passwords: own.passwords };
-  const session = await frontend.reader.whileThere((gone) => logIn(login, own.connections, gone));
-  return { session, started, before: encodeAuthenticationOk() };
 }
 
 // A password that an earlier login had may have been refused for its age: then once more with a fresh one.
@@ -178,47 +174,6 @@ async function logIn(
   }
 }
 
-async function passedSession(
-  { frontend, message }: FrontendLogin,
-  { backend, sessions }: ConnectionContext,
-  limit: Deadline,
-): Promise<LoggedInSession> {
-  limit[Symbol.dispose]();
-  const started = performance.now();
-  const connection = await frontend.reader.whileThere((gone) => connectBackend(backend, gone));
-  const admit = (): void => sessions.authenticate(frontend.raw);
-  const session = await passLogin(frontend, connection, { backend, message, admit });
-  return { session, started, before: Buffer.alloc(0) };
-}
-
-interface Session {
-  readonly user: string;
-  readonly ends: Omit<SessionSockets, "traffic">;
-  /** Ends what lets a CancelRequest name it. */
-  readonly unregister: () => void;
-}
-
-async function open(
-  login: FrontendLogin,
-  context: ConnectionContext,
-  limit: Deadline,
-): Promise<Session> {
-  const { frontend, user, database } = login;
-  if (context.sessions.isDraining) throw shuttingDown();
-  const own = context.loginOf(user);
-  const { session, started, before } = await (own === "pass-through"
-    ? passedSession(login, context, limit)
-    : ownSession(login, { context, own }, limit));
-  const { cancelKey: key, address, socket: backend } = session;
-  const unregister = key === undefined ? () => {} : context.sessions.register({ key, address });
-  const milliseconds = Math.round(performance.now() - started);
-  context.onEvent({ kind: "login", user, database, address: address.address, milliseconds });
-  const fromFrontend = frontend.reader.detach();
-  const fromBackend = Buffer.concat([before, session.read]);
-  const ends = { frontend: frontend.socket, backend, fromFrontend, fromBackend };
-  return { user, ends, unregister };
-}
-
 function serveSession(session: Session, context: ConnectionContext): Promise<void> {
   const { user, ends, unregister } = session;
   const { backend } = ends;
@@ -228,7 +183,7 @@ function serveSession(session: Session, context: ConnectionContext): Promise<voi
   return copy({ ...ends, traffic: context.sessions.traffic })
     .then(() => context.onEvent({ kind: "closed", user, idle }))
     .finally(() => {
-      unregister();
+      unregister?.();
       backend.destroy();
     });
 }

@@ -30,7 +30,7 @@ export interface SessionSockets {
   readonly fromFrontend: Buffer;
   readonly fromBackend: Buffer;
   /** Counted up, where it is given. */
-  readonly traffic?: Traffic;
+  readonly traffic?: Traffic | undefined;
 }
 
 /** Copies until both sockets are closed. Not an async function: that would hold the first bytes until then. */
@@ -41,10 +41,10 @@ export function copy(ends: SessionSockets): Promise<void> {
     socket.setKeepAlive(true, KEEPALIVE_DELAY);
   }
   glimpse(frontend, backend);
-  copyOneWay({ source: frontend, target: backend }, ends.fromFrontend, (bytes) => {
+  copyOneWay(frontend, backend, ends.fromFrontend, (bytes) => {
     traffic.frontendBytes += bytes;
   });
-  copyOneWay({ source: backend, target: frontend }, ends.fromBackend, (bytes) => {
+  copyOneWay(backend, frontend, ends.fromBackend, (bytes) => {
     traffic.backendBytes += bytes;
   });
   endBackendAfter(frontend, backend);
@@ -52,13 +52,9 @@ export function copy(ends: SessionSockets): Promise<void> {
   return new Promise((resolve) => untilClosed(frontend, () => untilClosed(backend, resolve)));
 }
 
-interface Direction {
-  readonly source: Socket;
-  readonly target: Socket;
-}
-
 function copyOneWay(
-  { source, target }: Direction,
+  source: Socket,
+  target: Socket,
   first: Buffer,
   count: (bytes: number) => void,
 ): void {
@@ -90,7 +86,7 @@ function copyOneWay(
   if (target.destroyed || target.writableLength < MAX_UNSENT) source.resume();
 }
 
-// A paused socket does not tell that its peer has gone. So while the server takes nothing, a tool that has much to
+// A paused socket does not show that its peer has gone. So while the server takes nothing, a tool that has much to
 // send is read a little further now and then, up to a limit; a tool that is gone has no more than the kernel holds.
 function glimpse(frontend: Socket, backend: Socket): void {
   let timer: NodeJS.Timeout | undefined;

@@ -6,19 +6,18 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Address } from "../base/address.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
+import type { HostPort } from "../base/host-port.ts";
 
 const ATTEMPT_DELAY = 250; // ms, RFC 8305 section 5
 
-/** A connection to the backend on which nothing has been said yet. */
+/** A connection to the backend on which nothing has been sent yet. */
 export interface DialedConnection {
   readonly socket: Duplex;
   readonly address: Address;
 }
 
 /** Where to dial; `host` is for messages. */
-export interface DialTarget {
-  readonly host: string;
-  readonly port: number;
+export interface DialTarget extends HostPort {
   readonly addresses: readonly Address[];
 }
 
@@ -75,12 +74,6 @@ export function watchBreak(socket: Duplex): () => RdsIamError | undefined {
   };
 }
 
-/** A connected socket and the address that it is connected to. */
-export function dialedConnection(socket: Socket): DialedConnection {
-  const family = socket.remoteFamily === "IPv6" ? 6 : 4;
-  return { socket, address: { address: socket.remoteAddress ?? "", family } };
-}
-
 function open(address: string, port: number, stop: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     stop.throwIfAborted();
@@ -106,7 +99,7 @@ function open(address: string, port: number, stop: AbortSignal): Promise<Socket>
   });
 }
 
-// Told by the close that follows it.
+// The close that follows it reports it.
 function ignore(): void {}
 
 function interleave(addresses: readonly Address[]): Address[] {
@@ -134,7 +127,7 @@ function connectError(
 function connectHint(failures: string): string {
   if (failures === "") return "Check the name; --via lets a bastion or a proxy look it up.";
   if (failures.includes("ECONNREFUSED")) {
-    return "Check rds_port and that the database is running, or the tunnel that --host leads to: nothing listens at that port.";
+    return "Check rds_port and that the database is running, or the tunnel that --host points to: nothing listens at that port.";
   }
   if (/EHOSTUNREACH|ENETUNREACH/.test(failures)) {
     return "There is no route to it from here: check the VPN, or go through a bastion or a proxy with --via.";

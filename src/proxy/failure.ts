@@ -3,29 +3,28 @@
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 import type { Buffer } from "node:buffer";
 import { type ErrorCode, RdsIamError } from "../base/errors.ts";
+import type { HostPort } from "../base/host-port.ts";
 import { encodeFatalError, type ErrorFields, type FatalError } from "../protocol/error-response.ts";
 import { ConnectionClosed } from "../base/socket-reader.ts";
 
 /** The backend and its limits in milliseconds, as the texts need them. */
-export interface TimedBackend {
-  readonly host: string;
-  readonly port: number;
-  readonly way?: string | undefined;
+export interface TimedBackend extends HostPort {
+  readonly tunnel?: string | undefined;
   readonly connectTimeout: number;
   readonly loginTimeout: number;
 }
 
 /** The error for a backend that did not answer the dialing or TLS. */
-export function connectTimedOut({ host, port, way, connectTimeout }: TimedBackend): RdsIamError {
+export function connectTimedOut({ host, port, tunnel, connectTimeout }: TimedBackend): RdsIamError {
   return new RdsIamError(
     `could not connect to ${host} port ${port} in ${connectTimeout / 1000} s`,
     {
       code: "ERR_CONNECT",
-      detail: `The connection${way === undefined ? "" : ` through ${way}`} was not refused; nothing answered in time.`,
+      detail: `The connection${tunnel === undefined ? "" : ` through ${tunnel}`} was not refused; nothing answered in time.`,
       hint:
-        way === undefined
+        tunnel === undefined
           ? "Check the VPN, the security group and the route to the database, or raise rds_connect_timeout; a private database is reached with --via."
-          : `Check that ${way} works and may reach the database (security group, network ACL), or raise rds_connect_timeout.`,
+          : `Check that ${tunnel} works and may reach the database (security group, network ACL), or raise rds_connect_timeout.`,
     },
   );
 }
@@ -36,8 +35,8 @@ export function loginTimedOut(backend: TimedBackend): RdsIamError {
     `${backend.host} did not answer the login in ${backend.loginTimeout / 1000} s`,
     {
       code: "ERR_CONNECT",
-      detail: "The connection and TLS stood, then the server went silent.",
-      hint: "Try again; if it stays so, look at the database's load and its log.",
+      detail: "The connection and TLS were up, then the server went silent.",
+      hint: "Try again; if it happens again, look at the database's load and its log.",
     },
   );
 }

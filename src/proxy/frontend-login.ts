@@ -74,7 +74,9 @@ export async function receiveStartup(
         break;
       case "SSLRequest":
       case "GSSENCRequest":
-        if (asked.has(packet.kind)) throw askedTwice(packet.kind);
+        // A second one is read as a version that does not exist, as PostgreSQL reads it.
+        if (asked.has(packet.kind))
+          throw violation(unsupported(1234, packet.kind === "SSLRequest" ? 5679 : 5680));
         // They may have been injected on the way (CVE-2021-23214).
         if (frontend.reader.buffered > 0) throw pipelined(packet.kind);
         asked.add(packet.kind);
@@ -120,11 +122,6 @@ function unsupported(major: number, minor: number): string {
   return `unsupported frontend protocol ${major}.${minor}: server supports 3.0 to 3.${NEWEST_MINOR}`;
 }
 
-// A second SSLRequest or GSSENCRequest is read as a version that does not exist, as PostgreSQL reads it.
-function askedTwice(kind: "SSLRequest" | "GSSENCRequest"): FrontendRefused {
-  return violation(unsupported(1234, kind === "SSLRequest" ? 5679 : 5680));
-}
-
 function unsupportedVersion(major: number, minor: number): FrontendRefused {
   const message = unsupported(major, minor);
   if (major > 2) return refuse({ sqlState: "0A000", message });
@@ -161,7 +158,7 @@ function noClientCertificate(client: "missing" | "not trusted"): FrontendRefused
   });
 }
 
-/** The StartupMessage as both sides agree on it: version 3.2 at most, without the `_pq_.` options, which no version serves; tells the frontend if that changed something. */
+/** The StartupMessage as both sides agree on it: version 3.2 at most, without the `_pq_.` options, which no version serves; informs the frontend if that changed something. */
 export function negotiateVersion(message: StartupMessage, socket: Socket): StartupMessage {
   const isOption = (name: Buffer): boolean => name.toString("latin1").startsWith("_pq_.");
   const options = message.parameters.map(({ name }) => name).filter(isOption);

@@ -50,11 +50,11 @@ export async function startFrontendTls(
     raw.destroy();
     throw new HandshakeFailed("direct TLS without the ALPN protocol postgresql");
   }
-  const client = clientCa === undefined ? "not asked" : judge(socket);
+  const client = clientCa === undefined ? "not asked" : clientStatus(socket);
   return { socket, endPoint: serverEndPoint(cert), client };
 }
 
-function judge(socket: tls.TLSSocket): SecuredFrontend["client"] {
+function clientStatus(socket: tls.TLSSocket): SecuredFrontend["client"] {
   if (socket.authorized) return "verified";
   return Object.keys(socket.getPeerCertificate()).length === 0 ? "missing" : "not trusted";
 }

@@ -50,17 +50,14 @@ export function scramVerifier(secret: string, iterations: number): ScramVerifier
   return { salt: salt.toString("base64"), iterations, storedKey, serverKey };
 }
 
-/** What there is of channel binding: data where it was offered, and whether the client chose the mechanism that has it. */
-export interface ChannelBinding {
-  readonly endPoint: Buffer | undefined;
-  readonly isBound: boolean;
-}
-
-/** Answers a client-first-message; undefined when it is malformed or asks for what is not served. */
+/**
+ * Answers a client-first-message; undefined when it is malformed or asks for what is not served. `endPoint` is the data of the
+ * channel binding where one was offered, `isBound` whether the client chose the mechanism that has it.
+ */
 export function startScram(
   verifier: ScramVerifier,
   clientFirst: string,
-  { endPoint, isBound }: ChannelBinding,
+  { endPoint, isBound }: { readonly endPoint: Buffer | undefined; readonly isBound: boolean },
 ): ScramExchange | "downgraded" | undefined {
   const first = readClientFirst(clientFirst);
   if (first === undefined || isBound !== (first.bindingFlag === "p")) return undefined;

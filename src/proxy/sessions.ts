@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
 import type { CancelKey } from "../protocol/authentication.ts";
 import type { Address } from "../base/address.ts";
+import { afterReading } from "../runtime/bun-socket.ts";
 import type { Traffic } from "./copy.ts";
 
 /** How many of each are allowed at once. */
@@ -113,12 +114,10 @@ export class Sessions {
     for (const socket of [...this.#silent, ...this.#speaking, ...this.#sessions]) socket.destroy();
   }
 
-  // Bun accepts all that wait in one turn of the event loop, hundreds in a flood, before it reads from any of them. The
-  // second turn comes after the reading: by then a login among them has spoken.
   #trimSoon(): void {
     if (this.#trimming || !this.#isCrowded()) return;
     this.#trimming = true;
-    setImmediate(() => setImmediate(() => this.#trim()));
+    afterReading(() => this.#trim());
   }
 
   // Silent ones cannot push out a login that is under way, nor stuck logins one that is about to begin.

@@ -31,8 +31,11 @@ export async function simpleQuery(
         limit.signal,
       );
       if (message.type === "E") refusal = refused(sql, readErrorFields(message.body));
-      if (message.type === "D") rows.push(readDataRow(message.body) ?? malformed());
       if (message.type === "Z") break;
+      if (message.type !== "D") continue;
+      const row = readDataRow(message.body);
+      if (row === undefined) throw new MessageError("a DataRow is malformed");
+      rows.push(row);
     }
   } finally {
     reader.detach();
@@ -44,10 +47,6 @@ export async function simpleQuery(
 /** Ends a session as a frontend should. */
 export function endSession({ socket }: Pick<BackendSession, "socket">): void {
   if (!socket.destroyed) socket.end(encodeTerminate());
-}
-
-function malformed(): never {
-  throw new MessageError("a DataRow is malformed");
 }
 
 function refused(sql: string, fields: ReadonlyMap<string, string>): RdsIamError {
@@ -62,6 +61,6 @@ function noAnswer(sql: string, timeout: number): RdsIamError {
   return new RdsIamError(`no answer to the query in ${timeout / 1_000} s: ${sql}`, {
     code: "ERR_CONNECT",
     detail: "The login worked, then the server went silent.",
-    hint: "Look at the database's load, and at what on the way ends quiet connections.",
+    hint: "Look at the database's load, and at what in between ends quiet connections.",
   });
 }

@@ -1,5 +1,5 @@
 // The error for a failed TLS start: whose certificate the backend presented, what is wrong with it, what was trusted.
-// Error codes decide, never texts: the runtimes word them differently and Node adds advice about itself. Deno tells no
+// Error codes decide, never texts: the runtimes word them differently and Node adds advice about itself. Deno shows no
 // more than that verification failed, not even for an expired certificate, and keeps the certificate to itself.
 // https://nodejs.org/api/tls.html#x509-certificate-error-codes
 import type { PeerCertificate, TLSSocket } from "node:tls";
@@ -37,7 +37,7 @@ export interface PresentedCertificate {
   readonly validTo: number;
 }
 
-/** Keeps a TLS socket's certificate for the time after a failed verification, where the runtime can tell it. */
+/** Keeps a TLS socket's certificate for the time after a failed verification, where the runtime shows it. */
 export function rememberCertificate(secured: TLSSocket): () => PresentedCertificate | undefined {
   let presented: PresentedCertificate | undefined;
   const destroy = secured.destroy.bind(secured);
@@ -57,7 +57,7 @@ export function tlsError(
 ): RdsIamError {
   const code = errorCode(error, "");
   const shown = presented ?? readCertificate((error as { cert?: PeerCertificate }).cert);
-  if (isVerification(code)) return certificateError(trust, error, { code, shown });
+  if (isVerification(code)) return certificateError(trust, error, code, shown);
   return new RdsIamError(`TLS with ${trust.host} failed`, {
     code: "ERR_TLS",
     detail: `${handshakeFailure(code)} ${notSent(trust)}`,
@@ -79,21 +79,20 @@ function handshakeFailure(code: string): string {
   return `The TLS handshake ended with ${clean(code)}.`;
 }
 
-interface FailedVerification {
-  readonly code: string;
-  readonly shown: PresentedCertificate | undefined;
-}
-
-function certificateError(trust: Trust, cause: Error, failed: FailedVerification): RdsIamError {
-  const { shown } = failed;
-  const { reason, hint } = explain(trust, failed);
+function certificateError(
+  trust: Trust,
+  cause: Error,
+  code: string,
+  shown: PresentedCertificate | undefined,
+): RdsIamError {
+  const { reason, hint } = explain(trust, code, shown);
   const whose =
     shown === undefined
       ? "The server presented a certificate that this runtime does not describe."
       : `The server presented a certificate of "${shown.subject}", issued by "${shown.issuer}".`;
   return new RdsIamError(`the certificate of ${trust.host} is not trusted`, {
     code: "ERR_CERTIFICATE",
-    detail: `${whose} ${reason} Trusted were: ${trust.trust}. ${notSent(trust)}`,
+    detail: `${whose} ${reason} Trusted CAs: ${trust.trust}. ${notSent(trust)}`,
     hint,
     cause,
   });
@@ -110,26 +109,26 @@ function hintFor(issuer: string | undefined): string {
   const only = region === undefined ? "" : ` --region ${region}`;
   return (
     `The issuer calls itself a CA of RDS: get AWS's current bundle with: rdsiam ca update${only}. Where --sslrootcert or ` +
-    "rds_sslrootcert names a file, that file is all that counts."
+    "rds_sslrootcert names a file, only that file is used."
   );
 }
 
-/** That the secret is still one. */
+/** The sentence that the secret has not left this machine. */
 export function notSent({ secret = "auth token" }: Pick<Trust, "secret">): string {
   return `No ${secret} was sent.`;
 }
 
 function explain(
   { host, secret }: Trust,
-  failed: FailedVerification,
+  code: string,
+  shown: PresentedCertificate | undefined,
 ): { reason: string; hint: string } {
-  const { code, shown } = failed;
   if (code === WRONG_NAME) {
     return {
       reason: `It is for ${shown === undefined || shown.names === "" ? "another name" : shown.names}, not for ${host}.`,
       hint:
         secret === "password"
-          ? "The server is not the one that the name belongs to; check the DNS answer or the tunnel. If you know the certificate's name for the right one, say so: --sign-host NAME."
+          ? "The server is not the one that the name belongs to; check the DNS answer or the tunnel. If you know the certificate's name for the right one, give it: --sign-host NAME."
           : "The server is not the one that the canonical name belongs to; check the DNS answer or the tunnel.",
     };
   }
@@ -153,8 +152,8 @@ function untrusted(code: string, shown: PresentedCertificate | undefined): strin
     return "It is signed by itself.";
   }
   if (!UNTRUSTED.has(code)) return `The verification ended with ${clean(code)}.`;
-  if (shown === undefined) return "No trusted root stands behind it, or its dates are wrong.";
-  return "No trusted root stands behind it, or the server left out an intermediate certificate.";
+  if (shown === undefined) return "It does not chain to a trusted root, or its dates are wrong.";
+  return "It does not chain to a trusted root, or the server left out an intermediate certificate.";
 }
 
 function dateText(before: string, time = Number.NaN): string {

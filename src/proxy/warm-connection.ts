@@ -1,5 +1,5 @@
 // Keeps one connection to the backend ready, dialed and with TLS up, for the login that comes next: the first while the tool
-// starts, and another with each login of a tool that opens several (pg_dump -j, pgbench -C). Nothing has been said on it, so
+// starts, and another with each login of a tool that opens several (pg_dump -j, pgbench -C). Nothing has been sent on it, so
 // it is no login and leaves no line in the server's log (ProcessStartupPacket, postmaster.c); but the server keeps a process
 // for it, until its authentication_timeout: 60 s by default.
 import { type Backend, type BackendConnection, connectBackend } from "./backend-login.ts";
@@ -20,12 +20,7 @@ export interface WarmConnectionOptions {
   readonly sameDns?: number;
 }
 
-interface KnownAddresses {
-  readonly addresses: readonly Address[];
-  readonly at: number;
-}
-
-const NOTHING: KnownAddresses = { addresses: [], at: Number.NEGATIVE_INFINITY };
+const NOTHING = { addresses: [] as readonly Address[], at: Number.NEGATIVE_INFINITY };
 
 /** Connections to a backend, of which the next may be there already. */
 export class BackendConnections implements Disposable {
@@ -52,7 +47,7 @@ export class BackendConnections implements Disposable {
     if (this.#closed || this.#warm?.isAlive || this.#backend.dial !== undefined) return;
     const first = this.#isFresh ? this.#known.addresses[0] : undefined;
     const backend = this.#isFresh ? this.#at(this.#known.addresses) : this.#backend;
-    this.#warm = new WarmConnection({ backend, first, life: this.#life });
+    this.#warm = new WarmConnection(backend, first, this.#life);
   }
 
   /** Gives a connection for a login: the warm one, where that would be dialed now too, else a new one. */
@@ -99,7 +94,7 @@ export class BackendConnections implements Disposable {
     return performance.now() - this.#known.at < this.#sameDns;
   }
 
-  // In a failover, or in the turn of a reader endpoint, the name leads elsewhere than it did: each login asks, once.
+  // In a failover, or in the turn of a reader endpoint, the name resolves to something else than it did: each login asks, once.
   async #ask(signal: AbortSignal): Promise<readonly Address[]> {
     const { connectTimeout } = this.#backend;
     using limit = deadline(connectTimeout, () => connectTimedOut(this.#backend), signal);
@@ -114,14 +109,6 @@ export class BackendConnections implements Disposable {
   }
 }
 
-interface WarmConnectionStart {
-  readonly backend: Backend;
-  /** What is dialed first, where that is known. */
-  readonly first: Address | undefined;
-  /** Milliseconds. */
-  readonly life: number;
-}
-
 class WarmConnection {
   readonly #first: Address | undefined;
   readonly #since = performance.now();
@@ -131,7 +118,8 @@ class WarmConnection {
   #connection: BackendConnection | undefined;
   #isDead = false;
 
-  constructor({ backend, first, life }: WarmConnectionStart) {
+  /** `first` is what is dialed first, where that is known; `life` is in milliseconds. */
+  constructor(backend: Backend, first: Address | undefined, life: number) {
     this.#first = first;
     this.#timer = setTimeout(this.close, life).unref();
     this.#connecting = connectBackend(backend, this.#stop.signal);

@@ -19,15 +19,12 @@ const WATCHING = /^--(?:inspect(?:-brk|-wait|-port|-publish-uid)?|debug-port|tls
 export function refuseDebuggers({ env, execArgv, isDeno }: RuntimeFlags): void {
   const inherited = (env["NODE_OPTIONS"] ?? "").split(/\s+/).find((word) => WATCHING.test(word));
   if (inherited !== undefined)
-    throw refusal(`NODE_OPTIONS has ${flagName(inherited)}`, "NODE_OPTIONS");
+    throw refusal(`NODE_OPTIONS has ${inherited.replace(/=.*/s, "")}`, "NODE_OPTIONS");
   const own = execArgv.find((word) => WATCHING.test(word));
-  if (own !== undefined) throw refusal(`the runtime was started with ${flagName(own)}`, undefined);
+  if (own !== undefined)
+    throw refusal(`the runtime was started with ${own.replace(/=.*/s, "")}`, undefined);
   if (env["BUN_INSPECT"]) throw refusal("BUN_INSPECT is set", "BUN_INSPECT");
   if (isDeno && env["SSLKEYLOGFILE"]) throw refusal("SSLKEYLOGFILE is set", "SSLKEYLOGFILE");
-}
-
-function flagName(word: string): string {
-  return word.split("=")[0] ?? word;
 }
 
 function refusal(what: string, variable: string | undefined): RdsIamError {

@@ -1,7 +1,6 @@
 // Puts the terminal back as it was when a tool was killed with the echo off (a pager, psql's \password).
 // Node and Bun do it themselves when they end; Deno leaves the terminal as it is, so only there stty is asked.
 // https://pubs.opengroup.org/onlinepubs/9799919799/utilities/stty.html
-
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 

@@ -1,7 +1,7 @@
 // Keeps Node and Bun from setting the tool's own output to not block. They do so with each pipe that they make a stream of,
 // a pipe is shared with the tool, and the tool's writes would fail with EAGAIN. Late is the rule for process.stdout and
 // process.stderr: pipe() looks at the one and each socket that closes at the other (lib/internal/streams/readable.js,
-// lib/net.js). On a terminal they are made before the tool starts: what is said there goes through a descriptor of its own.
+// lib/net.js). On a terminal they are made before the tool starts: what rdsiam prints there goes through a descriptor of its own.
 // https://github.com/libuv/libuv/blob/v1.x/src/unix/process.c (uv__process_child_init sets the tool's streams to block)
 import { writeSync } from "node:fs";
 import process from "node:process";

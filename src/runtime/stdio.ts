@@ -26,7 +26,7 @@ function isatty(fd: number): boolean {
   return own?.isTTY?.(fd) ?? process.getBuiltinModule("node:tty").isatty(fd);
 }
 
-/** Writes a text; a reader that has gone (`rdsiam list | head -1`), or a terminal that was closed, is no failure. */
+/** Writes a text; a reader that has gone (`rdsiam list | head -1`), or a terminal that was closed, is not a failure. */
 export function writeText(fd: 1 | 2, text: string): void {
   let rest = Buffer.from(text);
   while (rest.length > 0) {

@@ -19,7 +19,7 @@ export interface TunnelRequest extends RunSettings {
 
 /** The backend's part of a tunnel; empty when it is dialed directly. */
 export interface BackendTunnel extends AsyncDisposable {
-  readonly backend: Pick<Backend, "dial" | "middleman" | "way">;
+  readonly backend: Pick<Backend, "dial" | "middleman" | "tunnel">;
 }
 
 const DIRECT: BackendTunnel = { backend: {}, [Symbol.asyncDispose]: async () => {} };
@@ -35,8 +35,8 @@ export async function openTunnel(
   const { describeVia } = await import("../via/parse.ts");
   const { findTool } = await import("../tool/find-tool.ts");
   const { env, log } = context;
-  const way = describeVia(via);
-  log.verbose(`tunnel: ${way}`);
+  const description = describeVia(via);
+  log.verbose(`tunnel: ${description}`);
   const tunnel = await startTunnel(via, {
     env,
     connectTimeout: settings.connectTimeout * 1_000,
@@ -59,11 +59,11 @@ export async function openTunnel(
       hint: "rdsiam relay sees neither: see docs/relay.md.",
     });
     return {
-      backend: { ...throughMiddleman(via, endpoint, dial), way },
+      backend: { ...throughMiddleman(via, endpoint, dial), tunnel: description },
       [Symbol.asyncDispose]: close,
     };
   }
-  return { backend: { dial, way }, [Symbol.asyncDispose]: close };
+  return { backend: { dial, tunnel: description }, [Symbol.asyncDispose]: close };
 }
 
 // Without DNS servers of the database's own network, the far end knows its names better than we do. Relays have lists of

@@ -20,8 +20,8 @@ export interface PasswordCommand {
   readonly timeLimit?: number;
 }
 
-/** Whose password is wanted. */
-export interface PasswordWish {
+/** The login that a password is for. */
+export interface PasswordRequest {
   readonly target: string;
   /** The name that the server's certificate has, and the database's own port. */
   readonly host: string;
@@ -30,7 +30,7 @@ export interface PasswordWish {
   readonly dbname: string;
 }
 
-// The command itself, which would run for ever; a code that works once; a way's password.
+// The command itself, which would run for ever; a code that works once; a tunnel's password.
 const KEPT_BACK: ReadonlySet<string> = new Set([
   "RDSIAM_PASSWORD_COMMAND",
   "RDSIAM_MFA_CODE",
@@ -40,7 +40,7 @@ const KEPT_BACK: ReadonlySet<string> = new Set([
 /** The environment of a password command, as a new object. */
 export function passwordEnvironment(
   env: Environment,
-  { target, host, port, user, dbname }: PasswordWish,
+  { target, host, port, user, dbname }: PasswordRequest,
 ): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
@@ -70,29 +70,21 @@ export async function runPasswordCommand(options: PasswordCommand): Promise<stri
   }, timeLimit);
   process.on("exit", end);
   try {
-    const { output, how } = await finished(child, end, late.signal);
-    if (output.length > MAX_OUTPUT) throw failed(`It printed more than ${MAX_OUTPUT} bytes.`);
-    if (how !== undefined) throw failed(`It ended with ${how}.`);
-    return readPassword(output);
+    return readPassword(await finished(child, end, late.signal));
   } finally {
     clearTimeout(limit);
     process.off("exit", end);
   }
 }
 
-interface Ended {
-  readonly output: Buffer;
-  /** `exit status 1`, `signal SIGKILL`; undefined when it ended well. */
-  readonly how: string | undefined;
-}
-
-function finished(child: ChildProcess, end: () => void, late: AbortSignal): Promise<Ended> {
+// Resolves with stdout; rejects when it failed or printed too much, or with the reason of `late`.
+function finished(child: ChildProcess, end: () => void, late: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   child.stdout?.on("data", (chunk: Buffer) => {
     length += chunk.length;
-    if (length <= MAX_OUTPUT + chunk.length) chunks.push(chunk);
     if (length > MAX_OUTPUT) end();
+    else chunks.push(chunk);
   });
   return new Promise((resolve, reject) => {
     late.addEventListener("abort", () => {
@@ -103,7 +95,9 @@ function finished(child: ChildProcess, end: () => void, late: AbortSignal): Prom
     // As in a shell's $(...), it is done when no process holds its stdout open any more.
     child.once("close", (status, signal) => {
       const how = signal === null ? `exit status ${status}` : `signal ${signal}`;
-      resolve({ output: Buffer.concat(chunks), how: status === 0 ? undefined : how });
+      if (length > MAX_OUTPUT) reject(failed(`It printed more than ${MAX_OUTPUT} bytes.`));
+      else if (status !== 0) reject(failed(`It ended with ${how}.`));
+      else resolve(Buffer.concat(chunks));
     });
   });
 }

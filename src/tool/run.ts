@@ -2,7 +2,6 @@
 // The proxy lives in this same event loop, so nothing here may block while the tool runs (no spawnSync for it).
 // The terminal sends SIGINT, SIGQUIT and SIGTSTP to the whole foreground group: the tool has them already, so none is forwarded.
 // https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02
-
 import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { fstatSync } from "node:fs";
 import { constants } from "node:os";
@@ -78,7 +77,7 @@ function startTool(options: RunToolOptions): ChildProcess {
     return spawn(options.file, [...options.args], {
       env: { ...options.env },
       stdio: toolStdio(options.args),
-      ...(options.argv0 === undefined ? {} : { argv0: options.argv0 }),
+      argv0: options.argv0,
     });
   } catch (error) {
     throw startError(options.file, error);
@@ -100,7 +99,8 @@ function waitFor(child: ChildProcess, options: RunToolOptions): Promise<ToolExit
     child.on("exit", (code, signal) => {
       // Node and Bun end a failed start with a negative status, after 'error'.
       if (child.pid === undefined) return;
-      resolve({ exitStatus: exitStatus(code, signal), signal: signal ?? undefined });
+      const exitStatus = signal === null ? (code ?? 0) : 128 + constants.signals[signal];
+      resolve({ exitStatus, signal: signal ?? undefined });
     });
   }).finally(() => {
     clearTimeout(killTimer);
@@ -114,13 +114,8 @@ function sendSignal(child: ChildProcess | undefined, signal: NodeJS.Signals): vo
   try {
     process.kill(child.pid, signal);
   } catch {
-    // It has just ended, or runs as another user (sudo) and cannot be told.
+    // It has just ended, or runs as another user (sudo) and cannot be signalled.
   }
-}
-
-function exitStatus(code: number | null, signal: NodeJS.Signals | null): number {
-  if (signal !== null) return 128 + constants.signals[signal];
-  return code ?? 0;
 }
 
 // Bun closes every descriptor from 3 on, so the ones that the arguments name (`psql -f <(generator)`) are handed over.

@@ -3,7 +3,6 @@
 // settings alone, and it does so under every runtime: Deno and Bun cannot wait for a line of a terminal that is not stdin,
 // and Node would not end before a read of it has ended.
 // https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap11.html
-
 import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync, writeSync } from "node:fs";
 import process from "node:process";
@@ -69,13 +68,9 @@ function writeTerminal(text: string): void {
   onTerminal((fd) => void writeSync(fd, text));
 }
 
-interface TypedAnswer {
-  readonly text: string;
-  readonly status: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
-function readAnswer(child: ChildProcess): Promise<TypedAnswer> {
+function readAnswer(
+  child: ChildProcess,
+): Promise<{ text: string; status: number | null; signal: NodeJS.Signals | null }> {
   return new Promise((resolve, reject) => {
     let text = "";
     child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {

@@ -79,7 +79,7 @@ test("no byte goes where a CNAME leads outside of RDS, whatever Region and roots
   // The same name is dialed where it was typed, and RDS's roots alone are trusted for it.
   const typed = { rds_host: "db.attacker.example", rds_region: "eu-west-1", rds_sslrootcert: "" };
   const ran = await scene.logIn(server.port, { settings: typed });
-  assertRefused(ran, [/Trusted were: the built-in RDS roots of eu-west-1\./]);
+  assertRefused(ran, [/Trusted CAs: the built-in RDS roots of eu-west-1\./]);
   assert.ok(server.connections() > 0);
   assertNoToken(server);
 });
@@ -110,7 +110,7 @@ test("the kind of name chooses the built-in roots", async () => {
   await using server = await startFakeRds({ answer: "S", tls: good });
   const builtIn: LogIn["settings"] = { rds_sslrootcert: "" };
   const cluster = await scene.logIn(server.port, { settings: builtIn });
-  assertRefused(cluster, [/Trusted were: the built-in RDS roots of eu-west-1\./]);
+  assertRefused(cluster, [/Trusted CAs: the built-in RDS roots of eu-west-1\./]);
   const wrongRegion = await scene.logIn(server.port, {
     settings: { ...builtIn, rds_region: "us-east-1" },
   });
@@ -119,7 +119,7 @@ test("the kind of name chooses the built-in roots", async () => {
     /the built-in RDS roots of eu-west-1\./,
   ]);
   const rdsProxy = await scene.logIn(server.port, { settings: { ...builtIn, rds_host: proxy } });
-  assertRefused(rdsProxy, [/Trusted were: the built-in Amazon roots for RDS Proxy\./]);
+  assertRefused(rdsProxy, [/Trusted CAs: the built-in Amazon roots for RDS Proxy\./]);
   assertNoToken(server);
 });
 

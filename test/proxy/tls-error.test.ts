@@ -27,9 +27,9 @@ test("tlsError() tells the reason by the code, whose certificate it was and what
     CERT_HAS_EXPIRED: /It expired on 2026-02-01T00:00:00\.000Z\./,
     CERT_NOT_YET_VALID: /It is not valid yet, only from 2026-01-01T00:00:00\.000Z\./,
     DEPTH_ZERO_SELF_SIGNED_CERT: /It is signed by itself\./,
-    SELF_SIGNED_CERT_IN_CHAIN: /No trusted root stands behind it/,
-    UNABLE_TO_VERIFY_LEAF_SIGNATURE: /No trusted root stands behind it, or .* intermediate/,
-    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: /No trusted root stands behind it/,
+    SELF_SIGNED_CERT_IN_CHAIN: /It does not chain to a trusted root/,
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE: /It does not chain to a trusted root, or .* intermediate/,
+    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: /It does not chain to a trusted root/,
     ERR_TLS_CERT_ALTNAME_INVALID: /It is for DNS:other\.example\.com, not for db1\./,
     INVALID_PURPOSE: /The verification ended with INVALID_PURPOSE\./,
   };
@@ -44,7 +44,7 @@ test("tlsError() tells the reason by the code, whose certificate it was and what
       detail,
       /^The server presented a certificate of "db1\..*", issued by "Example Proxy CA"\. /,
     );
-    assert.match(detail, / Trusted were: the test root\. No auth token was sent\.$/);
+    assert.match(detail, / Trusted CAs: the test root\. No auth token was sent\.$/);
     assert.doesNotMatch(detail, /words of a library/);
     assert.ok(hint);
   }
@@ -56,7 +56,7 @@ test("tlsError() says what a runtime leaves open: Deno has one code for a wrong 
     detail,
     /^The server presented a certificate that this runtime does not describe\. /,
   );
-  assert.match(detail, /No trusted root stands behind it, or its dates are wrong\./);
+  assert.match(detail, /It does not chain to a trusted root, or its dates are wrong\./);
 });
 
 test("tlsError() takes a certificate that its own issuer signed for self-signed, whatever the code", () => {

@@ -24,11 +24,11 @@ function withCertificate(choose: (certificates: Certificates) => Certificate): I
   };
 }
 
-function untrusted(reason: RegExp, denoReason = /No trusted root stands behind it/): RegExp[] {
+function untrusted(reason: RegExp, denoReason = /It does not chain to a trusted root/): RegExp[] {
   return [
     new RegExp(`the certificate of ${HOST} is not trusted`),
     DESCRIBES ? reason : denoReason,
-    /Trusted were: the certificates in .*root\.pem\. No auth token was sent\./,
+    /Trusted CAs: the certificates in .*root\.pem\. No auth token was sent\./,
   ];
 }
 
@@ -62,7 +62,7 @@ export const IMPOSTORS: Readonly<Record<string, Impostor>> = {
   },
   "answers something else": {
     server: () => ({ answer: NOT_ECHOED }),
-    says: [NO_TLS, /DETAIL: .*something else than S or N\. No auth token/, /HINT: /],
+    says: [NO_TLS, /DETAIL: .*something other than S or N\. No auth token/, /HINT: /],
   },
   "offers TLS 1.1 only": {
     server: ({ good }) => ({ answer: "S", tls: { cert: good.cert, key: good.key, ...TLS_1_1 } }),
