@@ -144,7 +144,7 @@ test("SIGTERM lets a session go on and ends with it; new ones are refused", { sk
   const session = psql("prod", "select pg_sleep(2), 42", own.via());
   await until(async () => (await sleeping()) === 1, "the session stands");
   own.child.kill("SIGTERM");
-  await until(async () => /waits for those that are open/.test(own.output()), "it drains");
+  await until(async () => /waits for open ones/.test(own.output()), "it drains");
   const late = await psql("prod", "select 1", own.via());
   assert.equal(late.status, 2, late.stderr);
   const ran = await session;
