@@ -114,7 +114,9 @@ export const IMPOSTORS: Readonly<Record<string, Impostor>> = {
   "has the right name from another root": {
     server: withCertificate(({ wrongRoot }) => wrongRoot),
     says: [
-      ...untrusted(new RegExp(`${PRESENTED} "Interception CA"\\. No trusted root`)),
+      ...untrusted(
+        new RegExp(`${PRESENTED} "Interception CA"\\. It does not chain to a trusted root`),
+      ),
       /HINT: .*--sslrootcert FILE .*TLS inspection/,
     ],
   },
