@@ -34,76 +34,49 @@ export interface Proxy extends AsyncDisposable {
 
 /** Starts a proxy; rejects with ERR_CONNECT when the port cannot be had. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
-  const secret = options.secret ?? randomBytes(SECRET_LENGTH).toString("base64url");
-  const late = new LateService(options, secret);
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-    late.serve(socket),
-  );
   const { host = LOOPBACK, socketPath } = options;
+  const secret = options.secret ?? randomBytes(SECRET_LENGTH).toString("base64url");
+  let fail: (error: Error) => void = () => {};
+  const failed = new Promise<Error>((resolve) => (fail = resolve));
+  let service: Service | undefined;
+  let loading: Promise<Service | undefined> | undefined;
+  const open = async (): Promise<Service> =>
+    (service = (await import("./service.ts")).openService(options, secret));
+  // Never rejects; undefined when it cannot be loaded: the program's files were removed.
+  const loaded = (): Promise<Service | undefined> =>
+    (loading ??= open().catch((error: Error) => {
+      fail(error);
+      return undefined;
+    }));
+  const serve = (socket: Socket): void => {
+    if (service !== undefined) return service.serve(socket);
+    const ignore = (): void => {};
+    socket.on("error", ignore);
+    void loaded().then((late) => {
+      if (late === undefined) return void socket.destroy();
+      late.serve(socket);
+      socket.off("error", ignore);
+    });
+  };
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, serve);
   const port = await listen(server, { host, port: options.port ?? 0, socketPath }, PORT_HINT);
   // Running out of descriptors is an error of accept(), after which the listener goes on: only its close is its end.
-  const failed = new Promise<Error>((resolve) => {
-    let last = new Error("the listener was closed");
-    server.on("error", (error) => (last = error));
-    server.once("close", () => resolve(last));
-    void late.failed.then(resolve);
-  });
-  const close = async (): Promise<void> => {
-    server.close();
-    await late.close();
-  };
+  let last = new Error("the listener was closed");
+  server.on("error", (error) => (last = error));
+  server.once("close", () => fail(last));
   return {
     host,
     port,
     socketPath,
     secret,
-    sessions: () => late.service?.sessions.size ?? 0,
-    traffic: () => late.service?.sessions.traffic ?? { frontendBytes: 0, backendBytes: 0 },
-    drain: async () => (await late.load())?.sessions.drain(),
+    sessions: () => service?.sessions.size ?? 0,
+    traffic: () => service?.sessions.traffic ?? { frontendBytes: 0, backendBytes: 0 },
+    drain: async () => (await loaded())?.sessions.drain(),
     failed,
-    prepare: () => void late.load().then((service) => service?.prepare()),
-    [Symbol.asyncDispose]: close,
+    prepare: () => void loaded().then((late) => late?.prepare()),
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      await (await loading)?.close();
+    },
   };
-}
-
-// What serves the connections, once it is loaded.
-class LateService {
-  /** Resolves when it cannot be loaded: the program's files were removed. */
-  readonly failed: Promise<Error>;
-  service: Service | undefined;
-  readonly #open: () => Promise<Service>;
-  #fail: (error: Error) => void = () => {};
-  #loading: Promise<Service | undefined> | undefined;
-
-  constructor(options: ProxyOptions, secret: string) {
-    this.failed = new Promise((resolve) => (this.#fail = resolve));
-    this.#open = async () => (await import("./service.ts")).openService(options, secret);
-  }
-
-  /** Never rejects; undefined when it cannot be loaded. */
-  load(): Promise<Service | undefined> {
-    return (this.#loading ??= this.#open().then(
-      (service) => (this.service = service),
-      (error: Error) => {
-        this.#fail(error);
-        return undefined;
-      },
-    ));
-  }
-
-  serve(socket: Socket): void {
-    if (this.service !== undefined) return this.service.serve(socket);
-    const ignore = (): void => {};
-    socket.on("error", ignore);
-    void this.load().then((service) => {
-      if (service === undefined) return void socket.destroy();
-      service.serve(socket);
-      socket.off("error", ignore);
-    });
-  }
-
-  async close(): Promise<void> {
-    const service = await this.#loading;
-    await service?.close();
-  }
 }
