@@ -244,6 +244,47 @@ for (const [what, setup, expected] of REFUSED) {
   });
 }
 
+// What AWS refuses is refused whole: no profile of it is used, and no command passes over it.
+const UNREADABLE: readonly (readonly [string, Setup])[] = [
+  [
+    "prod's header lacks its bracket (A2)",
+    { config: `[profile dev]\n${KEYS}${DB}[profile prod\n${OTHER}${DB}` },
+  ],
+  [
+    "dev is there twice (A25)",
+    { config: `[profile dev]\n${KEYS}[profile prod]\n${DB}${OTHER}[profile dev]\n${DB}` },
+  ],
+  [
+    "a section of the credentials file is there twice",
+    {
+      config: `[profile prod]\n${DB}`,
+      credentials: `[dev]\n${OTHER}[prod]\n${KEYS}[dev]\n${KEYS}`,
+    },
+  ],
+  [
+    "a header of the credentials file lacks its bracket",
+    { config: `[profile prod]\n${KEYS}${DB}`, credentials: `[dev]\n${OTHER}[prod\n` },
+  ],
+];
+
+for (const [what, setup] of UNREADABLE) {
+  test(`AWS's files: no command works where ${what}`, async () => {
+    const file = setup.credentials === undefined ? "config" : "credentials";
+    const expected = new RegExp(
+      `${file}, line \\d+: (?:section .* is there twice|this section header)`,
+    );
+    const token = await signed(setup);
+    assert.deepEqual([token.status, token.stdout], [125, ""]);
+    assert.match(token.stderr, expected);
+    for (const command of ["doctor", "psql"]) {
+      const run = await rdsiam([command, "prod"], { env: environment() });
+      assert.notEqual(run.status, 0, run.stdout);
+      assert.match(`${run.stdout}${run.stderr}`, expected, command);
+      assert.doesNotMatch(`${run.stdout}${run.stderr}`, /^ok +credentials|secret\+key/m);
+    }
+  });
+}
+
 test("AWS's files: one that cannot be read is an error, a directory is a warning (A39)", async (context) => {
   const directory = join(home, "directory");
   await mkdir(directory);

@@ -109,6 +109,28 @@ role_arn = ${arnOf("web")}
 source_profile = static
 web_identity_token_file = ${tokenFile}
 role_session_name = first
+[profile web-itself]
+role_arn = ${arnOf("web")}
+source_profile = web-itself
+web_identity_token_file = ${tokenFile}
+role_session_name = itself
+[profile web-named]
+role_arn = ${arnOf("web")}
+credential_source = Environment
+web_identity_token_file = ${tokenFile}
+role_session_name = named
+[profile over-web]
+role_arn = ${arnOf("two")}
+source_profile = web-first
+role_session_name = over
+[profile blank]
+Role_Arn = ${arnOf("two")}
+SOURCE_PROFILE = Corp Base
+role_session_name = blank
+[profile quoted]
+role_arn = ${arnOf("two")}
+source_profile = 'Corp' Base
+role_session_name = quoted
 [profile 'büro sso']
 SSO_Session = corp
 sso_account_id : ${ACCOUNT}
@@ -119,9 +141,10 @@ login_session = arn:aws:iam::${ACCOUNT}:user/jane
 role_arn = ${arnOf("web")}
 web_identity_token_file = ${tokenFile}
 role_session_name = pod`);
+  const janeKeys = `aws_access_key_id = ${jane.accessKeyId}\naws_secret_access_key = ${jane.secretAccessKey}\n`;
   await writeFile(
     stage.home.credentials,
-    `[stale]\naws_access_key_id = ${jane.accessKeyId}\naws_secret_access_key = ${jane.secretAccessKey}\n`,
+    ["stale", "Corp Base", "'Corp' Base"].map((name) => `[${name}]\n${janeKeys}`).join(""),
   );
   const keyOf = {
     AWS_ACCESS_KEY_ID: jane.accessKeyId,
@@ -189,6 +212,23 @@ const SOURCES: readonly (readonly [string, readonly string[], string, RegExp, nu
   ["a role over that", ["--profile", "over-stale"], "sso", /assumed-role\/two\/over$/, 1],
   ["SSO in odd letters", ["--profile", "büro sso"], "sso", /assumed-role\/sso\//, 0],
   ["a web identity before a source (A8)", ["--profile", "web-first"], "", /role\/web\/first$/, 1],
+  ["a web identity before itself (A8)", ["--profile", "web-itself"], "", /role\/web\/itself$/, 1],
+  [
+    "a web identity, not the environment (A8)",
+    ["--profile", "web-named"],
+    "keyOf",
+    /web\/named$/,
+    1,
+  ],
+  ["a role over a web identity", ["--profile", "over-web"], "", /role\/two\/over$/, 2],
+  [
+    "a source with a blank, keys in any case (A5, A20)",
+    ["--profile", "blank"],
+    "",
+    /two\/blank$/,
+    1,
+  ],
+  ["a source with quotes in its name", ["--profile", "quoted"], "", /two\/quoted$/, 1],
   ["older name of the session token", [], "security", /assumed-role\/pasted\//, 0],
   ["login_session", ["--profile", "login"], "", /assumed-role\/console\//, 0],
   ["web_identity_token_file", ["--profile", "web"], "", /assumed-role\/web\/pod$/, 1],

@@ -1,6 +1,6 @@
 // psql with the password of a command, on a real PostgreSQL that asks for SCRAM-SHA-256: no AWS anywhere.
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -77,6 +77,34 @@ test(
       /FATAL: {2}password authentication failed for user "app"\nDETAIL: {2}The server refused the password that the command printed\./,
     );
     assert.ok(!wrong.stderr.includes("hunter2"));
+  },
+);
+
+test(
+  "rdsiam psql: a password command is one to its line's end, with ; and # (A15)",
+  PSQL,
+  async () => {
+    const commands = [
+      `X=static ; cat '${join(home, "password")}'`,
+      `x='a #b ;c' ; [ "$x" = "a #b ;c" ] && cat '${join(home, "password")}'`,
+      `cat '${join(home, "password")}' # the password`,
+    ];
+    const config = join(home, ".aws", "config");
+    const text = await readFile(config, "utf8");
+    try {
+      for (const command of commands) {
+        const changed = text.replace(
+          /^rds_password_command = .*/m,
+          `rds_password_command = ${command}`,
+        );
+        await writeFile(config, changed);
+        const words = ["psql", "local", "-XAtc", "select current_user"];
+        const ran = await rdsiam(words, { env: { HOME: home } });
+        assert.deepEqual([ran.stdout, ran.stderr], ["app\n", ""], command);
+      }
+    } finally {
+      await writeFile(config, text);
+    }
   },
 );
 
