@@ -44,7 +44,7 @@ export function checkedKeys(given: AwsKeys, from: string): AwsKeys {
   if (!isText || Number.isNaN(expiration?.getTime() ?? 0)) {
     throw new RdsIamError("the credential source returned invalid credentials", {
       code: "ERR_CREDENTIALS",
-      detail: `${isText ? "The Expiration is not a valid time" : "A key in them is not text"}; they are from ${from}.`,
+      detail: `${isText ? "The Expiration is not a valid time" : "A key in them is not text, or empty"}; they are from ${from}.`,
       hint: "Check the profile's credential_process, or log in again.",
     });
   }

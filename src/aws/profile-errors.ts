@@ -25,20 +25,20 @@ export function withoutCredentials(profile: string, files: ProfileFiles): RdsIam
       ? `It has aws_secret_access_key without aws_access_key_id (${placeOf(half, files)}).`
       : `Its section (${placeOf(first, files)}) has none of ${SOURCE_KEYS.join(", ")}.`;
   const hint = shellCommand`Run: aws configure sso --profile ${profile}, or: aws configure --profile ${profile}`;
-  return refused(`profile "${profile}" has no credentials`, [], hint, [reason]);
+  const reasons = [reason, ...passedOver(profile, files)];
+  return refused(`profile "${profile}" has no credentials`, [], hint, reasons);
 }
 
 /** The error for a profile that is in neither file, with the likeliest reason. */
 export function unknownProfile(
   name: string,
-  { oddities, profiles }: Pick<ProfileFiles, "oddities" | "profiles">,
+  files: Pick<ProfileFiles, "oddities" | "profiles">,
   from?: string,
   places: readonly (ProfileValue | undefined)[] = [],
 ): RdsIamError {
   const asSource = from === undefined ? "" : ` (the source_profile of "${from}")`;
-  const passedOver = oddities.filter((each) => each.profiles.includes(name));
-  const reasons = passedOver.map(({ file, line, problem }) => `${file}, line ${line} ${problem}.`);
-  const near = nearestName(name, profiles.keys());
+  const reasons = passedOver(name, files);
+  const near = nearestName(name, files.profiles.keys());
   const hint =
     reasons.length > 0
       ? "Correct that line."
@@ -46,6 +46,13 @@ export function unknownProfile(
         ? "List the profiles with: aws configure list-profiles"
         : `Did you mean "${near}"?`;
   return refused(`unknown AWS profile "${name}"${asSource}`, places, hint, reasons);
+}
+
+// What AWS's tools pass over of a profile.
+function passedOver(profile: string, { oddities }: Pick<ProfileFiles, "oddities">): string[] {
+  return oddities
+    .filter(({ profiles }) => profiles.includes(profile))
+    .map(({ file, line, problem }) => `${file}, line ${line} ${problem}.`);
 }
 
 /** The error for what the AWS CLI refuses too, or would sign as it is; `places` are the values that it is about. */

@@ -83,7 +83,7 @@ export function awsProfiles(config: AwsSections, credentials: AwsSections): AwsP
   const credentialsValues = new Map<string, AwsValues>();
   for (const [written, { file, line, values }] of credentials) {
     credentialsValues.set(written, values);
-    if (!/^profile\s/.test(written)) continue;
+    if (!/^profile\s|^(["'])[^"']+\1$/.test(written)) continue;
     const name = nameInHeader(written);
     const problem = `is [${written}]: in that file the profile "${name}" is [${name}]`;
     oddities.push({ file, line, problem, profiles: [name] });

@@ -100,10 +100,15 @@ export function chooseConfigProfile(
   return profile ?? (isThere ? own : environmentProfile(input.env));
 }
 
-// A missing profile is meant to have some: that it is missing is an error of the credentials.
+// A profile that is missing, or of which AWS's tools pass something over, is meant to have some: that it has none is an error.
 function hasCredentials(profile: string, { loaded }: SettingsInput): boolean {
-  const values = loaded.aws.profiles.get(profile);
-  return values === undefined || IDENTITY_KEYS.some((key) => values.has(key));
+  const { oddities, profiles } = loaded.aws;
+  const values = profiles.get(profile);
+  return (
+    values === undefined ||
+    IDENTITY_KEYS.some((key) => values.has(key)) ||
+    oddities.some((each) => each.profiles.includes(profile))
+  );
 }
 
 // The AWS CLI's order: the environment's keys, a role of the profile, the environment's web identity, all else of the

@@ -235,6 +235,40 @@ const REFUSED: readonly (readonly [string, Setup, RegExp])[] = [
   ],
 ];
 
+// Keys of a named target that AWS's tools pass over: those of the environment and of [default] do not take their place.
+const PASSED_OVER: readonly (readonly [string, Setup, RegExp])[] = [
+  [
+    "below [profile prod] in the credentials file",
+    { config: `[profile prod]\n${DB}`, credentials: `[default]\n${OTHER}[profile prod]\n${KEYS}` },
+    /credentials, line 4 is \[profile prod\]: in that file the profile "prod" is \[prod\]/,
+  ],
+  [
+    "below a name in quotes in the credentials file",
+    { config: `[profile prod]\n${DB}`, credentials: `[default]\n${OTHER}['prod']\n${KEYS}` },
+    /credentials, line 4 is \['prod'\]: in that file the profile "prod" is \[prod\]/,
+  ],
+  [
+    "below an indented header",
+    { config: `[profile prod]\n${DB}`, credentials: `[base]\nregion = x\n  [prod]\n${KEYS}` },
+    /credentials, line 3 is indented/,
+  ],
+  [
+    "in a section that a later one replaces",
+    { config: `[profile prod]\n${KEYS}[profile "prod"]\n${DB}` },
+    /config, line 1 names the same as line 4/,
+  ],
+];
+
+for (const [what, setup, expected] of PASSED_OVER) {
+  test(`AWS's files: no other keys sign for a target whose own are ${what}`, async () => {
+    const env = { AWS_ACCESS_KEY_ID: "AKIDENV0", AWS_SECRET_ACCESS_KEY: "env" };
+    const run = await signed({ ...setup, env });
+    assert.deepEqual([run.status, run.stdout], [125, ""]);
+    assert.match(run.stderr, /error: profile "prod" has no credentials/);
+    assert.match(run.stderr.slice(run.stderr.indexOf("DETAIL:")), expected);
+  });
+}
+
 for (const [what, setup, expected] of REFUSED) {
   test(`AWS's files: refused is ${what}`, async () => {
     const run = await signed(setup);
