@@ -137,8 +137,8 @@ function packCode(pack: Pack, redirect: Redirect): string {
       `${JSON.stringify(name)}:(exports,module)=>{${redirected(code, redirect, pack)}}`,
   );
   return `const chunks={${chunks.join(",\n")}},loaded=new Map();
-function load(name){let module=loaded.get(name);if(module===undefined){loaded.set(name,module={exports:{}});chunks[name](module.exports,module)}return module.exports}
-module.exports=load;
+function $loadChunk(name){let module=loaded.get(name);if(module===undefined){loaded.set(name,module={exports:{}});chunks[name](module.exports,module)}return module.exports}
+module.exports=$loadChunk;
 `;
 }
 
@@ -149,7 +149,7 @@ function redirected(code: string, { packs, digest }: Redirect, own?: Pack): stri
     (_, directory: string | undefined, name: string) => {
       const pack = packs.find(({ members }) => members.has(name));
       const asked = `(${JSON.stringify(name)})`;
-      if (pack !== undefined && pack === own) return `load${asked}`;
+      if (pack !== undefined && pack === own) return `$loadChunk${asked}`;
       const beside = directory === undefined ? "./" : `./${directory}${digest}/`;
       return pack === undefined
         ? `require("${beside}${name}")`

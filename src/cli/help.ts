@@ -16,7 +16,7 @@ export interface HelpOptions {
   readonly style?: Style;
 }
 
-type Section = readonly string[];
+type HelpSection = readonly string[];
 
 interface Look {
   readonly style: Style;
@@ -30,7 +30,7 @@ const FOLDED_FIRST = ["General", "AWS", "Database"];
 /** The help of a command, or of the program. */
 export function helpText(spec: CommandSpec | undefined, options: HelpOptions): string {
   const { all, commands, style = PLAIN } = options;
-  const make = (folded: readonly string[]): Section[] =>
+  const make = (folded: readonly string[]): HelpSection[] =>
     spec === undefined
       ? programHelp(commands, { style, folded })
       : commandHelp(spec, { style, folded });
@@ -56,11 +56,11 @@ function valueSyntax({ value, bare }: OptionSpec): string {
   return bare === undefined ? ` ${value}` : `[=${value}]`;
 }
 
-function spaced(sections: readonly Section[]): string {
+function spaced(sections: readonly HelpSection[]): string {
   return sections.map((lines) => lines.join("\n")).join("\n\n");
 }
 
-function dense(sections: readonly Section[]): string {
+function dense(sections: readonly HelpSection[]): string {
   return sections.flat().join("\n");
 }
 
@@ -68,7 +68,7 @@ function rowsOf(text: string): number {
   return text.split("\n").length;
 }
 
-function programHelp(commands: readonly CommandSpec[], look: Look): Section[] {
+function programHelp(commands: readonly CommandSpec[], look: Look): HelpSection[] {
   const { style } = look;
   const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
   const summaries = commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
@@ -82,7 +82,7 @@ function programHelp(commands: readonly CommandSpec[], look: Look): Section[] {
   ];
 }
 
-function commandHelp(spec: CommandSpec, look: Look): Section[] {
+function commandHelp(spec: CommandSpec, look: Look): HelpSection[] {
   const { style, folded } = look;
   const usage = `${style("heading", "Usage:")} ${wrap(`rdsiam ${spec.usage}`, 7).trimStart()}`;
   const examples = spec.examples.map((example) => `  ${example}`);
@@ -96,8 +96,8 @@ function commandHelp(spec: CommandSpec, look: Look): Section[] {
 }
 
 // Folded groups share one section.
-function groupSections(command: string | undefined, { style, folded }: Look): Section[] {
-  const explained: Section[] = [];
+function groupSections(command: string | undefined, { style, folded }: Look): HelpSection[] {
+  const explained: HelpSection[] = [];
   const named: string[] = [];
   for (const { title, options } of OPTION_GROUPS) {
     const known = options.filter((option) => isOptionOf(option, command));
@@ -121,7 +121,7 @@ function optionLines(option: OptionSpec): string[] {
   return [left.padEnd(INDENT) + first.trimStart(), ...rest];
 }
 
-function detailSections(spec: CommandSpec | undefined): Section[] {
+function detailSections(spec: CommandSpec | undefined): HelpSection[] {
   const variables =
     "Each option can also be set as an environment variable: --role-arn ARN is RDSIAM_ROLE_ARN=ARN, --quiet is RDSIAM_QUIET=1.";
   return [...(spec?.details ?? []), variables].map((text) => [wrap(text, 0)]);
