@@ -22,7 +22,8 @@ before(async () => {
   const session = stage.sessionKey("pasted");
   for (const role of ["one", "two", "three"]) sts.roles.set(arnOf(role), {});
   sts.roles.set(arnOf("strict"), { externalId: "ext-7", maxSessionDuration: 7_200 });
-  sts.roles.set(arnOf("web"), { webIdentityToken: WEB_TOKEN });
+  // AssumeRole is refused.
+  sts.roles.set(arnOf("web"), { webIdentityToken: WEB_TOKEN, trusted: [] });
   stage.secrets.push(...Object.values(PROOFS), WEB_TOKEN);
   const tokenFile = join(stage.home.directory, ".aws", "web-token");
   await writeFile(tokenFile, WEB_TOKEN);
