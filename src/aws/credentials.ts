@@ -163,16 +163,17 @@ async function loadOwn(own: NonNullable<CredentialOptions["own"]>): Promise<Load
   return { ...keys, source: OWN, fromFile };
 }
 
-type SourceOptions = Pick<CredentialOptions, "env" | "files" | "profile">;
+type SourceOptions = Pick<CredentialOptions, "configProfile" | "env" | "files" | "profile">;
 
 /** Chooses where the credentials of a run come from, without its rds_role_arn; throws for a profile that is broken. */
-export function runSource({ env, files, profile }: SourceOptions): ChosenSource {
+export function runSource({ configProfile, env, files, profile }: SourceOptions): ChosenSource {
   // Half a key is a slip, even where the AWS CLI takes something else.
   if (profile === undefined && hasEnvironmentKeys(env)) environmentKeys(env);
   const source = chooseSource({
     files,
     env,
-    profile,
+    // A profile that is named and has no credentials gives way to the environment's and the machine's, never to [default]'s.
+    profile: profile ?? configProfile,
     isExplicit: profile !== undefined,
     readBoto: files.readOther,
     readText: (path) => readText(path, env),
@@ -181,7 +182,7 @@ export function runSource({ env, files, profile }: SourceOptions): ChosenSource 
   if (profile !== undefined && NOT_OF_PROFILES.has(source.method)) {
     throw withoutCredentials(profile, files);
   }
-  if (source.method !== "env") checkProfiles(profile ?? "default", source, files);
+  if (source.method !== "env") checkProfiles(profile ?? configProfile ?? "default", source, files);
   return source;
 }
 
@@ -201,13 +202,13 @@ function readText(path: string, { HOME = "" }: Environment): string | undefined 
 }
 
 async function loadBase(
-  { env, profile, withoutRole }: CredentialOptions,
+  { configProfile, env, profile, withoutRole }: CredentialOptions,
   context: SourceContext,
 ): Promise<Loaded> {
-  const chosen = runSource({ env, profile, files: context.files });
+  const chosen = runSource({ configProfile, env, profile, files: context.files });
   const source = withoutRole === true && chosen.method === "assume-role" ? chosen.from : chosen;
   const { cached, fromFile, ...keys } = await sourceCredentials(source, profile, context);
-  const name = sourceName(source, profile, context);
+  const name = sourceName(source, profile ?? configProfile, context);
   return { ...keys, source: `${name}${cached ? CACHED : ""}`, fromFile };
 }
 

@@ -263,10 +263,13 @@ function hostOf(url: string): string {
 }
 
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
-async function instanceKeys({ isNamed, top }: Step, { env }: SourceContext): Promise<AwsKeys> {
+async function instanceKeys(
+  { isNamed, top }: Step,
+  { configProfile, env }: SourceContext,
+): Promise<AwsKeys> {
   const isDisabled = env["AWS_EC2_METADATA_DISABLED"]?.toLowerCase() === "true";
   if (isDisabled) {
-    if (!isNamed) throw noCredentials();
+    if (!isNamed) throw noCredentials(configProfile);
     throw new RdsIamError("the instance metadata service is switched off", {
       code: "ERR_CREDENTIALS",
       detail: `credential_source = Ec2InstanceMetadata needs it, and AWS_EC2_METADATA_DISABLED is set.`,
@@ -280,7 +283,7 @@ async function instanceKeys({ isNamed, top }: Step, { env }: SourceContext): Pro
   } catch (error) {
     if (error instanceof RdsIamError) throw error;
     const { statusCode } = error as { readonly statusCode?: number };
-    if (!isNamed) throw noCredentials(statusCode);
+    if (!isNamed) throw noCredentials(configProfile, statusCode);
     const status = statusCode === undefined ? "" : ` answered with HTTP status ${statusCode}`;
     throw identityError(error, {
       profile: top,
@@ -290,11 +293,11 @@ async function instanceKeys({ isNamed, top }: Step, { env }: SourceContext): Pro
   }
 }
 
-function noCredentials(status?: number): RdsIamError {
+function noCredentials(profile: string | undefined, status?: number): RdsIamError {
   const answer = status === undefined ? "" : ` (it answered with HTTP status ${status})`;
   return new RdsIamError("no AWS credentials", {
     code: "ERR_CREDENTIALS",
-    detail: `Neither the environment nor a default profile nor a metadata service${answer} has any.`,
+    detail: `Neither the environment nor ${profile === undefined ? "a default profile" : `profile "${profile}"`} nor a metadata service${answer} has any.`,
     hint: "Name a profile with {--profile} NAME, or log in: aws sso login",
   });
 }

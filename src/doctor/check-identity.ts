@@ -80,7 +80,8 @@ function assumedRole({ env }: RunContext, config: CredentialSettings): string | 
   const { loaded, settings } = config;
   if (settings.roleArn !== undefined) return settings.roleArn;
   try {
-    const source = runSource({ env, files: loaded.aws, profile: settings.profile });
+    const { profile, configProfile } = settings;
+    const source = runSource({ profile, configProfile, env, files: loaded.aws });
     return source.method === "assume-role" ? source.roleArn : undefined;
   } catch {
     // What is wrong with the profile is reported with the credentials.

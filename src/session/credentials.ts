@@ -54,11 +54,11 @@ export function openCredentials(
   { own, withoutRole }: CredentialParts = {},
 ): RunCredentials {
   for (const password of proxyPasswords(env)) log.addSecret(password);
-  const { profile } = settings;
+  const { profile, configProfile } = settings;
   const role = wantedRole(settings);
   const load = credentialSource({
     profile,
-    configProfile: settings.configProfile,
+    configProfile,
     awsTimeout: settings.awsTimeout,
     files: loaded.aws,
     reloadFiles: () => loadAwsFiles(env, home),
@@ -77,7 +77,8 @@ export function openCredentials(
     cacheDirectory: settings.cache ? cliCacheDirectory(home) : undefined,
     note: log.verbose,
   });
-  const need = (): CredentialNeed => credentialNeed({ profile, role, files: loaded.aws, env });
+  const need = (): CredentialNeed =>
+    credentialNeed({ profile, configProfile, role, files: loaded.aws, env });
   const service = calledService(settings, loaded);
   const keepOut = recentSecrets(log.addSecret, SECRETS_KEPT);
   // It reads the profile's file, and stays the same for a run.

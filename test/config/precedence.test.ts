@@ -64,6 +64,7 @@ async function who({ target, options = {}, env = {}, defaults = DEFAULT }: Given
     AWS_CONFIG_FILE: file,
     AWS_SHARED_CREDENTIALS_FILE: join(home, "none"),
     AWS_ENDPOINT_URL_STS: sts.url,
+    AWS_EC2_METADATA_DISABLED: "true",
     ...env,
   };
   const loaded = loadTargets({ env: all, home });
@@ -135,11 +136,12 @@ test("a target that only AWS_PROFILE names leaves the environment's keys their p
   assert.equal(await who({ target: "shell", env }), "AKSHELL");
 });
 
-test("a target's profile without credentials is passed over", async () => {
+test("a profile without credentials takes the environment's, and never those of [default]", async () => {
   assert.equal(await who({ target: "bare", env: { AWS_PROFILE: "shell", ...KEYS } }), "AKENV");
   assert.equal(await who({ target: "bare", env: { AWS_PROFILE: "shell" } }), "AKSHELL");
-  assert.equal(await who({ target: "bare" }), "AKIDEFAULT");
-  assert.equal(await who({ env: { AWS_PROFILE: "bare" } }), "AKIDEFAULT");
+  assert.equal(await who({ env: { AWS_PROFILE: "bare", ...KEYS } }), "AKENV");
+  assert.equal(await who({ target: "bare" }), "no AWS credentials");
+  assert.equal(await who({ env: { AWS_PROFILE: "bare" } }), "no AWS credentials");
 });
 
 test("the environment's web identity comes between a profile's role and its keys", async () => {

@@ -119,8 +119,11 @@ describe("packaging/kubernetes/relay.yaml", () => {
   });
 });
 
+// No credentials and no configuration of the user's.
+const AWS_ENV = { PATH: process.env["PATH"], AWS_DEFAULT_REGION: "eu-west-1" };
 const aws =
-  spawnSync("aws", ["--version"]).error !== undefined && "the AWS CLI is not on this machine";
+  spawnSync("aws", ["--version"], { env: AWS_ENV }).status !== 0 &&
+  "the AWS CLI is not on this machine, or does not run";
 
 test("packaging/ecs/task-definition.json is what the ECS API takes", { skip: aws }, () => {
   const file = join(PACKAGING, "ecs/task-definition.json");
@@ -136,7 +139,7 @@ test("packaging/ecs/task-definition.json is what the ECS API takes", { skip: aws
         "--cli-input-json",
         json,
       ],
-      { encoding: "utf8", env: { PATH: "/usr/local/bin:/usr/bin:/bin", AWS_REGION: "eu-west-1" } },
+      { encoding: "utf8", env: AWS_ENV },
     );
   const good = validate(`file://${file}`);
   assert.equal(good.status, 0, String(good.stderr));

@@ -126,7 +126,7 @@ export function leakRuns(
     },
     {
       name: "secret pasted as a key",
-      args: ["list", "-v"],
+      args: ["token", "-v", "prod"],
       env: { RDSIAM_CONFIG_FILE: files.pastedWord },
       says: /unknown key/,
     },
