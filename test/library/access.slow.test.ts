@@ -226,8 +226,8 @@ test("nothing is printed; what the command line would say is told to onWarning",
   );
   const warnings: Warning[] = [];
   await standIn.addProfile("typo", { ...standIn.targetSettings, rds_user: "u", rds_hots: "x" });
-  await authTokens({ target: "prod", env: standIn.env, onWarning: (it) => warnings.push(it) })();
-  await authTokens({ target: "prod", env: standIn.env })();
+  await authTokens({ target: "typo", env: standIn.env, onWarning: (it) => warnings.push(it) })();
+  await authTokens({ target: "typo", env: standIn.env })();
   for (const stream of streams) stream.mock.restore();
   // The test runner writes of its own.
   assert.deepEqual(

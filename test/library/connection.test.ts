@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { after, before, test } from "node:test";
@@ -205,9 +204,6 @@ test("socket() hands a failure to the driver with its first word, and never thro
 });
 
 test("a machine that nobody can reach is named by the driver, and no token is made for it", async () => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await assert.rejects(query(await options("prod", { via: `127.0.0.1:${port}` })), /ECONNREFUSED/);
+  // A port that was free a moment ago may be another test's by now; tcpmux's is no one's.
+  await assert.rejects(query(await options("prod", { via: "127.0.0.1:1" })), /ECONNREFUSED/);
 });
