@@ -122,7 +122,9 @@ export function parseAwsIni(text: string, file: string): ReadonlyMap<string, Aws
       if (section !== defaults) sections.set(name, section);
       open = undefined;
     } else if (section === undefined) {
-      throw refusal(file, number, "this line stands before the first [section]");
+      const isHeader = stripped.startsWith("[");
+      const problem = isHeader ? UNCLOSED_HEADER : "this line stands before the first [section]";
+      throw refusal(file, number, problem);
     } else {
       const { key, value } = splitOption(stripped, file, number);
       const { values } = section;
@@ -138,6 +140,7 @@ export function parseAwsIni(text: string, file: string): ReadonlyMap<string, Aws
   return sections;
 }
 
+const UNCLOSED_HEADER = "this section header is not closed by ]";
 const NO_HEADERS: AwsSection["swallowedHeaders"] = [];
 
 function openSection(name: string, file: string, line: number): OpenSection {
@@ -209,7 +212,7 @@ function splitOption(stripped: string, file: string, line: number): { key: strin
   const at = stripped.search(/[=:]/);
   if (at === -1) {
     const problem = stripped.startsWith("[")
-      ? "this section header is not closed by ]"
+      ? UNCLOSED_HEADER
       : "this line is not [SECTION] and has no =";
     throw refusal(file, line, problem);
   }
