@@ -7,7 +7,7 @@
 _rdsiam_flags() {
   case $1 in
     psql) echo "--port --host --user -U --dbname -d --via --sign-host --strict-host --read-only --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --help -h --version -V" ;;
-    exec) echo "--target --database-url --template --port --host --user -U --dbname -d --via --sign-host --strict-host --read-only --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --help -h --version -V" ;;
+    exec) echo "--target --database-url --template --env --port --host --user -U --dbname -d --via --sign-host --strict-host --read-only --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --help -h --version -V" ;;
     proxy) echo "--json --print-config --health-port --health-address --port --socket --listen --tls-cert --tls-key --require-tls --tls-client-ca --password-file --client-auth --auth --match-user --idle-timeout --max-connections --host --user -U --dbname -d --via --sign-host --strict-host --read-only --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --help -h --version -V" ;;
     token) echo "--check --json --host --user -U --dbname -d --sign-host --strict-host --sslrootcert --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --help -h --version -V" ;;
     url) echo "--host --user -U --dbname -d --via --sign-host --strict-host --sslrootcert --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --help -h --version -V" ;;
@@ -35,7 +35,7 @@ _rdsiam_operands() {
 # Whether an option's value is the next word.
 _rdsiam_takes_value() {
   case $1 in
-    --target | --region | --partition | --tag | --shell | --print-config | --health-port | --health-address | --port | --socket | --listen | --tls-cert | --tls-key | --tls-client-ca | --password-file | --client-auth | --auth | --idle-timeout | --max-connections | --config | --drain-timeout | --host | --user | -U | --dbname | -d | --via | --sign-host | --sslrootcert | --password-command | --profile | --role-arn | --role-session-name | --external-id | --duration-seconds | --mfa-serial | --mfa-code | --aws-timeout | --log-format) return 0 ;;
+    --target | --env | --region | --partition | --tag | --shell | --print-config | --health-port | --health-address | --port | --socket | --listen | --tls-cert | --tls-key | --tls-client-ca | --password-file | --client-auth | --auth | --idle-timeout | --max-connections | --config | --drain-timeout | --host | --user | -U | --dbname | -d | --via | --sign-host | --sslrootcert | --password-command | --profile | --role-arn | --role-session-name | --external-id | --duration-seconds | --mfa-serial | --mfa-code | --aws-timeout | --log-format) return 0 ;;
   esac
   return 1
 }

@@ -41,6 +41,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' --target 'one of several; NAME=TARGET sets NAME_PGHOST, ...'
             printf '%s\t%s\n' --database-url 'set DATABASE_URL, or NAME, to the proxy\'s URL'
             printf '%s\t%s\n' --template 'fill in {host} {port} {user} {dbname} {url}'
+            printf '%s\t%s\n' --env 'set a variable, {password} and {url} filled in'
             printf '%s\t%s\n' --port 'local port (default: rds_local_port, else any)'
             printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
             printf '%s\t%s\n' --user 'database user'
@@ -396,7 +397,7 @@ end
 
 # Whether an option's value is the next word.
 function __rdsiam_takes_value
-    contains -- $argv[1] --target --region --partition --tag --shell --print-config --health-port --health-address --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --config --drain-timeout --host --user -U --dbname -d --via --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
+    contains -- $argv[1] --target --env --region --partition --tag --shell --print-config --health-port --health-address --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --config --drain-timeout --host --user -U --dbname -d --via --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
 end
 
 # The values of an option.

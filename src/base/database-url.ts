@@ -24,8 +24,8 @@ export function databaseUrl(parts: UrlParts): string {
   return `postgresql://${login}@${place}/${encodePart(dbname)}${query === "" ? "" : `?${query}`}`;
 }
 
-// encodeURIComponent leaves !'()* alone, which mean something to a shell.
-function encodePart(text: string): string {
+/** A part of a URI, percent-encoded: encodeURIComponent leaves !'()* alone, which mean something to a shell. */
+export function encodePart(text: string): string {
   return encodeURIComponent(text).replaceAll(
     /[!'()*]/g,
     (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,

@@ -43,6 +43,13 @@ export const OWN_OPTIONS = [
     commands: ["exec"],
   },
   {
+    name: "env",
+    value: "NAME=TEMPLATE",
+    repeatable: true,
+    summary: "set a variable, {password} and {url} filled in",
+    commands: ["exec"],
+  },
+  {
     name: "region",
     value: "REGION",
     completes: "region",

@@ -27,11 +27,13 @@ export const COMMANDS: readonly CommandSpec[] = [
       "rdsiam exec prod pg_dump -Fc -f prod.dump",
       "AWS_PROFILE=prod rdsiam exec -- pg_dump -s",
       "rdsiam exec --database-url prod npx prisma migrate status",
+      "rdsiam exec --env 'FLYWAY_PASSWORD={password}' prod flyway migrate",
       "rdsiam exec --target src=prod --target dst=stage -- ./compare.sh",
     ],
     details: [
       "The tool finds the proxy in PGHOST, PGPORT, PGUSER, PGDATABASE and PGPASSWORD, a random secret of this run.",
       "--database-url is for tools that read a URL from a variable: it holds that secret. --template fills in {host} {port} {user} {dbname} {url} in the arguments, for JDBC and others; every user of the machine can read those, so the secret is not among them and {url} has no password: PGPASSWORD has it.",
+      "--env NAME=TEMPLATE, as often as needed, sets a variable that the tool reads, and {password} and the password in {url} are filled in there too. Behind :// in a word, {user}, {dbname} and {password} are percent-encoded, as in --env 'FLYWAY_URL=jdbc:postgresql://{host}:{port}/{dbname}'; elsewhere they are as they are. {{host}} is the text {host}.",
       "With --target NAME=TARGET, once for each database, every variable has NAME_ in front, in upper case: SRC_PGHOST, SRC_PGPORT, SRC_PGUSER, SRC_PGDATABASE, SRC_PGPASSWORD, SRC_PGSSLMODE, SRC_URL; --template knows {src.host}. PGHOST and the others are then set for a --target TARGET without a name, and for none otherwise.",
     ],
   },

@@ -2,11 +2,17 @@
 import { findTool } from "../tool/find-tool.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { shellCommand } from "../base/shell-word.ts";
-import { type Invocation, isOn, type Options, optionValue } from "../cli/options.ts";
+import { type Invocation, isOn, optionValue } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import { runOnTargets } from "../session/run-tool.ts";
 import { readTargets, refuseForSeveral } from "./exec-targets.ts";
-import { checkTemplate, type Fitting, fitWords } from "./exec-words.ts";
+import {
+  checkTemplate,
+  type Fitting,
+  fitWords,
+  readVariables,
+  VARIABLE_NAME,
+} from "./exec-words.ts";
 import { localPort } from "./local-port.ts";
 
 /** Runs the tool; resolves with its exit status. */
@@ -16,7 +22,7 @@ export async function runExec(context: RunContext, invocation: Invocation): Prom
   const [name, ...args] = tail;
   if (name === undefined) throw noCommand(invocation);
   const prefixes = targets.map(({ prefix }) => prefix);
-  const fitting = readFitting(context, options, prefixes);
+  const fitting = readFitting(context, invocation, prefixes);
   if (options.template) checkTemplate(args, prefixes);
   const isOne = prefixes.every((prefix) => prefix === "");
   if (!isOne) refuseForSeveral(options, context.env);
@@ -30,16 +36,22 @@ export async function runExec(context: RunContext, invocation: Invocation): Prom
   });
 }
 
-function readFitting({ env }: RunContext, options: Options, prefixes: readonly string[]): Fitting {
+function readFitting(
+  { env }: RunContext,
+  { options, values }: Invocation,
+  prefixes: readonly string[],
+): Fitting {
   const urlVariable = optionValue(options, env, "databaseUrl");
-  if (urlVariable !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(urlVariable)) {
+  if (urlVariable !== undefined && !VARIABLE_NAME.test(urlVariable)) {
     throw new RdsIamError("--database-url (RDSIAM_DATABASE_URL) is not a valid variable name", {
       code: "ERR_USAGE",
       detail: "It names the variable that the tool reads its URL from; the URL is made by rdsiam.",
       hint: "Write --database-url alone for DATABASE_URL, or --database-url=NAME.",
     });
   }
-  return { prefixes, urlVariable, template: isOn(options, env, "template") };
+  const given = values.env ?? [env["RDSIAM_ENV"] ?? ""].filter((text) => text !== "");
+  const variables = readVariables(given, prefixes);
+  return { prefixes, urlVariable, template: isOn(options, env, "template"), variables };
 }
 
 function noCommand({ target, values }: Invocation): RdsIamError {

@@ -67,6 +67,18 @@ const PROXY: ReadonlySet<string> = new Set([
   "PGPASSWORD",
 ]);
 
+const CONNECTION = {
+  PGSSLMODE: "disable",
+  PGGSSENCMODE: "disable",
+  PGCHANNELBINDING: "disable",
+  PGREQUIREAUTH: "scram-sha-256",
+};
+
+/** Whether a variable says where and how a tool connects, so that another value than rdsiam's leads past the proxy. */
+export function leadsPastProxy(name: string): boolean {
+  return PROXY.has(name) || DELETED.has(name) || Object.hasOwn(CONNECTION, name);
+}
+
 /** The environment for the tool, as a new object; `env` is the one that rdsiam itself was started with. */
 export function toolEnvironment(
   env: Environment,
@@ -76,10 +88,7 @@ export function toolEnvironment(
   for (const [name, value] of Object.entries(env)) {
     if (value !== undefined && !DELETED.has(name) && !PROXY.has(name)) environment[name] = value;
   }
-  environment["PGSSLMODE"] = "disable";
-  environment["PGGSSENCMODE"] = "disable";
-  environment["PGCHANNELBINDING"] = "disable";
-  environment["PGREQUIREAUTH"] = "scram-sha-256";
+  Object.assign(environment, CONNECTION);
   // It worked once, and would be refused to a nested rdsiam.
   delete environment["RDSIAM_MFA_CODE"];
   // A target that came from an outer rdsiam would name the wrong database.

@@ -43,6 +43,25 @@ test("rdsiam exec --template: arguments are filled in, and hold no secret", { sk
 });
 
 test(
+  "rdsiam exec --env: the tool logs in with what it sets, and no argument has the secret",
+  { skip },
+  async () => {
+    const script = `case "$*" in *"$APP_PASSWORD"*) echo leaked ;; esac
+url=$APP_URL password=$APP_PASSWORD; unset PGHOST PGPORT PGUSER PGDATABASE PGPASSWORD
+psql "$url" ${WHO}; PGPASSWORD=$password psql "$APP_PLACE" ${WHO}`;
+    const variables = [
+      "APP_URL={url}",
+      "APP_PASSWORD={password}",
+      "APP_PLACE=postgresql://{user}@{host}:{port}/{dbname}",
+    ];
+    const words = [...variables.flatMap((each) => ["--env", each]), "prod", "sh", "-c", script];
+    assert.equal(await stdoutOf(["exec", ...words]), "app_ro|orders\napp_ro|orders\n");
+    const env = { RDSIAM_ENV: "WHO={user}" };
+    assert.equal(await stdoutOf(["exec", "prod", "sh", "-c", "echo $WHO"], env), "app_ro\n");
+  },
+);
+
+test(
   "rdsiam exec --target src=... --target dst=...: a proxy each, and no PGHOST of any",
   { skip },
   async () => {

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { readArguments } from "../../src/cli/arguments.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
 import { readTargets, refuseForSeveral } from "../../src/commands/exec-targets.ts";
-import { checkTemplate, fitWords } from "../../src/commands/exec-words.ts";
+import { checkTemplate, fitWords, readVariables } from "../../src/commands/exec-words.ts";
 import { databaseUrl } from "../../src/base/database-url.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
 
@@ -29,7 +29,7 @@ function words(...args: readonly string[]) {
 }
 
 test("fitWords() puts the URL with the secret into the variable, and leaves the arguments alone", () => {
-  const fitting = { prefixes: [""], urlVariable: "DATABASE_URL", template: false };
+  const fitting = { prefixes: [""], urlVariable: "DATABASE_URL", template: false, variables: [] };
   const fitted = fitWords({ args: ["{url}"], env: PLACE }, fitting);
   assert.deepEqual(fitted, {
     args: ["{url}"],
@@ -38,7 +38,7 @@ test("fitWords() puts the URL with the secret into the variable, and leaves the 
 });
 
 test("fitWords() fills in arguments, never with the secret", () => {
-  const fitting = { prefixes: ["", "SRC_"], urlVariable: undefined, template: true };
+  const fitting = { prefixes: ["", "SRC_"], urlVariable: undefined, template: true, variables: [] };
   const args = [
     "--url={url}",
     "{host}:{port}/{dbname}",
@@ -66,13 +66,70 @@ test("fitWords() lets the secret into no argument, whatever they are", () => {
     "}",
     "x",
   );
-  const fitting = { prefixes: ["", "SRC_"], urlVariable: "U", template: true };
+  const fitting = { prefixes: ["", "SRC_"], urlVariable: "U", template: true, variables: [] };
   fc.assert(
     fc.property(fc.array(fc.array(part).map((parts) => parts.join(""))), (args) => {
       const fitted = fitWords({ args, env: { ...PLACE, ...SOURCE } }, fitting);
       assert.equal(fitted.args.join(" ").includes(PLACE.PGPASSWORD), false);
     }),
   );
+});
+
+test("fitWords() fills in variables, encoded where they are in a URL, with the secret", () => {
+  const variables = readVariables(
+    [
+      "PASSWORD={password}",
+      "LOGIN={user}/{dbname} at {src.host}",
+      "JDBC=jdbc:postgresql://{host}:{port}/{dbname}?user={user} {user}",
+      "COPY={url}",
+      "EMPTY=",
+      'JSON={"a":{"b":"{SRC.port}"}} {{host}} a=b',
+      "COPY={src.url}",
+    ],
+    ["", "SRC_"],
+  );
+  const fitting = { prefixes: ["", "SRC_"], urlVariable: undefined, template: false, variables };
+  const { args, env } = fitWords({ args: ["{url}"], env: { ...PLACE, ...SOURCE } }, fitting);
+  assert.deepEqual(args, ["{url}"]);
+  const { PASSWORD, LOGIN, JDBC, COPY, EMPTY, JSON } = env;
+  assert.deepEqual(
+    { PASSWORD, LOGIN, JDBC, COPY, EMPTY, JSON },
+    {
+      PASSWORD: PLACE.PGPASSWORD,
+      LOGIN: "app@x/my db at 127.0.0.1",
+      JDBC: "jdbc:postgresql://127.0.0.1:5000/my%20db?user=app%40x app@x",
+      COPY: URL_WITH_SECRET,
+      EMPTY: "",
+      JSON: '{"a":{"b":"5000"}} {host} a=b',
+    },
+  );
+});
+
+test("fitWords() encodes what --template puts into a URL", () => {
+  const fitting = { prefixes: [""], urlVariable: undefined, template: true, variables: [] };
+  const { args } = fitWords(
+    { args: ["jdbc:x://{host}/{dbname}", "-d{dbname}"], env: PLACE },
+    fitting,
+  );
+  assert.deepEqual(args, ["jdbc:x://127.0.0.1/my%20db", "-dmy db"]);
+});
+
+test("readVariables() refuses unknown placeholders, names that are none, and those of the proxy", () => {
+  for (const [given, prefixes, message] of [
+    ["X={passwrd}", [""], /^--env X does not know \{passwrd\}$/],
+    ["X={host} {HOST}", [""], /does not know \{HOST\}/],
+    ["X={host}", ["SRC_"], /does not know \{host\}/],
+    ["X={dst.host}", ["SRC_"], /does not know \{dst\.host\}/],
+    ["X", [""], /^--env X has no value$/],
+    ["=x", [""], /is not a valid variable name/],
+    ["a b={host}", [""], /is not a valid variable name/],
+    ["PGHOST=db1", [""], /^--env cannot set PGHOST$/],
+    ["PGSERVICE=x", [""], /cannot set/],
+    ["SRC_PGSSLMODE=require", ["SRC_"], /cannot set/],
+  ] as const) {
+    assert.throws(() => readVariables([given], prefixes), isUsageError(message), given);
+  }
+  assert.deepEqual(readVariables(["PGAPPNAME=x"], [""]), [["PGAPPNAME", "x"]]);
 });
 
 test("databaseUrl() is read back by the URL standard as what it was made of", () => {
