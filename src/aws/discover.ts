@@ -1,6 +1,7 @@
 // Lists the PostgreSQL databases of one Region: instances, clusters with their readers, custom endpoints, RDS Proxies.
 // Each kind is a call of its own with a permission of its own; a call that fails is a warning, and the rest is still listed.
-// A custom endpoint has its cluster's engine and tags, a proxy's endpoint its proxy's.
+// A custom endpoint has its cluster's engine and tags, a proxy's endpoint its proxy's. Members of a cluster have its tags besides
+// their own, and RDS Proxies those of the instances and clusters that they connect to.
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Operations.html
 
 import {
@@ -9,12 +10,14 @@ import {
   type DBInstance,
   type DBProxy,
   type DBProxyEndpoint,
+  type DBProxyTarget,
   ListTagsForResourceCommand,
   paginateDescribeDBClusterEndpoints,
   paginateDescribeDBClusters,
   paginateDescribeDBInstances,
   paginateDescribeDBProxies,
   paginateDescribeDBProxyEndpoints,
+  paginateDescribeDBProxyTargets,
   paginateDescribeSourceRegions,
   type RDSClient,
   type Tag,
@@ -28,6 +31,7 @@ import {
   rdsFailure,
   takesIam,
 } from "./rds-client.ts";
+import type { Tags } from "./tags.ts";
 
 /** A PostgreSQL database endpoint of an AWS account. */
 export interface FoundDatabase {
@@ -42,7 +46,7 @@ export interface FoundDatabase {
   readonly iam: boolean;
   /** The endpoint that tokens are signed for, where that is not the host: the cluster of a custom endpoint. */
   readonly signHost: string | undefined;
-  readonly tags: Readonly<Record<string, string>>;
+  readonly tags: Tags;
 }
 
 /** A call that failed. */
@@ -62,16 +66,23 @@ export interface Discovery {
 const ENGINES = new Set(["postgres", "aurora-postgresql"]);
 const DEFAULT_PORT = 5432; // PostgreSQL's own, the default of RDS, and the only one of RDS Proxy
 
-// Makes one kind of call; a failure is kept, with what is left out because of it, and nothing is found.
-type CollectAttempt = <T>(action: string, what: string, call: () => Promise<T[]>) => Promise<T[]>;
+// Makes one kind of call; undefined when it failed, and the failure is kept, with what is left out because of it.
+type CollectAttempt = <T>(
+  action: string,
+  what: string,
+  call: () => Promise<T[]>,
+) => Promise<T[] | undefined>;
 
 interface Search {
   readonly client: RDSClient;
   readonly region: string;
   readonly attempt: CollectAttempt;
+  /** The tags of clusters and of instances, by their identifiers, as far as they are known. */
+  readonly clusterTags: Map<string, Tags>;
+  readonly instanceTags: Map<string, Tags>;
 }
 
-/** Lists the PostgreSQL databases of the caller's Region; tags of proxies cost a call each. */
+/** Lists the PostgreSQL databases of the caller's Region; tags of proxies cost two calls each. */
 export async function discoverDatabases(
   caller: RdsCaller,
   { withTags }: { readonly withTags: boolean },
@@ -87,10 +98,11 @@ export async function discoverDatabases(
     } catch (error) {
       const ways = `Without it, ${what} are left out.`;
       failures.push({ kind: rdsFailure(error), error: rdsError(error, caller, { action, ways }) });
-      return [];
+      return undefined;
     }
   };
-  const search: Search = { client, region: caller.region, attempt };
+  const tagMaps = { clusterTags: new Map<string, Tags>(), instanceTags: new Map<string, Tags>() };
+  const search: Search = { client, region: caller.region, attempt, ...tagMaps };
   try {
     const databases = [
       ...(await findClusters(search)),
@@ -114,12 +126,16 @@ export async function listRegions(caller: RdsCaller): Promise<readonly string[]>
   });
 }
 
-async function findClusters({ attempt, client, region }: Search): Promise<FoundDatabase[]> {
-  const what = "clusters, their readers and custom endpoints";
+async function findClusters(search: Search): Promise<FoundDatabase[]> {
+  const { attempt, client, clusterTags, region } = search;
+  const what = "clusters, their readers and custom endpoints, and with --tag their instances,";
   const all = await attempt("DescribeDBClusters", what, () =>
     collect(paginateDescribeDBClusters({ client }, {}), ({ DBClusters }) => DBClusters),
   );
-  const clusters = all.filter(({ Engine }) => ENGINES.has(Engine ?? ""));
+  const clusters = (all ?? []).filter(({ Engine }) => ENGINES.has(Engine ?? ""));
+  for (const { DBClusterIdentifier = "", TagList } of clusters) {
+    clusterTags.set(DBClusterIdentifier, tagsOf(TagList));
+  }
   if (clusters.length === 0) return [];
   const custom = await attempt("DescribeDBClusterEndpoints", "custom endpoints", () =>
     collect(
@@ -129,7 +145,7 @@ async function findClusters({ attempt, client, region }: Search): Promise<FoundD
   );
   return [
     ...clusters.flatMap((cluster) => clusterEndpoints(cluster, region)),
-    ...custom.flatMap((endpoint) => customEndpoint(endpoint, clusters, region)),
+    ...(custom ?? []).flatMap((endpoint) => customEndpoint(endpoint, clusters, region)),
   ];
 }
 
@@ -168,16 +184,22 @@ function ofCluster(cluster: DBCluster, region: string) {
   };
 }
 
-async function findInstances({ attempt, client, region }: Search): Promise<FoundDatabase[]> {
-  const instances: DBInstance[] = await attempt("DescribeDBInstances", "instances", () =>
-    collect(paginateDescribeDBInstances({ client }, {}), ({ DBInstances }) => DBInstances),
+async function findInstances(search: Search): Promise<FoundDatabase[]> {
+  const { attempt, client, clusterTags, instanceTags, region } = search;
+  const instances: DBInstance[] | undefined = await attempt(
+    "DescribeDBInstances",
+    "instances",
+    () => collect(paginateDescribeDBInstances({ client }, {}), ({ DBInstances }) => DBInstances),
   );
-  return instances.flatMap((instance) => {
-    const { DBInstanceIdentifier: name, Endpoint, Engine } = instance;
+  return (instances ?? []).flatMap((instance) => {
+    const { DBInstanceIdentifier: name, DBClusterIdentifier: cluster, Endpoint, Engine } = instance;
     // One that is being made has no endpoint yet.
     if (name === undefined || Endpoint?.Address === undefined || !ENGINES.has(Engine ?? "")) {
       return [];
     }
+    const own = tagsOf(instance.TagList);
+    const tags = cluster === undefined ? own : together([own, clusterTags.get(cluster)]);
+    instanceTags.set(name, tags);
     return {
       kind: "instance" as const,
       name,
@@ -187,37 +209,23 @@ async function findInstances({ attempt, client, region }: Search): Promise<Found
       dbname: instance.DBName,
       iam: instance.IAMDatabaseAuthenticationEnabled === true,
       signHost: undefined,
-      tags: tagsOf(instance.TagList),
+      tags,
     };
   });
 }
 
-async function findProxies(
-  { attempt, client, region }: Search,
-  withTags: boolean,
-): Promise<FoundDatabase[]> {
-  const all: DBProxy[] = await attempt("DescribeDBProxies", "RDS Proxies", () =>
+async function findProxies(search: Search, withTags: boolean): Promise<FoundDatabase[]> {
+  const { attempt, client, region } = search;
+  const all: DBProxy[] | undefined = await attempt("DescribeDBProxies", "RDS Proxies", () =>
     collect(paginateDescribeDBProxies({ client }, {}), ({ DBProxies }) => DBProxies),
   );
   const proxies: FoundDatabase[] = [];
-  for (const proxy of all) {
-    const { DBProxyName: name, Endpoint: host, DBProxyArn, EngineFamily } = proxy;
+  for (const proxy of all ?? []) {
+    const { DBProxyName: name, Endpoint: host, EngineFamily } = proxy;
     if (name === undefined || host === undefined || EngineFamily !== "POSTGRESQL") continue;
-    const what = "the tags of RDS Proxies, and with --tag the proxies themselves,";
-    const listTags = async (): Promise<Tag[]> => {
-      const command = new ListTagsForResourceCommand({ ResourceName: DBProxyArn });
-      return (await client.send(command)).TagList ?? [];
-    };
-    const tags = withTags ? await attempt("ListTagsForResource", what, listTags) : [];
     const common = { region, port: DEFAULT_PORT, dbname: undefined, signHost: undefined };
-    proxies.push({
-      ...common,
-      kind: "proxy",
-      name,
-      host,
-      iam: takesIam(proxy),
-      tags: tagsOf(tags),
-    });
+    const tags = withTags ? await tagsOfProxy(search, proxy) : undefined;
+    proxies.push({ ...common, kind: "proxy", name, host, iam: takesIam(proxy), tags });
   }
   if (proxies.length === 0) return proxies;
   const what = "further endpoints of RDS Proxies";
@@ -227,7 +235,25 @@ async function findProxies(
       ({ DBProxyEndpoints }) => DBProxyEndpoints,
     ),
   );
-  return [...proxies, ...further.flatMap((endpoint) => furtherEndpoint(endpoint, proxies))];
+  return [...proxies, ...(further ?? []).flatMap((endpoint) => furtherEndpoint(endpoint, proxies))];
+}
+
+async function tagsOfProxy(
+  { attempt, client, clusterTags, instanceTags }: Search,
+  { DBProxyArn, DBProxyName }: DBProxy,
+): Promise<Tags> {
+  const what = "the tags of RDS Proxies, and with --tag the proxies themselves,";
+  const own = await attempt("ListTagsForResource", what, async (): Promise<Tag[]> => {
+    const command = new ListTagsForResourceCommand({ ResourceName: DBProxyArn });
+    return (await client.send(command)).TagList ?? [];
+  });
+  const targets: DBProxyTarget[] | undefined = await attempt("DescribeDBProxyTargets", what, () =>
+    collect(paginateDescribeDBProxyTargets({ client }, { DBProxyName }), ({ Targets }) => Targets),
+  );
+  const inherited = targets?.map(({ RdsResourceId = "", Type }) =>
+    (Type === "TRACKED_CLUSTER" ? clusterTags : instanceTags).get(RdsResourceId),
+  );
+  return together([own && tagsOf(own), ...(inherited ?? [undefined])]);
 }
 
 function furtherEndpoint(
@@ -250,7 +276,12 @@ async function collect<Page, T>(
   return found;
 }
 
-// AWS's list of tags as an object.
-function tagsOf(tags: readonly Tag[] = []): Readonly<Record<string, string>> {
-  return Object.fromEntries(tags.map(({ Key = "", Value = "" }) => [Key, Value]));
+// AWS's list of tags.
+function tagsOf(tags: readonly Tag[] = []): Tags {
+  return [Object.fromEntries(tags.map(({ Key = "", Value = "" }) => [Key, Value]))];
+}
+
+function together(parts: readonly Tags[]): Tags {
+  const known = parts.filter((each) => each !== undefined);
+  return known.length === parts.length ? known.flat() : undefined;
 }

@@ -3,6 +3,7 @@
 // A database that is a target already, or that has IAM authentication off, is shown as a comment: the sections can be pasted
 // as they are.
 import type { Discovery, FoundDatabase } from "../aws/discover.ts";
+import { hasTag, type TagPattern } from "../aws/tags.ts";
 import { type Account, openAccount } from "../session/account.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Invocation } from "../cli/options.ts";
@@ -34,8 +35,7 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
   const account = await openAccount(context, { options, loaded });
   const tags = readTags(listOf(context, invocation, "tag"));
   const regions = await chooseRegions(context, invocation, account);
-  const found = await search(context, { account, regions, withTags: tags.length > 0 });
-  const wanted = found.filter(({ tags: own }) => tags.every((tag) => hasTag(own, tag)));
+  const wanted = await search(context, { account, regions, tags });
   const databases = nameDatabases(wanted, loaded);
   const how = { profile: account.profile, user: options.user ?? context.env["RDSIAM_USER"] };
   const added = databases.filter(({ database, target }) => database.iam && target === undefined);
@@ -46,7 +46,13 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
     );
   }
   if (options.json) {
-    const rows = databases.map(({ database, name, target }) => ({ ...database, name, target }));
+    const rows = databases.map(({ database, name, target }) => ({
+      ...database,
+      name,
+      // Its own come first, and take precedence here.
+      tags: database.tags && Object.fromEntries(database.tags.toReversed().flatMap(Object.entries)),
+      target,
+    }));
     context.print(JSON.stringify(rows, undefined, 2));
   } else {
     const shown = options.write ? added : databases;
@@ -92,14 +98,15 @@ async function chooseRegions(
 interface DiscoverSearch {
   readonly account: Account;
   readonly regions: readonly string[];
-  readonly withTags: boolean;
+  readonly tags: readonly TagPattern[];
 }
 
 async function search(
   { log }: RunContext,
-  { account, regions, withTags }: DiscoverSearch,
-): Promise<FoundDatabase[]> {
+  { account, regions, tags }: DiscoverSearch,
+): Promise<readonly FoundDatabase[]> {
   const { discoverDatabases } = await import("../aws/discover.ts");
+  const withTags = tags.length > 0;
   const results: Discovery[] = [];
   const todo = regions.entries();
   const work = async (): Promise<void> => {
@@ -112,35 +119,31 @@ async function search(
   const failures = results.flatMap((result) => result.failures);
   const [first] = failures;
   if (first !== undefined && results.every(({ calls }) => calls === 0)) throw first.error;
-  const warned = new Set<string>();
+  const problems = new Map<string, Error>();
   for (const { kind, error } of failures) {
     // Among all Regions are those that the account has not opted in to.
-    const isQuiet = kind === "disabled" && regions.length > 1;
-    if (isQuiet) log.verbose(error.message);
-    if (isQuiet || warned.has(error.message)) continue;
-    warned.add(error.message);
-    const { message } = error;
+    if (kind === "disabled" && regions.length > 1) log.verbose(error.message);
+    else problems.set(error.message, error);
+  }
+  const databases = results
+    .flatMap((result) => result.databases)
+    .filter(({ tags: own }) => tags.every((tag) => hasTag(own, tag)));
+  // What could not be listed may have what was looked for.
+  const [problem] = problems.values();
+  if (databases.length === 0 && problem !== undefined) throw problem;
+  for (const [message, error] of problems) {
     log.warning({ message, hint: error instanceof RdsIamError ? error.hint : undefined });
   }
-  return results.flatMap(({ databases }) => databases);
+  return databases;
 }
 
-interface WantedTag {
-  readonly key: string;
-  readonly value: string | undefined;
-}
-
-function readTags(given: readonly string[]): WantedTag[] {
+function readTags(given: readonly string[]): TagPattern[] {
   return given.map((text) => {
     const at = text.indexOf("=");
     return at < 0
       ? { key: text, value: undefined }
       : { key: text.slice(0, at), value: text.slice(at + 1) };
   });
-}
-
-function hasTag(own: Readonly<Record<string, string>>, { key, value }: WantedTag): boolean {
-  return Object.hasOwn(own, key) && (value === undefined || own[key] === value);
 }
 
 function printCounts(

@@ -6,6 +6,7 @@
 import { randomBytes, X509Certificate } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { pemCertificates } from "../base/pem.ts";
 
@@ -75,9 +76,14 @@ function badBundle(source: string, reason: string, cause?: unknown): RdsIamError
 
 /** Loads the store; one that is not there is empty. */
 export async function loadStoredRoots(directory: string, now: number): Promise<StoredRoots> {
-  const names = await readdir(directory).catch(() => []);
   const roots: RdsRoot[] = [];
   const problems: string[] = [];
+  const names = await readdir(directory).catch((error: unknown) => {
+    const code = errorCode(error);
+    if (code !== "ENOENT")
+      problems.push(`${directory} cannot be read (${code}), so it is not used.`);
+    return [];
+  });
   for (const name of names.filter((each) => each.endsWith(".pem")).toSorted()) {
     const file = join(directory, name);
     try {

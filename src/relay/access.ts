@@ -7,6 +7,7 @@
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
 
 import type { PeerCertificate } from "node:tls";
+import { hasTag, type TagPattern, type Tags } from "../aws/tags.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 /** A database that the relay may open connections to. */
@@ -16,15 +17,9 @@ export interface RelayTarget {
   /** In lower case, without a final dot. */
   readonly host: string;
   readonly port: number;
-  readonly tags: Readonly<Record<string, string>>;
+  readonly tags: Tags;
   /** The networks that its addresses must be in, in CIDR notation; the relay's own when absent. */
   readonly networks?: readonly string[] | undefined;
-}
-
-/** A tag that a database must have; any value when `value` is undefined. */
-export interface TagPattern {
-  readonly key: string;
-  readonly value: string | undefined;
 }
 
 /** The client of a connection; each part is present only if it was proven. */
@@ -78,12 +73,9 @@ function coversTarget(rule: AccessRule, { host, name, tags }: RelayTarget): bool
   return (
     (rule.targets.length === 0 || isNamed) &&
     rule.tags.every((tag) => hasTag(tags, tag)) &&
-    !rule.blockedTags.some((tag) => hasTag(tags, tag))
+    // Tags that are not known may be blocked ones.
+    !rule.blockedTags.some((tag) => tags === undefined || hasTag(tags, tag))
   );
-}
-
-function hasTag(own: RelayTarget["tags"], { key, value }: TagPattern): boolean {
-  return Object.hasOwn(own, key) && (value === undefined || own[key] === value);
 }
 
 const ARN = /^arn:aws[a-z-]*:(?:iam|sts)::\d{12}:(?:root|[a-z-]+\/[\w+=,.@/-]+)$/;

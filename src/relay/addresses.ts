@@ -82,17 +82,18 @@ export class AddressBook {
     target: RelayTarget,
     others: readonly RelayTarget[],
   ): Promise<readonly Address[]> {
-    const known = this.#recall(target.host, address);
-    if (known !== undefined && this.#rule(target)(address)) return [known];
+    const seen = this.#recall(target.host, address);
+    if (seen !== undefined && this.#rule(target)(address)) return [seen];
     const lookups = [target, ...others.filter(({ host }) => host !== target.host)];
-    const found = await Promise.all(
-      lookups.slice(0, MAX_LOOKUPS).map(async (each) => {
-        const addresses = await this.addresses(each).catch(() => []);
-        return addresses.find((candidate) => candidate.address === address);
-      }),
+    const found = await Promise.allSettled(
+      lookups.slice(0, MAX_LOOKUPS).map(async (each) => this.addresses(each)),
     );
-    const match = found.find((each) => each !== undefined);
+    const known = found.flatMap((each) => (each.status === "fulfilled" ? each.value : []));
+    const match = known.find((candidate) => candidate.address === address);
     if (match !== undefined) return [match];
+    // A lookup that failed does not say that the name lacks it.
+    const [own] = found;
+    if (own?.status === "rejected") throw own.reason;
     throw new RelayRefusal("address", `${target.host} does not resolve to ${address}`);
   }
 

@@ -62,7 +62,8 @@ export async function admit(client: RelayClient, context: AdmissionContext): Pro
   const known = decide(first, { certificate }, context);
   if (known !== undefined) return known;
   const sts = context.sts();
-  if (sts === undefined || !asksForArn(context.rules())) throw notAllowed({ certificate });
+  if (sts === undefined || !asksForArn(context.rules()))
+    throw notAllowed({ certificate }, first, context);
   const nonce = randomBytes(24).toString("base64url");
   const { endpoint, region } = sts;
   const challenge = `${SCHEME} endpoint="${endpoint}", region="${region}", nonce="${nonce}"`;
@@ -81,7 +82,7 @@ export async function admit(client: RelayClient, context: AdmissionContext): Pro
   );
   const caller = { certificate, arn };
   const admitted = decide(second, caller, context);
-  if (admitted === undefined) throw notAllowed(caller);
+  if (admitted === undefined) throw notAllowed(caller, second, context);
   return admitted;
 }
 
@@ -151,6 +152,14 @@ async function identify(
   return arn;
 }
 
-function notAllowed(caller: Caller): RelayRefusal {
-  return new RelayRefusal("not-allowed", "no rule lets this client reach it", { caller });
+// The reason is for the relay's log alone.
+function notAllowed(
+  caller: Caller,
+  { host, port }: ConnectRequest,
+  { targets }: AdmissionContext,
+): RelayRefusal {
+  const target = targets.find(host, port);
+  const unknown = target !== undefined && target.tags === undefined;
+  const reason = `no rule lets this client reach it${unknown ? "; its tags are not known" : ""}`;
+  return new RelayRefusal("not-allowed", reason, { caller });
 }

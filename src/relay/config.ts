@@ -3,6 +3,7 @@
 // Pure. An unknown section or key is an error, since in this file a misspelled word would open or shut a door.
 
 import { isIP } from "node:net";
+import type { TagPattern } from "../aws/tags.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { type HostPort, readAuthority } from "../base/host-port.ts";
 import { nearestName } from "../base/nearest-name.ts";
@@ -16,7 +17,6 @@ import {
   arnPattern,
   certificatePattern,
   type RelayTarget,
-  type TagPattern,
   wildcard,
 } from "./access.ts";
 import { checkNetwork } from "./addresses.ts";
@@ -180,7 +180,7 @@ function readTarget(name: string, keys: SectionKeys, place: string): RelayTarget
   }
   const tags = readTags(keys["tags"], `${place} tags`).map(({ key, value = "" }) => [key, value]);
   const networks = readNetworks(keys["networks"], place);
-  return { name, host, port, tags: Object.fromEntries(tags), networks };
+  return { name, host, port, tags: [Object.fromEntries(tags)], networks };
 }
 
 function readRule(name: string, keys: SectionKeys, place: string): AccessRule {

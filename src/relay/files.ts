@@ -11,6 +11,7 @@ import { RdsIamError } from "../base/errors.ts";
 import { readRelayConfig, type RelayConfig } from "./config.ts";
 
 const INTERVAL = 2_000; // ms between two polls
+const PATIENCE = 2; // polls that may fail while a file is being replaced
 
 /** Reads and checks a relay's configuration file. */
 export async function loadRelayConfig(file: string): Promise<RelayConfig> {
@@ -30,20 +31,32 @@ export function certificateIsFor(cert: string, name: string): boolean {
   return (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined;
 }
 
-/** Calls back when the content of one of the files has changed, and waits for it before the next poll. */
+/**
+ * Calls back when the content of one of the files has changed, and waits for it before the next poll; `onUnreadable` gets the
+ * reason, once, when a file cannot be read for longer than a change takes.
+ */
 export function watchRelayFiles(
   files: readonly string[],
   onChange: () => Promise<void>,
+  onUnreadable: (reason: string) => void,
 ): AsyncDisposable {
   const stop = new AbortController();
   const watch = async (): Promise<void> => {
-    let last = await contents(files);
+    let last = await contents(files).catch(() => undefined);
+    let failures = 0;
     for (;;) {
       await delay(INTERVAL, undefined, { signal: stop.signal }).catch(() => {});
-      const now = await contents(files);
       if (stop.signal.aborted) return;
-      if (now === undefined || now === last) continue;
-      last = now;
+      try {
+        const now = await contents(files);
+        failures = 0;
+        if (now === last || stop.signal.aborted) continue;
+        last = now;
+      } catch (error) {
+        failures += 1;
+        if (failures === PATIENCE) onUnreadable(error instanceof Error ? error.message : "");
+        continue;
+      }
       await onChange();
     }
   };
@@ -56,11 +69,6 @@ export function watchRelayFiles(
   };
 }
 
-// Undefined while a file is missing or being written; the next poll reads it.
-async function contents(files: readonly string[]): Promise<string | undefined> {
-  try {
-    return (await Promise.all(files.map((file) => readFile(file, "latin1")))).join("\0");
-  } catch {
-    return undefined;
-  }
+async function contents(files: readonly string[]): Promise<string> {
+  return (await Promise.all(files.map((file) => readFile(file, "latin1")))).join("\0");
 }

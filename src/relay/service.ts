@@ -97,7 +97,11 @@ class Relay {
     this.#closers.push({ [Symbol.asyncDispose]: async () => clearInterval(timer) });
     const { cert, key, clientCa } = this.#settings.tls;
     const files = [this.#configFile, cert, key, ...(clientCa === undefined ? [] : [clientCa])];
-    this.#closers.push(watchRelayFiles(files, () => this.#reload(started)));
+    const onUnreadable = (reason: string): void =>
+      this.#context.log.warning({
+        message: `the relay's files cannot be read, so the previous ones stay in use: ${reason}`,
+      });
+    this.#closers.push(watchRelayFiles(files, () => this.#reload(started), onUnreadable));
     this.#phase = "serving";
     return {
       host: listen.host,

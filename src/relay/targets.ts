@@ -1,5 +1,6 @@
 // The databases that a relay may open connections to: those of its file, and those that were found in the account. A found
-// database stays until a later search is complete without it; a search that failed, in whole or in part, removes nothing.
+// database stays until a later search is complete without it; a search that failed, in whole or in part, removes nothing, and
+// tags that could not be listed stay as they were.
 
 import type { Account } from "../session/account.ts";
 import type { RelayTarget } from "./access.ts";
@@ -64,8 +65,12 @@ export class Targets {
       const { targets, problems } = await run();
       // The file may have changed by now.
       if (!this.#searches.includes(search)) return [];
-      const before = problems.length > 0 ? [...(this.#found.get(region)?.values() ?? [])] : [];
-      const found = new Map([...before, ...targets].map((each) => [keyOf(each), each] as const));
+      const before = this.#found.get(region);
+      const found = new Map(problems.length > 0 ? before : []);
+      for (const target of targets) {
+        const key = keyOf(target);
+        found.set(key, { ...target, tags: target.tags ?? before?.get(key)?.tags });
+      }
       this.#found.set(region, found);
       return problems;
     } catch (error) {
@@ -87,7 +92,8 @@ export function accountSearch(account: Account, region: string): RegionSearch {
       // One without IAM authentication has to be listed in the relay's file, so that it is there on purpose.
       .filter(({ iam }) => iam)
       .map(({ name, host, port, tags }) => ({ name, host: host.toLowerCase(), port, tags }));
-    return { targets, problems: found.failures.map(({ error }) => error.message) };
+    // Many databases may lack the same permission.
+    return { targets, problems: [...new Set(found.failures.map(({ error }) => error.message))] };
   };
   return { region, run };
 }

@@ -171,7 +171,7 @@ async function recognize(
   const file = known.knownHostsFile(env, home);
   const host = { alias, canonical };
   const recognition = await known.recognizeHost(file, host).catch((error: unknown) => {
-    if (strictHost === true || !(error instanceof RdsIamError)) throw error;
+    if (strictHost !== false || !(error instanceof RdsIamError)) throw error;
     log.warning(error);
     return { kind: "known" } as const;
   });

@@ -1,7 +1,7 @@
 // `rdsiam relay` as its operators meet it: discovery, health, files that change, signals, mistakes.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { connect } from "node:tls";
 import { after, before, test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
@@ -118,6 +118,11 @@ test("rdsiam relay applies changed files without a restart, and changes nothing 
   await until(
     async () => /previous ones stay in use: .* has the unknown key arns/.test(relay.output()),
     "it is told",
+  );
+  await rename(relay.configFile, `${relay.configFile}.away`);
+  await until(
+    async () => /files cannot be read, so the previous ones stay.*ENOENT/.test(relay.output()),
+    "it is reported",
   );
   await writeFile(relay.configFile, good);
   await until(async () => (await tryRelay(relay.port)) === "opened", "the first one is back");

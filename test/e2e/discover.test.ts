@@ -106,6 +106,16 @@ test("rdsiam discover without any permission is an error", async () => {
   );
 });
 
+test("rdsiam discover that finds nothing where something could not be listed is an error", async () => {
+  options.denied?.add("ListTagsForResource");
+  const ran = await discover("--tag", "env=none");
+  assert.deepEqual([ran.status, ran.stdout], [125, ""]);
+  assert.match(
+    ran.stderr,
+    /^rdsiam: error: not allowed to call rds:ListTagsForResource in eu-west-1/,
+  );
+});
+
 test("rdsiam discover --tag takes what has every tag, proxies too", async () => {
   assert.deepEqual((await rows("--tag", "env=prod")).map(({ name }) => name).toSorted(), [
     "db-000",

@@ -74,6 +74,19 @@ test(
 );
 
 test(
+  "rdsiam does not take a known_hosts that cannot be read for an empty one",
+  { skip },
+  async () => {
+    await mkdir(file, { recursive: true });
+    const ran = await psql();
+    assert.deepEqual([ran.status, ran.stdout], [125, ""]);
+    assert.match(ran.stderr, /^rdsiam: error: cannot read \S+known_hosts: EISDIR\n/);
+    assert.match(ran.stderr, /^HINT: {2}.*--strict-host=no/m);
+    assert.equal((await psql(["--strict-host=no"])).stdout, "1\n");
+  },
+);
+
+test(
   "rdsiam refuses a changed alias with --strict-host, RDSIAM_STRICT_HOST and rds_strict_host",
   { skip },
   async () => {

@@ -111,8 +111,13 @@ blocked_tags = secret=yes, old
   assert.ok(!allows({ certificate: bob.certificate }));
   assert.ok(!allows({ ...bob, arn: "arn:aws:iam::123456789012:user/eve" }));
   assert.ok(!allows(bob, { name: "elsewhere", host: "elsewhere" }));
-  assert.ok(!allows(bob, { tags: { env: "prod" } }));
-  assert.ok(!allows(bob, { tags: { env: "stage", team: "shop" } }));
-  assert.ok(!allows(bob, { tags: { env: "prod", team: "shop", old: "" } }));
-  assert.ok(allows(bob, { tags: { env: "prod", team: "shop", secret: "no" } }));
+  assert.ok(!allows(bob, { tags: [{ env: "prod" }] }));
+  assert.ok(!allows(bob, { tags: [{ env: "stage", team: "shop" }] }));
+  assert.ok(!allows(bob, { tags: [{ env: "prod", team: "shop", old: "" }] }));
+  assert.ok(allows(bob, { tags: [{ env: "prod", team: "shop", secret: "no" }] }));
+  assert.ok(allows(bob, { tags: [{ env: "prod" }, { team: "shop" }] }));
+  assert.ok(
+    !allows(bob, { tags: [{ env: "prod", team: "shop", secret: "no" }, { secret: "yes" }] }),
+  );
+  assert.ok(!allows(bob, { tags: undefined }));
 });

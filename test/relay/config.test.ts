@@ -21,7 +21,7 @@ test("readRelayConfig() + reads settings, databases and rules", () => {
       name: "orders",
       host: "orders.c1.eu-west-1.rds.amazonaws.com",
       port: 5432,
-      tags: { env: "prod", team: "shop" },
+      tags: [{ env: "prod", team: "shop" }],
       networks: undefined,
     },
   ]);

@@ -79,6 +79,10 @@ const EU_WEST: Inventory = {
     { DBProxyEndpointName: "pool-ro", DBProxyName: "pool", Endpoint: `ro.endpoint.proxy-${ZONE}` },
     { DBProxyEndpointName: "mine-ro", DBProxyName: "mine", Endpoint: `m.endpoint.proxy-${ZONE}` },
   ],
+  DescribeDBProxyTargets: [
+    { DBProxyName: "pool", RdsResourceId: "db-200", Type: "RDS_INSTANCE" },
+    { DBProxyName: "closed", RdsResourceId: "db-201", Type: "RDS_INSTANCE" },
+  ],
   ListTagsForResource: [{ Arn: `${ARN}:db-proxy:prx-1`, Key: "env", Value: "prod" }],
   DescribeSourceRegions: [
     { RegionName: "us-east-1", Status: "available" },

@@ -38,6 +38,11 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   },
   DescribeDBProxies: { list: "DBProxies", item: "member" },
   DescribeDBProxyEndpoints: { list: "DBProxyEndpoints", item: "member" },
+  DescribeDBProxyTargets: {
+    list: "Targets",
+    item: "member",
+    filters: { DBProxyName: "DBProxyName" },
+  },
   DescribeGlobalClusters: { list: "GlobalClusters", item: "GlobalClusterMember" },
   DescribeSourceRegions: { list: "SourceRegions", item: "SourceRegion" },
   ListTagsForResource: { list: "TagList", item: "Tag", filters: { ResourceName: "Arn" } },

@@ -163,7 +163,7 @@ function rule(name: string, parts: Partial<AccessRule>): AccessRule {
 }
 
 function target(name: string, host: string, port: number): RelayTarget {
-  return { name, host, port, tags: {} };
+  return { name, host, port, tags: [{}] };
 }
 
 async function openClient(
