@@ -7,7 +7,7 @@ import { OPTIONS, optionsOf } from "../../src/cli/options.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
 
 // Only commands with many options of their own may need a tall screen.
-const TALL = ["proxy", "relay"];
+const TALL = ["exec", "proxy", "relay"];
 const PAGES = [undefined, ...COMMANDS];
 
 for (const command of PAGES) {
