@@ -13,6 +13,7 @@ _rdsiam_flags() {
     url) echo "--host --user -U --dbname -d --via --sign-host --strict-host --sslrootcert --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --help -h --version -V" ;;
     env) echo "--shell --unset --json --host --user -U --dbname -d --via --sign-host --strict-host --sslrootcert --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --help -h --version -V" ;;
     list) echo "--names --json --quiet -q --verbose -v --log-format --help -h --version -V" ;;
+    show) echo "--all --json --host --user -U --dbname -d --via --sign-host --strict-host --read-only --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --help -h --version -V" ;;
     doctor) echo "--json --host --user -U --dbname -d --via --sign-host --strict-host --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --help -h --version -V" ;;
     policy) echo "--json --host --user -U --dbname -d --sign-host --strict-host --sslrootcert --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --help -h --version -V" ;;
     discover) echo "--region --all-regions --tag --write --json --user -U --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --help -h --version -V" ;;
@@ -58,9 +59,9 @@ _rdsiam_values() {
   esac
 }
 
-_rdsiam_commands="psql exec proxy token url env list doctor policy discover ca completion relay demo"
+_rdsiam_commands="psql exec proxy token url env list show doctor policy discover ca completion relay demo"
 _rdsiam_with_tool=" psql exec "
-_rdsiam_with_target=" psql exec proxy token url env doctor policy "
+_rdsiam_with_target=" psql exec proxy token url env show doctor policy "
 _rdsiam_with_targets=" proxy "
 
 _rdsiam_targets() {

@@ -224,6 +224,39 @@ function __rdsiam_flags
             printf '%s\t%s\n' -h 'show this help'
             printf '%s\t%s\n' --version 'show the version'
             printf '%s\t%s\n' -V 'show the version'
+        case show
+            printf '%s\t%s\n' --all 'every target; the broken ones are marked'
+            printf '%s\t%s\n' --json 'print JSON'
+            printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
+            printf '%s\t%s\n' --user 'database user'
+            printf '%s\t%s\n' -U 'database user'
+            printf '%s\t%s\n' --dbname 'database name'
+            printf '%s\t%s\n' -d 'database name'
+            printf '%s\t%s\n' --via 'how to reach it: HOST:PORT, ssh://..., ssm://...'
+            printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
+            printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
+            printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
+            printf '%s\t%s\n' --sslrootcert 'comma-separated CA bundles to trust'
+            printf '%s\t%s\n' --password-command 'log in with what it prints, instead of IAM'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
+            printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
+            printf '%s\t%s\n' --role-session-name 'session name for that role (default: rdsiam-USER)'
+            printf '%s\t%s\n' --external-id 'external id for that role'
+            printf '%s\t%s\n' --duration-seconds 'requested lifetime of that role\'s credentials'
+            printf '%s\t%s\n' --mfa-serial 'MFA device for that role'
+            printf '%s\t%s\n' --mfa-code 'MFA code, where there is no terminal to ask for one'
+            printf '%s\t%s\n' --no-cache 'leave the AWS CLI\'s credential cache alone'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'don\'t print the connection line'
+            printf '%s\t%s\n' -q 'don\'t print the connection line'
+            printf '%s\t%s\n' --verbose 'log each step to stderr'
+            printf '%s\t%s\n' -v 'log each step to stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
         case doctor
             printf '%s\t%s\n' --json 'print JSON'
             printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
@@ -438,6 +471,7 @@ function __rdsiam_commands
     printf '%s\t%s\n' url 'print a URL for a direct connection (valid 15 min)'
     printf '%s\t%s\n' env 'print PG* variables for a direct connection (valid 15 min)'
     printf '%s\t%s\n' list 'list the targets in the configuration'
+    printf '%s\t%s\n' show 'show a target\'s settings, and where each comes from'
     printf '%s\t%s\n' doctor 'check every step of a login; explain failures and how to fix them'
     printf '%s\t%s\n' policy 'print the minimal IAM policy and the GRANTs that a login needs'
     printf '%s\t%s\n' discover 'find the PostgreSQL databases of an AWS account'
@@ -448,7 +482,7 @@ function __rdsiam_commands
 end
 
 set -g __rdsiam_with_tool psql exec
-set -g __rdsiam_with_target psql exec proxy token url env doctor policy
+set -g __rdsiam_with_target psql exec proxy token url env show doctor policy
 set -g __rdsiam_with_targets proxy
 
 function __rdsiam_targets

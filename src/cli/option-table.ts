@@ -98,11 +98,12 @@ export const OWN_OPTIONS = [
     commands: ["completion"],
   },
   { name: "unset", summary: "print the unset commands", commands: ["env"] },
+  { name: "all", summary: "every target; the broken ones are marked", commands: ["show"] },
   { name: "names", summary: "print the names only", commands: ["list"] },
   {
     name: "json",
     summary: "print JSON",
-    commands: ["proxy", "list", "token", "env", "doctor", "policy", "discover"],
+    commands: ["proxy", "list", "token", "env", "show", "doctor", "policy", "discover"],
   },
   {
     name: "printConfig",

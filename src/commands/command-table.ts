@@ -95,6 +95,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ["rdsiam list", "rdsiam list --json"],
   },
   {
+    name: "show",
+    load: async () => (await import("./show.ts")).runShow,
+    usage: "show [options] [TARGET]",
+    summary: "show a target's settings, and where each comes from",
+    tail: "none",
+    takesTarget: true,
+    examples: ["rdsiam show prod", "rdsiam show --all"],
+    details: [
+      "Each setting in effect has the option, the variable or the file and line that it comes from. The network is not used.",
+      "Exit status 1 where a target is broken, with the reason.",
+    ],
+  },
+  {
     name: "doctor",
     load: async () => (await import("./doctor.ts")).runDoctor,
     usage: "doctor [options] [TARGET]",

@@ -56,7 +56,7 @@ export interface Setting {
 }
 
 /** The commands that end at one database. */
-const ON_DATABASE = ["psql", "exec", "proxy", "token", "url", "env", "doctor", "policy"];
+const ON_DATABASE = ["psql", "exec", "proxy", "token", "url", "env", "show", "doctor", "policy"];
 
 /** The commands that call AWS with credentials. */
 const ON_AWS = [...ON_DATABASE, "discover", "relay"];
@@ -103,7 +103,11 @@ export const SETTINGS = {
     summary: "how to reach it: HOST:PORT, ssh://..., ssm://...",
     about: "How to reach it, where it cannot be dialed directly; as for --via.",
     type: TUNNEL,
-    option: { group: "Database", value: "WHERE", commands: [...ON_PROXY, "url", "env", "doctor"] },
+    option: {
+      group: "Database",
+      value: "WHERE",
+      commands: [...ON_PROXY, "url", "env", "show", "doctor"],
+    },
     secret: true,
   },
   signHost: {
@@ -126,7 +130,7 @@ export const SETTINGS = {
       "yes: every session starts with default_transaction_read_only. It guards against slips, not against intent.",
     type: YES_NO,
     default: false,
-    option: { group: "Database", commands: ON_PROXY },
+    option: { group: "Database", commands: [...ON_PROXY, "show"] },
   },
   sslrootcert: {
     summary: "comma-separated CA bundles to trust",
@@ -144,7 +148,7 @@ export const SETTINGS = {
     summary: "log in with what it prints, instead of IAM",
     about: "A shell command that prints the password for a login; it takes the place of IAM.",
     type: COMMAND,
-    option: { group: "Database", value: "CMD", commands: [...ON_PROXY, "doctor"] },
+    option: { group: "Database", value: "CMD", commands: [...ON_PROXY, "show", "doctor"] },
     secret: true,
   },
   connectTimeout: {
