@@ -43,6 +43,7 @@ async function main(): Promise<void> {
   ];
   await $`npm run --silent build -- --modules`;
   await $`${bun} build build/modules/rdsiam.js ${OPTIONS} ${platform} --outfile=${values.outfile}`;
+  process.stdout.write(`${values.outfile}\n`);
 }
 
 void main();

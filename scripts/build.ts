@@ -17,7 +17,14 @@ import {
 } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import process from "node:process";
-import { build, type Metafile, type OutputFile, type Plugin, transform } from "esbuild";
+import {
+  build,
+  type Metafile,
+  type OutputFile,
+  type Plugin,
+  transform,
+  transformSync,
+} from "esbuild";
 import { declarations } from "./build/declarations.ts";
 import { type ModuleFile, type PackPlan, packed } from "./build/packs.ts";
 import { COMMON, PLUGINS, quietPlugin, withSigner } from "./build/plugins.ts";
@@ -157,9 +164,12 @@ async function commonJsBundle(product: Product): Promise<Built> {
 // The entry comes last: whoever starts it meanwhile finds the chunks of one build or of the other.
 function write({ product, files }: Built): void {
   const directory = join(DIST, product.chunks);
+  const check = readFileSync(join(ROOT, "scripts/node-version.cjs"), "utf8");
+  const { code: versionCheck } = transformSync(check, { minify: true });
   for (const { path, code } of files.toSorted((a, b) => Number(isEntry(a)) - Number(isEntry(b)))) {
     const isProgram = product === PROGRAM && isEntry({ path });
-    if (isProgram) writeWhole(join(ROOT, path), `#!/usr/bin/env node\n${code}`, 0o755);
+    if (isProgram)
+      writeWhole(join(ROOT, path), `#!/usr/bin/env node\n${versionCheck}${code}`, 0o755);
     else writeWhole(join(ROOT, path), code);
   }
   removeOldChunks(directory, files);

@@ -1,10 +1,11 @@
 // Which HTTP proxy an AWS call goes through: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as the AWS CLI reads them.
 // The lower-case name wins over the upper-case one, a name in NO_PROXY covers its subdomains, and loopback has no
-// exception of its own. https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-proxy.html
+// exception of its own. Beyond the AWS CLI, NO_PROXY may have networks in CIDR notation. https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-proxy.html
 
 import { Buffer } from "node:buffer";
 import type { Agent } from "node:https";
 import { isIP } from "node:net";
+import { isNetwork, networkRule } from "../base/address.ts";
 import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 
@@ -59,10 +60,15 @@ function isExempt(
       return true;
     }
     const [, host = "", port] =
-      /^(.*?)(?::(\d+))?$/.exec(isIP(entry) === 6 ? `[${entry}]` : entry) ?? [];
-    const name = host.replace(/^\[|\]$/g, "").replace(/^\*?\./, "");
+      /^(.*?)(?::(\d+))?$/.exec(isIP(entry) === 6 || isNetwork(entry) ? `[${entry}]` : entry) ?? [];
+    const name = host.replace(/^\[|\]$/g, "").replace(/^\*?\.+|\.$/g, "");
     if (name === "" || (port !== undefined && Number(port) !== call.port)) {
       return false;
+    }
+    // Networks are those of Go's programs; the AWS CLI compares names alone. One address is a network too, however it is spelled.
+    const network = isIP(name) === 0 ? name : `${name}/${isIP(name) === 4 ? 32 : 128}`;
+    if (isNetwork(network)) {
+      return networkRule([network])(hostname);
     }
     return hostname === name || (isIP(hostname) === 0 && hostname.endsWith(`.${name}`));
   });

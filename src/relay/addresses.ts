@@ -7,8 +7,8 @@
 // the same caller may reach (an instance behind a reader endpoint).
 // https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry
 
-import { BlockList, isIP } from "node:net";
-import type { Address } from "../base/address.ts";
+import { isIP } from "node:net";
+import { type Address, isNetwork, networkRule } from "../base/address.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { RelayTarget } from "./access.ts";
 import { RelayRefusal } from "./refusal.ts";
@@ -118,32 +118,16 @@ export class AddressBook {
 
 // Whether an address may be dialed: it is in one of the networks or, without networks, a database can have it.
 function addressRule(networks: readonly string[] | undefined): (address: string) => boolean {
-  const isNamed = networks !== undefined && networks.length > 0;
-  const list = blockList(isNamed ? networks : NEVER);
-  return (address) => {
-    const family = isIP(address);
-    if (family === 0) return false;
-    return list.check(address, family === 4 ? "ipv4" : "ipv6") === isNamed;
-  };
+  if (networks !== undefined && networks.length > 0) return networkRule(networks);
+  const isNever = networkRule(NEVER);
+  return (address) => isIP(address) !== 0 && !isNever(address);
 }
 
 /** Checks a network in CIDR notation; throws ERR_CONFIG that names `place`. */
 export function checkNetwork(text: string, place: string): void {
-  const [, address = "", bits = ""] = /^([\d.]+|[\da-f:.]+)\/(\d{1,3})$/i.exec(text) ?? [];
-  const family = isIP(address);
-  if (family === 0 || Number(bits) > (family === 4 ? 32 : 128)) {
-    throw new RdsIamError(`${place}: ${JSON.stringify(text)} is not a valid network`, {
-      code: "ERR_CONFIG",
-      hint: "Write it in CIDR notation: 10.0.0.0/16",
-    });
-  }
-}
-
-function blockList(networks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = "", bits] = network.split("/");
-    list.addSubnet(address, Number(bits), isIP(address) === 4 ? "ipv4" : "ipv6");
-  }
-  return list;
+  if (isNetwork(text)) return;
+  throw new RdsIamError(`${place}: ${JSON.stringify(text)} is not a valid network`, {
+    code: "ERR_CONFIG",
+    hint: "Write it in CIDR notation: 10.0.0.0/16",
+  });
 }

@@ -96,6 +96,7 @@ test("proxySetting() leaves out what NO_PROXY covers", () => {
     "eu-west-1",
     "sts.*",
     "10.0.0.0/8",
+    "0.0.0.0/0,::/0",
   ]) {
     assert.ok(!isOut(list), list);
   }
@@ -104,6 +105,35 @@ test("proxySetting() leaves out what NO_PROXY covers", () => {
   assert.ok(isOut("::1", "[::1]") && isOut("[::1]:443", "[::1]") && !isOut("[::1]:1", "[::1]"));
   assert.ok(isOut("localhost", "localhost") && !isOut("other", "localhost"));
   assert.equal(address({ HTTPS_PROXY: "p:1", no_proxy: "x", NO_PROXY: "*" }), "p:1");
+});
+
+test("proxySetting() takes a network in NO_PROXY for the addresses in it, as Go's programs do", () => {
+  const isOut = (list: string, hostname: string, port = 443): boolean =>
+    address({ HTTPS_PROXY: "p:1", NO_PROXY: list }, { ...STS, hostname, port }) === undefined;
+  for (const [list, hostname, expected] of [
+    ["10.0.0.0/8", "10.200.3.4", true],
+    ["10.0.0.0/8", "11.0.0.1", false],
+    ["x, 169.254.170.2/32", "169.254.170.2", true],
+    ["192.168.1.77/24", "192.168.1.1", true],
+    ["0.0.0.0/0", "8.8.8.8", true],
+    ["0.0.0.0/0", "[2001:db8::1]", false],
+    ["fd00::/8", "[fd12:3456::1]", true],
+    ["fd00::/8", "[fe80::1]", false],
+    ["[fd00::/8]:443", "[fd12:3456::1]", true],
+    ["[fd00::/8]:80", "[fd12:3456::1]", false],
+    ["FD00:0:0::1", "[fd00::1]", true],
+    ["10.0.0.0/33", "10.0.0.1", false],
+    ["10.0.0/8", "10.0.0.1", false],
+    ["10.0.0.0/", "10.0.0.0", false],
+    ["fd00::/129", "[fd00::1]", false],
+    ["10.0.0.1:8443", "10.0.0.1", false],
+    ["10.0.0.1:443", "10.0.0.1", true],
+    ["fe80::1%eth0", "[fe80::1]", false],
+  ] as const) {
+    assert.equal(isOut(list, hostname), expected, `${list} for ${hostname}`);
+  }
+  assert.ok(isOut("..amazonaws.com", STS.hostname));
+  assert.ok(isOut("sts.eu-west-1.amazonaws.com.", STS.hostname));
 });
 
 test("proxySetting() takes any NO_PROXY", () => {

@@ -9,19 +9,19 @@ const SEED = 1;
 const skip = process.platform === "linux" ? false : "descriptors are counted in /proc";
 
 test(
-  "startProxy() + 60 faults leave no wrong result, no hang and no descriptor",
+  "startProxy() + 20 faults leave no wrong result, no hang and no descriptor",
   { skip },
   async () => {
     await using standIn = await startStage();
     const { figures, violations, descriptors } = await runChaos({
       standIn,
       seed: SEED,
-      faults: 60,
+      faults: 20,
       workers: 8,
     });
     assert.deepEqual(violations, []);
     assert.equal(descriptors.after, descriptors.before);
     const struck = [...figures.values()].reduce((sum, each) => sum + each.struck, 0);
-    assert.ok(struck > 50, `only ${struck} faults struck`);
+    assert.ok(struck > 16, `only ${struck} faults struck`);
   },
 );

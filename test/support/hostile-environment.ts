@@ -1,6 +1,9 @@
 // Every variable of the shell that a PostgreSQL tool reads, with a value that would break or redirect the tool if it
 // arrived. The second table is what rdsiam leaves alone: odd values that a user may really have.
 // https://www.postgresql.org/docs/current/libpq-envars.html
+import assert from "node:assert/strict";
+import type { StandIn } from "../../src/demo/stand-in.ts";
+import { rdsiam } from "./program.ts";
 
 /** What rdsiam sets itself or deletes: none of these values may reach the tool. */
 export const HOSTILE: Readonly<Record<string, string>> = {
@@ -75,3 +78,17 @@ export const ROWS: readonly (readonly [string, Readonly<Record<string, string>>]
   ),
   ["(all)", { ...HOSTILE, ...KEPT }],
 ];
+
+/** Runs psql on the stand-in in each of these environments: it must print what it prints in none. */
+export async function psqlIn(standIn: StandIn, rows: typeof ROWS): Promise<void> {
+  const ask = ["psql", "prod", "-Atc", "select current_user, current_database()"];
+  const rest = rows.values();
+  const worker = async (): Promise<void> => {
+    for (const [name, hostile] of rest) {
+      const ran = await rdsiam(ask, { env: { ...standIn.env, ...hostile } });
+      const printed = [ran.status, ran.stdout, ran.stderr];
+      assert.deepEqual(printed, [0, "app_ro|orders\n", ""], name);
+    }
+  };
+  await Promise.all([worker(), worker(), worker()]);
+}
