@@ -1,13 +1,13 @@
 // The process edge: argv, environment, streams, exit status, and the one catch.
-import { homedir } from "node:os";
 import process from "node:process";
 import { readArguments } from "./cli/arguments.ts";
 import { COMMANDS } from "./commands/command-table.ts";
 import { guardInspectorSignal, refuseDebuggers } from "./runtime/debuggers.ts";
 import { createLog, type LogOptions } from "./base/log.ts";
 import { type CommandSpec, type Invocation, type Options, optionValue } from "./cli/options.ts";
+import { RdsIamError } from "./base/errors.ts";
 import { exitStatusOf, problemOf } from "./base/problem.ts";
-import type { RunContext } from "./base/context.ts";
+import { homeDirectory, type RunContext } from "./base/context.ts";
 import { isTerminal, writeText } from "./runtime/stdio.ts";
 import { paintLabels, type Style, styleFor } from "./base/style.ts";
 import { unlessFailed, watchUncaught } from "./runtime/uncaught.ts";
@@ -16,7 +16,7 @@ import { createWaiting } from "./base/waiting.ts";
 import { VERSION } from "./base/version.ts";
 
 const TERMINAL = {
-  write: (text: string) => writeText(2, text),
+  write: (text: string) => void writeText(2, text),
   columns: () => process.stderr.columns || 80,
 };
 let waiting = createWaiting({ ...TERMINAL, isOn: false });
@@ -48,7 +48,7 @@ async function main(): Promise<number> {
       // `rdsiam` alone is a usage error that is answered with the help.
       return options.help ? 0 : 125;
     }
-    const home = env["HOME"] || homedir();
+    const home = homeDirectory(env);
     const terminal = processTerminal();
     const context = { env, home, log, print, style: paint, width, terminal, waiting, failed };
     return await unlessFailed(run(command, context, invocation), failed, toolEnded);
@@ -84,7 +84,12 @@ async function run(
 
 function print(line: string): void {
   waiting.erase();
-  writeText(1, `${line}\n`);
+  const failure = writeText(1, `${line}\n`);
+  if (failure === undefined) return;
+  throw new RdsIamError("cannot write to standard output", {
+    code: "ERR_OUTPUT",
+    detail: failure === "ENOSPC" ? "The device is full (ENOSPC)." : `It failed with ${failure}.`,
+  });
 }
 
 function writeError(text: string): void {

@@ -6,9 +6,9 @@ import { VERSION } from "./base/version.ts";
 
 function start(): void {
   const [, , first = "", ...rest] = process.argv;
-  if ((first === "--version" || first === "-V") && rest.length === 0) {
-    return writeText(1, `${VERSION}\n`);
-  }
+  const isVersion = (first === "--version" || first === "-V") && rest.length === 0;
+  // What cannot be written is an error there.
+  if (isVersion && writeText(1, `${VERSION}\n`) === undefined) return;
   keepCompiled(/^[a-z]{1,16}$/.test(first) ? first : "any", process.env);
   void import("./main.ts");
 }

@@ -3,7 +3,8 @@
 
 import { join } from "node:path";
 import process from "node:process";
-import type { Environment } from "../base/context.ts";
+import { type Environment, homeDirectory } from "../base/context.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { loadCaBundle } from "./ca-bundle.ts";
 import type { ProfileSections, ProfileValues } from "./profile-files.ts";
 
@@ -63,14 +64,15 @@ export function leaveEnvironment(): void {
   isGuest = true;
 }
 
-// Two things the SDK takes from the process's own environment alone: that it must not warn about Node 20, and the profile
-// that the clients inside it (SSO, sign-in) read endpoint_url, [services] and FIPS from. Copy the environment
-// for a child before the first call here.
+// Three things the SDK takes from the process's own environment alone: that it must not warn about Node 20, the profile
+// that the clients inside it (SSO, sign-in) read endpoint_url, [services] and FIPS from, and the home directory, without
+// which it throws. Copy the environment for a child before the first call here.
 function setSdkEnvironment({ configProfile }: AwsCalls): void {
   if (isGuest) return;
   // oxlint-disable-next-line no-restricted-properties -- written, never read: the SDK itself looks nowhere else
   const environment = process.env;
   environment["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+  environment["HOME"] ||= homeDirectory(environment);
   if (configProfile === undefined) {
     delete environment["AWS_PROFILE"];
   } else {
@@ -82,7 +84,7 @@ function setSdkEnvironment({ configProfile }: AwsCalls): void {
 // endpoint from the same files. So it finds what we have read of the profile, under the paths where it looks.
 async function setSdkFiles({ env, sdkText = "" }: AwsCalls): Promise<void> {
   const { externalDataInterceptor, getHomeDir } = await import("@smithy/core/config");
-  const home = getHomeDir();
+  const home = sdkHome(getHomeDir);
   const files = [
     [env["AWS_CONFIG_FILE"] || join(home, ".aws", "config"), sdkText],
     [env["AWS_SHARED_CREDENTIALS_FILE"] || join(home, ".aws", "credentials"), ""],
@@ -90,6 +92,19 @@ async function setSdkFiles({ env, sdkText = "" }: AwsCalls): Promise<void> {
   for (const [path, text] of files) {
     externalDataInterceptor.interceptFile(path, text);
     externalDataInterceptor.interceptFile(path.replace(/^~(?=\/)/, home), text);
+  }
+}
+
+function sdkHome(getHomeDir: () => string): string {
+  try {
+    return getHomeDir();
+  } catch (cause) {
+    throw new RdsIamError("this process has no home directory", {
+      code: "ERR_CONFIG",
+      detail: "Its user has no entry in passwd, and the AWS SDK reads no file without one.",
+      hint: "Set HOME, to any directory.",
+      cause,
+    });
   }
 }
 

@@ -20,6 +20,7 @@ export type ErrorCode =
   | "ERR_LOGIN"
   | "ERR_PROTOCOL"
   | "ERR_LIMIT"
+  | "ERR_OUTPUT"
   | "ERR_TOOL_NOT_FOUND"
   | "ERR_TOOL_NOT_EXECUTABLE"
   | "ERR_INTERRUPTED"

@@ -5,6 +5,7 @@ import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import {
   type OptionValues,
+  ownVariable,
   type Setting,
   SETTING_NAMES,
   type SettingOption,
@@ -142,7 +143,7 @@ export function optionValue(
   const given = options[name];
   if (given !== undefined) return given;
   const variable = variableOf(name);
-  const value = env[variable] || undefined;
+  const value = ownVariable(env, variable);
   const spec = OPTIONS.find((option) => option.name === name && option.choices !== undefined);
   if (value !== undefined && spec !== undefined) checkChoice(spec, value, variable);
   return value;

@@ -1,6 +1,6 @@
 // The targets of one `rdsiam exec`: TARGET, or any number of --target [NAME=]TARGET.
 import { RdsIamError } from "../base/errors.ts";
-import type { Invocation, Options } from "../cli/options.ts";
+import { type Invocation, type Options, optionValue } from "../cli/options.ts";
 import { prefixOf } from "./exec-words.ts";
 
 /** A target, and what its variables begin with: `SRC_`, or nothing. */
@@ -36,7 +36,7 @@ export function refuseForSeveral(
 ): void {
   // RDSIAM_HOST beside RDSIAM_TARGET comes from an outer rdsiam, and applies to that target alone.
   const host = options.host ?? (env["RDSIAM_TARGET"] ? undefined : env["RDSIAM_HOST"]);
-  const port = options.port ?? env["RDSIAM_PORT"];
+  const port = optionValue(options, env, "port");
   const given = [
     host && "--host (RDSIAM_HOST)",
     (options.signHost ?? env["RDSIAM_SIGN_HOST"]) && "--sign-host (RDSIAM_SIGN_HOST)",

@@ -1,13 +1,13 @@
 // The --port option: a LOCAL port.
 import { RdsIamError } from "../base/errors.ts";
-import type { Options } from "../cli/options.ts";
+import { type Options, optionValue } from "../cli/options.ts";
 
 /** The local port of --port or RDSIAM_PORT: 0 for any free one, undefined when neither was given. */
 export function localPort(
   options: Options,
   env: Readonly<Record<string, string | undefined>>,
 ): number | undefined {
-  const given = options.port ?? (env["RDSIAM_PORT"] || undefined);
+  const given = optionValue(options, env, "port");
   if (given === undefined) return undefined;
   const port = Number(given);
   if (/^\d+$/.test(given) && port <= 65_535) return port;

@@ -6,6 +6,7 @@ import type { Environment } from "../base/context.ts";
 import {
   optionFlag,
   type OptionValues,
+  ownVariable,
   type Setting,
   type SettingName,
   SETTINGS,
@@ -42,8 +43,7 @@ export function givenText(
     return { text: checked(name, typed, `{${optionFlag(name)}}`), source: "option" };
   }
   const variable = variableOf(name);
-  // Set to nothing is not set, as for AWS's and PostgreSQL's own variables.
-  const value = noVariable === undefined ? env[variable] || undefined : undefined;
+  const value = noVariable === undefined ? ownVariable(env, variable) : undefined;
   if (value === undefined) return undefined;
   return {
     text: checked(name, isSwitch(option) ? yesOrNo(value) : value, variable),

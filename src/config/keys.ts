@@ -3,6 +3,7 @@
 // completions are made from it. A setting `roleArn` is the option --role-arn, the variable RDSIAM_ROLE_ARN, the key rds_role_arn
 // of an AWS profile and the key role_arn of rdsiam's own file.
 
+import type { Environment } from "../base/context.ts";
 import {
   COMMAND,
   DNS_SERVERS,
@@ -305,6 +306,22 @@ export function optionFlag(name: string): string {
 /** The environment variable of a setting or an option: roleArn is RDSIAM_ROLE_ARN. */
 export function variableOf(name: string): string {
   return `RDSIAM_${keyOf(name).toUpperCase()}`;
+}
+
+/** The text of a variable of rdsiam's; set to nothing is not set, as for AWS's and PostgreSQL's own variables. */
+export function ownVariable(env: Environment, variable: string): string | undefined {
+  const text = env[variable];
+  return text && !isServiceVariable(variable, text) ? text : undefined;
+}
+
+/**
+ * Whether a variable is what Kubernetes sets in each pod beside a Service that is called `rdsiam`, or `rdsiam-` something:
+ * RDSIAM_PORT=tcp://10.0.171.239:5432 and its like.
+ * https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
+ */
+export function isServiceVariable(variable: string, text: string): boolean {
+  if (variable.endsWith("_PORT") && /^(?:tcp|udp|sctp):\/\//.test(text)) return true;
+  return /_SERVICE_(?:HOST|PORT(?:_\w+)?)$|_PORT_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?$/.test(variable);
 }
 
 /** What is wrong with a setting's text, as the end of a sentence; undefined when it is valid. */

@@ -3,6 +3,7 @@
 
 import type { Environment } from "../base/context.ts";
 import { nearestName } from "../base/nearest-name.ts";
+import { isServiceVariable } from "../config/keys.ts";
 
 /** What is known beside the environment. */
 export interface EnvironmentQuestion {
@@ -54,7 +55,7 @@ export function environmentNotes(question: EnvironmentQuestion): readonly string
     ...identityNotes(question),
     ...names.flatMap((name) => heededNote(name, env[name] ?? "")),
     ...names.flatMap((name) => ignoredNote(name)),
-    ...ownNotes(names, question.known),
+    ...ownNotes(names, question),
   ];
 }
 
@@ -97,11 +98,15 @@ function ignoredNote(name: string): string[] {
   return what === undefined ? [] : [`${name} ${what}`];
 }
 
-function ownNotes(names: readonly string[], known: readonly string[]): string[] {
-  const own = names.filter((name) => name.startsWith("RDSIAM_"));
+function ownNotes(names: readonly string[], { env, known }: EnvironmentQuestion): string[] {
+  const all = names.filter((name) => name.startsWith("RDSIAM_"));
+  const own = all.filter((name) => !isServiceVariable(name, env[name] ?? ""));
+  const service = all.filter((name) => !own.includes(name));
   const used = own.filter((name) => known.includes(name) && !QUIET_OWN.has(name));
   const unknown = own.filter((name) => !known.includes(name));
   const notes = used.length === 0 ? [] : [`${used.join(", ")}: used as options`];
+  if (service.length > 0)
+    notes.push(`${service.join(", ")}: not used; Kubernetes sets it for a Service`);
   for (const name of unknown) {
     const nearest = nearestName(name, known);
     const guess = nearest === undefined ? "" : `; did you mean ${nearest}?`;

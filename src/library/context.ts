@@ -1,8 +1,7 @@
 // What the library hands to the rooms below: environment, home, a log that calls onWarning, no terminal. Errors leave through
 // here: they have no secret in them, and they name the library's options, not the command line's.
-import { homedir } from "node:os";
 import { leaveEnvironment } from "../aws/sdk.ts";
-import type { RunContext } from "../base/context.ts";
+import { homeDirectory, type RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Log, Problem } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";
@@ -55,7 +54,7 @@ export function libraryContext({ env = {}, onWarning }: SigningOptions): Library
   };
   return {
     env,
-    home: env["HOME"] || homedir(),
+    home: homeDirectory(env),
     log,
     terminal: NO_TERMINAL,
     waiting: createWaiting({ isOn: false, write: nothing, columns: () => 80 }),

@@ -4,6 +4,7 @@
 import { Buffer } from "node:buffer";
 import { fstatSync, writeSync } from "node:fs";
 import process from "node:process";
+import { errorCode } from "../base/errno.ts";
 
 const RETRY_DELAY = 5; // ms, for a pipe that another process has set to not block, and that is full
 
@@ -26,8 +27,11 @@ function isatty(fd: number): boolean {
   return own?.isTTY?.(fd) ?? process.getBuiltinModule("node:tty").isatty(fd);
 }
 
-/** Writes a text; a reader that has gone (`rdsiam list | head -1`), or a terminal that was closed, is not a failure. */
-export function writeText(fd: 1 | 2, text: string): void {
+/**
+ * Writes a text; the errno code where that failed (`rdsiam token prod > FILE` on a full disk). A reader that has gone
+ * (`rdsiam list | head -1`), or a terminal that was closed, is not a failure.
+ */
+export function writeText(fd: 1 | 2, text: string): string | undefined {
   let rest = Buffer.from(text);
   while (rest.length > 0) {
     try {
@@ -35,8 +39,15 @@ export function writeText(fd: 1 | 2, text: string): void {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === "EINTR") continue;
-      if (code !== "EAGAIN") return;
+      if (code !== "EAGAIN") return isReaderGone(fd, code) ? undefined : errorCode(error);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_DELAY);
     }
   }
+  return undefined;
+}
+
+// A terminal that was closed is still a character device, and answers EIO; so does a disk, for which it is a failure.
+function isReaderGone(fd: 1 | 2, code: string | undefined): boolean {
+  if (code === "EIO") return fstatSync(fd).isCharacterDevice();
+  return code === "EPIPE" || code === "ECONNRESET";
 }

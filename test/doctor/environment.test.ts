@@ -42,6 +42,13 @@ test("environmentNotes() repeats no password", () => {
   );
 });
 
+test("environmentNotes() knows Kubernetes' variables of a Service (A29)", () => {
+  const service = { RDSIAM_PORT: "tcp://10.0.171.239:5432", RDSIAM_SERVICE_HOST: "10.0.171.239" };
+  assert.deepEqual(notes({ ...service, RDSIAM_HEALTH_PORT_9090_UDP_ADDR: "10.0.171.240" }), [
+    "RDSIAM_HEALTH_PORT_9090_UDP_ADDR, RDSIAM_PORT, RDSIAM_SERVICE_HOST: not used; Kubernetes sets it for a Service",
+  ]);
+});
+
 test("environmentNotes() guesses a mistyped variable, and keeps quiet about an empty one", () => {
   assert.deepEqual(notes({ RDSIAM_HSOT: "x", RDSIAM_USER: "" }), [
     "RDSIAM_HSOT: not a variable of rdsiam; did you mean RDSIAM_HOST?",

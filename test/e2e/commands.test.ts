@@ -1,10 +1,11 @@
 // The commands that run no tool, and what they cost: token, list, help, version.
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { verifyAuthToken } from "../../src/demo/sigv4.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { rdsiam, run } from "../support/program.ts";
+import { COMMAND, rdsiam, run } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import process from "node:process";
 
@@ -104,3 +105,33 @@ test("rdsiam --version, --help and list load no AWS SDK module, and no command b
     assert.deepEqual(smithy, []);
   }
 });
+
+const NO_FULL = existsSync("/dev/full") ? false : "this system has no /dev/full";
+
+test(
+  "what cannot be written is an error, and a reader that has gone is not (A42)",
+  { skip: NO_FULL },
+  async () => {
+    const into = (output: string, args: readonly string[]) =>
+      run(["sh", "-c", `"$@" ${output}`, "sh", ...COMMAND, ...args], { env: standIn.env });
+    const all = [
+      ["--version"],
+      ["list", "--json"],
+      ["token", "prod"],
+      ["env", "prod"],
+      ["proxy", "prod"],
+    ];
+    for (const args of all) {
+      const ran = await into(">/dev/full", args);
+      assert.equal(ran.status, 125, args.join(" "));
+      assert.match(
+        ran.stderr,
+        /^rdsiam: error: cannot write to standard output\nDETAIL: {2}The device is full \(ENOSPC\)\.\n$/,
+      );
+      // Opened for reading only.
+      assert.match((await into("1</dev/null", args)).stderr, /DETAIL: {2}It failed with EBADF\./);
+    }
+    const gone = await into("| true", ["completion", "bash"]);
+    assert.deepEqual([gone.status, gone.stderr], [0, ""]);
+  },
+);

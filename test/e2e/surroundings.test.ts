@@ -1,0 +1,65 @@
+// What a run finds around it: no home directory, Kubernetes' variables.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { StandIn } from "../../src/demo/stand-in.ts";
+import { COMMAND, rdsiam, run, runtimeCaches, without } from "../support/program.ts";
+import { startStage } from "../support/stage.ts";
+
+let standIn: StandIn;
+before(async () => {
+  standIn = await startStage();
+});
+after(() => standIn[Symbol.asyncDispose]());
+
+// A user without an entry in passwd.
+const NOBODY = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups", "--"];
+const OPEN = 'mkdir -p "$1/caches"; chmod -R a+rX "$1"; chmod 777 "$1/caches"';
+
+for (const home of [undefined, "/dev/null"]) {
+  test(`no home directory: ${home ?? "HOME is not set"} (A33)`, async (context) => {
+    const caches = runtimeCaches(join(standIn.directory, "caches"));
+    const { AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE } = standIn.env;
+    const files = { AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE };
+    const env = { ...files, AWS_EC2_METADATA_DISABLED: "true", HOME: home, ...caches };
+    await run(["sh", "-c", OPEN, "sh", standIn.directory]);
+    const probe = await run([...NOBODY, ...COMMAND, "--version"], { env }).catch(() => undefined);
+    if (probe?.status !== 0) return context.skip("cannot start rdsiam as another user");
+    const as = (...args: string[]) => run([...NOBODY, ...COMMAND, ...args], { env });
+    assert.match((await as("list")).stdout, /^prod\torders/m);
+    const ran = await as("exec", "prod", "sh", "-c", "echo ${HOME-none} $PGUSER");
+    assert.equal(ran.stderr, "");
+    assert.equal(ran.stdout, `${home ?? "none"} app_ro\n`);
+    const unknown = await as("token", "nope");
+    assert.match(unknown.stderr, /^rdsiam: error: unknown target "nope"\n/);
+    assert.match(
+      (await as("completion", "zsh", "--install")).stderr,
+      /error: cannot write .*: ENOTDIR\n/,
+    );
+  });
+}
+
+test(
+  "Kubernetes' variables of a Service called rdsiam are no settings (A29)",
+  { skip: without("psql") },
+  async () => {
+    const service = {
+      RDSIAM_PORT: "tcp://10.0.171.239:5432",
+      RDSIAM_PORT_5432_TCP: "tcp://10.0.171.239:5432",
+      RDSIAM_SERVICE_HOST: "10.0.171.239",
+      RDSIAM_HEALTH_PORT: "udp://[fd00::1]:53",
+    };
+    const env = { ...standIn.env, ...service };
+    const ran = await rdsiam(["psql", "prod", "-Atc", "select 1"], { env });
+    assert.deepEqual([ran.stdout, ran.stderr], ["1\n", ""]);
+    const tool = await rdsiam(["exec", "--target", "a=prod", "printenv", "RDSIAM_PORT"], { env });
+    assert.equal(tool.stdout, "tcp://10.0.171.239:5432\n", "the tool has it as it is");
+    const proxy = await rdsiam(["proxy", "prod"], {
+      env,
+      started: (child) => child.stdout?.once("data", () => child.kill("SIGTERM")),
+    });
+    assert.equal(proxy.status, 0, proxy.stderr);
+    const wrong = await rdsiam(["psql", "prod"], { env: { ...env, RDSIAM_PORT: "tcp:5432" } });
+    assert.match(wrong.stderr, /"tcp:5432" is not a valid port/);
+  },
+);
