@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
 import type { CancelKey } from "../protocol/authentication.ts";
 import type { Address } from "../base/address.ts";
-import { afterReading } from "../runtime/bun-socket.ts";
+import { ConnectionLimit } from "../base/connection-limit.ts";
 import type { Traffic } from "./copy.ts";
 
 /** How many of each are allowed at once. */
@@ -25,16 +25,14 @@ export class Sessions {
   /** What has passed through all sessions since the start, their logins left out. */
   readonly traffic: Traffic = { frontendBytes: 0, backendBytes: 0 };
   readonly #limits: Limits;
-  // Connections that have proven nothing: those that have not sent a byte either, and those that have.
-  readonly #silent = new Set<Socket>();
-  readonly #speaking = new Set<Socket>();
+  readonly #unauthenticated: ConnectionLimit;
   readonly #sessions = new Set<Socket>();
   readonly #cancellable = new Set<Cancellable>();
-  #trimming = false;
   #drained: (() => void) | undefined;
 
   constructor(limits: Limits) {
     this.#limits = limits;
+    this.#unauthenticated = new ConnectionLimit(limits.unauthenticated, 1);
   }
 
   /** How many sessions are in progress, logins that have proven the secret included. */
@@ -59,18 +57,14 @@ export class Sessions {
     });
   }
 
-  /** Takes in a new connection; when too many have proven nothing, the oldest of the more numerous kind goes. */
+  /** Takes in a new connection; when too many have proven nothing, the oldest silent one goes. */
   arrive(socket: Socket): void {
-    this.#silent.add(socket);
-    socket.once("data", () => {
-      if (this.#silent.delete(socket)) this.#speaking.add(socket);
-    });
-    this.#trimSoon();
+    this.#unauthenticated.arrive(socket);
   }
 
   /** Counts a connection as a session once its secret is proven; throws ERR_LIMIT when there are too many. */
   authenticate(socket: Socket): void {
-    this.#forget(socket);
+    this.#unauthenticated.leave(socket);
     if (this.#sessions.size >= this.#limits.sessions) {
       throw new RdsIamError("sorry, too many sessions already", {
         code: "ERR_LIMIT",
@@ -105,39 +99,13 @@ export class Sessions {
 
   /** Forgets a connection that is over. */
   leave(socket: Socket): void {
-    this.#forget(socket);
+    this.#unauthenticated.leave(socket);
     if (this.#sessions.delete(socket) && this.#sessions.size === 0) this.#drained?.();
   }
 
   /** Closes every connection. */
   destroyAll(): void {
-    for (const socket of [...this.#silent, ...this.#speaking, ...this.#sessions]) socket.destroy();
-  }
-
-  #trimSoon(): void {
-    if (this.#trimming || !this.#isCrowded()) return;
-    this.#trimming = true;
-    afterReading(() => this.#trim());
-  }
-
-  // Silent ones cannot push out a login that is under way, nor stuck logins one that is about to begin.
-  #trim(): void {
-    this.#trimming = false;
-    while (this.#isCrowded()) {
-      const crowd = this.#silent.size >= this.#speaking.size ? this.#silent : this.#speaking;
-      const [oldest] = crowd;
-      if (oldest === undefined) return;
-      crowd.delete(oldest);
-      oldest.destroy();
-    }
-  }
-
-  #isCrowded(): boolean {
-    return this.#silent.size + this.#speaking.size > this.#limits.unauthenticated;
-  }
-
-  #forget(socket: Socket): void {
-    this.#silent.delete(socket);
-    this.#speaking.delete(socket);
+    this.#unauthenticated.destroyAll();
+    for (const socket of this.#sessions) socket.destroy();
   }
 }

@@ -42,6 +42,8 @@ export interface RelayClient {
   readonly reader: SocketReader;
   /** Aborts with ConnectionClosed when the relay closes. */
   readonly closed: AbortSignal;
+  /** Notes how far the client is: 1 with its challenge, 2 with its proof. */
+  readonly advance: (step: 1 | 2) => void;
 }
 
 /** A granted request. */
@@ -74,8 +76,10 @@ export async function admit(client: RelayClient, context: AdmissionContext): Pro
       "Connection: keep-alive",
     ]),
   );
+  client.advance(1);
   const second = await nextRequest(client, context);
   const stsRequest = readStsRequest(second, { ...sts, nonce }, context);
+  client.advance(2);
   const arn = await client.reader.whileThere(
     (left) => identify(stsRequest, left, context),
     client.closed,
@@ -129,7 +133,10 @@ function readStsRequest(
     });
   }
   if (!context.isAudience(relay)) {
-    throw new RelayRefusal("identity-malformed", `the proof is for ${JSON.stringify(relay)}`);
+    throw new RelayRefusal(
+      "identity-malformed",
+      `the proof is for ${JSON.stringify(relay)}, which is not a name of this relay (audience)`,
+    );
   }
   try {
     return readProof(authorization, { ...challenge, relay, now: context.now() });

@@ -29,7 +29,7 @@ export interface RelayConfig {
   readonly settings: Readonly<Partial<Record<SettingKey, string>>>;
   /** The Regions to search for databases. */
   readonly discover: readonly string[];
-  /** The names of the relay; those of its certificate when empty. */
+  /** The names of the relay; those of its certificate, but for wildcards, when empty. */
   readonly audience: readonly string[];
   /** The networks that databases must be in, in CIDR notation. */
   readonly networks: readonly string[] | undefined;
@@ -93,7 +93,7 @@ export function readRelayConfig(file: ReadonlyMap<string, OwnSection>, path: str
   return {
     settings,
     discover,
-    audience: list(settings.audience).map((name) => name.toLowerCase()),
+    audience: list(settings.audience),
     networks: readNetworks(settings.networks, place),
     targets,
     rules,

@@ -41,6 +41,8 @@ export interface RelayContext extends AdmissionContext {
 
 /** A connection's place among the clients of the server. */
 export interface Admittance {
+  /** Notes how far the client is: 1 with its challenge, 2 with its proof. */
+  readonly advance: (step: 1 | 2) => void;
   /** Begins a session; throws RelayRefusal when the relay takes no more. */
   readonly enter: () => void;
   /** Aborts with ConnectionClosed when the relay closes. */
@@ -50,13 +52,13 @@ export interface Admittance {
 /** Serves a client to its end; never rejects. */
 export async function serveConnection(
   socket: TLSSocket,
-  { closed, enter }: Admittance,
+  { advance, closed, enter }: Admittance,
   context: RelayContext,
 ): Promise<void> {
   const peer = `${socket.remoteAddress}:${socket.remotePort}`;
   // The close that follows an error is enough.
   socket.on("error", () => {});
-  const client = { socket, reader: requestReader(socket), closed };
+  const client = { socket, reader: requestReader(socket), closed, advance };
   try {
     const admitted = await admit(client, context);
     enter();

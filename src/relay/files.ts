@@ -25,10 +25,26 @@ export async function loadRelayConfig(file: string): Promise<RelayConfig> {
   return readRelayConfig(parseOwnFile(text, file), file);
 }
 
-/** Whether a certificate is valid for a name or an address. */
-export function certificateIsFor(cert: string, name: string): boolean {
-  const certificate = new X509Certificate(cert);
-  return (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined;
+/**
+ * The names and addresses of a relay's certificate, in lower case. Not its wildcards: another host under one could pass a
+ * client's proof on.
+ */
+export function certificateHosts(cert: string): readonly string[] {
+  const { subject, subjectAltName } = new X509Certificate(cert);
+  const entries =
+    subjectAltName === undefined
+      ? [`DNS:${/^CN=(.*)$/m.exec(subject)?.[1]}`]
+      : subjectAltName.split(", ");
+  return entries.flatMap((entry) => {
+    const host = /^(?:DNS|IP Address):([\w.:-]+)$/.exec(entry)?.[1];
+    return host === undefined ? [] : [canonicalHost(host)];
+  });
+}
+
+/** A host name in lower case without a final dot, an address in one spelling. */
+export function canonicalHost(host: string): string {
+  const address = isIP(host) === 6 ? new URL(`http://[${host}]`).hostname : host;
+  return address.toLowerCase().replace(/\.$/, "");
 }
 
 /**

@@ -4,13 +4,15 @@
 
 import { createServer as createTcpServer, type Socket } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
+import { ConnectionLimit } from "../base/connection-limit.ts";
 import { listen } from "../base/listen.ts";
 import type { ServerCertificate } from "../base/server-certificate.ts";
 import { ConnectionClosed } from "../base/socket-reader.ts";
 import { type Admittance, type RelayContext, serveConnection } from "./connection.ts";
 import { RelayRefusal } from "./refusal.ts";
 
-const MAX_PENDING = 256; // clients that are not admitted yet; beyond it the oldest is disconnected
+const MAX_PENDING = 256; // clients that are not admitted yet
+const SECURED = 2; // stage of a client whose TLS handshake is done
 const BACKLOG = 1_024;
 
 /** The options of a relay's listener. */
@@ -95,6 +97,7 @@ function secureOptions({ cert, key, clientCa }: ServerCertificate) {
 class Clients {
   readonly #options: RelayServerOptions;
   readonly #pending = new Map<string, Pending>();
+  readonly #limit = new ConnectionLimit(MAX_PENDING, SECURED + 2);
   readonly #serving = new Set<Promise<void>>();
   readonly #open = new Set<TLSSocket>();
   readonly #closed = new AbortController();
@@ -112,19 +115,22 @@ class Clients {
     this.#pending.set(key, pending);
     raw.on("error", () => {});
     raw.once("close", () => this.#leave(key, pending));
-    if (this.#pending.size <= MAX_PENDING) return;
-    const [oldest] = this.#pending.values();
-    oldest?.raw.destroy();
+    this.#limit.arrive(raw);
   }
 
   secured(socket: TLSSocket): void {
     const key = keyOf(socket);
     const pending = this.#pending.get(key);
     clearTimeout(pending?.timer);
+    const advance = (stage: number): void => {
+      if (pending !== undefined) this.#limit.advance(pending.raw, stage);
+    };
+    advance(SECURED);
     this.#open.add(socket);
     let isSession = false;
     const admittance: Admittance = {
       closed: this.#closed.signal,
+      advance: (step) => advance(SECURED + step),
       enter: () => {
         if (this.#isDraining) throw new RelayRefusal("draining", "the relay is shutting down");
         if (this.sessions >= this.#options.maxConnections) {
@@ -159,6 +165,7 @@ class Clients {
 
   #leave(key: string, pending: Pending): void {
     clearTimeout(pending.timer);
+    this.#limit.leave(pending.raw);
     if (this.#pending.get(key) === pending) this.#pending.delete(key);
   }
 }

@@ -13,7 +13,7 @@ import { AddressBook } from "./addresses.ts";
 import { type RelayConfig, type RelaySettings, resolveRelaySettings } from "./config.ts";
 import type { RelayContext } from "./connection.ts";
 import { type RelayEvent, relayLogger } from "./events.ts";
-import { certificateIsFor, loadRelayConfig, watchRelayFiles } from "./files.ts";
+import { canonicalHost, certificateHosts, loadRelayConfig, watchRelayFiles } from "./files.ts";
 import { type RelayServer, startRelayServer } from "./server.ts";
 import { accountSearch, Targets } from "./targets.ts";
 
@@ -66,7 +66,7 @@ class Relay {
   #config: RelayConfig;
   #account: Promise<Account> | undefined;
   #sts: (StsEndpoint & { readonly calls: AwsCalls }) | undefined;
-  #cert = "";
+  #names: readonly string[] = [];
   #discoveredAt: number | undefined;
   #phase: "starting" | "serving" | "draining" = "starting";
 
@@ -153,10 +153,7 @@ class Relay {
       rules: () => this.#config.rules,
       targets: this.#targets,
       sts: () => this.#sts,
-      isAudience: (name) => {
-        const { audience } = this.#config;
-        return audience.length > 0 ? audience.includes(name) : certificateIsFor(this.#cert, name);
-      },
+      isAudience: (name) => this.#names.includes(canonicalHost(name)),
       identify: async (request, signal) => {
         const sts = this.#sts;
         if (sts === undefined) return undefined;
@@ -184,13 +181,23 @@ class Relay {
         },
       );
     }
+    const names =
+      config.audience.length > 0 ? config.audience.map(canonicalHost) : certificateHosts(cert);
+    if (names.length === 0 && asksForArn(config.rules)) {
+      throw new RdsIamError("the relay's own name is not known", {
+        code: "ERR_CONFIG",
+        detail:
+          "Its certificate has wildcards alone, and any host under one could pass a client's proof on to this relay.",
+        hint: "Add audience = NAME, the names that clients dial, to the [relay] section of the relay's file.",
+      });
+    }
     const sts = asksForArn(config.rules) ? await this.#findSts(config.discover[0]) : undefined;
     const account = config.discover.length > 0 ? await this.#openAccount() : undefined;
     const searches =
       account === undefined ? [] : config.discover.map((region) => accountSearch(account, region));
     this.#targets.replace(config.targets, searches);
     this.#config = config;
-    this.#cert = cert;
+    this.#names = names;
     this.#sts = sts;
   }
 

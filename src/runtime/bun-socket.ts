@@ -1,4 +1,4 @@
-// What Bun's sockets need, up to Bun 1.4 at least: writing past the streams of node:net, and time to read after accepting.
+// What Bun's sockets need, up to Bun 1.4 at least: writing past the streams of node:net.
 // https://bun.com/docs/runtime/networking/tcp
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
@@ -20,12 +20,4 @@ export function writeAtOnce(target: Socket, chunk: Buffer): Buffer | undefined {
   const written = (target as WithHandle)._handle?.write?.(chunk) ?? 0;
   if (written >= chunk.length) return undefined;
   return written > 0 ? chunk.subarray(written) : chunk;
-}
-
-/**
- * Calls back once the connections that have just been accepted have been read from. Bun accepts all that wait in one turn of
- * the event loop, hundreds in a flood, before it reads from any of them; the second turn comes after the reading.
- */
-export function afterReading(callback: () => void): void {
-  setImmediate(() => setImmediate(callback));
 }

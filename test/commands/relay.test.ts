@@ -161,4 +161,14 @@ test("rdsiam relay reports what its options and files lack", async () => {
   );
   const tls = ["--tls-cert", stage.caFile, "--tls-key", stage.caFile];
   assert.match((await relay("--config", config, ...tls)).stderr, /there is no private key in/);
+  const names = ["*.example.com"];
+  const leaf = await makeLeaf({ subject: "CN=*.example.com", names, issuer: stage.authority });
+  await writeFile(`${config}.crt`, leaf.cert);
+  await writeFile(`${config}.key`, leaf.key, { mode: 0o600 });
+  await writeFile(config, `[target x]\nhost = x.rds.example.com\n${RULES}`);
+  assert.match(
+    (await relay("--config", config, "--tls-cert", `${config}.crt`, "--tls-key", `${config}.key`))
+      .stderr,
+    /^rdsiam: error: the relay's own name is not known\nDETAIL: .* wildcards alone[^]*\nHINT: {2}Add audience = NAME/,
+  );
 });

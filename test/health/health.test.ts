@@ -137,6 +137,34 @@ test("startHealth() closes a connection that does not finish its question", asyn
   ]);
 });
 
+test("startHealth() answers while silent connections fill it, and drops the oldest of them", async () => {
+  await using health = await start();
+  const silent = Array.from({ length: 200 }, () => connect(health.port, ADDRESS));
+  const ended = silent.map((socket) => {
+    socket.resume().on("error", () => {});
+    return once(socket, "close");
+  });
+  await Promise.all(silent.map((socket) => once(socket, "connect")));
+  const asking = connect(health.port, ADDRESS);
+  asking.on("error", () => {}).write("GET /liveness HTTP/1.1\r\n");
+  await Promise.all(ended.slice(0, 130));
+  for (const _ of Array.from({ length: 20 })) {
+    assert.deepEqual(await ask(health, "/liveness"), [200, "ok\n"]);
+  }
+  // One that has begun to ask is not taken for a silent one.
+  asking.setEncoding("utf8").write("Host: x\r\n\r\n");
+  const [answer] = await once(asking, "data");
+  assert.match(String(answer), /^HTTP\/1\.1 200 OK\r\n[^]*^Connection: close\r$/m);
+});
+
+test("startHealth() answers one request on a connection", async () => {
+  await using health = await start();
+  const request = "GET /liveness HTTP/1.1\r\nHost: x\r\n\r\n";
+  const answer = await say(health, request.repeat(3));
+  assert.equal(answer.match(/^HTTP\/1\.1 /gm)?.length, 1);
+  assert.match(await say(health, "GET /liveness HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 200 /);
+});
+
 test("startHealth() says that its port is taken", async () => {
   const other = createServer().listen(0, ADDRESS);
   await once(other, "listening");

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseOwnFile } from "../../src/config/own-file.ts";
+import { makeLeaf } from "../../src/demo/certificates.ts";
+import { canonicalHost, certificateHosts } from "../../src/relay/files.ts";
 import { readRelayConfig, type RelayConfig, resolveRelaySettings } from "../../src/relay/config.ts";
 
 const read = (text: string): RelayConfig =>
@@ -77,4 +79,15 @@ test("resolveRelaySettings() + option, environment, file and default, in this or
     () => resolveRelaySettings({ drainTimeout: "1h" }, {}, config),
     /^RdsIamError: --drain-timeout must be a whole number/,
   );
+});
+
+test("certificateHosts() + has names and addresses, and no wildcard", async () => {
+  const hosts = async (...names: readonly string[]): Promise<readonly string[]> =>
+    certificateHosts((await makeLeaf({ subject: "CN=cn.example.com", names })).cert);
+  assert.deepEqual(await hosts("*.example.com", "w*.example.com"), []);
+  assert.deepEqual(await hosts("*.example.com", "Relay.Example.com", "spiffe://x/y", "10.0.0.1"), [
+    "relay.example.com",
+    "10.0.0.1",
+  ]);
+  assert.deepEqual(await hosts("2001:db8::1"), [canonicalHost("2001:DB8:0:0::1")]);
 });

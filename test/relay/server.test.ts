@@ -6,6 +6,7 @@ import process from "node:process";
 import { after, afterEach, before, describe, test } from "node:test";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { until } from "../support/traces.ts";
+import { Buffer } from "node:buffer";
 import { connectRequest, nonceOf, proofFields } from "../support/proof.ts";
 import {
   type Client,
@@ -320,6 +321,36 @@ describe("requests", () => {
     challenged.send(connectRequest(HOST, own.databasePort));
     assert.match(await challenged.head(), /^HTTP\/1\.1 407 /);
     await challenged.closed;
+  });
+
+  test("silent clients go before those that have begun, and those before one that is proving itself", async () => {
+    const { port } = scene.relay;
+    const proving = await scene.client();
+    proving.send(connectRequest(HOST, scene.databasePort));
+    const fields = await proofFields(nonceOf(await proving.head()));
+    const begun = connect({ host: "127.0.0.1", port });
+    begun.on("error", () => {}).write(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]));
+    const silent = Array.from({ length: 600 }, () => connect({ host: "127.0.0.1", port }));
+    const ended = silent.map((socket) => once(socket.on("error", () => {}).resume(), "close"));
+    await Promise.all(ended.slice(0, 300));
+    assert.ok(!begun.closed);
+    begun.destroy();
+    proving.send(connectRequest(HOST, scene.databasePort, ...fields));
+    assert.match(await proving.head(), /^HTTP\/1\.1 200 /);
+    for (const socket of [...silent, proving.socket]) socket.destroy();
+  });
+
+  test("clients that are stuck behind their challenge do not keep others out", async () => {
+    const stuck: Client[] = [];
+    for (let index = 0; index < 260; index += 1) {
+      const client = await scene.client();
+      client.send(connectRequest(HOST, scene.databasePort));
+      await client.head();
+      stuck.push(client);
+    }
+    const client = await scene.client();
+    assert.match(await ask(client), /^HTTP\/1\.1 200 /);
+    for (const { socket } of [...stuck, client]) socket.destroy();
   });
 
   test("a session beyond the limit is refused", async () => {
