@@ -3,6 +3,7 @@
 // signer signs whatever it gets (no user, no port, dead credentials); everything it does not check is checked here.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html
 
+import { DSQL_ADMIN } from "../base/dsql.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Credentials } from "./credentials.ts";
 import { signingKeys } from "./keys.ts";
@@ -33,6 +34,8 @@ export interface AuthTokenTarget {
   /** The database's own port, not a tunnel's. */
   readonly port: number;
   readonly region: string;
+  /** Whether the host is Aurora DSQL, which has tokens of another kind. */
+  readonly isDsql?: boolean | undefined;
   readonly now?: (() => number) | undefined;
 }
 
@@ -69,8 +72,8 @@ async function signToken(
       hint: "Add {--user} USER, or set rds_user in the target's profile.",
     });
   }
-  // Loading it may take a moment: the clock is read after that.
-  const { Signer } = await import("@aws-sdk/rds-signer");
+  // Loading the signer may take a moment: the clock is read after that.
+  const sign = await (options.isDsql === true ? loadDsqlSigner() : loadRdsSigner());
   const now = (options.now ?? Date.now)();
   const { source, expiration } = identity;
   if (expiration !== undefined && expiration.getTime() <= now) {
@@ -80,15 +83,32 @@ async function signToken(
       hint: "Get new credentials (aws sso login, or the tool that made them), then try again.",
     });
   }
-  const signer = new Signer({
-    hostname: host,
-    port,
-    region,
-    username: user,
-    credentials: signingKeys(identity),
-  });
-  const token = await signer.getAuthToken();
+  const token = await sign(options, user, signingKeys(identity));
   const end = Math.min(now + TOKEN_SECONDS * 1_000, expiration?.getTime() ?? Infinity);
   const expiresAt = new Date(end);
   return { token, expiresAt, host, port, region, user, identity: { source, expiration } };
+}
+
+type Sign = (
+  target: AuthTokenTarget,
+  user: string,
+  credentials: ReturnType<typeof signingKeys>,
+) => Promise<string>;
+
+async function loadRdsSigner(): Promise<Sign> {
+  const { Signer } = await import("@aws-sdk/rds-signer");
+  return ({ host, port, region }, username, credentials) =>
+    new Signer({ hostname: host, port, region, username, credentials }).getAuthToken();
+}
+
+// The user is not in the token: the action alone tells `admin` from all others, and the port is not signed.
+// https://docs.aws.amazon.com/aurora-dsql/latest/userguide/SECTION_authentication-token.html
+async function loadDsqlSigner(): Promise<Sign> {
+  const { presignUrl } = await import("./presign.ts");
+  return async ({ host, region }, user, keys) => {
+    const Action = user === DSQL_ADMIN ? "DbConnectAdmin" : "DbConnect";
+    const request = { endpoint: `https://${host}`, service: "dsql", region, query: { Action } };
+    const url = await presignUrl(keys, { ...request, seconds: TOKEN_SECONDS });
+    return url.slice("https://".length);
+  };
 }

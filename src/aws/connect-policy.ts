@@ -1,12 +1,17 @@
 // The IAM policy that allows logins to one database as one user, and nothing else.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
 
+import { DSQL_ADMIN } from "../base/dsql.ts";
+
+const ASSUMED_ROLE = /^arn:([^:]+):sts::([^:]*):assumed-role\/([^/]+)\//;
+
 /** What a login needs in IAM; a part that is not known is a placeholder. */
 export interface ConnectPermission {
+  readonly service: "dsql" | "rds-db";
   readonly partition: string;
   readonly region: string;
   readonly account: string;
-  /** db-..., cluster-... or prx-... */
+  /** db-..., cluster-... or prx-...; of DSQL the cluster's ID. */
   readonly resourceId: string;
   readonly user: string;
 }
@@ -21,9 +26,16 @@ export interface PolicyDocument {
   }[];
 }
 
-/** The ARN that rds-db:connect is allowed on. */
+/** The action that IAM must allow. */
+export function connectAction({ service, user }: ConnectPermission): string {
+  if (service === "rds-db") return "rds-db:connect";
+  return user === DSQL_ADMIN ? "dsql:DbConnectAdmin" : "dsql:DbConnect";
+}
+
+/** The ARN that it must be allowed on. */
 export function connectResource(permission: ConnectPermission): string {
-  const { account, partition, region, resourceId, user } = permission;
+  const { account, partition, region, resourceId, service, user } = permission;
+  if (service === "dsql") return `arn:${partition}:dsql:${region}:${account}:cluster/${resourceId}`;
   // In a policy * and ? match anything, and $ begins a variable.
   const literal = user.replaceAll(/[*?$]/g, (character) => `\${${character}}`);
   return `arn:${partition}:rds-db:${region}:${account}:dbuser:${resourceId}/${literal}`;
@@ -32,14 +44,20 @@ export function connectResource(permission: ConnectPermission): string {
 /** The minimal policy for a login. */
 export function connectPolicy(permission: ConnectPermission): PolicyDocument {
   const Resource = connectResource(permission);
-  const statement = { Effect: "Allow", Action: "rds-db:connect", Resource } as const;
+  const statement = { Effect: "Allow", Action: connectAction(permission), Resource } as const;
   return { Version: "2012-10-17", Statement: [statement] };
+}
+
+/** The IAM role or user of an identity's ARN, as far as it shows: an assumed role has lost its path. */
+export function iamArn(arn: string | undefined): string | undefined {
+  const [, partition, account, name] = ASSUMED_ROLE.exec(arn ?? "") ?? [];
+  return name === undefined ? arn : `arn:${partition}:iam::${account}:role/${name}`;
 }
 
 /** How to give that policy to the identity of an ARN; `command` prints it. */
 export function attachAdvice(arn: string | undefined, command: string): string {
   const rest = `--policy-name rdsiam-connect --policy-document "$(${command})"`;
-  const role = /:assumed-role\/([^/]+)\//.exec(arn ?? "")?.[1];
+  const role = ASSUMED_ROLE.exec(arn ?? "")?.[3];
   if (role?.startsWith("AWSReservedSSO_") === true) {
     return `Add the policy to the permission set behind ${role} in IAM Identity Center; print it with: ${command}`;
   }

@@ -2,13 +2,12 @@
 // STS. It is signed together with header fields of the server's, so that it is of no use to any other.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 
-import { Sha256 } from "@smithy/core/checksum";
 import { HttpRequest } from "@smithy/core/protocols";
-import { SignatureV4 } from "@smithy/signature-v4";
 import { RdsIamError } from "../base/errors.ts";
 import { partitionOf, REGION } from "../base/partitions.ts";
-import { type AwsKeys, signingKeys } from "./keys.ts";
+import type { AwsKeys } from "./keys.ts";
 import { configuredEndpoint } from "./endpoints.ts";
+import { presignUrl } from "./presign.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 
 const ACTION = { Action: "GetCallerIdentity", Version: "2011-06-15" } as const;
@@ -50,33 +49,13 @@ function checkRegion(region: string): void {
 }
 
 /** Signs a request that is good for a minute, together with the given header fields (names in lower case). */
-export async function presignIdentity(
+export function presignIdentity(
   keys: AwsKeys,
   { endpoint, region }: StsEndpoint,
   headers: Readonly<Record<string, string>>,
 ): Promise<string> {
-  const { host, hostname, port, protocol } = new URL(endpoint);
-  const signer = new SignatureV4({
-    service: "sts",
-    region,
-    credentials: signingKeys(keys),
-    sha256: Sha256,
-  });
-  const request = new HttpRequest({
-    method: "GET",
-    protocol,
-    hostname,
-    ...(port === "" ? {} : { port: Number(port) }),
-    path: "/",
-    query: { ...ACTION },
-    headers: { host, ...headers },
-  });
-  const { query = {} } = await signer.presign(request, {
-    expiresIn: 60,
-    // Without this the signer moves what begins with x-amz- only; our fields have to stay headers, and signed.
-    unhoistableHeaders: new Set(Object.keys(headers)),
-  });
-  return `${endpoint}/?${encodeQuery(query as Readonly<Record<string, string>>)}`;
+  const query = { ...ACTION };
+  return presignUrl(keys, { endpoint, service: "sts", region, query, headers, seconds: 60 });
 }
 
 /** Sends such a request; resolves with the signer's ARN, or undefined when STS refuses it. Rejects when STS cannot be reached. */
@@ -118,16 +97,4 @@ async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
     if (text.length > MAX_ANSWER) throw new Error("STS answered too much");
   }
   return text;
-}
-
-// As SigV4 wants it: all but RFC 3986's unreserved characters.
-function encodeQuery(query: Readonly<Record<string, string>>): string {
-  const encode = (text: string): string =>
-    encodeURIComponent(text).replace(
-      /[!'()*]/g,
-      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-    );
-  return Object.entries(query)
-    .map(([name, value]) => `${encode(name)}=${encode(value)}`)
-    .join("&");
 }

@@ -12,16 +12,17 @@ export async function runPolicy(context: RunContext, invocation: Invocation): Pr
   const { dbname, endpoint, user } = login;
   const { kind } = endpoint;
   const { findPermission } = await import("../session/permission.ts");
-  const { attachAdvice, connectPolicy } = await import("../aws/connect-policy.ts");
+  const { attachAdvice, connectPolicy, iamArn } = await import("../aws/connect-policy.ts");
   const found = await findPermission(context, login);
   const document = JSON.stringify(connectPolicy(found.permission), undefined, 2);
   context.print(document);
   if (!isOn(options, context.env, "json")) {
-    const { exampleGrants, grantStatements } = await import("../rds/grants.ts");
-    const isProxied = kind === "proxy" || kind === "proxy-endpoint";
+    const { exampleGrants, grantServer, grantStatements } = await import("../rds/grants.ts");
+    const server = grantServer(kind);
+    const grantee = { user, dbname, server, iamArn: iamArn(found.caller?.arn) };
     context.print("\n-- SQL, as an administrator of the database:");
-    const statements = grantStatements({ user, dbname, isProxied });
-    for (const line of [...statements, ...exampleGrants({ user })]) context.print(line);
+    const statements = grantStatements(grantee);
+    for (const line of [...statements, ...exampleGrants({ user, server })]) context.print(line);
     const advice = attachAdvice(found.caller?.arn, `rdsiam policy ${targetWords(login)} --json`);
     context.log.notice(`for ${found.caller?.arn ?? "the identity that logs in"}. ${advice}`);
   }

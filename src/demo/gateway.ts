@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { type Duplex, pipeline, Transform } from "node:stream";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
+import { DSQL_DATABASE } from "../base/dsql.ts";
 import { listen } from "../base/listen.ts";
 import { type Decoded, SocketReader } from "../base/socket-reader.ts";
 import { encodeAuthenticationCleartextPassword } from "../protocol/authentication.ts";
@@ -20,6 +21,7 @@ import {
   startupParameter,
   type StartupPacket,
 } from "../protocol/startup-packet.ts";
+import { refusedParameter, refuseStatements, withoutOptions } from "./dsql.ts";
 import type { KeyStore } from "./keys.ts";
 import { verifyAuthToken } from "./sigv4.ts";
 
@@ -27,6 +29,7 @@ const HOST = "127.0.0.1";
 // PostgreSQL takes a password of up to 65,535 bytes (PG_MAX_AUTH_TOKEN_LENGTH, libpq/auth.h).
 const LONGEST_PASSWORD_MESSAGE = 65_535 + 4;
 const MAX_LOGIN = 1024 * 1024; // bytes that a reader holds
+const IAM_FAILED = "IAM authentication failed for user";
 const NEVER = new AbortController().signal;
 
 /** How a gateway behaves and what stands behind it. */
@@ -45,9 +48,17 @@ export interface GatewayOptions {
   readonly port?: number | undefined;
   /** The port that a token must be signed for; the one listened on by default. */
   readonly databasePort?: number | undefined;
+  /** Aurora DSQL: SNI is demanded, every login needs a token of its kind, and much of PostgreSQL is refused. */
+  readonly dsql?: DsqlOptions | undefined;
   /** Send no BackendKeyData, as RDS Proxy. */
   readonly omitBackendKeyData?: boolean | undefined;
   readonly now?: (() => Date) | undefined;
+}
+
+/** How the stand-in for Aurora DSQL behaves. */
+export interface DsqlOptions {
+  /** Closes a connection that begins with SSLRequest. */
+  readonly directOnly?: boolean | undefined;
 }
 
 /** A login that was let through to PostgreSQL; only an IAM login has a host and a token's digest. */
@@ -136,6 +147,7 @@ export class Gateway {
       const early = arrival.reader.detach();
       if (packet?.kind === "SSLRequest") {
         // CVE-2021-23214: bytes that came before the handshake must not be taken for encrypted ones.
+        if (this.#options.dsql?.directOnly === true) return void raw.destroy();
         if (early.length > 0) {
           return refuse(raw, "08P01", "received unencrypted data after SSL request");
         }
@@ -197,8 +209,26 @@ export class Gateway {
     if (user === reservedUser) {
       return fail("reserved user", `pg_hba.conf rejects connection for ${names}, SSL encryption`);
     }
-    const packet = encodeStartupMessage(startup);
-    if (!(await isIamUser(user))) {
+    const isDsql = this.#options.dsql !== undefined;
+    if (isDsql) {
+      const sni = (socket as TLSSocket).servername ?? "";
+      if (!this.#options.hosts.includes(String(sni))) {
+        return fail("no SNI", "unable to accept connection, sni was not received");
+      }
+      const refused = refusedParameter(startup);
+      if (refused !== undefined) {
+        return refuse(
+          socket,
+          "0A000",
+          `setting configuration parameter "${refused}" not supported`,
+        );
+      }
+      if (database !== DSQL_DATABASE) {
+        return refuse(socket, "3D000", `database "${database}" does not exist`);
+      }
+    }
+    const packet = encodeStartupMessage(isDsql ? withoutOptions(startup) : startup);
+    if (!isDsql && !(await isIamUser(user))) {
       this.logins.push({ user, database, signedHost: undefined, tokenDigest: undefined });
       return this.#join(arrival, this.#openBackend(packet));
     }
@@ -218,7 +248,11 @@ export class Gateway {
       : { ok: false as const, reason: "no password was sent" };
     if (!verdict.ok) {
       early?.destroy();
-      return fail(verdict.reason, `PAM authentication failed for user "${user}"`);
+      const told = verdict.reason.startsWith("Wrong user") ? verdict.reason : IAM_FAILED;
+      return fail(verdict.reason, isDsql ? told : `PAM authentication failed for user "${user}"`);
+    }
+    if (isDsql && !(await isIamUser(user))) {
+      return fail("no such role", `Role ${user} does not exist`);
     }
     const tokenDigest = createHash("sha256").update(token).digest("hex");
     this.logins.push({ user, database, signedHost: verdict.host, tokenDigest });
@@ -245,16 +279,17 @@ export class Gateway {
   }
 
   #join({ reader, socket }: Arrival, backend: Socket): void {
-    const typed = reader.detach();
-    if (typed.length > 0) backend.write(typed);
+    const early = reader.detach();
+    if (early.length > 0) socket.unshift(early);
     const filters = this.#options.omitBackendKeyData === true ? [backendKeyFilter()] : [];
+    const refusals = this.#options.dsql === undefined ? [] : [refuseStatements()];
     // A leg that ends in order half-closes the other; a leg that breaks takes both down.
     const onEnd = (error: unknown): void => {
       if (error === undefined || error === null) return;
       backend.destroy();
       socket.destroy();
     };
-    pipeline([socket, backend], onEnd);
+    pipeline([socket, ...refusals, backend], onEnd);
     pipeline([backend, ...filters, socket], onEnd);
   }
 
@@ -265,6 +300,7 @@ export class Gateway {
       port: this.#options.databasePort ?? this.#port,
       region: this.#options.region,
       user,
+      isDsql: this.#options.dsql !== undefined,
       find: (accessKeyId) => this.#options.keys.find(accessKeyId),
       now: this.#options.now?.() ?? new Date(),
     });

@@ -1,6 +1,8 @@
 // What the stand-in's database holds: roles as RDS has them, IAM users, and a small shop.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html
 
+import { DSQL_ADMIN } from "../base/dsql.ts";
+
 /** The database that the IAM users log in to. */
 export const DATABASE = "orders";
 
@@ -15,6 +17,26 @@ export const USERS = {
   /** Not in rds_iam: logs in with a password. */
   legacy: "legacy",
 } as const;
+
+/** The statements for the database of the DSQL cluster, which is the maintenance database. */
+export const LEDGER_STATEMENTS = `
+CREATE ROLE ${DSQL_ADMIN} LOGIN IN ROLE rds_iam;
+GRANT CREATE ON SCHEMA public TO ${DSQL_ADMIN};
+SET ROLE ${DSQL_ADMIN};
+CREATE TABLE public.entries (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  account text NOT NULL,
+  amount numeric(12, 2) NOT NULL,
+  booked_at timestamptz NOT NULL
+);
+CREATE VIEW public.balances AS
+  SELECT account, sum(amount) AS balance FROM public.entries GROUP BY account;
+INSERT INTO public.entries (account, amount, booked_at)
+  SELECT 'account ' || n % 5, n * 1.5 - 20, timestamptz '2026-01-01 00:00:00+00' + n * interval '1 hour'
+  FROM generate_series(1, 60) AS n;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${USERS.reader};
+RESET ROLE;
+`;
 
 /** The statements for the maintenance database; the password must not need escaping. */
 export function makeRoleStatements(legacyPassword: string): readonly string[] {

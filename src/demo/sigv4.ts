@@ -60,6 +60,8 @@ export interface AuthTokenContext extends Omit<SignatureContext, "service"> {
   readonly port: number;
   /** The user of the StartupMessage. */
   readonly user: string;
+  /** Whether the database is Aurora DSQL, whose tokens have an action of the user's and no port. */
+  readonly isDsql?: boolean | undefined;
 }
 
 interface Claim {
@@ -75,6 +77,7 @@ interface Claim {
 /** Verifies an auth token. The reason of a refusal is for the stand-in's own log: the frontend is only sent that PAM failed. */
 export function verifyAuthToken(token: string, context: AuthTokenContext): AuthTokenVerdict {
   const refuse = (reason: string): AuthTokenVerdict => ({ ok: false, reason });
+  if (context.isDsql === true) return verifyDsqlToken(token, context);
   const match = /^([^/?#\s]+):(\d{1,5})\/\?([^?#\s]+)$/.exec(token);
   if (match === null) return refuse("the password is not an auth token HOST:PORT/?QUERY");
   const [, host = "", port = "", query = ""] = match;
@@ -93,11 +96,35 @@ export function verifyAuthToken(token: string, context: AuthTokenContext): AuthT
   if (value.get("Action") !== "connect") return refuse("the Action is not connect");
   const signedUser = value.get("DBUser");
   if (signedUser !== user) return refuse(`signed for user ${signedUser} instead of ${user}`);
-  const { key } = verdict;
-  if (key.databaseUsers?.includes(user) === false) {
-    return refuse(`${key.arn} may not rds-db:connect as ${user}`);
+  return permitted(verdict.key, host, { user, action: "rds-db:connect" });
+}
+
+// https://docs.aws.amazon.com/aurora-dsql/latest/userguide/SECTION_authentication-token.html
+function verifyDsqlToken(token: string, context: AuthTokenContext): AuthTokenVerdict {
+  const [, host = "", query = ""] = /^([^/?#\s:]+)\/\?([^?#\s]+)$/.exec(token) ?? [];
+  const { hosts, user } = context;
+  if (!hosts.includes(host)) {
+    return { ok: false, reason: `signed for host ${host} instead of ${hosts.join(" or ")}` };
   }
-  return { ok: true, key, host };
+  const request = { method: "GET", path: "/", query, headers: new Map([["host", host]]), body: "" };
+  const verdict = verifyPresigned(request, { ...context, service: "dsql" });
+  if (!verdict.ok) return { ok: false, reason: `${verdict.fault}: ${verdict.reason}` };
+  const action = new Map(parseQuery(query)).get("Action");
+  const wanted = user === "admin" ? "DbConnectAdmin" : "DbConnect";
+  if (action !== wanted) {
+    return { ok: false, reason: `Wrong user to action mapping. user: ${user}, action: ${action}` };
+  }
+  return permitted(verdict.key, host, { user, action: `dsql:${wanted}` });
+}
+
+function permitted(
+  key: AccessKey,
+  host: string,
+  { user, action }: { readonly user: string; readonly action: string },
+): AuthTokenVerdict {
+  return key.databaseUsers?.includes(user) === false
+    ? { ok: false, reason: `${key.arn} may not ${action} as ${user}` }
+    : { ok: true, key, host };
 }
 
 /** Verifies a presigned request, whose signature is in its query string. */

@@ -11,13 +11,19 @@ import type { Certificate } from "./certificates.ts";
 import { startDns } from "./dns.ts";
 import type { DnsStandIn } from "./dns.ts";
 import { startGateway } from "./gateway.ts";
-import type { Gateway } from "./gateway.ts";
+import type { DsqlOptions, Gateway, GatewayOptions } from "./gateway.ts";
 import { appendProfile, makeEnvironment, makeHome } from "./home.ts";
 import type { StandInKeys } from "./home.ts";
 import { KeyStore } from "./keys.ts";
 import type { AccessKey } from "./keys.ts";
 import { type Postgres, startPostgres, SUPERUSER } from "./postgres.ts";
-import { DATABASE, makeRoleStatements, TABLE_STATEMENTS, USERS } from "./postgres-seed.ts";
+import {
+  DATABASE,
+  LEDGER_STATEMENTS,
+  makeRoleStatements,
+  TABLE_STATEMENTS,
+  USERS,
+} from "./postgres-seed.ts";
 import { startRdsApi } from "./rds-api.ts";
 import type { Api } from "./aws-api.ts";
 import { startSts } from "./sts.ts";
@@ -30,6 +36,9 @@ const CLUSTER_HOST = `orders.cluster-${ZONE}`;
 const INSTANCE_HOST = `orders-1.${ZONE}`;
 const CLUSTER_ARN = `arn:aws:rds:${REGION}:${ACCOUNT}:cluster:orders`;
 const RESOURCE_ID = "cluster-ABCDEFGHIJKL01234";
+/** The Aurora DSQL cluster behind the target `ledger`. */
+const LEDGER_ID = "ledger6abcdefghijklmnop234";
+const LEDGER_HOST = `${LEDGER_ID}.dsql.${REGION}.on.aws`;
 const ALIAS = "orders.db.example.com";
 const PRIMARY_ALIAS = "orders-primary.db.example.com";
 
@@ -45,6 +54,7 @@ export interface StandInOptions {
   readonly binDirectory?: string | undefined;
   readonly preferEmbedded?: boolean | undefined;
   readonly omitBackendKeyData?: boolean | undefined;
+  readonly dsql?: DsqlOptions | undefined;
   /** The gateway's port; any free one by default. */
   readonly port?: number | undefined;
   /** The clock of the gateway and of STS. */
@@ -58,6 +68,8 @@ export interface StandIn extends AsyncDisposable {
   /** What a child needs in its environment to see this AWS instead of the real one. */
   readonly env: Readonly<Record<string, string>>;
   readonly gateway: Gateway;
+  /** The front of the Aurora DSQL cluster. */
+  readonly dsql: Gateway;
   readonly sts: StsStandIn;
   readonly rds: Api;
   readonly dns: DnsStandIn;
@@ -71,6 +83,7 @@ export interface StandIn extends AsyncDisposable {
   /** The name that must be signed and verified: the cluster's. */
   readonly canonicalHost: string;
   readonly instanceHost: string;
+  readonly dsqlHost: string;
   readonly authority: Certificate;
   readonly caFile: string;
   /** The password of the user that is not in rds_iam. */
@@ -115,12 +128,26 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   const legacyPassword = randomBytes(12).toString("hex");
   await seed(postgres, legacyPassword);
   const { authority, leaf } = await makeCertificates();
-  const gateway = keep(await startFront(options, { keys, leaf, postgres }));
+  const hosts = [CLUSTER_HOST, INSTANCE_HOST];
+  const gateway = keep(await startFront(options, { keys, leaf, postgres, hosts }));
+  const ledger = { keys, leaf, postgres, hosts: [LEDGER_HOST], dsql: options.dsql ?? {} };
+  const dsql = keep(await startFront({ ...options, port: undefined }, ledger));
   const sts = keep(await startSts({ keys, roles: { [ROLE_ARN]: {} }, now }));
   const known = { clusterArn: CLUSTER_ARN, resourceId: RESOURCE_ID };
   const rds = keep(await startRdsApi({ keys, now, ...known }));
   const dns = keep(await startDns(zone()));
-  const parts = { authority, directory, dns, gateway, keys, legacyPassword, postgres, rds, sts };
+  const parts = {
+    authority,
+    directory,
+    dns,
+    dsql,
+    gateway,
+    keys,
+    legacyPassword,
+    postgres,
+    rds,
+    sts,
+  };
   return { ...(await furnish(parts)), [Symbol.asyncDispose]: closing.close };
 }
 
@@ -129,6 +156,7 @@ type Parts = Pick<
   | "authority"
   | "directory"
   | "dns"
+  | "dsql"
   | "gateway"
   | "keys"
   | "legacyPassword"
@@ -139,11 +167,15 @@ type Parts = Pick<
 
 async function startFront(
   options: StandInOptions,
-  parts: { readonly keys: KeyStore; readonly leaf: Certificate; readonly postgres: Postgres },
+  parts: Pick<GatewayOptions, "dsql" | "hosts" | "keys"> & {
+    readonly leaf: Certificate;
+    readonly postgres: Postgres;
+  },
 ): Promise<Gateway> {
-  const { keys, leaf, postgres } = parts;
+  const { dsql, hosts, keys, leaf, postgres } = parts;
   return await startGateway({
-    hosts: [CLUSTER_HOST, INSTANCE_HOST],
+    dsql,
+    hosts,
     region: REGION,
     keys,
     certificate: { cert: leaf.cert, key: leaf.key },
@@ -158,7 +190,7 @@ async function startFront(
 
 // The home directory, with the targets in it.
 async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncDispose>> {
-  const { authority, directory, dns, gateway, keys, rds, sts } = parts;
+  const { authority, directory, dns, dsql, gateway, keys, rds, sts } = parts;
   const caFile = join(directory, "rds-ca.pem");
   await writeFile(caFile, authority.cert);
   const home = await makeHome(directory);
@@ -178,6 +210,8 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
   await addProfile("prod", { ...targetSettings, rds_user: reader }, key);
   await addProfile("admin", { ...targetSettings, rds_user: admin }, key);
   await addProfile("prod.eu-west.1", { ...targetSettings, rds_user: reader }, key);
+  const ledger = { rds_host: LEDGER_ID, rds_port: dsql.port, rds_dbname: "postgres" };
+  await addProfile("ledger", { ...targetSettings, ...ledger }, key);
   await addProfile("stage", { ...targetSettings, rds_user: reader, rds_role_arn: ROLE_ARN }, key);
   return {
     ...parts,
@@ -188,6 +222,7 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
     alias: ALIAS,
     canonicalHost: CLUSTER_HOST,
     instanceHost: INSTANCE_HOST,
+    dsqlHost: LEDGER_HOST,
     region: REGION,
     env: makeEnvironment(home, sts.endpoint, rds.endpoint),
   };
@@ -195,6 +230,7 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
 
 async function seed(postgres: Postgres, legacyPassword: string): Promise<void> {
   for (const statement of makeRoleStatements(legacyPassword)) await postgres.query(statement);
+  await postgres.query(LEDGER_STATEMENTS);
   const client = postgres.makeClient(DATABASE);
   await client.connect();
   await client.query(TABLE_STATEMENTS);
@@ -210,7 +246,7 @@ async function makeCertificates(): Promise<{
   });
   const leaf = await makeLeaf({
     subject: `CN=${CLUSTER_HOST.slice(0, 64)}`,
-    names: [CLUSTER_HOST, INSTANCE_HOST],
+    names: [CLUSTER_HOST, INSTANCE_HOST, LEDGER_HOST],
     issuer: authority,
   });
   return { authority, leaf };
@@ -222,5 +258,6 @@ function zone(): Parameters<typeof startDns>[0] {
     [PRIMARY_ALIAS]: { cname: CLUSTER_HOST },
     [CLUSTER_HOST]: { cname: INSTANCE_HOST },
     [INSTANCE_HOST]: { a: ["127.0.0.1"] },
+    [LEDGER_HOST]: { a: ["127.0.0.1"] },
   };
 }

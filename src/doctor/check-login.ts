@@ -33,7 +33,7 @@ export async function checkLogin(
   const { backend, connection } = connected;
   const { endpoint, settings } = login;
   const user = requireUser(settings);
-  const database = settings.dbname ?? user;
+  const database = login.dbname ?? user;
   const parameters = { user, database, application_name: "rdsiam doctor" };
   const message = { minor: 0, parameters: Object.entries(parameters).map(startupParameter) };
   const started = performance.now();

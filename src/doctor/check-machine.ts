@@ -3,6 +3,7 @@ import { proxySetting } from "../aws/proxy-setting.ts";
 import type { RunContext } from "../base/context.ts";
 import { requireUser, resolveSettings, type Settings } from "../config/settings.ts";
 import { configWarnings } from "../config/targets.ts";
+import { withDsqlDefaults } from "../rds/endpoint.ts";
 import type { CredentialSettings } from "../session/credentials.ts";
 import { loadConfiguration, readVia } from "../session/settings.ts";
 import { findTool, toolVersion } from "../tool/find-tool.ts";
@@ -31,7 +32,7 @@ export async function checkConfig(
   const warnings = [...loaded.aws.warnings, ...configWarnings(loaded)];
   let value: FoundConfig = {};
   try {
-    const settings = resolveSettings({ ...request, loaded, env, home });
+    const settings = withDsqlDefaults(resolveSettings({ ...request, loaded, env, home }));
     value = { config: { settings, loaded } };
     value = { ...value, via: await readVia(context.log, settings) };
     const user = requireUser(settings);

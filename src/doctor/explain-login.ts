@@ -2,12 +2,17 @@
 // everything that IAM does not like, so what the earlier steps have shown is ruled out, and the likeliest of the rest is
 // reported with its remedy.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
-import { attachAdvice, connectPolicy, connectResource } from "../aws/connect-policy.ts";
+import {
+  attachAdvice,
+  connectAction,
+  connectPolicy,
+  connectResource,
+} from "../aws/connect-policy.ts";
 import type { RunContext } from "../base/context.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import { BackendRefusal } from "../proxy/failure.ts";
 import { parseEndpoint } from "../rds/endpoint.ts";
-import { checkStatement, type Grantee, grantStatements } from "../rds/grants.ts";
+import { checkStatement, type Grantee, grantServer, grantStatements } from "../rds/grants.ts";
 import type { IamLogin } from "../session/login.ts";
 import { findPermission, type FoundPermission } from "../session/permission.ts";
 import { targetWords } from "../session/settings.ts";
@@ -28,8 +33,7 @@ export async function explainRefusedLogin(
 ): Promise<Outcome> {
   const { error, login } = refused;
   const { endpoint, user, dbname } = login;
-  const isProxied = endpoint.kind === "proxy" || endpoint.kind === "proxy-endpoint";
-  const grantee = { user, dbname, isProxied };
+  const grantee = { user, dbname, server: grantServer(endpoint.kind) };
   const sql = [checkStatement(grantee), ...grantStatements(grantee)];
   if (!(error instanceof BackendRefusal)) {
     return failure(error, error.code === "ERR_LOGIN" ? { sql } : {});
@@ -60,7 +64,7 @@ export async function explainRefusedLogin(
 function ruledOut(
   { identity, login }: RefusedLogin,
   { resource }: FoundPermission,
-  { isProxied }: Grantee,
+  { server }: Grantee,
 ): string[] {
   const { endpoint } = login;
   const clockAhead = identity?.clockAhead;
@@ -72,7 +76,7 @@ function ruledOut(
   if (clockAhead !== undefined && Math.abs(clockAhead) < MOST_SKEW) {
     shown.push(`the clock (${(Math.abs(clockAhead) / 1_000).toFixed(1)} s off)`);
   }
-  if (!isProxied) shown.push("a missing rds_iam (the server asked for a token)");
+  if (server === "database") shown.push("a missing rds_iam (the server asked for a token)");
   if (resource?.iam === true) shown.push("IAM authentication switched off (it is on)");
   return shown;
 }
@@ -98,7 +102,7 @@ function likeliest(
     return { cause, remedy: "Remove --region, RDSIAM_REGION or rds_region." };
   }
   return {
-    cause: `Most likely ${caller?.arn ?? "the identity"} lacks rds-db:connect on ${connectResource(permission)}.`,
+    cause: `Most likely ${caller?.arn ?? "the identity"} lacks ${connectAction(permission)} on ${connectResource(permission)}.`,
     remedy: attachAdvice(caller?.arn, `rdsiam policy ${targetWords(login)} --json`),
   };
 }

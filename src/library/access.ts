@@ -1,6 +1,7 @@
 // A program's options, resolved: the settings and the endpoint of a database, and a function that gives auth tokens for it.
 import { authTokenSource, type AuthTokenSource } from "../aws/token-cache.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { isDsql } from "../rds/endpoint.ts";
 import { openCredentials, type RunCredentials } from "../session/credentials.ts";
 import { type DatabaseEndpoint, findEndpoint } from "../session/endpoint.ts";
 import { loadConfiguration } from "../session/settings.ts";
@@ -113,7 +114,13 @@ async function openSigning(context: LibraryContext, request: ConnectionRequest):
       const key = JSON.stringify([host, port, region]);
       const tokens =
         databases.get(key) ??
-        authTokenSource({ host, port, region, credentials: credentials(region) });
+        authTokenSource({
+          host,
+          port,
+          region,
+          isDsql: isDsql(host),
+          credentials: credentials(region),
+        });
       const [oldest = ""] = databases.keys();
       if (!databases.has(key) && databases.size >= MOST_DATABASES) databases.delete(oldest);
       databases.set(key, tokens);

@@ -153,16 +153,6 @@ function isRegionOf(region: string, { dnsSuffix }: Endpoint): boolean {
 // The endpoint that tokens are signed for.
 async function signable(endpoint: Endpoint, options: CanonicalHostOptions): Promise<Endpoint> {
   const { region, questions } = options;
-  if (endpoint.kind === "dsql") {
-    throw new RdsIamError(
-      `${endpoint.host} is Aurora DSQL, which this version of rdsiam does not support`,
-      {
-        code: "ERR_ENDPOINT",
-        detail: "DSQL has tokens of its own, which differ from those of RDS.",
-        hint: `Run: aws dsql generate-db-connect-auth-token --hostname ${endpoint.host} --region ${endpoint.region}`,
-      },
-    );
-  }
   if (endpoint.kind === "custom") {
     const answer = await questions?.clusterEndpoint(endpoint);
     const cluster = answer === undefined ? undefined : parseEndpoint(answer);

@@ -24,8 +24,8 @@ export interface TrustOptions {
   /** Files and directories, separated by commas, `system`, or undefined for the built-in certificates. */
   readonly sslrootcert: string | undefined;
   /**
-   * An EndpointKind. Proxies have certificates under Amazon's public roots, under which anyone can get one for a name of
-   * their own; RDS's roots alone are trusted for every other kind, names that rdsiam does not know among them.
+   * An EndpointKind. Proxies and DSQL have certificates under Amazon's public roots, under which anyone can get one for a
+   * name of their own; RDS's roots alone are trusted for every other kind, names that rdsiam does not know among them.
    */
   readonly kind: string;
   readonly region: string | undefined;
@@ -33,6 +33,13 @@ export interface TrustOptions {
   readonly storeDirectory?: string | undefined;
   readonly now?: (() => number) | undefined;
 }
+
+// Kinds of endpoints whose certificates come from Amazon Trust Services.
+const AMAZON_ROOTS: ReadonlyMap<string, string> = new Map([
+  ["proxy", "RDS Proxy"],
+  ["proxy-endpoint", "RDS Proxy"],
+  ["dsql", "Aurora DSQL"],
+]);
 
 // Where the distributions keep their CA bundle; the first that exists is used.
 const SYSTEM_BUNDLES = [
@@ -75,8 +82,9 @@ async function builtIn(options: TrustOptions): Promise<TrustedCertificates> {
   const { kind, region, now = Date.now } = options;
   const bundle = await builtInBundle();
   const amazon = bundle.proxyBundle.ca;
-  if (kind === "proxy" || kind === "proxy-endpoint") {
-    return { certificates: amazon, description: "the built-in Amazon roots for RDS Proxy" };
+  const service = AMAZON_ROOTS.get(kind);
+  if (service !== undefined) {
+    return { certificates: amazon, description: `the built-in Amazon roots for ${service}` };
   }
   const stored = await storedRoots(options);
   const isUsed = (root: RdsRoot): boolean => root.validTo > now() && root.region === region;

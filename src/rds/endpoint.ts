@@ -3,6 +3,7 @@
 // `rds` stands right before or right after the Region (China and the older drivers' patterns have it the other way round).
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Endpoints.Types.html
 
+import { DSQL_ADMIN, DSQL_DATABASE } from "../base/dsql.ts";
 import { PARTITIONS, REGION } from "../base/partitions.ts";
 
 /** What kind of endpoint a name is; `unknown` is for names that the user vouches for. */
@@ -57,6 +58,35 @@ export function parseEndpoint(name: string): Endpoint | undefined {
     return undefined;
   }
   return parseDsql(host, labels) ?? parseRds(host, labels);
+}
+
+/** What a run's settings leave to Aurora DSQL. */
+export interface DsqlDefaults {
+  readonly host: string;
+  readonly user?: string | undefined;
+  readonly dbname?: string | undefined;
+  readonly region?: string | undefined;
+  readonly profileRegion?: string | undefined;
+}
+
+/** Whether a host is an endpoint of Aurora DSQL. */
+export function isDsql(host: string): boolean {
+  return parseEndpoint(host)?.kind === "dsql";
+}
+
+const CLUSTER_ID = /^[a-z0-9]{26}$/;
+
+/**
+ * Fills in what AWS's own DSQL connectors do where the host is a DSQL endpoint, or a bare cluster ID with a Region: the whole
+ * endpoint, the user `admin`, the database `postgres`. Other settings are returned as they are.
+ */
+export function withDsqlDefaults<S extends DsqlDefaults>(settings: S): S {
+  const region = settings.region ?? settings.profileRegion;
+  const isId = region !== undefined && CLUSTER_ID.test(settings.host);
+  const host = isId ? `${settings.host}.dsql.${region}.on.aws` : settings.host;
+  if (!isDsql(host)) return settings;
+  const { user = DSQL_ADMIN, dbname = DSQL_DATABASE } = settings;
+  return { ...settings, host, user, dbname };
 }
 
 // ID.dsql.REGION.on.aws, and ID.dsql-SUFFIX.REGION.on.aws through PrivateLink.

@@ -1,30 +1,56 @@
 // What the database itself must grant so that a user can log in with an auth token, and the query that shows what it has.
+// Aurora DSQL has no rds_iam: it maps IAM identities to its roles, and every identity that may is `admin`.
+// https://docs.aws.amazon.com/aurora-dsql/latest/userguide/using-database-and-iam-roles.html
 // A member of rds_iam logs in with tokens alone. RDS Proxy asks for the token itself and logs in to the database with the
 // user's password from Secrets Manager, for which the user must not be a member; only its end-to-end IAM authentication
 // passes a token on.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html#UsingWithRDS.IAMDBAuth.DBAccounts.PostgreSQL
 
+import { DSQL_ADMIN } from "../base/dsql.ts";
+import type { EndpointKind } from "./endpoint.ts";
+
 /** A user and the database that it logs in to. */
 export interface Grantee {
   readonly user: string;
   readonly dbname: string;
-  /** Whether RDS Proxy stands before the database. */
-  readonly isProxied: boolean;
+  readonly server: GrantServer;
+  /** The ARN of the IAM role or user that logs in, which DSQL maps to the user; a placeholder when absent. */
+  readonly iamArn?: string | undefined;
+}
+
+/** What stands behind an endpoint, as far as GRANTs go. */
+export type GrantServer = "database" | "dsql" | "proxy";
+
+/** The server behind an endpoint of a kind. */
+export function grantServer(kind: EndpointKind): GrantServer {
+  if (kind === "dsql") return kind;
+  return kind === "proxy" || kind === "proxy-endpoint" ? "proxy" : "database";
 }
 
 /** The statements that allow a user's logins; for an administrator. */
-export function grantStatements({ user, dbname, isProxied }: Grantee): readonly string[] {
+export function grantStatements({ user, dbname, server, iamArn }: Grantee): readonly string[] {
   const who = identifier(user);
+  if (server === "dsql") {
+    if (user === DSQL_ADMIN) return ["-- none: dsql:DbConnectAdmin is all that admin needs"];
+    const arn = literal(iamArn ?? "arn:aws:iam::ACCOUNT:role/NAME");
+    return [
+      `CREATE ROLE ${who} WITH LOGIN;  -- unless it is there`,
+      `AWS IAM GRANT ${who} TO ${arn};`,
+    ];
+  }
   const member = `GRANT rds_iam TO ${who};`;
   return [
     `CREATE USER ${who} WITH LOGIN;  -- unless it is there`,
-    isProxied ? `-- ${member}  only with the proxy's end-to-end IAM authentication` : member,
+    server === "proxy"
+      ? `-- ${member}  only with the proxy's end-to-end IAM authentication`
+      : member,
     `GRANT CONNECT ON DATABASE ${identifier(dbname)} TO ${who};`,
   ];
 }
 
 /** Comments on what else a user needs, once it is in. */
-export function exampleGrants({ user }: Pick<Grantee, "user">): readonly string[] {
+export function exampleGrants({ user, server }: Pick<Grantee, "server" | "user">) {
+  if (server === "dsql" && user === DSQL_ADMIN) return [];
   const who = identifier(user);
   return [
     "-- What it may do in there is up to you; to read everything in the schema public, for example:",
@@ -34,7 +60,10 @@ export function exampleGrants({ user }: Pick<Grantee, "user">): readonly string[
 }
 
 /** The query that shows whether a user may log in with a token, and to the database. */
-export function checkStatement({ user, dbname }: Omit<Grantee, "isProxied">): string {
+export function checkStatement({ user, dbname, server }: Omit<Grantee, "iamArn">): string {
+  if (server === "dsql") {
+    return `SELECT * FROM sys.iam_pg_role_mappings WHERE pg_role_name = ${literal(user)};`;
+  }
   const database = `(SELECT oid FROM pg_database WHERE datname = ${literal(dbname)})`;
   return (
     `SELECT rolcanlogin, rolvaliduntil, pg_has_role(oid, 'rds_iam', 'MEMBER') AS rds_iam, ` +

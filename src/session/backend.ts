@@ -1,5 +1,6 @@
 // The database server as the proxy's backend: its addresses, its limits, and the certificates that it is verified with.
 import type { RunContext } from "../base/context.ts";
+import { RdsIamError } from "../base/errors.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Backend, Verification } from "../proxy/backend-login.ts";
 import { caDirectory } from "../rds/ca-store.ts";
@@ -25,6 +26,7 @@ export async function openBackend(
   request: BackendRequest,
 ): Promise<Backend> {
   const { settings, endpoint } = request;
+  if (settings.readOnly && endpoint.kind === "dsql") throw noReadOnlyDsql(endpoint.host);
   let verified: Promise<Verification> | undefined;
   const verification = (): Promise<Verification> => (verified ??= verify(context, request));
   // An error in them is reported before a tool starts.
@@ -38,6 +40,15 @@ export async function openBackend(
     loginTimeout: LOGIN_TIMEOUT,
     parameters: settings.readOnly ? READ_ONLY : {},
   };
+}
+
+// A session that only promised to be read-only would be worse than none.
+function noReadOnlyDsql(host: string): RdsIamError {
+  return new RdsIamError(`${host} cannot be opened read-only: it is Aurora DSQL`, {
+    code: "ERR_USAGE",
+    detail: "DSQL takes neither default_transaction_read_only nor SET SESSION CHARACTERISTICS.",
+    hint: "Leave {--read-only} and rds_read_only out, and log in as a role that may only SELECT.",
+  });
 }
 
 /** The certificates that are trusted for an endpoint, and what they are. */

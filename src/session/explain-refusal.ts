@@ -1,6 +1,7 @@
 // DETAIL and HINT for a login that the server refused: what the auth token was signed for, and the likeliest remedy.
 // PostgreSQL's own text for every IAM failure is the same, and translated by lc_messages, so the rest must come from here.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
+import { DSQL_ADMIN } from "../base/dsql.ts";
 import type { AddedFields, BackendRefusal } from "../proxy/failure.ts";
 
 const UNASKED = "The server refused before it asked for an auth token.";
@@ -10,6 +11,7 @@ export interface SignedFor {
   readonly host: string;
   readonly port: number;
   readonly region: string;
+  readonly isDsql?: boolean | undefined;
 }
 
 /** Whose credentials signed which token; `source` is `profile "prod"`, a role's ARN. */
@@ -43,6 +45,7 @@ interface SignedLogin extends SignedFor {
 
 function explain(refusal: BackendRefusal, login: SignedLogin): AddedFields {
   const { isOfPassword, isReplication, sqlState } = refusal;
+  if (login.isDsql === true) return explainDsql(refusal, login);
   if (sqlState === "28000" && isOfPassword) {
     return { detail: signedFor(login), hint: iamHint(login) };
   }
@@ -56,6 +59,34 @@ function explain(refusal: BackendRefusal, login: SignedLogin): AddedFields {
     const grant = `GRANT rds_iam TO ${quoted(login.user)};`;
     const detail = isOfPassword ? signedFor(login) : UNASKED;
     return { detail, hint: `As an administrator of the database: ${grant}` };
+  }
+  return explainAnyLogin(sqlState);
+}
+
+// DSQL's texts are English alone; which SQLSTATE goes with which of them is not documented.
+// https://docs.aws.amazon.com/aurora-dsql/latest/userguide/troubleshooting.html
+function explainDsql(refusal: BackendRefusal, login: SignedLogin): AddedFields {
+  const { fields, isOfPassword, sqlState } = refusal;
+  const who = quoted(login.user);
+  const isAdmin = login.user === DSQL_ADMIN;
+  const grants = `CREATE ROLE ${who} WITH LOGIN; AWS IAM GRANT ${who} TO 'arn:aws:iam::ACCOUNT:role/NAME';`;
+  if (sqlState === "53400") {
+    return {
+      hint: "DSQL takes about 100 new connections a second: try again, and open fewer at once.",
+    };
+  }
+  if (!isAdmin && /does not exist/.test(fields.get("M") ?? "")) {
+    return { detail: signedFor(login), hint: `As admin: ${grants}` };
+  }
+  if (isOfPassword && sqlState.startsWith("28")) {
+    const action = isAdmin ? "dsql:DbConnectAdmin" : "dsql:DbConnect";
+    const unmapped = isAdmin
+      ? ""
+      : `, its role or user is not mapped to ${who} (as admin: ${grants})`;
+    return {
+      detail: signedFor(login),
+      hint: `Most often the identity lacks ${action} on the cluster${unmapped}, or this machine's clock is wrong.`,
+    };
   }
   return explainAnyLogin(sqlState);
 }

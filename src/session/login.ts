@@ -3,6 +3,7 @@
 import type { CredentialNeed, Credentials, CredentialSource } from "../aws/credentials.ts";
 import { type AuthTokenSource, authTokenSource } from "../aws/token-cache.ts";
 import type { RunContext } from "../base/context.ts";
+import { DSQL_DATABASE } from "../base/dsql.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { recentSecrets } from "../base/redact.ts";
 import { requireUser, type Settings } from "../config/settings.ts";
@@ -98,14 +99,15 @@ export function iamLogin(
 ): IamLogin {
   const user = requireUser(run.settings);
   const { host, port, region } = endpoint;
-  const authToken = authTokenSource({ host, port, region, credentials });
-  const refusals = explainRefusals({ host, port, region });
+  const isDsql = endpoint.kind === "dsql";
+  const authToken = authTokenSource({ host, port, region, isDsql, credentials });
+  const refusals = explainRefusals({ host, port, region, isDsql });
   return {
     kind: "iam",
     ...run,
     endpoint,
     user,
-    dbname: run.settings.dbname ?? user,
+    dbname: run.settings.dbname ?? (isDsql ? DSQL_DATABASE : user),
     credentials,
     need,
     authToken,

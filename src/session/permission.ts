@@ -48,7 +48,8 @@ export async function findPermission(
   const caller = await attempt(async () =>
     identify(context, { ...request, region }, keys.value ?? (await credentials())),
   );
-  const resource = await attempt(async () => {
+  const isDsql = endpoint.kind === "dsql";
+  const askResource = async (): Promise<DatabaseResource> => {
     const { databaseResource } = await import("../aws/database-resource.ts");
     const calls = callsOf(context, request);
     const asking = databaseResource(endpoint, {
@@ -58,15 +59,18 @@ export async function findPermission(
       profile: settings.profile,
     });
     return context.waiting.for("the RDS API", asking);
-  });
+  };
+  // The ID of a DSQL cluster is in its name.
+  const resource = isDsql ? { value: undefined, why: "" } : await attempt(askResource);
   const account = resource.value?.account ?? caller.value?.account;
-  const resourceId = resource.value?.resourceId;
+  const resourceId = isDsql ? endpoint.host.split(".")[0] : resource.value?.resourceId;
   const missing: Missing[] = [];
   if (account === undefined) missing.push(missingAccount(caller.why));
   if (resourceId === undefined) missing.push(missingResource(endpoint, resource.why));
   const partition = resource.value?.partition ?? caller.value?.arn.split(":")[1];
   return {
     permission: {
+      service: isDsql ? "dsql" : "rds-db",
       partition: partition ?? partitionOf(region).name,
       region,
       account: account ?? ACCOUNT,
@@ -117,7 +121,7 @@ function lookUpCommand({ host, kind, region }: DatabaseEndpoint): string {
     case "instance":
       return `aws rds describe-db-instances --db-instance-identifier ${name} --query 'DBInstances[0].[DbiResourceId,DBClusterIdentifier]' ${rest} (for an instance of a cluster, use the cluster's id)`;
     case "custom":
-    case "dsql":
+    case "dsql": // its ID is always known
     case "global":
     case "shardgroup":
     case "unknown":

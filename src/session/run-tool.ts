@@ -60,11 +60,7 @@ export async function runOnTargets(
   }
   const command = {
     args: tool.args,
-    env: toolEnvironment(
-      context.env,
-      proxyTargets(logins, proxies.list),
-      isPostgresqlTool(tool.file),
-    ),
+    env: toolEnvironment(context.env, proxyTargets(logins, proxies.list)),
   };
   waiting.hide();
   const { exitStatus } = await runTool({

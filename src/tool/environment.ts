@@ -67,9 +67,8 @@ const PROXY: ReadonlySet<string> = new Set([
   "PGPASSWORD",
 ]);
 
-// libpq's own: with any of them set, lib/pq 1.11 and newer connects nowhere.
-// https://github.com/lib/pq/blob/v1.12.3/connector.go (fromEnv)
-const LIBPQ = {
+const CONNECTION = {
+  PGSSLMODE: "disable",
   PGGSSENCMODE: "disable",
   PGCHANNELBINDING: "disable",
   PGREQUIREAUTH: "scram-sha-256",
@@ -77,27 +76,19 @@ const LIBPQ = {
 
 /** Whether a variable says where and how a tool connects, so that another value than rdsiam's leads past the proxy. */
 export function leadsPastProxy(name: string): boolean {
-  return PROXY.has(name) || DELETED.has(name) || name === "PGSSLMODE" || Object.hasOwn(LIBPQ, name);
+  return PROXY.has(name) || DELETED.has(name) || Object.hasOwn(CONNECTION, name);
 }
 
-/**
- * The environment for the tool, as a new object; `env` is the one that rdsiam itself was started with. A tool that is known
- * to be made with libpq is told more precisely how to connect.
- */
+/** The environment for the tool, as a new object; `env` is the one that rdsiam itself was started with. */
 export function toolEnvironment(
   env: Environment,
   targets: readonly ProxyTarget[],
-  isLibpq: boolean,
 ): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
     if (value !== undefined && !DELETED.has(name) && !PROXY.has(name)) environment[name] = value;
   }
-  environment["PGSSLMODE"] = "disable";
-  for (const [name, value] of Object.entries(LIBPQ)) {
-    if (isLibpq) environment[name] = value;
-    else delete environment[name];
-  }
+  Object.assign(environment, CONNECTION);
   // It worked once, and would be refused to a nested rdsiam.
   delete environment["RDSIAM_MFA_CODE"];
   // A target that came from an outer rdsiam would name the wrong database.

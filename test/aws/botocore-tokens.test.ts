@@ -9,6 +9,7 @@ import { cleanProcessEnvironment } from "../support/fake-sts.ts";
 cleanProcessEnvironment();
 
 interface Case {
+  readonly service: "dsql" | "rds";
   readonly host: string;
   readonly port: number;
   readonly region: string;
@@ -25,6 +26,7 @@ const { cases }: { readonly cases: readonly Case[] } = JSON.parse(readFileSync(f
 
 // Before the clock is mocked: loading takes time.
 await import("@aws-sdk/rds-signer");
+await import("../../src/aws/presign.ts");
 
 function parts(token: string) {
   const [place, query = ""] = token.split("/?");
@@ -34,18 +36,21 @@ function parts(token: string) {
 test("there are at least 40 tokens of botocore's, half of them with a session token", () => {
   assert.ok(cases.length >= 40, String(cases.length));
   assert.ok(cases.filter(({ sessionToken }) => sessionToken !== null).length >= 20);
+  assert.equal(cases.filter(({ service }) => service === "dsql").length, 20);
 });
 
 for (const [index, each] of cases.entries()) {
-  const { host, port, region, user, sessionToken, now, accessKeyId, secretAccessKey } = each;
+  const { service, host, port, region, user, sessionToken, now } = each;
+  const isDsql = service === "dsql";
   const session = sessionToken === null ? "" : `, a session token of ${sessionToken.length}`;
   test(`authTokenSigner() signs as botocore does: ${index} ${user} on ${host}:${port}${session}`, async (context) => {
     context.mock.timers.enable({ apis: ["Date"], now: Date.parse(now) });
+    const { accessKeyId, secretAccessKey } = each;
     const keys = { accessKeyId, secretAccessKey, source: "botocore's" };
     const identity = sessionToken === null ? keys : { ...keys, sessionToken };
     // As a user might write it; botocore was given the canonical form.
     const typed = index % 2 === 0 ? host : `${host.toUpperCase()}.`;
-    const { token } = await authTokenSigner({ host: typed, port, region })(user, identity);
+    const { token } = await authTokenSigner({ host: typed, port, region, isDsql })(user, identity);
     assert.deepEqual(parts(token), parts(each.token));
     assert.equal(token.length, each.token.length);
   });

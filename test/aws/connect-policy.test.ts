@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { attachAdvice, connectPolicy, connectResource } from "../../src/aws/connect-policy.ts";
+import {
+  attachAdvice,
+  connectPolicy,
+  connectResource,
+  iamArn,
+} from "../../src/aws/connect-policy.ts";
 
 const PERMISSION = {
+  service: "rds-db" as const,
   partition: "aws-cn",
   region: "cn-north-1",
   account: "123456789012",
@@ -46,4 +52,28 @@ test("attachAdvice() knows roles, users with paths, SSO roles and what it does n
   );
   assert.match(advice(`arn:aws:iam::${account}:root`), /^Attach the policy to the identity/);
   assert.match(advice(undefined), /^Attach the policy to the identity/);
+});
+
+test("connectPolicy() of Aurora DSQL has the action of the user and the cluster's ARN", () => {
+  const cluster = {
+    ...PERMISSION,
+    service: "dsql" as const,
+    resourceId: "abcdefghijklmnopqrst123456",
+  };
+  const [admin] = connectPolicy({ ...cluster, user: "admin" }).Statement;
+  assert.equal(admin?.Action, "dsql:DbConnectAdmin");
+  assert.match(
+    admin.Resource,
+    /^arn:aws-cn:dsql:cn-north-1:\d+:cluster\/abcdefghijklmnopqrst123456$/,
+  );
+  assert.equal(connectPolicy({ ...cluster, user: "Admin" }).Statement[0]?.Action, "dsql:DbConnect");
+});
+
+test("iamArn() is the role behind an assumed one", () => {
+  const role = "arn:aws:iam::123456789012:role/db-reader";
+  assert.equal(iamArn("arn:aws:sts::123456789012:assumed-role/db-reader/me"), role);
+  assert.equal(
+    iamArn("arn:aws:iam::123456789012:user/jane"),
+    "arn:aws:iam::123456789012:user/jane",
+  );
 });

@@ -48,6 +48,15 @@ TOKENS = [
     "a+b/c=d&e f%20",
     "T" * 500,
 ]
+# Aurora DSQL: the port is not signed, and of the user only whether it is exactly "admin".
+DSQL = "abcdefghijklmnopqrst123456"
+DSQL_HOSTS = [
+    (f"{DSQL}.dsql.us-east-1.on.aws", "us-east-1"),
+    (f"{DSQL}.dsql-fnh4.eu-west-1.on.aws", "eu-west-1"),
+    (f"{DSQL[::-1]}.dsql.ap-northeast-1.on.aws", "ap-northeast-1"),
+    (f"vpce-0123456789abcdef0-abcdefgh.dsql-fnh4.us-east-2.vpce.amazonaws.com", "us-east-2"),
+]
+DSQL_USERS = ["admin", "app_ro", "Admin", "admin ", "Ünï cödé"]
 CLOCKS = ["2026-11-21T05:06:07Z", "2030-01-01T00:00:00Z", "2028-02-29T23:59:59Z"]
 
 
@@ -56,9 +65,14 @@ def sign(case):
     session = botocore.session.Session()
     session.set_credentials(access_key, secret_key, case["sessionToken"])
     now = datetime.datetime.strptime(case["now"], "%Y-%m-%dT%H:%M:%SZ")
-    client = session.create_client("rds", region_name=case["region"])
+    client = session.create_client(case["service"], region_name=case["region"])
     with mock.patch.object(botocore.auth, "get_current_datetime", return_value=now):
-        token = client.generate_db_auth_token(case["host"], case["port"], case["user"], case["region"])
+        if case["service"] == "rds":
+            token = client.generate_db_auth_token(case["host"], case["port"], case["user"], case["region"])
+        elif case["user"] == "admin":
+            token = client.generate_db_connect_admin_auth_token(case["host"], case["region"])
+        else:
+            token = client.generate_db_connect_auth_token(case["host"], case["region"])
     return {**case, "accessKeyId": access_key, "secretAccessKey": secret_key, "token": token}
 
 
@@ -70,8 +84,21 @@ def cases():
             if (number_of_user + number_of_host) % 3 and user != "app_ro":
                 continue
             yield {
+                "service": "rds",
                 "host": host,
                 "port": port,
+                "region": region,
+                "user": user,
+                "sessionToken": TOKENS[number % len(TOKENS)],
+                "now": CLOCKS[number % len(CLOCKS)],
+            }
+            number += 1
+    for host, region in DSQL_HOSTS:
+        for user in DSQL_USERS:
+            yield {
+                "service": "dsql",
+                "host": host,
+                "port": 5432,
                 "region": region,
                 "user": user,
                 "sessionToken": TOKENS[number % len(TOKENS)],

@@ -17,15 +17,6 @@ import { type Block, blocksOf, documents, proseOf, readDocument, ROOT } from "./
 // What a block may need that the stand-in has not; each says why nobody can run it here.
 const NEEDS = [
   "AWS",
-  // Those of docs/frameworks.md are run by recipes.slow.test.ts, but for Prisma.
-  "Django",
-  "Flyway",
-  "Knex",
-  "Liquibase",
-  "Prisma",
-  "Rails",
-  "dbmate",
-  "node-pg-migrate",
   "a browser",
   "a clone",
   "a cluster",
@@ -38,19 +29,7 @@ const NEEDS = [
   "the AWS CLI",
   "systemd",
 ];
-const LANGUAGES = [
-  "sh",
-  "console",
-  "ini",
-  "text",
-  "sql",
-  "json",
-  "yaml",
-  "ts",
-  "js",
-  "python",
-  "dockerfile",
-];
+const LANGUAGES = ["sh", "console", "ini", "text", "sql", "json", "yaml", "ts", "js", "dockerfile"];
 
 const DOCUMENTS = documents();
 const BLOCKS = DOCUMENTS.flatMap(blocksOf);

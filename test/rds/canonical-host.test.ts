@@ -86,7 +86,6 @@ const FAILURES: readonly (readonly [string, string, RegExp])[] = [
   ["silent.test", "ERR_DNS", /gave no answer in time/],
   ["custom.test", "ERR_ENDPOINT", /custom endpoint/],
   ["global.test", "ERR_REGION", /global database/],
-  ["dsql.test", "ERR_ENDPOINT", /Aurora DSQL/],
 ];
 
 for (const [host, code, text] of FAILURES) {

@@ -1,0 +1,81 @@
+// What Aurora DSQL refuses and PostgreSQL does not, for the stand-in: settings outside its list, SET TRANSACTION and LOCK.
+// Written without rdsiam's own lexer, so that a fault of it shows. A refused statement is replaced by one that PostgreSQL
+// refuses with the same SQLSTATE and text: what follows from an error, inside a transaction or not, is PostgreSQL's own.
+// https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-postgresql-compatibility-unsupported-features.html
+import { Buffer } from "node:buffer";
+import { Transform } from "node:stream";
+import { encodeMessage, type Message, readMessage } from "../protocol/message.ts";
+import type { StartupMessage } from "../protocol/startup-packet.ts";
+
+// Measured on a real cluster by others: github.com/awslabs/aurora-dsql-connectors.
+const SETTINGS =
+  /^(?:application_name|client_encoding|datestyle|extra_float_digits|intervalstyle|timezone|time|search_path|role|enable_\w+|disable_sync_create_index|dsql\.enable_batched_nestloop)$/i;
+const SESSION = new Set(["user", "database", "options", "amzn-cluster-id"]);
+
+// A statement up to its semicolon: quoted text, comments and dollar quotes are passed over.
+const STATEMENT =
+  /(?:[^;'"$/-]|[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$\w*\$)[\s\S]*?\1|--[^\n]*|\/\*[\s\S]*?\*\/|[$/-])+/g;
+
+/** The setting of a StartupMessage that DSQL does not take, as its own refusal names it; undefined when there is none. */
+export function refusedParameter({ parameters }: StartupMessage): string | undefined {
+  const names = parameters.flatMap(({ name, value }) => {
+    const inOptions = name.toString() === "options" ? value.toString() : "";
+    const words = inOptions.matchAll(/(?:-c\s*|--)([\w.-]+)=/g);
+    return [name.toString(), ...[...words].map(([, word = ""]) => word)];
+  });
+  return names.find((name) => !SESSION.has(name) && !SETTINGS.test(name));
+}
+
+/** A StartupMessage without `options`: PostgreSQL knows no amzn-cluster-id. */
+export function withoutOptions({ minor, parameters }: StartupMessage): StartupMessage {
+  return { minor, parameters: parameters.filter(({ name }) => name.toString() !== "options") };
+}
+
+/** Passes on what a frontend sends, with the statements that DSQL refuses made into ones that PostgreSQL refuses. */
+export function refuseStatements(): Transform {
+  let pending = Buffer.alloc(0);
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      pending = Buffer.concat([pending, chunk]);
+      for (;;) {
+        const message = readMessage(pending, () => Infinity);
+        if (message === undefined) return done();
+        this.push(withRefusals(message.value));
+        pending = pending.subarray(message.length);
+      }
+    },
+  });
+}
+
+function withRefusals({ type, body, bytes }: Message): Buffer {
+  if (type !== "Q" && type !== "P") return bytes;
+  // Parse begins with the statement's name.
+  const start = type === "P" ? body.indexOf(0) + 1 : 0;
+  const end = body.indexOf(0, start);
+  const sql = body.toString("latin1", start, end);
+  const refused = sql.replace(STATEMENT, (statement) => {
+    const problem = problemOf(statement);
+    return problem === undefined ? statement : raise(problem);
+  });
+  const head = body.subarray(0, start);
+  return encodeMessage(type, head, Buffer.from(refused, "latin1"), body.subarray(end));
+}
+
+function problemOf(statement: string): string | undefined {
+  const sql = statement.replace(/^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)+/, "");
+  if (/^lock\b/i.test(sql)) return "unsupported statement: LockStmt";
+  if (/^set\s+(?:(?:session|local)\s+)?(?:characteristics|transaction)\b/i.test(sql)) {
+    return "SET TRANSACTION not supported";
+  }
+  const [, setting] =
+    /^(?:set\s+(?:(?:session|local)\s+)?|reset\s+)"?([\w.]+)"?/i.exec(sql) ??
+    /^select\s+(?:pg_catalog\.)?set_config\(\s*'([\w.]+)'/i.exec(sql) ??
+    /^select\s+(?:pg_catalog\.)?set_config\(\s*name\b[\s\S]*\bname\s*=\s*'([\w.]+)'/i.exec(sql) ??
+    [];
+  if (setting === undefined || SETTINGS.test(setting)) return undefined;
+  return `setting configuration parameter "${setting}" not supported`;
+}
+
+function raise(message: string): string {
+  return `DO $dsql$ BEGIN RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = '${message}'; END $dsql$`;
+}
