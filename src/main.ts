@@ -75,8 +75,7 @@ async function run(
   context: RunContext,
   invocation: Invocation,
 ): Promise<number> {
-  const isDeno = "deno" in process.versions;
-  refuseDebuggers({ env: context.env, execArgv: process.execArgv, isDeno });
+  refuseDebuggers(context.env);
   guardInspectorSignal();
   const runCommand = await command.load();
   return runCommand(context, invocation);

@@ -4,11 +4,11 @@
 // end; here it is two, so that roles of 900 seconds are cached at all and the AWS CLI's last quarter of an hour is used.
 // https://github.com/boto/botocore/blob/develop/botocore/credentials.py (BaseAssumeRoleCredentialFetcher), utils.py (JSONFileCache)
 
-import { Buffer } from "node:buffer";
-import { createHash, randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { errorCode } from "../base/errno.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { readTrusted, writeTrusted } from "../base/trusted-file.ts";
 import type { AssumedRole } from "./keys.ts";
 
 /** The parameters of AssumeRole, in STS's own words. */
@@ -58,44 +58,26 @@ export function openCliCache(directory: string, now: () => number): RoleCache {
   const fileOf = (key: string): string => join(directory, `${key}.json`);
   return {
     read: async (key) => {
-      const found = readEntry(await readText(fileOf(key)));
+      const found = readEntry(readText(fileOf(key)));
       return found !== undefined && found.expiration.getTime() - now() > LEAST_MS
         ? found
         : undefined;
     },
     write: async (key, role) => {
       try {
-        await mkdir(directory, { recursive: true, mode: 0o700 });
-        await replaceFile(fileOf(key), entryText(role));
+        writeTrusted(fileOf(key), entryText(role));
         return undefined;
       } catch (error) {
-        return errorCode(error);
+        return error instanceof RdsIamError ? error.message : errorCode(error);
       }
     },
   };
 }
 
-// Two rdsiam that write at once each have a file of their own, and the last rename wins.
-async function replaceFile(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${randomBytes(6).toString("hex")}.tmp`;
+function readText(path: string): string {
   try {
-    await writeFile(temporary, text, { mode: 0o600, flag: "wx" });
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    // Looked at first: opening a named pipe would wait for its writer.
-    if (!(await stat(path)).isFile()) {
-      return "";
-    }
-    await using file = await open(path, "r");
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST_ENTRY), 0, LONGEST_ENTRY, 0);
-    return buffer.toString("utf8", 0, bytesRead);
+    const bytes = readTrusted(path);
+    return bytes.length > LONGEST_ENTRY ? "" : bytes.toString("utf8");
   } catch {
     return "";
   }

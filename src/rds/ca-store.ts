@@ -3,12 +3,13 @@
 // when they are read.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 
-import { randomBytes, X509Certificate } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { X509Certificate } from "node:crypto";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { pemCertificates } from "../base/pem.ts";
+import { readTrusted, writeTrusted } from "../base/trusted-file.ts";
 
 /** A CA certificate of RDS's own. */
 export interface RdsRoot {
@@ -87,7 +88,7 @@ export async function loadStoredRoots(directory: string, now: number): Promise<S
   for (const name of names.filter((each) => each.endsWith(".pem")).toSorted()) {
     const file = join(directory, name);
     try {
-      roots.push(...readRdsBundle(await readFile(file, "latin1"), file, now));
+      roots.push(...readRdsBundle(readTrusted(file).toString("latin1"), file, now));
     } catch (error) {
       const reason = error instanceof RdsIamError ? error.message : `${file}: it cannot be read`;
       problems.push(`${reason}, so this file is not used.`);
@@ -96,24 +97,9 @@ export async function loadStoredRoots(directory: string, now: number): Promise<S
   return { roots, problems };
 }
 
-/** Puts a bundle that was checked into the store, in one step; resolves with the file. */
-export async function storeBundle(directory: string, name: string, text: string): Promise<string> {
+/** Puts a bundle that was checked into the store, in one step; answers the file, which other users may read. */
+export function storeBundle(directory: string, name: string, text: string): string {
   const file = join(directory, `${name}.pem`);
-  const temporary = join(directory, `.${name}.${randomBytes(6).toString("hex")}`);
-  await mkdir(directory, { recursive: true, mode: 0o755 });
-  try {
-    const handle = await open(temporary, "wx", 0o644);
-    try {
-      await handle.chmod(0o644);
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  writeTrusted(file, text, 0o644);
   return file;
 }

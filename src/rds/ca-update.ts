@@ -77,8 +77,9 @@ export async function updateCa(options: CaUpdateOptions): Promise<CaUpdate> {
   const text = await fetchText(options);
   const roots = readRdsBundle(text, source.url, now());
   try {
-    return { file: await storeBundle(directory, source.name, text), roots };
+    return { file: storeBundle(directory, source.name, text), roots };
   } catch (error) {
+    if (error instanceof RdsIamError) throw error;
     throw new RdsIamError(`cannot store the bundle in ${directory}: ${errorCode(error)}`, {
       code: "ERR_CERTIFICATE",
       hint: "Check the directory's permissions, or set XDG_DATA_HOME.",

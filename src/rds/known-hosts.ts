@@ -4,12 +4,12 @@
 // is ever rewritten here: lines are added, an alias may have several, and a person removes them.
 // https://man.openbsd.org/sshd#SSH_KNOWN_HOSTS_FILE_FORMAT
 
-import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { closeSync, constants, existsSync, readFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { shellWord } from "../base/shell-word.ts";
+import { makeTrustedDirectory, openTrusted, readTrusted } from "../base/trusted-file.ts";
 import { isSameAccount, parseEndpoint } from "./endpoint.ts";
 
 /** An alias and the host that RDS calls it by, both normalised. */
@@ -37,8 +37,8 @@ export function knownHostsFile(
 }
 
 /** Compares an alias with what the file has of it; without a file every alias is new. */
-export async function recognizeHost(file: string, host: KnownHost): Promise<Recognition> {
-  const before = parse(await load(file))
+export function recognizeHost(file: string, host: KnownHost): Recognition {
+  const before = parse(load(file))
     .filter(({ alias }) => alias === host.alias)
     .map(({ canonical }) => canonical);
   if (before.length === 0) {
@@ -58,8 +58,8 @@ export async function recognizeHost(file: string, host: KnownHost): Promise<Reco
  * may end right after its login, and the program with it.
  */
 export function rememberHost(file: string, host: KnownHost): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const handle = openSync(file, "a+", 0o600);
+  makeTrustedDirectory(dirname(file));
+  const handle = openTrusted(file, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT);
   try {
     const text = readFileSync(file, "utf8");
     if (parse(text).some(({ alias }) => alias === host.alias)) {
@@ -89,10 +89,13 @@ export function changedHost(
   });
 }
 
-async function load(file: string): Promise<string> {
+function load(file: string): string {
   try {
-    return await readFile(file, "utf8");
+    return readTrusted(file).toString("utf8");
   } catch (error) {
+    // Another user can write there. Where nothing is, there is nothing to notice.
+    if (error instanceof RdsIamError && existsSync(file)) throw error;
+    if (error instanceof RdsIamError) return "";
     const code = errorCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") {
       return "";

@@ -8,21 +8,28 @@ import { setTimeout as delay } from "node:timers/promises";
 import { parseOwnFile } from "../config/own-file.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { readNamed } from "../base/trusted-file.ts";
 import { readRelayConfig, type RelayConfig } from "./config.ts";
 
 const INTERVAL = 2_000; // ms between two polls
 const PATIENCE = 2; // polls that may fail while a file is being replaced
 
 /** Reads and checks a relay's configuration file. */
-export async function loadRelayConfig(file: string): Promise<RelayConfig> {
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+export function loadRelayConfig(file: string): RelayConfig {
+  return readRelayConfig(parseOwnFile(read(file), file), file);
+}
+
+function read(file: string): string {
+  try {
+    return readNamed(file).toString("utf8");
+  } catch (cause) {
+    if (cause instanceof RdsIamError) throw cause;
     throw new RdsIamError(`cannot read ${file}: ${errorCode(cause)}`, {
       code: "ERR_CONFIG",
       hint: "Check --config.",
       cause,
     });
-  });
-  return readRelayConfig(parseOwnFile(text, file), file);
+  }
 }
 
 /**

@@ -45,7 +45,7 @@ export async function startRelay(
   context: RunContext,
   request: RelayRequest,
 ): Promise<RelayService> {
-  const config = await loadRelayConfig(request.configFile);
+  const config = loadRelayConfig(request.configFile);
   const settings = resolveRelaySettings(request.options, context.env, config);
   const relay = new Relay(context, { ...request, config, settings });
   try {
@@ -251,7 +251,7 @@ class Relay {
   async #reload(server: RelayServer): Promise<void> {
     const { log } = this.#context;
     try {
-      const config = await loadRelayConfig(this.#configFile);
+      const config = loadRelayConfig(this.#configFile);
       const tls = await loadServerCertificate(this.#settings.tls);
       await this.#apply(config, tls.cert);
       server.setTls(tls);

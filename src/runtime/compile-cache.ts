@@ -1,24 +1,15 @@
 // Lets V8 keep the program in compiled form, which is a good part of a start's time.
-// What V8 keeps is code that later runs trust, so only a directory that no other user can write to will do: not a user's home
-// when root runs with that user's HOME.
+// What V8 keeps is code that later runs trust: base/trusted-file.ts has the rule for its directory.
 // Not module.enableCompileCache(): with it `list --names` takes 14 ms longer on Node 26 than with this, and `psql` 35 ms; and
 // Node 20 has none.
 // https://nodejs.org/api/vm.html#scriptcreatecacheddata
 import { Buffer } from "node:buffer";
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  type Stats,
-  statSync,
-  writeFileSync,
-} from "node:fs";
 import { Module } from "node:module";
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { constants, Script } from "node:vm";
 import type { Environment } from "../base/context.ts";
+import { makeTrustedDirectory, readTrusted, writeTrusted } from "../base/trusted-file.ts";
 
 // Every CommonJS module is compiled and run by this method, which all programs that compile by themselves replace.
 interface Compiler {
@@ -38,22 +29,11 @@ export function keepCompiled(command: string, env: Environment): void {
   const isNode = !("bun" in process.versions) && !("deno" in process.versions);
   if (!isNode || !cache?.startsWith("/")) return;
   if (NODE_COMPILE_CACHE || NODE_DISABLE_COMPILE_CACHE) return;
-  const directory = `${cache}/rdsiam/compiled`;
   try {
-    const { uid, mode } = statSync(directory, { throwIfNoEntry: false }) ?? make(cache, directory);
-    if (uid !== process.geteuid?.() || (mode & 0o022) !== 0) return;
-    keepChunks(directory, command);
+    keepChunks(makeTrustedDirectory(`${cache}/rdsiam/compiled`), command);
   } catch {
-    // A home that cannot be written to costs some milliseconds, and nothing else.
+    // A home that cannot be written to, or that another user can write to, costs some milliseconds, and nothing else.
   }
-}
-
-// Level by level: `recursive` never comes back where a file system has no room for new names at all, as in /proc (Node 26).
-function make(cache: string, directory: string): Stats {
-  for (const each of [cache, `${cache}/rdsiam`, directory]) {
-    if (!existsSync(each)) mkdirSync(each, { mode: 0o700 });
-  }
-  return statSync(directory);
 }
 
 // Functions are compiled when they are first called, so each command keeps what it has called of a chunk.
@@ -87,18 +67,18 @@ function keepChunks(directory: string, command: string): void {
 // V8 ends the process over a wrong byte, so that a file has everything twice: to compare takes 0.1 ms, to load node:zlib for its
 // checksum 3.
 function read(file: string): Buffer | undefined {
-  if (!existsSync(file)) return undefined;
-  const both = readFileSync(file);
-  const one = both.subarray(0, both.length / 2);
-  return one.equals(both.subarray(both.length / 2)) ? one : undefined;
+  try {
+    const both = readTrusted(file);
+    const one = both.subarray(0, both.length / 2);
+    return one.equals(both.subarray(both.length / 2)) ? one : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
-// In one step: another run may be reading it.
 function keep(file: string, data: Buffer): void {
   try {
-    const whole = `${file}.${process.pid}`;
-    writeFileSync(whole, Buffer.concat([data, data]), { mode: 0o600 });
-    renameSync(whole, file);
+    writeTrusted(file, Buffer.concat([data, data]));
   } catch {
     // A full disk: the next run compiles again.
   }

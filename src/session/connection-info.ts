@@ -103,8 +103,9 @@ async function rootsFile(context: RunContext, login: IamLogin): Promise<string> 
   const text = `${certificates.map((pem) => pem.trim()).join("\n")}\n`;
   const name = isGiven ? `given-${digest(text)}` : [kind, region, sslrootcert ?? "rds"].join("-");
   try {
-    return await storeBundle(directory, name, text);
+    return storeBundle(directory, name, text);
   } catch (error) {
+    if (error instanceof RdsIamError) throw error;
     const code = errorCode(error);
     throw new RdsIamError(`cannot write the root certificates to ${directory}: ${code}`, {
       code: "ERR_CERTIFICATE",

@@ -6,6 +6,7 @@ import type { CredentialSource } from "../aws/credentials.ts";
 import type { RdsCaller } from "../aws/rds-client.ts";
 import type { Address } from "../base/address.ts";
 import type { RunContext } from "../base/context.ts";
+import type { Recognition } from "../rds/known-hosts.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -170,11 +171,13 @@ async function recognize(
   const known = await import("../rds/known-hosts.ts");
   const file = known.knownHostsFile(env, home);
   const host = { alias, canonical };
-  const recognition = await known.recognizeHost(file, host).catch((error: unknown) => {
+  let recognition: Recognition = { kind: "known" };
+  try {
+    recognition = known.recognizeHost(file, host);
+  } catch (error) {
     if (strictHost !== false || !(error instanceof RdsIamError)) throw error;
     log.warning(error);
-    return { kind: "known" } as const;
-  });
+  }
   if (recognition.kind === "changed") {
     const error = known.changedHost(file, host, recognition);
     if (strictHost ?? !recognition.isWithinAccount) throw error;
