@@ -73,7 +73,7 @@ export function parseVia(text: string, source: ViaSource): Via {
     throw new RdsIamError(`${NAMES[source]} ${why}`, { code: "ERR_CONFIG", hint });
   };
   if (text === "direct") return { kind: "direct" };
-  if (text.startsWith("command:")) return readCommand(text.slice("command:".length), source, fail);
+  if (text.startsWith("command:")) return readCommand(text.slice("command:".length), fail);
   if (text.startsWith("relay://")) return readRelay(text, fail);
   if (text.startsWith("rds-auth-proxy://")) return readRdsAuthProxy(text, fail);
   const url = /^([a-z0-9+]+):\/\/(?:(.*)@)?([^@]*?)\/?$/i.exec(text);
@@ -133,14 +133,8 @@ export function describeVia(via: Via): string {
   }
 }
 
-// A program must not run because of a variable that a project's .env file or a CI form has set.
-function readCommand(command: string, source: ViaSource, fail: Fail): Via {
-  if (source === "environment") {
-    return fail(
-      "must not have a command",
-      "Put it in the target's rds_via (via in rdsiam's own file), or give it with {--via}.",
-    );
-  }
+// From a variable too: what sets the environment chooses what runs anyway (SECURITY.md).
+function readCommand(command: string, fail: Fail): Via {
   const bad = command.replaceAll(/%[hp%]/g, "").includes("%");
   if (bad || command.trim() === "" || /[\0\n\r]/.test(command)) {
     return fail(

@@ -7,7 +7,13 @@ import { after, before, test } from "node:test";
 import { COMMAND, type Finished, run, RUNTIME } from "../support/program.ts";
 
 let directory = "";
-before(async () => (directory = await mkdtemp(join(tmpdir(), "rdsiam-debuggers-"))));
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "rdsiam-debuggers-"));
+  const config = JSON.stringify({ nodeOptions: { "tls-keylog": "keys" } });
+  await writeFile(join(directory, "node.config.json"), config);
+  await writeFile(join(directory, "opens.cjs"), 'require("node:inspector").open(0, "127.0.0.1")');
+  await writeFile(join(directory, "config"), "[profile prod]\nrds_host = db.example.com\n");
+});
 after(() => rm(directory, { recursive: true, force: true }));
 
 interface Watched {
@@ -58,13 +64,6 @@ const UNWATCHED: Readonly<Record<string, readonly Watched[]>> = {
   bun: [{ env: { SSLKEYLOGFILE: "keys", NODE_OPTIONS: "--tls-keylog=keys" } }],
   binary: [{ env: { SSLKEYLOGFILE: "keys", NODE_OPTIONS: "--tls-keylog=keys" } }],
 };
-
-before(async () => {
-  const config = JSON.stringify({ nodeOptions: { "tls-keylog": "keys" } });
-  await writeFile(join(directory, "node.config.json"), config);
-  await writeFile(join(directory, "opens.cjs"), 'require("node:inspector").open(0, "127.0.0.1")');
-  await writeFile(join(directory, "config"), "[profile prod]\nrds_host = db.example.com\n");
-});
 
 function list({ env = {}, words = [] }: Watched): Promise<Finished> {
   // deno run OPTIONS FILE, and OPTIONS FILE with the others.

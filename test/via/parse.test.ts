@@ -74,16 +74,13 @@ test("parseVia() + refuses what is not a tunnel, with an ERR_CONFIG that names w
   }
 });
 
-test("parseVia() + a command is not taken from the environment, a password not from the command line", () => {
-  assert.throws(
-    () => parseVia("command:nc %h %p", "environment"),
-    /RDSIAM_VIA must not have a command/,
-  );
+test("parseVia() + a command is taken from everywhere, a password not from the command line", () => {
   assert.throws(
     () => parseVia("socks5://u:p@h:1", "option"),
     /--via must not have a password in it/,
   );
-  assert.equal(parseVia("command:nc %h %p", "option").kind, "command");
+  for (const source of ["option", "environment", "target"] as const)
+    assert.equal(parseVia("command:nc %h %p", source).kind, "command");
   assert.equal(parseVia("socks5://u:p@h:1", "environment").kind, "socks5");
   assert.equal(parseVia("socks5://u@h:1", "option").kind, "socks5");
 });
