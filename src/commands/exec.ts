@@ -13,6 +13,7 @@ import {
   readVariables,
   VARIABLE_NAME,
 } from "./exec-words.ts";
+import { refuseOtherServer } from "../tool/tool-arguments.ts";
 import { localPort } from "./local-port.ts";
 
 /** Runs the tool; resolves with its exit status. */
@@ -26,6 +27,9 @@ export async function runExec(context: RunContext, invocation: Invocation): Prom
   if (options.template) checkTemplate(args, prefixes);
   const isOne = prefixes.every((prefix) => prefix === "");
   if (!isOne) refuseForSeveral(options, context.env);
+  // --template fills in the proxy's own host and port.
+  if (prefixes.includes("") && !fitting.template)
+    refuseOtherServer({ file: name, args, command: "exec" });
   const file = await findTool(name, context.env);
   const requests = targets.map(({ prefix, target }) => ({ prefix, targetName: target, options }));
   return runOnTargets(context, requests, {

@@ -3,13 +3,13 @@ import type { RunContext } from "../base/context.ts";
 import type { Invocation } from "../cli/options.ts";
 import { runOnTargets } from "../session/run-tool.ts";
 import { findTool } from "../tool/find-tool.ts";
+import { psqlUser, refuseOtherServer } from "../tool/tool-arguments.ts";
 import { localPort } from "./local-port.ts";
-import { psqlUser, refuseOtherServer } from "./psql-arguments.ts";
 
 /** Runs psql; resolves with the exit status. */
 export async function runPsql(context: RunContext, invocation: Invocation): Promise<number> {
   const { options, tail, target } = invocation;
-  refuseOtherServer(tail);
+  refuseOtherServer({ file: "psql", args: tail, command: "psql" });
   const file = await findTool("psql", context.env);
   const user = options.user ?? psqlUser(tail);
   const request = { prefix: "", targetName: target, options: { ...options, user } };

@@ -195,7 +195,7 @@ async function answerFailure(
   { explain, onEvent }: ConnectionContext,
 ): Promise<void> {
   if (error instanceof HandshakeFailed)
-    return onEvent({ kind: "unauthenticated", reason: error.message });
+    return onEvent({ kind: "unauthenticated", reason: error.message, error: error.error });
   if (error instanceof ConnectionClosed || socket.destroyed) return;
   let answer: Buffer;
   if (error instanceof FrontendRefused) {

@@ -132,8 +132,16 @@ export function violation(message: string, detail?: string): FrontendRefused {
   return new FrontendRefused(message, encodeFatalError(error));
 }
 
-/** A TLS handshake with a frontend that failed: nothing can be answered. */
-export class HandshakeFailed extends ConnectionClosed {}
+/** TLS with a frontend that failed: nothing can be answered. */
+export class HandshakeFailed extends ConnectionClosed {
+  /** What the frontend would be answered, for the log. */
+  readonly error: FatalError | undefined;
+
+  constructor(message: string, error?: FatalError) {
+    super(message);
+    this.error = error;
+  }
+}
 
 /** DETAIL and HINT to add where the server gave none. */
 export interface AddedFields {

@@ -22,10 +22,10 @@ import {
   type StartupMessage,
   type StartupPacket,
 } from "../protocol/startup-packet.ts";
-import { FrontendRefused, refuse, violation } from "./failure.ts";
+import { FrontendRefused, HandshakeFailed, refuse, violation } from "./failure.ts";
 import { type FrontendTls, type SecuredFrontend, startFrontendTls } from "./frontend-tls.ts";
 import { scramVerifiers, startScram, type VerifierFor } from "./scram.ts";
-import { SocketReader } from "../base/socket-reader.ts";
+import { ConnectionClosed, SocketReader } from "../base/socket-reader.ts";
 
 const NEWEST_MINOR = 2; // protocol 3.2, PostgreSQL 18
 const MAX_UNREAD = 64 * 1024; // bytes held of a frontend that is still logging in; a StartupMessage has 10,004 at most
@@ -64,8 +64,13 @@ export async function receiveStartup(
 ): Promise<FrontendRequest | undefined> {
   const asked = new Set<string>();
   let client: SecuredFrontend["client"] = "not asked";
+  let declined: "SSLRequest" | "GSSENCRequest" | undefined;
   for (;;) {
-    const packet = await frontend.reader.take(readStartupPacket, frontend.signal);
+    const taking = frontend.reader.take(readStartupPacket, frontend.signal);
+    const packet = await (declined === undefined
+      ? taking
+      : taking.catch(leftOver(frontend.signal, declined)));
+    declined = undefined;
     switch (packet.kind) {
       case "ClientHello":
         if (tls === undefined || asked.size > 0) return undefined;
@@ -83,7 +88,10 @@ export async function receiveStartup(
         if (packet.kind === "SSLRequest" && tls !== undefined) {
           frontend.socket.write("S");
           client = await secure(frontend, tls, false);
-        } else frontend.socket.write("N");
+        } else {
+          frontend.socket.write("N");
+          declined = packet.kind;
+        }
         break;
       // As PostgreSQL does, also without TLS: libpq 16 and older knows no other way.
       case "CancelRequest":
@@ -116,6 +124,26 @@ async function secure(
   frontend.reader = new SocketReader(secured.socket, MAX_UNREAD);
   frontend.endPoint = secured.endPoint;
   return secured.client;
+}
+
+// A client that insists on encryption says "server does not support SSL", and nothing to us: it closes the connection.
+function leftOver(
+  signal: AbortSignal,
+  request: "SSLRequest" | "GSSENCRequest",
+): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof ConnectionClosed) || signal.aborted) throw error;
+    const [what, setting, others] =
+      request === "SSLRequest"
+        ? ["TLS", "sslmode=disable", ", or start rdsiam proxy with --tls-cert and --tls-key"]
+        : ["GSSAPI encryption", "gssencmode=disable", ""];
+    throw new HandshakeFailed(`the client wants ${what}, and left without it`, {
+      sqlState: "08004",
+      message: `no ${what}`,
+      detail: `This proxy serves no ${what}; from here to the database it is always TLS.`,
+      hint: `Give the client ${setting}${others}.`,
+    });
+  };
 }
 
 function unsupported(major: number, minor: number): string {

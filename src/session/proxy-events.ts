@@ -2,6 +2,7 @@
 import { RdsIamError } from "../base/errors.ts";
 import type { Fields, Log, Problem } from "../base/log.ts";
 import type { ProxyEvent } from "../proxy/proxy-options.ts";
+import type { FatalError } from "../protocol/error-response.ts";
 import { Throttle } from "../base/throttle.ts";
 
 // An event as a line.
@@ -42,10 +43,9 @@ export function proxyEventLogger(
     const fields = { target, ...eventFields(event) };
     if (warns && event.kind === "refused") return log.warning(refusalProblem(event), fields);
     // The server was not asked: a wrong password of the proxy's own, no TLS, no client certificate.
-    if (warns && event.kind === "unauthenticated" && event.error !== undefined) {
+    if (warns && isRefusedHere(event)) {
       if (!strangers.take()) return;
-      const message = `refused a login: ${event.reason}`;
-      return log.warning({ ...event.error, message }, fields);
+      return log.warning(refusalProblem(event), fields);
     }
     log.event(eventText(event), fields);
   };
@@ -85,11 +85,11 @@ export interface LoginRecord {
 /** Starts a record of logins. */
 export function recordLogins(): LoginRecord {
   let worked = false;
-  let last: (ProxyEvent & { kind: "refused" }) | undefined;
+  let last: Refusal | undefined;
   return {
     note: (event) => {
       if (event.kind === "login") worked = true;
-      if (event.kind === "refused") last = event;
+      if (event.kind === "refused" || isRefusedHere(event)) last = event;
     },
     worked: () => worked,
     refusal: () => {
@@ -99,7 +99,17 @@ export function recordLogins(): LoginRecord {
   };
 }
 
-function refusalProblem({ user, error, cause }: ProxyEvent & { kind: "refused" }): Problem {
+type RefusedHere = ProxyEvent & { kind: "unauthenticated"; error: FatalError };
+type Refusal = (ProxyEvent & { kind: "refused" }) | RefusedHere;
+
+function isRefusedHere(event: ProxyEvent): event is RefusedHere {
+  return event.kind === "unauthenticated" && event.error !== undefined;
+}
+
+function refusalProblem(event: Refusal): Problem {
+  if (event.kind === "unauthenticated")
+    return { ...event.error, message: `refused a login: ${event.reason}` };
+  const { user, error, cause } = event;
   const { message, detail, hint } = error;
   const code = cause instanceof RdsIamError ? cause.code : undefined;
   return { message: `the login of ${user} failed: ${message}`, code, detail, hint };

@@ -10,7 +10,7 @@ import { firstSession } from "../base/waiting.ts";
 import { requireUser } from "../config/settings.ts";
 import type { Proxy } from "../proxy/proxy.ts";
 import { type ProxyTarget, toolEnvironment } from "../tool/environment.ts";
-import { isPostgresqlTool } from "../tool/find-tool.ts";
+import { isPostgresqlTool } from "../tool/tool-arguments.ts";
 import { runTool } from "../tool/run.ts";
 import { describeLogin, type Login, openLogin, untilText } from "./login.ts";
 import { openProxy } from "./open-proxy.ts";

@@ -4,40 +4,16 @@
 import { execFile } from "node:child_process";
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { isPostgresqlTool } from "./tool-arguments.ts";
 
 // What execvp takes when PATH is not set (_CS_PATH).
 const DEFAULT_PATH = "/bin:/usr/bin";
 
 const VERSION_TIMEOUT = 5_000; // ms
-
-const POSTGRESQL_TOOLS: ReadonlySet<string> = new Set([
-  "clusterdb",
-  "createdb",
-  "createuser",
-  "dropdb",
-  "dropuser",
-  "pg_amcheck",
-  "pg_basebackup",
-  "pg_dump",
-  "pg_dumpall",
-  "pg_isready",
-  "pg_receivewal",
-  "pg_recvlogical",
-  "pg_restore",
-  "pgbench",
-  "psql",
-  "reindexdb",
-  "vacuumdb",
-]);
-
-/** Whether a program is one of PostgreSQL's own, which print why a login failed. */
-export function isPostgresqlTool(file: string): boolean {
-  return POSTGRESQL_TOOLS.has(basename(file));
-}
 
 type FoundTool = "executable" | "directory" | "not executable" | "missing";
 
@@ -98,10 +74,10 @@ function requireExecutable(file: string, found: FoundTool): string {
 }
 
 function installHint(name: string): string {
-  if (name === "pgbench") {
+  if (/^(?:oid2name|pgbench|vacuumlo)$/.test(name)) {
     return "Install it with `apt install postgresql-contrib` (Debian, Ubuntu) or `brew install postgresql` (macOS).";
   }
-  if (POSTGRESQL_TOOLS.has(name)) {
+  if (isPostgresqlTool(name) && name !== "pgcli") {
     return "Install it with `apt install postgresql-client` (Debian, Ubuntu), or `brew install libpq && brew link --force libpq` (macOS).";
   }
   return "Install it, or add its directory to PATH; `rdsiam exec` runs programs, not shell aliases or functions.";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
-import { refuseOtherServer } from "../../src/commands/psql-arguments.ts";
+import { refuseOtherServer } from "../../src/tool/tool-arguments.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
 import { COMMAND, rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
@@ -60,7 +60,7 @@ test("rdsiam psql: any arguments of psql's arrive as they were typed", async () 
 
 function isRefused(tail: readonly string[]): boolean {
   try {
-    refuseOtherServer(tail);
+    refuseOtherServer({ file: "psql", args: tail, command: "psql" });
     return false;
   } catch {
     return true;

@@ -63,3 +63,43 @@ test(
     assert.match(wrong.stderr, /"tcp:5432" is not a valid port/);
   },
 );
+
+test(
+  "a client that insists on TLS is explained by the proxy (A30)",
+  { skip: without("psql") },
+  async () => {
+    const words = (port: string) =>
+      `host=127.0.0.1 port=${port} user=app_ro dbname=orders sslmode=require`;
+    const ran = await rdsiam(["proxy", "prod", "--json"], {
+      env: standIn.env,
+      started: (child) =>
+        child.stdout?.once("data", (line: Buffer) => {
+          const [, port = ""] = /"port": ?(\d+)/.exec(String(line)) ?? [];
+          void run(["psql", words(port), "-c", "select 1"]).finally(() => child.kill("SIGTERM"));
+        }),
+    });
+    assert.match(
+      ran.stderr,
+      /^rdsiam: warning: refused a login: the client wants TLS, and left without it\n/,
+    );
+    assert.match(
+      ran.stderr,
+      /^HINT: {2}Give the client sslmode=disable, or start rdsiam proxy with --tls-cert/m,
+    );
+  },
+);
+
+test("connection words that the proxy cannot satisfy are refused before any login (A30, A37)", async () => {
+  for (const [words, message] of [
+    [["psql", "prod", "dbname=orders sslmode=require"], "sslmode=require would make psql refuse"],
+    [
+      ["exec", "prod", "pg_dump", "postgresql:///orders?channel_binding=require"],
+      "channel_binding=require would make pg_dump refuse",
+    ],
+    [["exec", "prod", "--", "pg_dump", "-p", "5432", "orders"], "-p 5432 would bypass"],
+  ] as const) {
+    const ran = await rdsiam(words, { env: standIn.env });
+    assert.equal(ran.status, 125);
+    assert.ok(ran.stderr.startsWith(`rdsiam: error: ${message} rdsiam's proxy\n`), ran.stderr);
+  }
+});
