@@ -5,6 +5,7 @@
 // it is compiled. What still runs after half a second serves sessions, and gets the JIT as it is.
 // https://bun.com/docs/bundler/bytecode, https://bun.com/reference/bun/unsafe/setJITPolicy
 import process from "node:process";
+import { endAsFirstProcess } from "./runtime/first-process.ts";
 import { VERSION } from "./base/version.ts";
 
 declare const Bun: {
@@ -21,6 +22,7 @@ function start(): void {
     // What cannot be written is an error there.
     return void Bun.write(Bun.stdout, `${VERSION}\n`).catch(() => import("./main.ts"));
   }
+  endAsFirstProcess();
   setTimeout(() => Bun.unsafe.setJITPolicy(1), START).unref();
   void import("./main.ts");
 }

@@ -8,6 +8,8 @@ import { type CommandSpec, type Invocation, type Options, optionValue } from "./
 import { RdsIamError } from "./base/errors.ts";
 import { exitStatusOf, problemOf } from "./base/problem.ts";
 import { homeDirectory, type RunContext } from "./base/context.ts";
+import { surviveGoneTerminal } from "./runtime/gone-terminal.ts";
+import { keepIgnored } from "./runtime/ignored-signals.ts";
 import { isTerminal, writeText } from "./runtime/stdio.ts";
 import { paintLabels, type Style, styleFor } from "./base/style.ts";
 import { unlessFailed, watchUncaught } from "./runtime/uncaught.ts";
@@ -24,6 +26,8 @@ let waiting = createWaiting({ ...TERMINAL, isOn: false });
 async function main(): Promise<number> {
   // The environment as it was given: what a library sets in ours must not reach the tool.
   const env = { ...process.env };
+  keepIgnored(env);
+  surviveGoneTerminal();
   // It would switch off TLS verification in every library that does not override it, STS's included; the tool still gets it.
   delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
   const format = env["RDSIAM_LOG_FORMAT"] === "json" ? "json" : "text";

@@ -2,6 +2,7 @@
 import process from "node:process";
 import { keepCompiled } from "./runtime/compile-cache.ts";
 import { forgetDotEnv } from "./runtime/dot-env.ts";
+import { endAsFirstProcess } from "./runtime/first-process.ts";
 import { writeText } from "./runtime/stdio.ts";
 import { VERSION } from "./base/version.ts";
 
@@ -20,6 +21,7 @@ function start(): void {
     writeText(2, DOT_ENV);
     return;
   }
+  endAsFirstProcess();
   keepCompiled(/^[a-z]{1,16}$/.test(first) ? first : "any", process.env);
   void import("./main.ts");
 }

@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { RdsIamError } from "../base/errors.ts";
 import { shellCommand } from "../base/shell-word.ts";
+import { passIgnored } from "../runtime/ignored-signals.ts";
 import { type AwsKeys, checkedKeys } from "./keys.ts";
 
 const TIME_LIMIT = 60_000; // ms, where no person can answer it or end it
@@ -73,7 +74,7 @@ export async function processCredentials(run: CredentialProcess): Promise<AwsKey
 function start({ command, env, surroundings }: CredentialProcess): ChildProcess {
   const [program = "", ...args] = command;
   const { hasTerminal = false, isStdinTerminal = false } = surroundings ?? {};
-  return spawn(program, args, {
+  return spawn(...passIgnored(program, args), {
     env: { ...env },
     stdio: [hasTerminal && isStdinTerminal ? "inherit" : "ignore", "pipe", "pipe"],
     // Beside a tool it runs in a session of its own, where it cannot read the tool's terminal.

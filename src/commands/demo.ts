@@ -3,6 +3,7 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
+import { onSignals } from "../runtime/stop-signals.ts";
 import { findTool } from "../tool/find-tool.ts";
 import { runTool } from "../tool/run.ts";
 import type { Invocation } from "../cli/options.ts";
@@ -19,10 +20,11 @@ const EXAMPLE_QUERY = "select current_user, count(*) as orders from orders";
 export async function runDemo(context: RunContext, invocation: Invocation): Promise<number> {
   const { startStandIn } = await import("../demo/stand-in.ts");
   context.log.notice("demo: starting a stand-in for RDS, STS and DNS on this machine");
-  using signals = holdSignals();
+  // While the stand-in starts, a signal waits until it can be stopped.
+  let held: NodeJS.Signals | undefined;
+  using _ = onSignals(["SIGINT", "SIGTERM", "SIGHUP"], (signal) => (held ??= signal));
   const from = [process.cwd(), dirname(process.argv[1] ?? "")];
   await using standIn = await startStandIn({ env: context.env, from });
-  const held = signals.held();
   if (held !== undefined) return 128 + constants.signals[held];
   const env = demoEnvironment(context.env, standIn.env, {
     bin: await installSelf(standIn.directory),
@@ -42,20 +44,6 @@ export async function runDemo(context: RunContext, invocation: Invocation): Prom
   const file = await findTool(command, env);
   const { exitStatus } = await runTool({ file, args, env, signal: context.failed });
   return exitStatus;
-}
-
-// While the stand-in starts, a signal waits until it can be stopped.
-function holdSignals(): Disposable & { readonly held: () => NodeJS.Signals | undefined } {
-  let held: NodeJS.Signals | undefined;
-  const hold = (signal: NodeJS.Signals): void => void (held ??= signal);
-  const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  for (const name of names) process.on(name, hold);
-  return {
-    held: () => held,
-    [Symbol.dispose]: () => {
-      for (const name of names) process.off(name, hold);
-    },
-  };
 }
 
 // The user's own AWS and rdsiam settings must not reach the stand-in, nor the stand-in's the user's.

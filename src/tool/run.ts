@@ -1,6 +1,9 @@
 // Runs the tool on rdsiam's own terminal and streams, and answers with its exit status as a shell would.
 // The proxy lives in this same event loop, so nothing here may block while the tool runs (no spawnSync for it).
-// The terminal sends SIGINT, SIGQUIT and SIGTSTP to the whole foreground group: the tool has them already, so none is forwarded.
+// The terminal sends SIGINT, SIGQUIT and SIGTSTP to the whole foreground group: the tool has them already. Nothing shows a program
+// where a signal came from, so a SIGINT or SIGQUIT is passed on where it cannot have come from the terminal: without one, and
+// outside of its foreground group. One that another window has sent to rdsiam alone in the foreground is taken for the
+// terminal's, as two SIGINTs for one Ctrl-C would be worse; SIGTERM and SIGHUP are always passed on.
 // https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02
 import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { fstatSync } from "node:fs";
@@ -8,8 +11,12 @@ import { constants } from "node:os";
 import process from "node:process";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { settleStreams } from "../runtime/own-streams.ts";
 import { restoreTerminal, saveTerminal } from "../runtime/deno-terminal.ts";
+import { passIgnored } from "../runtime/ignored-signals.ts";
+import { settleStreams } from "../runtime/own-streams.ts";
+import { processState } from "../runtime/process-state.ts";
+import { onSignals } from "../runtime/stop-signals.ts";
+import { hasTerminal } from "./terminal-prompt.ts";
 
 /** What runTool() starts. */
 export interface RunToolOptions {
@@ -18,8 +25,6 @@ export interface RunToolOptions {
   readonly args: readonly string[];
   /** The whole environment of the tool. */
   readonly env: Readonly<Record<string, string>>;
-  /** The tool's argv[0], when it is not the path. */
-  readonly argv0?: string | undefined;
   /** Called once the tool has started. */
   readonly started?: (() => void) | undefined;
   /** Ends the tool when aborted: SIGTERM, and SIGKILL five seconds later. */
@@ -34,6 +39,7 @@ export interface ToolExit {
 }
 
 const KILL_AFTER_MS = 5_000;
+const PASSED_ON = ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP"] as const;
 
 let running: Promise<unknown> = Promise.resolve();
 
@@ -44,11 +50,12 @@ export async function runTool(options: RunToolOptions): Promise<ToolExit> {
   options.signal?.throwIfAborted();
   settleStreams();
   const terminal = saveTerminal();
-  const forward = (signal: NodeJS.Signals): void => sendSignal(child, signal);
   // Installed right before the spawn: until now a Ctrl-C had to end a hanging STS call.
   let child: ChildProcess | undefined;
-  process.on("SIGINT", ignore).on("SIGQUIT", ignore);
-  process.on("SIGTERM", forward).on("SIGHUP", forward);
+  const taken = onSignals(PASSED_ON, (signal) => {
+    const isKey = signal === "SIGINT" || signal === "SIGQUIT";
+    if (!isKey || !isInForeground()) sendSignal(child, signal);
+  });
   try {
     child = startTool(options);
     const ending = waitFor(child, options);
@@ -60,10 +67,7 @@ export async function runTool(options: RunToolOptions): Promise<ToolExit> {
   } finally {
     // Deno may see the tool's end before the Ctrl-C that caused it, and with the listener gone that would end rdsiam
     // with 130 in place of the tool's own status. There they stay until the end, which is near.
-    if (!("deno" in process.versions)) {
-      process.off("SIGINT", ignore).off("SIGQUIT", ignore);
-      process.off("SIGTERM", forward).off("SIGHUP", forward);
-    }
+    if (!("deno" in process.versions)) taken[Symbol.dispose]();
   }
 }
 
@@ -74,10 +78,9 @@ export async function toolEnded(): Promise<void> {
 
 function startTool(options: RunToolOptions): ChildProcess {
   try {
-    return spawn(options.file, [...options.args], {
+    return spawn(...passIgnored(options.file, options.args), {
       env: { ...options.env },
       stdio: toolStdio(options.args),
-      argv0: options.argv0,
     });
   } catch (error) {
     throw startError(options.file, error);
@@ -106,6 +109,12 @@ function waitFor(child: ChildProcess, options: RunToolOptions): Promise<ToolExit
     clearTimeout(killTimer);
     options.signal?.removeEventListener("abort", end);
   });
+}
+
+// Where /proc does not tell (macOS), any terminal of this process.
+function isInForeground(): boolean {
+  const own = processState("self");
+  return own === undefined ? hasTerminal() : own.terminalGroup === own.group;
 }
 
 // Not child.kill(): after it Deno reports the signal that was sent, even of a tool that caught it and exited by itself.
@@ -156,8 +165,4 @@ function startError(file: string, error: unknown): RdsIamError {
     hint: "Check its permissions and that it is a program for this machine.",
     cause: error,
   });
-}
-
-function ignore(): void {
-  // A signal with a listener does not end this process.
 }

@@ -8,6 +8,8 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import process from "node:process";
 import type { Terminal } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { passIgnored } from "../runtime/ignored-signals.ts";
+import { onSignals } from "../runtime/stop-signals.ts";
 
 const TERMINAL = "/dev/tty";
 
@@ -17,7 +19,7 @@ const SCRIPT = `exec 3<>${TERMINAL} || exit 1; printf %s "$1" >&3; IFS= read -r 
 export function processTerminal(): Terminal {
   let isGivenAway = false;
   return {
-    isThere: () => onTerminal(() => {}),
+    isThere: hasTerminal,
     ask: askOnTerminal,
     write: writeTerminal,
     giveAway: () => {
@@ -25,6 +27,11 @@ export function processTerminal(): Terminal {
     },
     isGivenAway: () => isGivenAway,
   };
+}
+
+/** Whether this process has a controlling terminal. */
+export function hasTerminal(): boolean {
+  return onTerminal(() => {});
 }
 
 async function askOnTerminal(question: string): Promise<string | undefined> {
@@ -37,26 +44,26 @@ async function askOnTerminal(question: string): Promise<string | undefined> {
     interrupted = true;
     asking.child?.kill("SIGKILL");
   };
-  const end = (signal: NodeJS.Signals): void => {
-    asking.child?.kill("SIGKILL");
-    process.off(signal, end);
-    process.kill(process.pid, signal);
-  };
   // Before the question can be seen: a Ctrl-C may come at once.
-  process.on("SIGINT", interrupt).on("SIGTERM", end).on("SIGHUP", end);
+  const interrupts = onSignals(["SIGINT"], interrupt);
+  const ends = onSignals(["SIGTERM", "SIGHUP"], (signal) => {
+    asking.child?.kill("SIGKILL");
+    ends[Symbol.dispose]();
+    process.kill(process.pid, signal);
+  });
   // An empty environment: ENV and the like must not make the shell read files.
-  asking.child = spawn("/bin/sh", ["-c", SCRIPT, "sh", prompt], {
+  asking.child = spawn(...passIgnored("/bin/sh", ["-c", SCRIPT, "sh", prompt]), {
     env: {},
     stdio: ["ignore", "pipe", "ignore"],
   });
   const answer = await readAnswer(asking.child);
-  process.off("SIGTERM", end).off("SIGHUP", end);
+  ends[Symbol.dispose]();
   if (interrupted || answer.signal === "SIGINT") {
     // The listener stays: our own SIGINT may come after the shell has ended, and must not end us before this is reported.
     writeTerminal("\n");
     throw new RdsIamError("interrupted at the terminal's question", { code: "ERR_INTERRUPTED" });
   }
-  process.off("SIGINT", interrupt);
+  interrupts[Symbol.dispose]();
   if (answer.status !== 0) {
     writeTerminal("\n");
     return undefined;

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import process from "node:process";
 import type { RdsIamError } from "../base/errors.ts";
 import { atMost, unlessAborted } from "../base/deadline.ts";
+import { passIgnored } from "../runtime/ignored-signals.ts";
 import { ChildStreams, type ProgramEnd, programDetail, shown } from "./child-stream.ts";
 import { showHostPort } from "../base/host-port.ts";
 import { type Destination, type Tunnel, tunnelError, type TunnelOptions } from "./tunnel.ts";
@@ -232,7 +233,7 @@ class SshMaster {
       ),
     );
     // In our own session the first time, for ssh to ask on its terminal.
-    const child = spawn(this.#file, words, {
+    const child = spawn(...passIgnored(this.#file, words), {
       env: { ...env },
       detached: !mayAsk,
       stdio: ["ignore", "ignore", "pipe"],

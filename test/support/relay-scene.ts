@@ -28,6 +28,8 @@ export interface TestRelayOptions {
   readonly keys?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Words that start the program behind them. */
+  readonly before?: readonly string[];
 }
 
 /** A relay that listens. */
@@ -60,7 +62,7 @@ export async function startTestRelay(
   await writeFile(file("config"), relayConfig(standIn, options));
   const words = ["relay", "--config", file("config"), "--listen", "127.0.0.1:0"];
   words.push("--tls-cert", file("tls.crt"), "--tls-key", file("tls.key"), ...(options.args ?? []));
-  const [program = "", ...rest] = [...COMMAND, ...words];
+  const [program = "", ...rest] = [...(options.before ?? []), ...COMMAND, ...words];
   const child = spawn(program, rest, {
     env: cleanEnvironment({ ...standIn.env, ...options.env }),
     stdio: ["ignore", "pipe", "pipe"],

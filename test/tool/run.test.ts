@@ -54,6 +54,8 @@ async function startFixture(script: string): Promise<Fixture> {
   const [file = "", ...args] = LAUNCHER;
   const child = spawn(file, [...args, FIXTURE, "/bin/sh", "-c", script], {
     env: ENV,
+    // Without a terminal, whatever the tests have.
+    detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });
   const lines = createInterface(child.stdout);
@@ -123,19 +125,20 @@ describe("runTool()", () => {
 });
 
 describe("runTool() and signals", () => {
-  test("passes SIGHUP and SIGTERM on, and keeps SIGINT, SIGQUIT and SIGUSR1 to itself", async () => {
+  test("passes SIGINT, SIGQUIT, SIGHUP and SIGTERM on, and keeps SIGUSR1 to itself", async () => {
     const fixture = await startFixture(TRAPS);
-    for (const signal of ["SIGINT", "SIGQUIT"] as const) fixture.process.kill(signal);
     // Deno 2.9 opens its inspector in spite of a listener.
     if (!LAUNCHER[0]?.endsWith("deno")) fixture.process.kill("SIGUSR1");
-    const hangUp = once(fixture.lines, "line");
-    fixture.process.kill("SIGHUP");
-    await hangUp;
+    for (const signal of ["SIGINT", "SIGQUIT", "SIGHUP"] as const) {
+      const taken = once(fixture.lines, "line");
+      fixture.process.kill(signal);
+      await taken;
+    }
     fixture.process.kill("SIGTERM");
     let diagnostics = "";
     fixture.process.stderr.on("data", (data) => (diagnostics += String(data)));
     assert.deepEqual(await fixture.closed, [5, null]);
-    assert.deepEqual(fixture.output, ["ready", "HUP", "TERM"]);
+    assert.deepEqual(fixture.output, ["ready", "INT", "QUIT", "HUP", "TERM"]);
     assert.doesNotMatch(diagnostics, /debugger/i);
   });
 
