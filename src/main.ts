@@ -4,7 +4,13 @@ import { readArguments } from "./cli/arguments.ts";
 import { COMMANDS } from "./commands/command-table.ts";
 import { guardInspectorSignal, refuseDebuggers } from "./runtime/debuggers.ts";
 import { createLog, type LogOptions } from "./base/log.ts";
-import { type CommandSpec, type Invocation, type Options, optionValue } from "./cli/options.ts";
+import {
+  type CommandSpec,
+  type Invocation,
+  isOn,
+  type Options,
+  optionValue,
+} from "./cli/options.ts";
 import { RdsIamError } from "./base/errors.ts";
 import { exitStatusOf, problemOf } from "./base/problem.ts";
 import { homeDirectory, type RunContext } from "./base/context.ts";
@@ -53,7 +59,7 @@ async function main(): Promise<number> {
       return options.help ? 0 : 125;
     }
     const home = homeDirectory(env);
-    const terminal = processTerminal();
+    const terminal = processTerminal({ env, isOff: isOn(options, env, "noInput") });
     const context = { env, home, log, print, style: paint, width, terminal, waiting, failed };
     return await unlessFailed(run(command, context, invocation), failed, toolEnded);
   } catch (error) {

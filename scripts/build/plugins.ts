@@ -92,6 +92,21 @@ const processPlugin: Plugin = {
   },
 };
 
+// @clack/core is always given its streams; those of the process are the tool's, and to look at them makes them.
+const promptPlugin: Plugin = {
+  name: "prompt",
+  setup(builder) {
+    builder.onResolve({ filter: /^node:process$/ }, ({ importer }) =>
+      importer.includes("/node_modules/@clack/core/")
+        ? { path: "streams", namespace: "late" }
+        : undefined,
+    );
+    builder.onLoad({ filter: /^streams$/, namespace: "late" }, () => ({
+      contents: "export const stdin = undefined, stdout = undefined;",
+    }));
+  },
+};
+
 // The loader of ~/.aws/config hashes the names of SSO sessions, which is nothing to load node:crypto for (3 ms) in `rdsiam list`.
 const hashPlugin: Plugin = {
   name: "hash",
@@ -153,6 +168,7 @@ export const PLUGINS: readonly Plugin[] = [
   manifestPlugin,
   signerPlugin,
   processPlugin,
+  promptPlugin,
   hashPlugin,
   filesPlugin,
 ];

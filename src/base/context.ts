@@ -21,11 +21,23 @@ export function homeDirectory(env: Environment): string {
   }
 }
 
+/** One of several to choose from. */
+export interface Offer {
+  readonly value: string;
+  /** What is shown of it, in columns. */
+  readonly columns: readonly string[];
+}
+
+/** Lets a person choose, and resolves with the value; Esc and Ctrl-C are ERR_INTERRUPTED. */
+export type Choose = (message: string, choices: readonly Offer[]) => Promise<string>;
+
 /** The terminal that a person is asked on; it belongs to the tool from giveAway() on. */
 export interface Terminal {
   readonly isThere: () => boolean;
   /** Asks for one line; undefined at the end of input (Ctrl-D). Ctrl-C is ERR_INTERRUPTED. */
   readonly ask: (question: string) => Promise<string | undefined>;
+  /** Undefined where nothing can be offered: without a terminal that can move its cursor, or in a script. */
+  readonly chooser: () => Choose | undefined;
   /** Writes on the terminal; without one, nothing happens. */
   readonly write: (text: string) => void;
   /** From now on no question may be asked: a tool has the terminal, or a proxy serves in the background. */

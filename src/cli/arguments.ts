@@ -67,7 +67,8 @@ function readOptions(
   const values: Partial<Record<string, readonly string[]>> = {};
   for (const { name, value } of known) {
     // cac takes --no-cache as the opposite of --cache. Of an option that was given twice it makes an array.
-    const given = name === "noCache" ? parsed["cache"] === false || undefined : parsed[name];
+    const opposite = /^no([A-Z].*)$/.exec(name)?.[1]?.toLowerCase();
+    const given = opposite === undefined ? parsed[name] : parsed[opposite] === false || undefined;
     if (given === undefined) continue;
     const all = [given].flat();
     if (value === undefined) options[name] = true;

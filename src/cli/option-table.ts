@@ -276,6 +276,7 @@ export const GENERAL_OPTIONS = [
     choices: ["text", "json"],
     summary: "rdsiam's own lines on stderr: text or json",
   },
+  { name: "noInput", summary: "ask nothing; what is missing is an error" },
   { name: "help", short: "h", summary: "show this help" },
   { name: "version", short: "V", summary: "show the version" },
 ] as const satisfies readonly OptionSpec[];

@@ -1,24 +1,22 @@
 // `rdsiam doctor`: runs each step of a login in turn, and prints what it found.
 import { type Invocation, isOn, VARIABLES } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
+import { offerTargets } from "../session/offer-targets.ts";
 
 const ROLES = { ok: "ok", fail: "error", skip: "skip" } as const;
 
 /** Prints a line for each step, with --json all as one object; resolves with 0 when no step failed, else 1. */
 export async function runDoctor(context: RunContext, invocation: Invocation): Promise<number> {
-  const { options, target: targetName } = invocation;
+  const { options, target } = invocation;
+  const request = await offerTargets(context, { targetName: target, options });
   const { examine } = await import("../doctor/doctor.ts");
   const { findingLines, summaryLine } = await import("../doctor/text.ts");
   const asJson = isOn(options, context.env, "json");
-  const findings = await examine(
-    context,
-    { targetName, options, knownVariables: VARIABLES },
-    (finding) => {
-      if (asJson) return;
-      const lines = findingLines(finding, (status, text) => context.style(ROLES[status], text));
-      for (const line of lines) context.print(line);
-    },
-  );
+  const findings = await examine(context, { ...request, knownVariables: VARIABLES }, (finding) => {
+    if (asJson) return;
+    const lines = findingLines(finding, (status, text) => context.style(ROLES[status], text));
+    for (const line of lines) context.print(line);
+  });
   const isOk = findings.every(({ status }) => status !== "fail");
   if (asJson) context.print(JSON.stringify({ ok: isOk, steps: findings }, undefined, 2));
   else context.print(`\n${summaryLine(findings)}`);

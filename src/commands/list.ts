@@ -4,9 +4,8 @@ import { type Invocation, isOn } from "../cli/options.ts";
 import type { Target } from "../config/targets.ts";
 import { loadConfiguration } from "../session/settings.ts";
 import type { RunContext } from "../base/context.ts";
+import { tableLines } from "../base/table.ts";
 
-const GAP = 2; // between columns
-const NARROWEST = 8;
 const HEADINGS = ["TARGET", "HOST", "USER", "DATABASE", "PROFILE"];
 
 /** Prints the targets that have a host: a table, with --names the names alone, with --json an array. */
@@ -52,38 +51,4 @@ function listLines({ style, width }: RunContext, targets: readonly Target[]): st
   if (columns === undefined) return rows.map((row) => row.join("\t"));
   const [heading = "", ...lines] = tableLines([HEADINGS, ...rows], columns);
   return [style("heading", heading), ...lines];
-}
-
-/** The lines of a table with columns as wide as their longest cell, the widest narrowed until it is at most `width` columns wide, if its columns fit at all. */
-export function tableLines(rows: readonly (readonly string[])[], width: number): string[] {
-  const widths = columnWidths(rows, width);
-  return rows.map((row) =>
-    row
-      .map((cell, column) => fit(cell, widths[column] ?? 0))
-      .join(" ".repeat(GAP))
-      .trimEnd(),
-  );
-}
-
-function columnWidths(rows: readonly (readonly string[])[], width: number): number[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => lengthOf(row[column] ?? ""))),
-  );
-  const total = (): number => widths.reduce((sum, each) => sum + each + GAP, -GAP);
-  for (let over = total() - width; over > 0; over = total() - width) {
-    const widest = Math.max(...widths);
-    if (widest <= NARROWEST) break;
-    widths[widths.indexOf(widest)] = widest - 1;
-  }
-  return widths;
-}
-
-function fit(cell: string, width: number): string {
-  const characters = [...cell];
-  if (characters.length > width) return `${characters.slice(0, width - 1).join("")}…`;
-  return cell + " ".repeat(width - characters.length);
-}
-
-function lengthOf(text: string): number {
-  return [...text].length;
 }

@@ -3,6 +3,7 @@ import { problemOf } from "../base/problem.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { loggingOnce } from "../base/log.ts";
+import { tableLines } from "../base/table.ts";
 import { type Invocation, isOn } from "../cli/options.ts";
 import type { SettingsInput } from "../config/given.ts";
 import { whereIs } from "../config/aws-ini.ts";
@@ -11,8 +12,8 @@ import { type Origin, type SettingRow, settingRows } from "../config/origins.ts"
 import { requireUser } from "../config/settings.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { openCredentials } from "../session/credentials.ts";
+import { offerTargets } from "../session/offer-targets.ts";
 import { loadConfiguration, readVia, resolveWithWarnings } from "../session/settings.ts";
-import { tableLines } from "./list.ts";
 
 /** What is known of a target. */
 interface ShownTarget {
@@ -33,7 +34,8 @@ export async function runShow(context: RunContext, invocation: Invocation): Prom
   if (isAll && targetName !== undefined) {
     throw new RdsIamError("--all and a target exclude each other", { code: "ERR_USAGE" });
   }
-  const names = isAll ? usable(loaded) : [targetName];
+  const offered = isAll ? undefined : await offerTargets(context, { targetName, options });
+  const names = isAll ? usable(loaded) : [offered?.targetName];
   const once = { ...context, log: loggingOnce(context.log) };
   const shown: ShownTarget[] = [];
   for (const name of names) {

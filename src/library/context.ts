@@ -23,6 +23,7 @@ const nothing = (): void => {};
 const NO_TERMINAL: RunContext["terminal"] = {
   isThere: () => false,
   ask: () => Promise.resolve(undefined),
+  chooser: () => undefined,
   write: nothing,
   giveAway: nothing,
   isGivenAway: () => true,

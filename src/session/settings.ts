@@ -9,6 +9,7 @@ import { resolveSettings, type Settings } from "../config/settings.ts";
 import { withDsqlDefaults } from "../rds/endpoint.ts";
 import { configWarnings, type LoadedTargets, loadTargets } from "../config/targets.ts";
 import type { Via } from "../via/parse.ts";
+import { offerTargets, rememberTarget } from "./offer-targets.ts";
 
 const SECRETS = ["aws_secret_access_key", "aws_session_token", "aws_security_token"];
 
@@ -60,8 +61,10 @@ export async function resolveRun(
   request: TargetRequest,
 ): Promise<RunSettings> {
   const { env, home, log } = context;
+  const offered = await offerTargets(context, request);
   const loaded = loadConfiguration(context);
-  const settings = resolveWithWarnings({ ...request, loaded, env, home }, log);
+  const settings = resolveWithWarnings({ ...offered, loaded, env, home }, log);
+  if (settings.target !== undefined) rememberTarget(context, settings.target);
   return { loaded, settings, via: await readVia(log, settings) };
 }
 

@@ -6,21 +6,39 @@
 import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync, writeSync } from "node:fs";
 import process from "node:process";
-import type { Terminal } from "../base/context.ts";
+import type { Offer, Environment, Terminal } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { styleFor } from "../base/style.ts";
 import { passIgnored } from "../runtime/ignored-signals.ts";
+import { isTerminal } from "../runtime/stdio.ts";
 import { onSignals } from "../runtime/stop-signals.ts";
 
 const TERMINAL = "/dev/tty";
 
 const SCRIPT = `exec 3<>${TERMINAL} || exit 1; printf %s "$1" >&3; IFS= read -r line <&3 || exit 1; printf %s "$line"`;
 
+/** What this process is told of its terminal. */
+export interface TerminalOptions {
+  readonly env: Environment;
+  /** Whether nothing may be asked, as with --no-input. */
+  readonly isOff: boolean;
+}
+
 /** The terminal of this process. */
-export function processTerminal(): Terminal {
+export function processTerminal({ env, isOff }: TerminalOptions): Terminal {
   let isGivenAway = false;
+  const isThere = (): boolean => !isOff && hasTerminal();
   return {
-    isThere: hasTerminal,
+    isThere,
     ask: askOnTerminal,
+    chooser: () => {
+      // Of a program without a terminal of its own, another program's is the one that the process belongs to.
+      const isAttended = isTerminal(0) || isTerminal(2);
+      const canMove = Boolean(env["TERM"]) && env["TERM"] !== "dumb";
+      return isAttended && canMove && !isGivenAway && isThere()
+        ? (message, choices) => chooseOnTerminal(env, message, choices)
+        : undefined;
+    },
     write: writeTerminal,
     giveAway: () => {
       isGivenAway = true;
@@ -34,14 +52,30 @@ export function hasTerminal(): boolean {
   return onTerminal(() => {});
 }
 
+async function chooseOnTerminal(
+  env: Environment,
+  message: string,
+  choices: readonly Offer[],
+): Promise<string> {
+  const { pick } = await import("./terminal-picker.ts");
+  const style = styleFor({ isTTY: true }, env);
+  const answer = await pick({ message, choices, style, path: env["PATH"], write: writeTerminal });
+  if (answer === undefined) throw interrupted();
+  return answer;
+}
+
+function interrupted(): RdsIamError {
+  return new RdsIamError("interrupted at the terminal's question", { code: "ERR_INTERRUPTED" });
+}
+
 async function askOnTerminal(question: string): Promise<string | undefined> {
   const { spawn } = await import("node:child_process");
   // What is shown comes from a file: it must not move the cursor.
   const prompt = question.replaceAll(/\p{Cc}/gu, "?");
-  let interrupted = false;
+  let isInterrupted = false;
   const asking: { child?: ChildProcess } = {};
   const interrupt = (): void => {
-    interrupted = true;
+    isInterrupted = true;
     asking.child?.kill("SIGKILL");
   };
   // Before the question can be seen: a Ctrl-C may come at once.
@@ -58,10 +92,10 @@ async function askOnTerminal(question: string): Promise<string | undefined> {
   });
   const answer = await readAnswer(asking.child);
   ends[Symbol.dispose]();
-  if (interrupted || answer.signal === "SIGINT") {
+  if (isInterrupted || answer.signal === "SIGINT") {
     // The listener stays: our own SIGINT may come after the shell has ended, and must not end us before this is reported.
     writeTerminal("\n");
-    throw new RdsIamError("interrupted at the terminal's question", { code: "ERR_INTERRUPTED" });
+    throw interrupted();
   }
   interrupts[Symbol.dispose]();
   if (answer.status !== 0) {

@@ -18,6 +18,7 @@ function prompt(lines: readonly (string | undefined)[], over: Partial<MfaPromptO
       shown.push(text);
       return Promise.resolve(typed.shift());
     },
+    chooser: () => undefined,
     write: (text: string) => void shown.push(text),
     giveAway: () => void (isGivenAway = true),
     isGivenAway: () => isGivenAway,

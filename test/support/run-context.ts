@@ -7,6 +7,7 @@ import { createWaiting } from "../../src/base/waiting.ts";
 const NO_TERMINAL: Terminal = {
   isThere: () => false,
   ask: () => Promise.resolve(undefined),
+  chooser: () => undefined,
   write: () => {},
   giveAway: () => {},
   isGivenAway: () => false,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { tableLines } from "../../src/commands/list.ts";
+import { tableLines } from "../../src/base/table.ts";
 
 test("tableLines() aligns columns, and cuts the widest where the screen is too small", () => {
   const rows = [

@@ -1,0 +1,81 @@
+// Offers the targets at the terminal where a command line names none and nothing else does; those that were used last come first.
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import type { RunContext } from "../base/context.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { chooseTarget } from "../config/choose-target.ts";
+import { type LoadedTargets, loadTargets } from "../config/targets.ts";
+import type { SettingsInput } from "../config/given.ts";
+
+type OfferRequest = Pick<SettingsInput, "targetName" | "options">;
+
+const MOST_REMEMBERED = 100;
+
+/** The request with the target that a person chose, where it has none and there is a person to ask. */
+export async function offerTargets(
+  context: Pick<RunContext, "env" | "home" | "terminal">,
+  request: OfferRequest,
+): Promise<OfferRequest> {
+  const choose = request.targetName === undefined ? context.terminal.chooser() : undefined;
+  if (choose === undefined) return request;
+  const loaded = readable(context);
+  if (loaded === undefined) return request;
+  const { address, target } = chooseTarget({ ...request, ...context, loaded });
+  const usable = [...loaded.targets.values()].filter(
+    ({ host, problems }) => host !== undefined && problems.length === 0,
+  );
+  if (address !== undefined || target !== undefined || usable.length === 0) return request;
+  const recent = recentTargets(context);
+  const rank = (name: string): number => recent.indexOf(name) + 1 || MOST_REMEMBERED + 1;
+  const choices = usable
+    .toSorted((one, other) => rank(one.name) - rank(other.name))
+    .map(({ name, host, port, user, dbname }) => ({
+      value: name,
+      columns: [name, user ?? "", `${host}:${port ?? 5432}`, dbname ?? user ?? ""],
+    }));
+  return { ...request, targetName: await choose("Target", choices) };
+}
+
+/** Remembers a target as the one that was used last, where a person may be offered it the next time. */
+export function rememberTarget(
+  context: Pick<RunContext, "env" | "home" | "terminal">,
+  name: string,
+): void {
+  if (context.terminal.chooser() === undefined) return;
+  const before = recentTargets(context);
+  if (before[0] === name) return;
+  const names = [name, ...before.filter((each) => each !== name)].slice(0, MOST_REMEMBERED);
+  const file = recentFile(context);
+  const draft = `${file}.${process.pid}`;
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    writeFileSync(draft, `${names.join("\n")}\n`, { mode: 0o600 });
+    renameSync(draft, file);
+  } catch {
+    // A convenience: nothing depends on it.
+  }
+}
+
+// What is wrong with the files is reported where the settings are resolved.
+function readable(context: Pick<RunContext, "env" | "home">): LoadedTargets | undefined {
+  try {
+    return loadTargets(context);
+  } catch (error) {
+    if (error instanceof RdsIamError) return undefined;
+    throw error;
+  }
+}
+
+function recentTargets(context: Pick<RunContext, "env" | "home">): readonly string[] {
+  try {
+    return readFileSync(recentFile(context), "utf8").split("\n").filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
+function recentFile({ env, home }: Pick<RunContext, "env" | "home">): string {
+  const state = env["XDG_STATE_HOME"] || join(home, ".local", "state");
+  return join(state, "rdsiam", "recent_targets");
+}
