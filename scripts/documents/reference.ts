@@ -1,7 +1,7 @@
 // The text of docs/reference.md, from the tables that the help texts, the man page and the completions are made of.
-import { optionSyntax } from "../../src/cli/help.ts";
+import { optionSyntax, sentence } from "../../src/cli/help.ts";
 import type { OptionSpec } from "../../src/cli/option-table.ts";
-import { type CommandSpec, OPTION_GROUPS } from "../../src/cli/options.ts";
+import { type CommandSpec, OPTION_GROUPS, optionVariable } from "../../src/cli/options.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
 import {
   keyOf,
@@ -46,10 +46,11 @@ function groupSections(): string[] {
 }
 
 function optionRow(option: OptionSpec): string {
+  const variable = optionVariable(option);
   const commands = option.commands?.join(", ") ?? "all";
   const cells = [
     `\`${escape(optionSyntax(option))}\``,
-    `\`${variableOf(option.name)}\``,
+    variable === undefined ? "" : `\`${variable}\``,
     commands,
     escape(sentence(option.summary)),
   ];
@@ -76,10 +77,6 @@ function keySection(): string {
 
 function quoted(names: readonly string[]): string {
   return names.map((name) => `\`${name}\``).join(", ");
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 // A bar would end the cell, in code as well.

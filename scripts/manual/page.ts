@@ -1,9 +1,9 @@
 // The man page, in man(7), made from the tables that the program itself is made from. Only its prose is written here.
 // https://man7.org/linux/man-pages/man7/man.7.html, https://mandoc.bsd.lv/man/man.7.html
 
-import { optionSyntax } from "../../src/cli/help.ts";
+import { optionSyntax, sentence } from "../../src/cli/help.ts";
 import type { OptionSpec } from "../../src/cli/option-table.ts";
-import { type CommandSpec, OPTION_GROUPS } from "../../src/cli/options.ts";
+import { type CommandSpec, OPTION_GROUPS, optionVariable } from "../../src/cli/options.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
 import {
   keyOf,
@@ -11,7 +11,6 @@ import {
   SETTING_NAMES,
   type SettingName,
   SETTINGS,
-  variableOf,
 } from "../../src/config/keys.ts";
 
 // By hand, when the prose changes: the day of a build would make each build another.
@@ -114,13 +113,10 @@ function optionGroups(): string[] {
 function optionEntry(option: OptionSpec): string[] {
   const { summary, commands, choices } = option;
   const of = commands === undefined ? "" : ` Of ${commands.join(", ")}.`;
+  const name = optionVariable(option);
+  const variable = name === undefined ? "" : ` (${name})`;
   const values = choices === undefined ? "" : ` One of ${choices.join(", ")}.`;
-  return tagged(optionSyntax(option), `${sentence(summary)}${values}${of} ${variable(option)}`);
-}
-
-// --help and --version set nothing.
-function variable(option: OptionSpec): string {
-  return ["help", "version"].includes(option.name) ? "" : `(${variableOf(option.name)})`;
+  return tagged(optionSyntax(option), `${sentence(summary)}${values}${of}${variable}`);
 }
 
 function keyEntry(name: SettingName): string[] {
@@ -140,12 +136,6 @@ function tagged(tag: string, text: string): string[] {
 
 function exampleLines(examples: readonly string[]): string[] {
   return [".nf", ...examples.map((line) => `    ${escape(line)}`), ".fi"];
-}
-
-// A name that is written in lower case stays so.
-function sentence(text: string): string {
-  const isName = /^(?:rdsiam|aws|iam)\b/.test(text);
-  return `${isName ? text.charAt(0) : text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 // A sentence begins a line, as the format asks for, and no line is long.

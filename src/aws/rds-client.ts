@@ -107,7 +107,15 @@ export function rdsError(
       });
     case "disabled":
     case "other":
-      return identityError(error, { profile, endpoint: `the RDS API in ${region}` });
+      return identityError(error, {
+        profile,
+        endpoint: `the RDS API in ${region}`,
+        otherwise: {
+          message: `rds:${action} failed in ${region}`,
+          code: "ERR_ENDPOINT",
+          hint: ways,
+        },
+      });
   }
 }
 

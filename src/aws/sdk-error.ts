@@ -26,6 +26,8 @@ export interface IdentityContext {
   readonly endpoint?: string | undefined;
   /** What to do when that cannot be reached. */
   readonly networkHint?: string | undefined;
+  /** What to say where the cause is not the identity, for a call that is not about it. */
+  readonly otherwise?: Explanation | undefined;
   /** Values that must not appear in any text. */
   readonly secrets?: readonly (string | undefined)[] | undefined;
 }
@@ -178,7 +180,8 @@ export function identityError(thrown: unknown, context: IdentityContext): RdsIam
   }
   const error = readError(thrown, context.secrets ?? []);
   const cause = CAUSES.find((each) => isCause(each, error, context));
-  const parts = cause?.explain(context, error) ?? { hint: checkHint(context) };
+  const parts: Explanation = cause?.explain(context, error) ??
+    context.otherwise ?? { hint: checkHint(context) };
   const { profile, roleArn } = context;
   const credentials =
     profile === undefined ? "AWS credentials" : `credentials for profile "${profile}"`;

@@ -140,6 +140,8 @@ function wrap(text: string, indent: number): string {
   return lines.map((line) => " ".repeat(indent) + line).join("\n");
 }
 
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+/** A summary as a sentence; a name that is written in lower case stays so. */
+export function sentence(text: string): string {
+  const isName = /^(?:rdsiam|aws|iam)\b/.test(text);
+  return `${isName ? text.charAt(0) : text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

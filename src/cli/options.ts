@@ -103,7 +103,7 @@ export const OPTIONS: readonly OptionSpec[] = OPTION_GROUPS.flatMap(({ options }
 
 /** Every variable of rdsiam: those of the options, of the settings without an option, and two of the configuration itself. */
 export const VARIABLES: readonly string[] = [
-  ...OPTIONS.map(({ name }) => variableOf(name)),
+  ...OPTIONS.flatMap((option) => optionVariable(option) ?? []),
   ...SETTING_NAMES.filter((name) => {
     const { option, noVariable }: Setting = SETTINGS[name];
     return typeof option === "string" && noVariable === undefined;
@@ -111,6 +111,11 @@ export const VARIABLES: readonly string[] = [
   "RDSIAM_TARGET",
   "RDSIAM_CONFIG_FILE",
 ];
+
+/** The environment variable of an option; --help and --version have none. */
+export function optionVariable({ name }: OptionSpec): string | undefined {
+  return name === "help" || name === "version" ? undefined : variableOf(name);
+}
 
 function settingOptions(group: SettingOption["group"]): OptionSpec[] {
   return SETTING_NAMES.flatMap((name) => {

@@ -20,7 +20,12 @@ interface NamedDatabase {
   readonly database: FoundDatabase;
   /** The target that it is already. */
   readonly target: string | undefined;
+  readonly localPort: number | undefined;
 }
+
+// Tags that say what a target has; those of rds-auth-proxy mean the same there.
+const DBNAME_TAGS = ["rdsiam:dbname", "rdsiam:db-name", "rds-auth-proxy:db-name"];
+const LOCAL_PORT_TAGS = ["rdsiam:local-port", "rdsiam:local_port", "rds-auth-proxy:local-port"];
 
 /** What the sections have in common. */
 interface SectionOptions {
@@ -36,7 +41,7 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
   const tags = readTags(listOf(context, invocation, "tag"));
   const regions = await chooseRegions(context, invocation, account);
   const wanted = await search(context, { account, regions, tags });
-  const databases = nameDatabases(wanted, loaded);
+  const databases = nameDatabases(context, wanted, loaded);
   const how = { profile: account.profile, user: options.user ?? context.env["RDSIAM_USER"] };
   const added = databases.filter(({ database, target }) => database.iam && target === undefined);
   if (options.write && added.length > 0) {
@@ -46,9 +51,10 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
     );
   }
   if (options.json) {
-    const rows = databases.map(({ database, name, target }) => ({
+    const rows = databases.map(({ database, localPort, name, target }) => ({
       ...database,
       name,
+      localPort,
       // Its own come first, and take precedence here.
       tags: database.tags && Object.fromEntries(database.tags.toReversed().flatMap(Object.entries)),
       target,
@@ -164,6 +170,7 @@ function printCounts(
 
 /** Names databases: by their identifier, with the Region or a number behind it where that is taken. */
 function nameDatabases(
+  { log }: RunContext,
   databases: readonly FoundDatabase[],
   loaded: LoadedTargets,
 ): NamedDatabase[] {
@@ -172,12 +179,40 @@ function nameDatabases(
   for (const { name, host, port } of loaded.targets.values()) {
     if (host !== undefined) byAddress.set(addressOf(host, port ?? 5432), name);
   }
+  const ports = new Set<number>();
   return databases.map((database) => {
     const target = byAddress.get(addressOf(database.host, database.port));
     const name = target ?? freeName(database, taken);
     taken.add(name);
-    return { name, database, target };
+    const [, dbname = database.dbname] = findTag(database, DBNAME_TAGS) ?? [];
+    const [key, value = ""] = findTag(database, LOCAL_PORT_TAGS) ?? [];
+    const localPort = /^[1-9]\d{0,4}$/.test(value) && Number(value) <= 65_535 ? Number(value) : 0;
+    if (key !== undefined && localPort === 0) {
+      log.warning({ message: `${key} of ${name} is not a valid port: ${JSON.stringify(value)}` });
+    }
+    // Members have their cluster's tags, and one port is for one target: the cluster comes first.
+    const isFree = localPort !== 0 && !ports.has(localPort);
+    ports.add(localPort);
+    return {
+      name,
+      database: { ...database, dbname },
+      target,
+      localPort: isFree ? localPort : undefined,
+    };
   });
+}
+
+// The first of these tags that a database has, its own before those of its cluster.
+function findTag(
+  { tags = [] }: FoundDatabase,
+  keys: readonly string[],
+): readonly [key: string, value: string] | undefined {
+  for (const own of tags) {
+    const key = keys.find((each) => Object.hasOwn(own, each));
+    const value = key === undefined ? undefined : own[key];
+    if (key !== undefined && value !== undefined) return [key, value];
+  }
+  return undefined;
 }
 
 function addressOf(host: string, port: number): string {
@@ -201,6 +236,7 @@ function sectionOf(named: NamedDatabase, options: SectionOptions): string {
   if (signHost !== undefined) lines.push(["sign_host", signHost]);
   if (options.user !== undefined) lines.push(["user", options.user]);
   if (dbname !== undefined) lines.push(["dbname", dbname]);
+  if (named.localPort !== undefined) lines.push(["local_port", String(named.localPort)]);
   return formatSection({ name: named.name, lines });
 }
 

@@ -33,6 +33,9 @@ export async function runList(context: RunContext, { options }: Invocation): Pro
     context.log.always(
       `rdsiam: no targets in ${loaded.aws.paths.config || "AWS_CONFIG_FILE, which is empty,"} or ${loaded.own.path}`,
     );
+    context.log.always(
+      "HINT:  Find databases with rdsiam discover, or name one: aws configure set rds_host HOST --profile NAME",
+    );
     return 0;
   }
   for (const line of listLines(context, targets)) context.print(line);

@@ -13,7 +13,7 @@ export async function runRelay(context: RunContext, { options }: Invocation): Pr
   if (configFile === undefined) {
     throw new RdsIamError("a relay needs a configuration file", {
       code: "ERR_CONFIG",
-      hint: "Name it with --config FILE; docs/relay.md has an example.",
+      hint: "Name it with --config FILE: a [relay] section, an [allow NAME] for each group of people, and [target NAME] sections.",
     });
   }
   const { startRelay } = await import("../relay/service.ts");

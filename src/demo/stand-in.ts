@@ -133,7 +133,8 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   const ledger = { keys, leaf, postgres, hosts: [LEDGER_HOST], dsql: options.dsql ?? {} };
   const dsql = keep(await startFront({ ...options, port: undefined }, ledger));
   const sts = keep(await startSts({ keys, roles: { [ROLE_ARN]: {} }, now }));
-  const known = { clusterArn: CLUSTER_ARN, resourceId: RESOURCE_ID };
+  const cluster = { host: CLUSTER_HOST, port: gateway.port, dbname: DATABASE };
+  const known = { clusterArn: CLUSTER_ARN, resourceId: RESOURCE_ID, ...cluster };
   const rds = keep(await startRdsApi({ keys, now, ...known }));
   const dns = keep(await startDns(zone()));
   const parts = {

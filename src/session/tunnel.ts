@@ -56,7 +56,7 @@ export async function openTunnel(
     const secret = settings.passwordCommand === undefined ? "auth token" : "password";
     log.warning({
       message: `rds-auth-proxy at ${via.host} reads the ${secret} and all data of its sessions`,
-      hint: "rdsiam relay sees neither: see docs/relay.md.",
+      hint: "rdsiam relay sees neither: rdsiam relay --help",
     });
     return {
       backend: { ...throughMiddleman(via, endpoint, dial), tunnel: description },

@@ -23,6 +23,12 @@ let directory: string;
 before(async () => {
   standIn = await startStage({ now: () => new Date(Date.now() + clock) });
   directory = await mkdtemp(join(tmpdir(), "rdsiam-doctor-"));
+  // The doctor asks for its version alone.
+  if (without("psql") !== false) {
+    await writeFile(join(directory, "psql"), "#!/bin/sh\necho 'psql (PostgreSQL) 15.0'\n", {
+      mode: 0o755,
+    });
+  }
 });
 after(async () => {
   await standIn[Symbol.asyncDispose]();
@@ -54,7 +60,7 @@ async function examine({ settings = {}, args = [], env = {}, key }: Broken): Pro
 }
 
 async function diagnose(args: readonly string[], env: Broken["env"] = {}): Promise<Examined> {
-  const whole = { ...standIn.env, PATH: process.env["PATH"], ...env };
+  const whole = { ...standIn.env, PATH: `${process.env["PATH"]}:${directory}`, ...env };
   const run = await runCommand(runDoctor, ["doctor", "--json", ...args], { env: whole });
   assertNoSecrets(run.stdout + run.stderr);
   const { ok, steps } = JSON.parse(run.stdout) as { ok: boolean; steps: Finding[] };
@@ -107,7 +113,7 @@ test("doctor: a mistyped key, a missing user, an unknown target", async () => {
   const typo = await examine({ settings: { rds_hots: "x", rds_host: "" } });
   assert.match(typo.find("config").summary, /has no rds_host/);
   assert.match(typo.find("config").notes?.join() ?? "", /rds_hots .* did you mean rds_host\?/);
-  assert.equal(typo.find("tool").status, without("psql") ? "fail" : "ok");
+  assert.equal(typo.find("tool").status, "ok");
   const nobody = await examine({ settings: { rds_user: "" } });
   assert.match(nobody.find("config").remedy ?? "", /-U USER/);
   assert.equal(nobody.verdicts, `config:fail role:skip login:skip ${AFTER_LOGIN}`);

@@ -17,6 +17,8 @@ interface Row {
   readonly host: string;
   readonly iam: boolean;
   readonly signHost?: string;
+  readonly dbname?: string;
+  readonly localPort?: number;
   readonly target?: string;
 }
 
@@ -135,9 +137,29 @@ test("rdsiam discover --tag takes what has every tag, proxies too", async () => 
   assert.deepEqual(await rows("--tag", "team=a"), []);
 });
 
+test("rdsiam discover takes database and local port from rdsiam's and rds-auth-proxy's tags", async () => {
+  const ran = await discover("--json");
+  assert.match(ran.stderr, /warning: rdsiam:local-port of db-002 is not a valid port: "99999"/);
+  const found = JSON.parse(ran.stdout) as Row[];
+  const settings = (name: string): readonly unknown[] => {
+    const row = found.find((each) => each.name === name);
+    return [row?.dbname, row?.localPort];
+  };
+  assert.deepEqual(settings("db-000"), ["app", undefined]);
+  assert.deepEqual(settings("db-001"), ["my app", 8001]);
+  assert.deepEqual(settings("db-002"), ["own", undefined]);
+  // One port is for one target.
+  assert.deepEqual(settings("db-003"), ["app", undefined]);
+  assert.deepEqual(settings("orders"), ["orders", 8002]);
+  assert.deepEqual(settings("orders-ro"), ["orders", undefined]);
+  const sections = await discover("--tag", "env=prod");
+  assert.match(sections.stdout, /^\[db-001\]\n[^[]*^dbname = "my app"\nlocal_port = 8001$/m);
+});
+
 test("rdsiam discover --all-regions asks which there are, and passes over one that is not enabled", async () => {
   const ran = await discover("--json", "--all-regions");
-  assert.deepEqual([ran.status, ran.stderr], [0, ""]);
+  assert.equal(ran.status, 0);
+  assert.match(ran.stderr, /^rdsiam: warning: rdsiam:local-port of db-002 .*\n$/);
   const found = JSON.parse(ran.stdout) as Row[];
   assert.equal(found.length, 232);
   assert.deepEqual(

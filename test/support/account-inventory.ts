@@ -10,6 +10,13 @@ function tags(values: Readonly<Record<string, string>>) {
   return Object.entries(values).map(([Key, Value]) => ({ Key, Value }));
 }
 
+// Those of rds-auth-proxy and of rdsiam, right and wrong.
+const TAGGED: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  1: { "rds-auth-proxy:db-name": "my app", "rds-auth-proxy:local-port": "8001" },
+  2: { "rdsiam:dbname": "own", "rds-auth-proxy:db-name": "other", "rdsiam:local-port": "99999" },
+  3: { "rdsiam:local_port": "8001" },
+};
+
 function instance(index: number) {
   const name = `db-${String(index).padStart(3, "0")}`;
   return {
@@ -18,7 +25,7 @@ function instance(index: number) {
     Endpoint: { Address: `${name}.${ZONE}`, Port: index === 1 ? "6000" : "5432" },
     IAMDatabaseAuthenticationEnabled: String(index !== 0),
     DBName: "app",
-    TagList: tags({ env: index < 3 ? "prod" : "test" }),
+    TagList: tags({ env: index < 3 ? "prod" : "test", ...TAGGED[index] }),
   };
 }
 
@@ -37,7 +44,7 @@ const EU_WEST: Inventory = {
       Port: "5432",
       DatabaseName: "orders",
       IAMDatabaseAuthenticationEnabled: "true",
-      TagList: tags({ env: "prod", team: "a=b" }),
+      TagList: tags({ env: "prod", team: "a=b", "rdsiam:local-port": "8002" }),
     },
     { DBClusterIdentifier: "shop", Engine: "aurora-mysql", Endpoint: `shop.cluster-${ZONE}` },
   ],
