@@ -56,14 +56,14 @@ rdsiam demo -- bash
 \`\`\`ini
 [profile orders]
 region      = eu-west-1
-rds_host    = orders.cluster-c1a2b3d4e5f6.eu-west-1.rds.amazonaws.com
+rds_host    = orders.cluster-c1a2b3c4d5e6.eu-west-1.rds.amazonaws.com
 rds_user    = app_ro
 rds_dbname  = orders
 \`\`\`
 
 Then, once an administrator has run what \`rdsiam policy orders\` prints:
 
-<!-- needs: AWS -->
+<!-- needs: a network as on AWS -->
 \`\`\`sh
 rdsiam doctor orders
 rdsiam psql orders

@@ -60,10 +60,23 @@ export function resolveSettings(input: SettingsInput): Settings {
     host,
     port: address?.port ?? values.port,
     // A target's sign host belongs to its own host, not to another that --host names.
-    signHost: signHost === undefined && host !== target?.host ? undefined : values.signHost,
+    signHost:
+      signHost === undefined && host !== target?.host
+        ? undefined
+        : withSignedPort(values, { target, isDialed: address === undefined }),
     cache: values.cache && !isCacheOff(input),
     via: givenText(input, "via") ?? viaOf(target),
   };
+}
+
+// Without a port of its own a sign host has the database's: that of the target, never one that was dialed.
+function withSignedPort(
+  { signHost, port }: SettingValues,
+  { target, isDialed }: { readonly target: Target | undefined; readonly isDialed: boolean },
+): SettingValues["signHost"] {
+  if (signHost === undefined || signHost.port !== undefined) return signHost;
+  const isTunnel = isDialed && target?.isDialedPort === true;
+  return { ...signHost, port: isTunnel ? SETTINGS.port.default : port };
 }
 
 function mergedValues(input: SettingsInput, target: Target | undefined): SettingValues {

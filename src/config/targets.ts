@@ -24,6 +24,8 @@ export interface Target extends Omit<PartialValues, "host"> {
   /** The file that it was read from. */
   readonly file: string;
   readonly host?: string | undefined;
+  /** Whether the port stands in the host: the dialed one, which may be a tunnel's. */
+  readonly isDialedPort?: boolean | undefined;
   /** Whole sentences; a target with problems cannot be used. */
   readonly problems: readonly string[];
 }
@@ -174,7 +176,16 @@ function targetFrom({ name, file, profile, values, prefix }: Section, home: stri
   if (address?.port !== undefined && port !== undefined && address.port !== port) {
     problems.push(`${prefix}host has port ${address.port}, ${prefix}port is ${port}.`);
   }
-  const own = { name, file, profile, host: address?.host, port: address?.port ?? port, problems };
+  const dialed = address?.port;
+  const own = {
+    name,
+    file,
+    profile,
+    host: address?.host,
+    port: dialed ?? port,
+    isDialedPort: dialed !== undefined && port === undefined,
+    problems,
+  };
   return Object.assign(read, own);
 }
 

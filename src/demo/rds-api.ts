@@ -32,6 +32,7 @@ export async function startRdsApi(options: StandInRdsOptions): Promise<Api> {
     Port: String(port),
     DatabaseName: dbname,
     IAMDatabaseAuthenticationEnabled: "true",
+    TagList: { Tag: { Key: "env", Value: "prod" } },
   };
   const results: Readonly<Record<string, XmlTree>> = {
     DescribeDBClusters: { DBClusters: { DBCluster } },

@@ -107,6 +107,8 @@ export function nameResolver(servers: readonly string[], search?: SearchOptions)
         return [{ address: name, family }];
       }
       try {
+        // No server has this machine's own name: RFC 6761, 6.3.
+        if (normalizeHost(name) === "localhost") return await systemAddresses("localhost");
         if (servers.length === 0) return await systemAddresses(name);
         const known = cached.get(name);
         if (known !== undefined && performance.now() < known.until) return known.addresses;

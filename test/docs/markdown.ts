@@ -2,8 +2,9 @@
 //   sh       a shell runs it on the stand-in, and it must succeed
 //   console  each `$ ` line runs, and must print what is shown: a line `...` stands for any lines, `…` for anything in a line
 //   others   are not run; ini blocks with rds_ keys are read as a configuration file
-// A comment on the line before the fence, which readers do not see, says why a block is not run, or how it ends:
-//   <!-- needs: AWS -->   or   <!-- stays open until: TEXT -->
+// Comments on the lines before the fence, which readers do not see, say what a block needs, and how it ends:
+//   <!-- needs: AWS -->   and   <!-- stays open until: TEXT -->
+// What needs `a network as on AWS` runs where port 5432 is free: its names and certificates are then the stand-in's.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -47,18 +48,29 @@ export function blocksOf(document: string): Block[] {
     const end = lines.indexOf(`${indent}\`\`\``, index + 1);
     if (end < 0) throw new Error(`${document}:${index + 1}: the block has no end`);
     const text = lines.slice(index + 1, end).map((line) => line.slice(indent.length));
-    const mark = index > 0 ? (lines[index - 1] ?? "") : "";
+    const marks = marksBefore(lines, index);
     blocks.push({
       document,
       line: index + 2,
       language,
       text: text.join("\n"),
-      needs: /^ *<!-- needs: (.+) -->$/.exec(mark)?.[1],
-      until: /^ *<!-- stays open until: (.+) -->$/.exec(mark)?.[1],
+      needs: marks.get("needs"),
+      until: marks.get("stays open until"),
     });
     index = end;
   }
   return blocks;
+}
+
+// The comments on the lines before a fence.
+function marksBefore(lines: readonly string[], fence: number): ReadonlyMap<string, string> {
+  const marks = new Map<string, string>();
+  for (let index = fence - 1; index >= 0; index -= 1) {
+    const mark = /^ *<!-- (needs|stays open until): (.+) -->$/.exec(lines[index] ?? "");
+    if (mark === null) break;
+    marks.set(mark[1] ?? "", mark[2] ?? "");
+  }
+  return marks;
 }
 
 /** A document without its code blocks and comments. */

@@ -14,7 +14,7 @@ before(async () => {
 });
 after(() => standIn[Symbol.asyncDispose]());
 
-for (const block of blocksOf("README.md").filter(isRun)) {
+for (const block of blocksOf("README.md").filter((block) => isRun(block))) {
   const [title] = block.text.split("\n");
   test(`README.md:${block.line} ${title}`, { skip: without("psql", "pg_dump", "bash") }, () =>
     runBlock(scene, block),

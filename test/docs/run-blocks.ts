@@ -2,12 +2,15 @@
 // each document, so that a block finds the files of those before it.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
 import { basename, join } from "node:path";
 import process from "node:process";
+import { listen } from "../../src/base/listen.ts";
+import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
 import { cleanEnvironment, COMMAND, without } from "../support/program.ts";
-import type { Block } from "./markdown.ts";
+import { type Block, blocksOf } from "./markdown.ts";
 
 // A test that fails says so long before the runner's own limit.
 const LIMIT_MS = 60_000;
@@ -21,6 +24,33 @@ export interface Scene {
   readonly directory: string;
   /** The port of the stand-in's gateway. */
   readonly port: number;
+  readonly standIn: StandIn;
+}
+
+/** The mark of blocks that name hosts of RDS, so that the stand-in's database has to be on PostgreSQL's port. */
+export const NETWORK = "a network as on AWS";
+
+/** PostgreSQL's port; 0, which is any, where another server has it. */
+export async function usualPort(): Promise<number> {
+  const server = createServer();
+  return await listen(server, { host: "127.0.0.1", port: 5432 }).then(
+    () => new Promise((resolved) => server.close(() => resolved(5432))),
+    () => 0,
+  );
+}
+
+/** Opens what an administrator's tunnel would be: localhost:15432, which ends at the stand-in's database. */
+export async function openTunnel({ port }: Scene): Promise<AsyncDisposable> {
+  const server = createServer((socket) => {
+    const far = connect(port, "127.0.0.1");
+    socket.pipe(far).pipe(socket);
+    for (const each of [socket, far])
+      each.on("error", () => [socket, far].map((end) => end.destroy()));
+  });
+  await listen(server, { host: "localhost", port: 15_432 });
+  return {
+    [Symbol.asyncDispose]: () => new Promise((resolved) => server.close(() => resolved())),
+  };
 }
 
 /** Prepares a stand-in for the blocks of the documents. */
@@ -31,12 +61,45 @@ export async function makeScene(standIn: StandIn): Promise<Scene> {
   await writeFile(join(bin, "rdsiam"), `#!/bin/sh\nexec ${words} "$@"\n`);
   await chmod(join(bin, "rdsiam"), 0o755);
   const env = { ...standIn.env, PATH: `${bin}:${process.env["PATH"] ?? ""}` };
-  return { env, directory: standIn.directory, port: standIn.gateway.port };
+  return { env, directory: standIn.directory, port: standIn.gateway.port, standIn };
+}
+
+// Makes the profiles and files that documents name; returns what the environment has besides.
+async function makeNetwork({ directory, standIn }: Scene, { document }: Block, cwd: string) {
+  const { caFile, canonicalHost, dns, key, region } = standIn;
+  const orders = { region, rds_host: canonicalHost, rds_user: "app_ro", rds_dbname: "orders" };
+  const config = await readFile(standIn.env["AWS_CONFIG_FILE"] ?? "", "utf8");
+  if (!config.includes("[profile corp]")) {
+    await standIn.addProfile("corp", { region }, key);
+    await standIn.addProfile("orders", orders, key);
+  }
+  const leaf = await makeLeaf({
+    subject: "CN=localhost",
+    names: ["localhost"],
+    issuer: await makeAuthority({ subject: "CN=documents" }),
+  });
+  for (const file of [join(directory, "ca.pem"), join(cwd, "ca.pem"), join(cwd, "clients.pem")]) {
+    await copyFile(caFile, file);
+  }
+  for (const name of ["tls.crt", "cert.pem"]) await writeFile(join(cwd, name), leaf.cert);
+  for (const name of ["tls.key", "key.pem"]) {
+    await writeFile(join(cwd, name), leaf.key, { mode: 0o600 });
+  }
+  const relay = blocksOf(document).find(({ text }) => text.startsWith("[relay]"))?.text ?? "";
+  await writeFile(join(cwd, "relay.ini"), relay.replaceAll("/etc/rdsiam/tls", cwd));
+  return {
+    AWS_ACCESS_KEY_ID: key.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
+    AWS_REGION: region,
+    RDSIAM_DNS_SERVERS: dns.address,
+    RDSIAM_SSLROOTCERT: caFile,
+  };
 }
 
 /** Whether a block is one that is run. */
-export function isRun({ language, needs }: Block): boolean {
+export function isRun({ language, needs }: Block, port = 0): boolean {
   if (language !== "sh" && language !== "console") return false;
+  if (needs === NETWORK) return port === 5432;
   return needs === undefined || (needs === "the AWS CLI" && without("aws") === false);
 }
 
@@ -44,7 +107,9 @@ export function isRun({ language, needs }: Block): boolean {
 export async function runBlock(scene: Scene, block: Block): Promise<void> {
   const cwd = join(scene.directory, "documents", basename(block.document, ".md"));
   await mkdir(cwd, { recursive: true });
-  const place = { env: cleanEnvironment(scene.env), cwd };
+  const network = block.needs === NETWORK ? await makeNetwork(scene, block, cwd) : {};
+  const env = cleanEnvironment({ ...scene.env, ...network });
+  const place = { env, cwd };
   const at = `${block.document}:${block.line}`;
   if (block.language === "console") {
     for (const { command, shown } of stepsOf(block)) {

@@ -310,10 +310,13 @@ for (const [what, setup] of UNREADABLE) {
     const token = await signed(setup);
     assert.deepEqual([token.status, token.stdout], [125, ""]);
     assert.match(token.stderr, expected);
-    for (const command of ["doctor", "psql"]) {
-      const run = await rdsiam([command, "prod"], { env: environment() });
+    for (const command of [
+      ["doctor", "prod"],
+      ["exec", "prod", "true"],
+    ]) {
+      const run = await rdsiam(command, { env: environment() });
       assert.notEqual(run.status, 0, run.stdout);
-      assert.match(`${run.stdout}${run.stderr}`, expected, command);
+      assert.match(`${run.stdout}${run.stderr}`, expected, command[0]);
       assert.doesNotMatch(`${run.stdout}${run.stderr}`, /^ok +credentials|secret\+key/m);
     }
   });

@@ -164,8 +164,9 @@ test("rdsiam token --sign-host signs for and verifies one name, and dials anothe
   assert.equal(ran.status, 0, ran.stderr);
   assert.ok(ran.stdout.startsWith(`${CLUSTER}:5432/`));
   assert.deepEqual(roles(ran), [`${CLUSTER}:5432 in eu-west-1`, CLUSTER, "127.0.0.1:15432"]);
-  const samePort = await token("alias-record.test:6000", "--sign-host", CLUSTER);
-  assert.ok(samePort.stdout.startsWith(`${CLUSTER}:6000/`), samePort.stderr);
+  // A dialed port may be a tunnel's.
+  const tunnel = await token("localhost:15999", "--sign-host", CLUSTER);
+  assert.ok(tunnel.stdout.startsWith(`${CLUSTER}:5432/`), tunnel.stderr);
 });
 
 test("rdsiam token --sign-host with no RDS name needs a Region", async () => {

@@ -57,6 +57,17 @@ test("nameResolver() uses an answer again for as long as it may be used", async 
   assert.deepEqual(await look(), [{ address: "127.0.0.3", family: 4 }]);
 });
 
+test("nameResolver() asks no server for localhost", async () => {
+  const resolver = nameResolver([dns.address]);
+  for (const name of ["localhost", "LOCALHOST."]) {
+    const asking = await questions(async () => {
+      const [first] = await resolver.addresses(name);
+      assert.match(first?.address ?? "", /^(?:127\.0\.0\.1|::1)$/);
+    });
+    assert.deepEqual(asking, []);
+  }
+});
+
 test("nameResolver() asks again at once when the answer or a CNAME on the way says so", async () => {
   dns.set("short.test", { a: ["127.0.0.2"], ttl: 0 });
   dns.set("alias.test", { cname: "long.test", ttl: 0 });

@@ -69,8 +69,9 @@ test(
 );
 
 test("the package has completions/ and man/", () => {
-  const manifest: { files: string[]; man: string } = JSON.parse(read("package.json"));
-  assert.equal(manifest.man, `./${MANUAL}`);
+  const manifest: { files: string[]; man: string[] } = JSON.parse(read("package.json"));
+  // npm installs none that is not in an array.
+  assert.deepEqual(manifest.man, [`./${MANUAL}`]);
   for (const directory of ["completions", "man"]) assert.ok(manifest.files.includes(directory));
 });
 
