@@ -3,6 +3,7 @@ import process from "node:process";
 import { readArguments } from "./cli/arguments.ts";
 import { COMMANDS } from "./commands/command-table.ts";
 import { guardInspectorSignal, refuseDebuggers } from "./runtime/debuggers.ts";
+import { printableLines } from "./base/printable.ts";
 import { createLog, type LogOptions } from "./base/log.ts";
 import {
   type CommandSpec,
@@ -93,7 +94,7 @@ async function run(
 
 function print(line: string): void {
   waiting.erase();
-  const failure = writeText(1, `${line}\n`);
+  const failure = writeText(1, `${printableLines(line, isTerminal(1))}\n`);
   if (failure === undefined) return;
   throw new RdsIamError("cannot write to standard output", {
     code: "ERR_OUTPUT",

@@ -1,6 +1,7 @@
 // Everything that rdsiam itself prints goes out here, on stderr, through one redactor. A text is not trusted to hold no
 // secret because its author meant well: secrets are struck out at the sink, and for JSON before it is encoded, since a
 // quote or a backslash in a secret looks different afterwards.
+import { printable, printableJson } from "./printable.ts";
 import { Redactor } from "./redact.ts";
 
 /** The forms of a log: lines for people, or one JSON object a line for machines. */
@@ -37,6 +38,8 @@ export interface Log {
   readonly error: (problem: Problem, fields?: Fields) => void;
   /** Passes on what a program that we started writes on stderr: in text as it stands, in JSON a line at a time. */
   readonly passOn: (text: string) => void;
+  /** A text that leaves in another way, without any secret: what a client is answered. */
+  readonly strike: (text: string) => string;
   /** Names a secret of this run, to be struck out wherever it might turn up; until what it returns is called. */
   readonly addSecret: (secret: string) => () => void;
 }
@@ -93,24 +96,9 @@ export function createLog(options: LogOptions): Log {
       if (format === "text") return options.write(redactor.strike(text));
       for (const each of text.split(/[\r\n]+/)) if (each !== "") line("info", each);
     },
+    strike: (text) => redactor.strike(text),
     addSecret: (secret) => redactor.add(secret),
   };
-}
-
-// A user's name, a server's words, a file's name come from elsewhere: none of them begins a line of ours, or controls
-// the terminal.
-const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-
-function printable(text: string): string {
-  return text.replaceAll(/[\t\r\n]+/g, " ").replaceAll(UNPRINTABLE, "?");
-}
-
-// JSON escapes the oldest of these characters alone.
-function escapeUnprintable(json: string): string {
-  return json.replaceAll(
-    UNPRINTABLE,
-    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }
 
 function problemLines(level: Level, problem: Problem, verbose: boolean): readonly string[] {
@@ -140,7 +128,7 @@ function jsonLine(entry: LogEntry, redactor: Redactor, verbose: boolean, now: Da
     if (value !== undefined)
       line[name] = typeof value === "string" ? redactor.strike(value) : value;
   }
-  return escapeUnprintable(JSON.stringify(line));
+  return printableJson(line);
 }
 
 /** A log that writes each warning once: the configuration is read for each target. */

@@ -7,11 +7,12 @@ const SHORTEST_SECRET = 6; // an MFA code; anything shorter would strike out ord
 // Each takes a time that grows with the text's length alone: \b, since every letter of a long word would be a beginning.
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/(X-Amz-(?:Signature|Security-Token|Credential)(?:=|%3D))[^&\s"']+/gi, `$1${STRUCK_OUT}`],
-  [
-    /((?:aws_?)?(?:secret_?access_?key|session_?token)["']?\s*[=:]\s*["']?)[^\s"',}]+/gi,
-    `$1${STRUCK_OUT}`,
-  ],
-  [/(\b\w+:\/\/[^\s/:@]+:)[^\s/@]+(@)/g, `$1${STRUCK_OUT}$2`],
+  [/((?:secret_?access_?key|session_?token)["']?\s*=\s*["']?)[^\s"',}]+/gi, `$1${STRUCK_OUT}`],
+  [/((?:secret_?access_?key|session_?token)["']?:\s*["'])[^\s"',}]+/gi, `$1${STRUCK_OUT}`],
+  // Without quotes a colon stands before words as well: "AWS_SECRET_ACCESS_KEY: it has a blank".
+  [/((?:secret_?access_?key|session_?token):\s*)[\w+/=]{32,}/gi, `$1${STRUCK_OUT}`],
+  // Not the [USER:PASSWORD@] of a hint.
+  [/(\b\w+:\/\/[^\s/:@[]*:)(?!PASSWORD@)[^\s/]+(@)/g, `$1${STRUCK_OUT}$2`],
   [/(PGPASSWORD=)\S+/g, `$1${STRUCK_OUT}`],
 ];
 

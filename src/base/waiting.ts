@@ -1,3 +1,4 @@
+import { printable } from "./printable.ts";
 // The line at a terminal that says what is being waited for, once that has taken a second: it comes without being asked for
 // and goes without a trace. Other writers to the terminal erase it first; it comes back with the next tick.
 
@@ -133,7 +134,7 @@ class WaitingLine implements Waiting {
     const wait = this.#waits.at(-1);
     const elapsed = wait === undefined ? 0 : this.#clock.now() - wait.since;
     if (wait === undefined || this.#isHidden || elapsed < QUIET) return this.erase();
-    const text = `waiting for ${wait.what} ... ${Math.floor(elapsed / 1_000)} s`;
+    const text = `waiting for ${printable(wait.what)} ... ${Math.floor(elapsed / 1_000)} s`;
     // A line that is folded cannot be erased.
     const columns = this.#options.columns();
     const line = text.length < columns ? text : text.slice(1 - columns);

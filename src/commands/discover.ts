@@ -2,6 +2,7 @@
 // What can be listed is listed: a missing permission or a throttled call is a warning; only if every call fails it is an error.
 // A database that is a target already, or that has IAM authentication off, is shown as a comment: the sections can be pasted
 // as they are.
+import { printableJson } from "../base/printable.ts";
 import type { Discovery, FoundDatabase } from "../aws/discover.ts";
 import { hasTag, type TagPattern } from "../aws/tags.ts";
 import { type Account, openAccount } from "../session/account.ts";
@@ -59,7 +60,7 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
       tags: database.tags && Object.fromEntries(database.tags.toReversed().flatMap(Object.entries)),
       target,
     }));
-    context.print(JSON.stringify(rows, undefined, 2));
+    context.print(printableJson(rows, 2));
   } else {
     const shown = options.write ? added : databases;
     const texts = shown.map((each) => sectionText(each, how));

@@ -1,4 +1,5 @@
 // `rdsiam doctor`: runs each step of a login in turn, and prints what it found.
+import { printableJson } from "../base/printable.ts";
 import { type Invocation, isOn, VARIABLES } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import { offerTargets } from "../session/offer-targets.ts";
@@ -18,7 +19,7 @@ export async function runDoctor(context: RunContext, invocation: Invocation): Pr
     for (const line of lines) context.print(line);
   });
   const isOk = findings.every(({ status }) => status !== "fail");
-  if (asJson) context.print(JSON.stringify({ ok: isOk, steps: findings }, undefined, 2));
+  if (asJson) context.print(printableJson({ ok: isOk, steps: findings }, 2));
   else context.print(`\n${summaryLine(findings)}`);
   return isOk ? 0 : 1;
 }

@@ -1,4 +1,5 @@
 // `rdsiam exec`: any tool, on one target or several. It reads the PG* variables, a URL in a variable, or its arguments.
+import { basename } from "node:path";
 import { findTool } from "../tool/find-tool.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { shellCommand } from "../base/shell-word.ts";
@@ -31,12 +32,32 @@ export async function runExec(context: RunContext, invocation: Invocation): Prom
   if (prefixes.includes("") && !fitting.template)
     refuseOtherServer({ file: name, args, command: "exec" });
   const file = await findTool(name, context.env);
+  warnOfUrls(context, name, fitting);
   const requests = targets.map(({ prefix, target }) => ({ prefix, targetName: target, options }));
   return runOnTargets(context, requests, {
     file,
     args,
     localPort: isOne ? localPort(options, context.env) : undefined,
     fit: (command) => fitWords(command, fitting),
+  });
+}
+
+// A URL left in the shell leads a tool that reads it past rdsiam, to another database. PostgreSQL's own tools read none.
+function warnOfUrls({ env, log }: RunContext, tool: string, fitting: Fitting): void {
+  if (
+    /^(?:psql|pg_?[a-z]+|(?:create|drop|cluster|reindex|vacuum)(?:db|user))$/.test(basename(tool))
+  )
+    return;
+  const set = new Set([fitting.urlVariable, ...fitting.variables.map(([name]) => name)]);
+  const left = Object.keys(env).filter(
+    (name) => !set.has(name) && /^(?:jdbc:)?postgres(?:ql)?:/.test(env[name] ?? ""),
+  );
+  const [first] = left;
+  if (first === undefined) return;
+  log.warning({
+    message: `${left.join(", ")} in the environment names a database of its own, and reaches ${basename(tool)}`,
+    detail: "A tool that reads it connects there, and not through rdsiam.",
+    hint: `To set it to this database: --database-url=${first}; to leave it out: env -u ${first} rdsiam exec ...`,
   });
 }
 

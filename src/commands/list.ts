@@ -1,5 +1,6 @@
 // `rdsiam list`: the targets in the configuration. Loads no AWS SDK client.
 // For people a table that fits the terminal, for programs a line each with tabs and without a heading.
+import { printable, printableJson } from "../base/printable.ts";
 import { type Invocation, isOn } from "../cli/options.ts";
 import type { Target } from "../config/targets.ts";
 import { loadConfiguration } from "../session/settings.ts";
@@ -13,7 +14,7 @@ export async function runList(context: RunContext, { options }: Invocation): Pro
   const loaded = loadConfiguration(context);
   const targets = [...loaded.targets.values()].filter(({ host }) => host !== undefined);
   if (isOn(options, context.env, "names")) {
-    for (const { name } of targets) context.print(name);
+    for (const { name } of targets) context.print(printable(name));
     return 0;
   }
   if (isOn(options, context.env, "json")) {
@@ -26,7 +27,7 @@ export async function runList(context: RunContext, { options }: Invocation): Pro
       profile,
       file,
     }));
-    context.print(JSON.stringify(rows, undefined, 2));
+    context.print(printableJson(rows, 2));
     return 0;
   }
   if (targets.length === 0) {
@@ -43,13 +44,11 @@ export async function runList(context: RunContext, { options }: Invocation): Pro
 }
 
 function listLines({ style, width }: RunContext, targets: readonly Target[]): string[] {
-  const rows = targets.map(({ name, host, port, user, dbname, profile }) => [
-    name,
-    `${host}:${port ?? 5432}`,
-    user ?? "",
-    dbname ?? user ?? "",
-    profile ?? "",
-  ]);
+  const rows = targets.map(({ name, host, port, user, dbname, profile }) =>
+    [name, `${host}:${port ?? 5432}`, user ?? "", dbname ?? user ?? "", profile ?? ""].map(
+      printable,
+    ),
+  );
   const columns = width();
   if (columns === undefined) return rows.map((row) => row.join("\t"));
   const [heading = "", ...lines] = tableLines([HEADINGS, ...rows], columns);

@@ -1,4 +1,5 @@
 // `rdsiam show`: the settings of a target in effect, and where each comes from. Nothing on the network.
+import { printableJson } from "../base/printable.ts";
 import { problemOf } from "../base/problem.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -43,7 +44,7 @@ export async function runShow(context: RunContext, invocation: Invocation): Prom
   }
   if (isOn(options, env, "json")) {
     const objects = shown.map(jsonOf);
-    context.print(JSON.stringify(isAll ? objects : objects[0], undefined, 2));
+    context.print(printableJson(isAll ? objects : objects[0], 2));
   } else {
     for (const [index, each] of shown.entries()) {
       if (index > 0) context.print("");

@@ -51,6 +51,7 @@ export function libraryContext({ env = {}, onWarning }: SigningOptions): Library
     warning: report,
     error: report,
     passOn: (text) => report({ message: text.trim() }),
+    strike,
     addSecret: (secret) => redactor.add(secret),
   };
   return {

@@ -1,6 +1,7 @@
 // ErrorResponse and NoticeResponse: fields of one type byte and a string each, ended by a zero byte.
 // https://www.postgresql.org/docs/current/protocol-error-fields.html
 import { Buffer } from "node:buffer";
+import { printableLines } from "../base/printable.ts";
 import { encodeMessage, encodeString } from "./message.ts";
 
 const MAX_TEXT_LENGTH = 7_000; // three texts stay under libpq's 30,000 bytes for a message before login (fe-connect.c)
@@ -28,7 +29,7 @@ function encodeField(type: string, text: string | undefined): readonly Buffer[] 
 }
 
 function clip(text: string): string {
-  const clean = text.replaceAll("\0", "");
+  const clean = printableLines(text.replaceAll("\0", ""));
   return clean.length > MAX_TEXT_LENGTH ? `${clean.slice(0, MAX_TEXT_LENGTH)}...` : clean;
 }
 

@@ -7,7 +7,7 @@ import { encodeCancelRequest } from "../protocol/startup-packet.ts";
 import { type Backend, connectBackend } from "./backend-login.ts";
 import { closesWithin, deadline } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
-import { fatalError } from "./failure.ts";
+import { fatalError, type Redact } from "./failure.ts";
 import type { ProxyEvent, ProxyOptions } from "./proxy-options.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -21,9 +21,11 @@ export async function forwardCancel(
   {
     backend,
     sessions,
+    redact,
     onEvent,
   }: Pick<ProxyOptions, "backend"> & {
     readonly sessions: Sessions;
+    readonly redact: Redact;
     readonly onEvent: (event: ProxyEvent) => void;
   },
 ): Promise<void> {
@@ -38,7 +40,7 @@ export async function forwardCancel(
     onEvent({ kind: "cancel", found: true });
   } catch (error) {
     // A CancelRequest has no answer, not even this one.
-    onEvent({ kind: "cancel", found: true, failed: fatalError(error) });
+    onEvent({ kind: "cancel", found: true, failed: fatalError(error, redact) });
   }
 }
 

@@ -19,6 +19,7 @@ import {
   type AddedFields,
   BackendRefusal,
   fatalError,
+  type Redact,
   FrontendRefused,
   HandshakeFailed,
   refuse,
@@ -56,6 +57,7 @@ export interface ConnectionContext {
   readonly idleTimeout: number | undefined;
   /** DETAIL and HINT for a login that the server refused. */
   readonly explain: (user: string, refusal: BackendRefusal) => AddedFields;
+  readonly redact: Redact;
   readonly onEvent: (event: ProxyEvent) => void;
 }
 
@@ -192,7 +194,7 @@ function serveSession(session: Session, context: ConnectionContext): Promise<voi
 async function answerFailure(
   { socket, user }: Connection,
   error: unknown,
-  { explain, onEvent }: ConnectionContext,
+  { explain, redact, onEvent }: ConnectionContext,
 ): Promise<void> {
   if (error instanceof HandshakeFailed)
     return onEvent({ kind: "unauthenticated", reason: error.message, error: error.error });
@@ -214,7 +216,7 @@ async function answerFailure(
     });
     answer = addDetailAndHint(body, added);
   } else {
-    const fatal = fatalError(error);
+    const fatal = fatalError(error, redact);
     onEvent({ kind: "refused", user, error: fatal, cause: error });
     answer = encodeFatalError(fatal);
   }

@@ -90,8 +90,11 @@ export class BackendRefusal extends Error {
   }
 }
 
+/** Strikes the secrets of the run out of a text. */
+export type Redact = (text: string) => string;
+
 /** A failure as the ErrorResponse that the tool gets; a programmer's mistake shows no more than that it was one. */
-export function fatalError(error: unknown): FatalError {
+export function fatalError(error: unknown, redact: Redact): FatalError {
   if (!(error instanceof RdsIamError)) {
     return {
       sqlState: "XX000",
@@ -101,9 +104,9 @@ export function fatalError(error: unknown): FatalError {
   }
   return {
     sqlState: SQLSTATES[error.code] ?? UNABLE_TO_CONNECT,
-    message: error.message,
-    detail: error.detail,
-    hint: error.hint,
+    message: redact(error.message),
+    detail: error.detail && redact(error.detail),
+    hint: error.hint && redact(error.hint),
   };
 }
 

@@ -1,6 +1,6 @@
 // What a proxy is started with (where it listens, who may connect, what it logs in to), and the events that it reports.
 import type { FatalError } from "../protocol/error-response.ts";
-import type { AddedFields, BackendRefusal } from "./failure.ts";
+import type { AddedFields, BackendRefusal, Redact } from "./failure.ts";
 import type { Backend } from "./backend-login.ts";
 import type { PasswordProvider } from "./backend-authentication.ts";
 import type { ClientAuth } from "./frontend-login.ts";
@@ -37,6 +37,8 @@ export interface ProxyOptions extends LocalSide {
   readonly onlyUser?: string | undefined;
   /** DETAIL and HINT for a login that the server refused. */
   readonly explain?: ((user: string, refusal: BackendRefusal) => AddedFields) | undefined;
+  /** Strikes the run's secrets out of what a tool is answered; what looks like one alone when absent. */
+  readonly redact?: Redact | undefined;
   /** Whether a connection to the backend is kept ready for a tool that logs in again and again. */
   readonly ahead?: boolean | undefined;
   /** Milliseconds from a connection's first byte to its proof of the secret. */

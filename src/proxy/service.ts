@@ -1,4 +1,5 @@
 // What serves the connections of a proxy: its sessions, its connections to the backend, and how both sides log in.
+import { Redactor } from "../base/redact.ts";
 import type { Socket } from "node:net";
 import { type ConnectionContext, serveConnection } from "./connection.ts";
 import { proofOf } from "./frontend-login.ts";
@@ -45,6 +46,7 @@ export function openService(options: ProxyOptions, secret: string): Service {
     loginTimeout: options.loginTimeout ?? LOGIN_TIMEOUT,
     idleTimeout: options.idleTimeout,
     explain: options.explain ?? (() => ({})),
+    redact: options.redact ?? ((text) => new Redactor().strike(text)),
     onProven: options.onProven ?? (() => {}),
     onEvent: options.onEvent ?? (() => {}),
   };

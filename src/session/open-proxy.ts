@@ -41,6 +41,7 @@ export async function openProxy(
       secret: login.kind === "iam" ? "auth token" : "password",
     },
     login: passwordsOf(login, onToken),
+    redact: context.log.strike,
     explain: (user, refusal) =>
       isPassed(user) ? explainPassedLogin(refusal) : login.explain(user, refusal),
     onEvent: (event) => {

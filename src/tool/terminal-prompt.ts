@@ -8,6 +8,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import process from "node:process";
 import type { Offer, Environment, Terminal } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { printable } from "../base/printable.ts";
 import { styleFor } from "../base/style.ts";
 import { passIgnored } from "../runtime/ignored-signals.ts";
 import { isTerminal } from "../runtime/stdio.ts";
@@ -71,7 +72,7 @@ function interrupted(): RdsIamError {
 async function askOnTerminal(question: string): Promise<string | undefined> {
   const { spawn } = await import("node:child_process");
   // What is shown comes from a file: it must not move the cursor.
-  const prompt = question.replaceAll(/\p{Cc}/gu, "?");
+  const prompt = printable(question);
   let isInterrupted = false;
   const asking: { child?: ChildProcess } = {};
   const interrupt = (): void => {

@@ -22,6 +22,24 @@ test("strike() strikes out what looks like a secret of AWS's though nobody named
   assert.equal(strike("connected to orders in eu-west-1"), "connected to orders in eu-west-1");
 });
 
+test("strike() leaves words that only stand where a secret could", () => {
+  for (const text of [
+    "One of: socks5://[USER:PASSWORD@]HOST:PORT, http://... or https://...",
+    "Write http://USER:PASSWORD@HOST:PORT.",
+    "AWS_SECRET_ACCESS_KEY: it has a blank at its end",
+    "aws_session_token: unauthenticated",
+  ])
+    assert.equal(strike(text), text);
+});
+
+test("strike() finds a password with @ in it, and one without a user", () => {
+  assert.equal(strike("http://user:p@ss@proxy:1/x@y"), "http://user:[secret]@proxy:1/x@y");
+  assert.equal(strike("redis://:pass@host"), "redis://:[secret]@host");
+  const key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+  for (const before of ["secret_access_key: ", "SecretAccessKey=", "AWS_SECRET_ACCESS_KEY:"])
+    assert.doesNotMatch(strike(`${before}${key}`), /wJalr/);
+});
+
 test("strike() leaves no end of a secret that begins with another one", () => {
   assert.equal(strike("see hidden-and-more", "hidden", "hidden-and-more"), "see [secret]");
   assert.equal(

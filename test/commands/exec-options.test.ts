@@ -34,6 +34,29 @@ test("rdsiam exec --database-url: the URL alone opens a session", { skip }, asyn
   }
 });
 
+test(
+  "rdsiam exec warns of a URL in the shell that leads the tool elsewhere",
+  { skip },
+  async () => {
+    const url = "postgres://other.example.com/x";
+    const exec = async (env: Readonly<Record<string, string>>, ...words: string[]) =>
+      (await rdsiam(["exec", ...words], { env: { ...standIn.env, ...env } })).stderr;
+    for (const name of ["DATABASE_URL", "JDBC_URL"]) {
+      const value = name === "JDBC_URL" ? `jdbc:${url}` : url;
+      const stderr = await exec({ [name]: value }, "prod", "true");
+      assert.match(stderr, new RegExp(`^rdsiam: warning: ${name} in the environment `));
+      assert.doesNotMatch(stderr, /other\.example/);
+    }
+    assert.equal(await exec({ DATABASE_URL: url }, "--database-url", "prod", "true"), "");
+    assert.equal(
+      await exec({ DATABASE_URL: url }, "--env", "DATABASE_URL={url}", "prod", "true"),
+      "",
+    );
+    assert.equal(await exec({ DATABASE_URL: url }, "prod", "psql", "--version"), "");
+    assert.equal(await exec({ DATABASE_URL: "mysql://x" }, "prod", "true"), "");
+  },
+);
+
 test("rdsiam exec --template: arguments are filled in, and hold no secret", { skip }, async () => {
   const script = `case "$*" in *"$PGPASSWORD"*) echo leaked ;; esac; echo "$1"; psql "$2" ${WHO}`;
   const words = ["sh", "-c", script, "sh", "jdbc:postgresql://{host}:{port}/{dbname}", "{url}"];

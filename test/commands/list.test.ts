@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -27,6 +27,20 @@ test("list is a line each with tabs where stdout is no terminal", async () => {
     "prod\torders.cluster-c1a2b3c4d5e6.eu-west-1.rds.amazonaws.com:5432\tapp_ro\tapp_ro\tprod\n" +
       "stage\tstage.example.com:6432\t\torders\tstage\n",
   );
+});
+
+test("list shows no control or bidi character of a name, and JSON has it escaped", async () => {
+  const text = '[red\u202e]\nhost = db.example.com\nuser = "a\\u001b[2Jb"\n';
+  const own = join(directory, "own");
+  await writeFile(own, text);
+  const input = { env: { ...env, RDSIAM_CONFIG_FILE: own } };
+  const { stdout } = await runCommand(runList, ["list"], input);
+  assert.match(stdout, /^red\?\tdb\.example\.com:5432\ta\?\[2Jb\t/m);
+  const table = await runCommand(runList, ["list"], { ...input, width: 200 });
+  assert.match(table.stdout, /^red\? +db\.example\.com:5432 +a\?\[2Jb /m);
+  const json = await runCommand(runList, ["list", "--json"], input);
+  assert.match(json.stdout, /"red\\u202e"/);
+  assert.match(json.stdout, /"a\\u001b\[2Jb"/);
 });
 
 test("list is a table that fits the terminal", async () => {
