@@ -145,6 +145,16 @@ export const SETTINGS = {
       commands: ON_DATABASE,
     },
   },
+  tlsNegotiation: {
+    summary: "how TLS begins: auto, direct or postgres",
+    about:
+      "How TLS with the database begins: postgres asks for it first (SSLRequest), direct begins at once, which saves a round " +
+      "trip for each login, and auto does so where the server is known to take it: Aurora DSQL, and PostgreSQL 17 or newer " +
+      "after the first login there.",
+    type: matching(/^(?:auto|direct|postgres)$/, "must be auto, direct or postgres"),
+    default: "auto",
+    option: "it depends on the database's server, not on the run",
+  },
   passwordCommand: {
     summary: "log in with what it prints, instead of IAM",
     about: "A shell command that prints the password for a login; it takes the place of IAM.",

@@ -67,6 +67,8 @@ export interface Backend {
   readonly middleman?: Pick<Backend, "host" | "verification"> & {
     readonly startup: (message: StartupMessage, token: string) => StartupMessage;
   };
+  /** How TLS begins; after an SSLRequest when absent. */
+  readonly negotiation?: TlsNegotiation | undefined;
   /** What logs in, for messages; an auth token when absent. */
   readonly secret?: PasswordProvider["kind"] | undefined;
   /** Settings that every session starts with, whatever the frontend asks for; these win over its `options`. */
@@ -75,6 +77,16 @@ export interface Backend {
   readonly connectTimeout: number;
   /** Milliseconds for the server's answers after that. */
   readonly loginTimeout: number;
+}
+
+/** How TLS with a backend begins: after an SSLRequest, or at once, which saves a round trip. */
+export interface TlsNegotiation {
+  /** `try` goes back to an SSLRequest once where TLS does not come up. */
+  readonly direct: () => "no" | "only" | "try";
+  /** Direct TLS did not come up where it was tried. */
+  readonly failed: () => void;
+  /** A login worked; `parameters` are the server's ParameterStatus messages and all else that was read. */
+  readonly worked: (read: Buffer) => void;
 }
 
 /** A TLS connection to the backend on which nothing has been sent yet. */
@@ -101,15 +113,37 @@ export async function connectBackend(
   only?: Address,
 ): Promise<BackendConnection> {
   using limit = deadline(backend.connectTimeout, () => connectTimedOut(backend), signal);
+  const direct = backend.middleman === undefined ? (backend.negotiation?.direct() ?? "no") : "no";
+  try {
+    return await openTls(backend, { direct: direct !== "no", only }, limit.signal);
+  } catch (error) {
+    // A certificate that is not trusted is not trusted after an SSLRequest either.
+    const isFallback = direct === "try" && error instanceof RdsIamError && error.code === "ERR_TLS";
+    if (!isFallback) throw error;
+    backend.negotiation?.failed();
+    return openTls(backend, { direct: false, only }, limit.signal);
+  }
+}
+
+interface TlsOptions {
+  readonly direct: boolean;
+  readonly only: Address | undefined;
+}
+
+async function openTls(
+  backend: Backend,
+  { direct, only }: TlsOptions,
+  signal: AbortSignal,
+): Promise<BackendConnection> {
   // The certificates are read while the packets travel.
   const { host, verification } = backend.middleman ?? backend;
   const verifying = Promise.resolve(verification());
   verifying.catch(() => {});
-  const { socket: carrier, address } = await dialBackend(backend, limit.signal, only);
+  const { socket: carrier, address } = await dialBackend(backend, signal, only);
   const brokenBy = watchBreak(carrier);
   try {
-    const identity = { host, secret: backend.secret, ...(await verifying) };
-    const socket = await startBackendTls(carrier, identity, limit.signal);
+    const identity = { host, direct, secret: backend.secret, ...(await verifying) };
+    const socket = await startBackendTls(carrier, identity, signal);
     closeAfter(socket, carrier);
     return { socket, address, brokenBy };
   } catch (error) {
@@ -176,6 +210,7 @@ export async function loginToBackend(
     );
     const cancelKey = await readGreeting(reader, limit.signal, ({ bytes }) => greeting.push(bytes));
     const read = Buffer.concat([...greeting, reader.detach()]);
+    backend.negotiation?.worked(read);
     return { socket, address, cancelKey, read };
   } catch (error) {
     reader.detach();

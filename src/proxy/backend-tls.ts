@@ -22,6 +22,8 @@ export interface BackendIdentity extends Trust {
   /** The canonical host: sent as SNI and matched with the certificate. */
   readonly host: string;
   readonly secureContext: () => tls.SecureContext;
+  /** Whether TLS begins at once, without an SSLRequest. */
+  readonly direct?: boolean | undefined;
 }
 
 /** Makes, when it is first needed, the TLS context that every login of a run shares; `ca` are PEM certificates and replace the runtime's own. */
@@ -49,16 +51,16 @@ function keyExchangeGroups(): string {
   return isHybrid ? "P-256:X25519MLKEM768:X25519:P-384" : "P-256:X25519:P-384";
 }
 
-/** Asks for TLS and verifies the answer; rejects with ERR_TLS or ERR_CERTIFICATE. */
+/** Asks for TLS, or begins it at once, and verifies the server; rejects with ERR_TLS or ERR_CERTIFICATE. */
 export async function startBackendTls(
   socket: Duplex,
   identity: BackendIdentity,
   signal: AbortSignal,
 ): Promise<tls.TLSSocket> {
-  await requestTls(socket, identity, signal);
+  if (identity.direct !== true) await requestTls(socket, identity, signal);
   const carrier = carrierOf(socket);
   let presented: ReturnType<typeof rememberCertificate> | undefined;
-  return connectTls(
+  const secured = await connectTls(
     {
       socket: carrier.stream,
       host: identity.host,
@@ -73,6 +75,13 @@ export async function startBackendTls(
     },
     signal,
   );
+  // Another protocol's server, which verified TLS might lead to (ALPACA), would not have agreed on this one.
+  // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
+  if (identity.direct === true && secured.alpnProtocol !== "postgresql") {
+    secured.destroy();
+    throw tlsError(identity, new Error("no ALPN"));
+  }
+  return secured;
 }
 
 // Exactly one byte may follow an SSLRequest: more were injected on the way (CVE-2021-23222).

@@ -1,4 +1,5 @@
-// Remembers what an alias resolved to: one line `ALIAS CANONICAL-HOST` each, so that a DNS answer that changed is noticed.
+// Remembers what an alias resolved to: one line `ALIAS CANONICAL-HOST` each, so that a DNS answer that changed is noticed; and of
+// a server whether it takes TLS at once: `HOST:PORT direct-tls`, or `HOST:PORT sslrequest` where it no longer does.
 // TLS proves that a server is the canonical host, not that this is the database that was meant: an attacker who
 // controls DNS could point an alias to an RDS database of their own, which has a valid certificate too. As in OpenSSH's known_hosts nothing
 // is ever rewritten here: lines are added, an alias may have several, and a person removes them.
@@ -58,13 +59,32 @@ export function recognizeHost(file: string, host: KnownHost): Recognition {
  * may end right after its login, and the program with it.
  */
 export function rememberHost(file: string, host: KnownHost): void {
+  addLine(file, host, (known) => known.length === 0);
+}
+
+/** Whether a server, HOST:PORT, is known to take TLS without an SSLRequest. */
+export function isDirectTlsKnown(file: string, server: string): boolean {
+  const known = parse(load(file)).findLast(({ alias }) => alias === server);
+  return known?.canonical === "direct-tls";
+}
+
+/** Adds how TLS with a server, HOST:PORT, begins, where the file says otherwise. */
+export function rememberTls(file: string, server: string, how: "direct-tls" | "sslrequest"): void {
+  const line = { alias: server, canonical: how };
+  addLine(file, line, (known) => (known.at(-1)?.canonical ?? "sslrequest") !== how);
+}
+
+// Adds a line where what the file has of its first name asks for it.
+function addLine(
+  file: string,
+  host: KnownHost,
+  isWanted: (known: readonly KnownHost[]) => boolean,
+): void {
   makeTrustedDirectory(dirname(file));
   const handle = openTrusted(file, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT);
   try {
     const text = readFileSync(file, "utf8");
-    if (parse(text).some(({ alias }) => alias === host.alias)) {
-      return;
-    }
+    if (!isWanted(parse(text).filter(({ alias }) => alias === host.alias))) return;
     // Someone's editor may have left the last line without its end.
     const start = text === "" || text.endsWith("\n") ? "" : "\n";
     writeSync(handle, `${start}${host.alias} ${host.canonical}\n`);

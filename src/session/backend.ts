@@ -1,13 +1,17 @@
 // The database server as the proxy's backend: its addresses, its limits, and the certificates that it is verified with.
+import type { Buffer } from "node:buffer";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Settings } from "../config/settings.ts";
-import type { Backend, Verification } from "../proxy/backend-login.ts";
+import type { Backend, TlsNegotiation, Verification } from "../proxy/backend-login.ts";
 import { caDirectory } from "../rds/ca-store.ts";
 import { parseEndpoint } from "../rds/endpoint.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";
 
 const LOGIN_TIMEOUT = 30_000; // ms that the server gets for each login once TLS stands; a throttled IAM check takes seconds
+
+const FIRST_WITH_DIRECT_TLS = 17; // https://www.postgresql.org/docs/17/release-17.html
+const SERVER_KINDS: ReadonlySet<string> = new Set(["instance", "cluster", "reader"]);
 
 const READ_ONLY = { default_transaction_read_only: "on" };
 
@@ -39,7 +43,55 @@ export async function openBackend(
     connectTimeout: settings.connectTimeout * 1_000,
     loginTimeout: LOGIN_TIMEOUT,
     parameters: settings.readOnly ? READ_ONLY : {},
+    negotiation: await tlsNegotiation(context, request),
   };
+}
+
+// TLS at once where the settings say so, where DSQL is, or where an earlier login has shown a PostgreSQL that takes it. What
+// was remembered is a shortcut alone: where it is wrong, an SSLRequest follows.
+async function tlsNegotiation(
+  { env, home }: BackendContext,
+  { settings, endpoint }: BackendRequest,
+): Promise<TlsNegotiation | undefined> {
+  const { tlsNegotiation: wanted } = settings;
+  if (wanted === "postgres") return undefined;
+  if (wanted === "direct") return { direct: () => "only", failed: () => {}, worked: () => {} };
+  const isDsql = endpoint.kind === "dsql";
+  // Behind other endpoints a proxy, or PostgreSQL and something else in turn, may answer.
+  if (!isDsql && !SERVER_KINDS.has(endpoint.kind)) return undefined;
+  const known = await import("../rds/known-hosts.ts");
+  const file = known.knownHostsFile(env, home);
+  const server = `${endpoint.host}:${endpoint.port}`;
+  // A file that cannot be used costs a round trip; an alias's check reports it.
+  const attempt = <T>(use: () => T): T | undefined => {
+    try {
+      return use();
+    } catch {
+      return undefined;
+    }
+  };
+  const remember = (how: "direct-tls" | "sslrequest"): void =>
+    attempt(() => known.rememberTls(file, server, how));
+  let isDirect = isDsql || attempt(() => known.isDirectTlsKnown(file, server)) === true;
+  let isSettled = isDirect;
+  return {
+    direct: () => (isDirect ? "try" : "no"),
+    failed: () => {
+      isDirect = false;
+      if (!isDsql) remember("sslrequest");
+    },
+    worked: (read) => {
+      if (isSettled) return;
+      isSettled = true;
+      if (serverVersion(read) >= FIRST_WITH_DIRECT_TLS) remember("direct-tls");
+    },
+  };
+}
+
+// The major version in the ParameterStatus messages of a login; 0 when there is none.
+function serverVersion(read: Buffer): number {
+  const at = read.indexOf("server_version\0");
+  return at === -1 ? 0 : Number.parseInt(read.toString("latin1", at + 15, at + 18), 10) || 0;
 }
 
 // A session that only promised to be read-only would be worse than none.

@@ -75,6 +75,7 @@ test("show has the line of each key, the host's for its port, and the default of
     dbname: ["app_ro", "default"],
     via: ["(not shown)", `${home.config}, line 5`],
     read_only: ["no", "default"],
+    tls_negotiation: ["auto", "default"],
     connect_timeout: ["10", "default"],
     profile: ["prod", "the target itself"],
     cache: ["off", `${home.config}, line 6`],

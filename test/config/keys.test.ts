@@ -104,6 +104,7 @@ describe("SETTINGS", () => {
         "10.0.0.2",
         "eu-west-1",
         "arn:aws:iam::123456789012:role/r",
+        "direct",
       ];
       const text = candidates.find((each) => type.problem(each) === undefined) ?? assert.fail(name);
       const loaded = await loadFrom({

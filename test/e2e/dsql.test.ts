@@ -1,4 +1,4 @@
-// Aurora DSQL end to end: a bare cluster ID, tokens of its own, SNI, its one database, and what it refuses.
+// Aurora DSQL end to end: a bare cluster ID, tokens of its own, direct TLS with SNI, its one database, and what it refuses.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
@@ -7,7 +7,7 @@ import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 before(async () => {
-  standIn = await startStage();
+  standIn = await startStage({ dsql: { directOnly: true } });
 });
 after(() => standIn[Symbol.asyncDispose]());
 

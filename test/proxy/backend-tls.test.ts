@@ -6,6 +6,11 @@ import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { test } from "node:test";
 import * as tls from "node:tls";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
+import {
+  type Backend,
+  connectBackend,
+  type TlsNegotiation,
+} from "../../src/proxy/backend-login.ts";
 import { backendSecureContext, startBackendTls } from "../../src/proxy/backend-tls.ts";
 import { HOST } from "../support/scripted-backend.ts";
 
@@ -63,4 +68,77 @@ test("startBackendTls() guesses the group of PostgreSQL up to 17, and takes P-25
 test("startBackendTls() agrees on another group with a server that has no P-256", async () => {
   assert.deepEqual(await handshake("X25519"), { hellos: 2, group: "X25519" });
   assert.deepEqual(await handshake("secp384r1"), { hellos: 2, group: "secp384r1" });
+});
+
+/** A server that takes TLS at once, or after an SSLRequest alone; how each connection began. */
+async function startServer(options: tls.TlsOptions & { takesDirect: boolean }) {
+  const ca = await makeAuthority({ subject: "CN=test root" });
+  const leaf = await makeLeaf({ subject: `CN=${HOST}`, names: [HOST], issuer: ca });
+  const database = tls.createServer({ ...options, cert: leaf.cert, key: leaf.key });
+  const databasePort = await listen(database);
+  const starts: string[] = [];
+  const front = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", (first) => {
+      const isDirect = first[0] === HANDSHAKE;
+      starts.push(isDirect ? "direct" : "SSLRequest");
+      if (isDirect && !options.takesDirect) return void socket.destroy();
+      const behind = connect(databasePort, "127.0.0.1").on("error", () => {});
+      if (isDirect) behind.write(first);
+      else socket.write("S");
+      socket.pipe(behind).pipe(socket);
+    });
+  });
+  const port = await listen(front);
+  const backend = (direct: TlsNegotiation["direct"], failed = () => {}): Backend => ({
+    host: HOST,
+    port,
+    verification: () => ({ trust: "", secureContext: backendSecureContext([ca.cert]) }),
+    addresses: () => Promise.resolve([{ address: "127.0.0.1", family: 4 }]),
+    connectTimeout: 10_000,
+    loginTimeout: 10_000,
+    negotiation: { direct, failed, worked: () => {} },
+  });
+  const close = () => {
+    for (const server of [front, database]) server.close();
+  };
+  return { backend, starts, close };
+}
+
+const POSTGRESQL = { ALPNProtocols: ["postgresql"] };
+
+test("connectBackend() + begins TLS at once where the server takes it, in one connection", async () => {
+  const { backend, close, starts } = await startServer({ ...POSTGRESQL, takesDirect: true });
+  const { socket } = await connectBackend(
+    backend(() => "try"),
+    AbortSignal.timeout(20_000),
+  );
+  assert.equal((socket as tls.TLSSocket).alpnProtocol, "postgresql");
+  socket.destroy();
+  assert.deepEqual(starts, ["direct"]);
+  close();
+});
+
+test("connectBackend() + goes back to an SSLRequest once, and reports it", async () => {
+  const { backend, close, starts } = await startServer({ ...POSTGRESQL, takesDirect: false });
+  let failures = 0;
+  const tried = backend(
+    () => "try",
+    () => (failures += 1),
+  );
+  const { socket } = await connectBackend(tried, AbortSignal.timeout(20_000));
+  socket.destroy();
+  assert.deepEqual([starts, failures], [["direct", "SSLRequest"], 1]);
+  const only = backend(() => "only");
+  await assert.rejects(connectBackend(only, AbortSignal.timeout(20_000)), { code: "ERR_TLS" });
+  assert.deepEqual(starts, ["direct", "SSLRequest", "direct"]);
+  close();
+});
+
+test("connectBackend() + takes no direct TLS with a server that does not agree on PostgreSQL", async () => {
+  const { backend, close, starts } = await startServer({ takesDirect: true });
+  const only = backend(() => "only");
+  await assert.rejects(connectBackend(only, AbortSignal.timeout(20_000)), { code: "ERR_TLS" });
+  assert.deepEqual(starts, ["direct"]);
+  close();
 });
