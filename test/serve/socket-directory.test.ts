@@ -51,8 +51,10 @@ test("prepareSocket() + refuses a directory that others may enter", async () => 
   }
 });
 
-test("prepareSocket() + refuses another user's link to a directory of ours", async (t) => {
-  if (process.geteuid?.() !== 0) return t.skip("only root can give a link to another user");
+// An option: a test that skips itself leaves afterEach out on Node 20.
+const skip = process.geteuid?.() !== 0 && "only root can give a link to another user";
+
+test("prepareSocket() + refuses another user's link to a directory of ours", { skip }, async () => {
   const directory = join(parent, "own");
   await mkdir(directory, { mode: 0o700 });
   await symlink(directory, join(parent, "link"));
