@@ -92,7 +92,9 @@ function __rdsiam_flags
             printf '%s\t%s\n' --auth 'iam, or pass-through (client authenticates itself)'
             printf '%s\t%s\n' --match-user 'use IAM for --user only; others log in themselves'
             printf '%s\t%s\n' --idle-timeout 'end sessions idle that long (90s, 30m, 8h)'
-            printf '%s\t%s\n' --max-connections 'concurrent sessions per target (default: 100)'
+            printf '%s\t%s\n' --max-connections 'sessions per target (100; with --listen 1000)'
+            printf '%s\t%s\n' --max-user-connections 'sessions of one database user (default: no limit)'
+            printf '%s\t%s\n' --session-timeout 'end sessions after that long (90s, 30m, 8h)'
             printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
             printf '%s\t%s\n' --user 'database user'
             printf '%s\t%s\n' -U 'database user'
@@ -382,10 +384,12 @@ function __rdsiam_flags
         case relay
             printf '%s\t%s\n' --health-port 'serve /startup /readiness /liveness /metrics'
             printf '%s\t%s\n' --health-address 'address of that port (default: 127.0.0.1)'
+            printf '%s\t%s\n' --session-timeout 'end sessions after that long (90s, 30m, 8h)'
             printf '%s\t%s\n' --config 'the relay\'s file: who may reach which database'
             printf '%s\t%s\n' --listen 'where to listen (default: 0.0.0.0:8443)'
             printf '%s\t%s\n' --region 'Region of the STS that identifies the clients'
             printf '%s\t%s\n' --max-connections 'concurrent sessions (default: 2000)'
+            printf '%s\t%s\n' --max-user-connections 'sessions of one identity (default: no limit)'
             printf '%s\t%s\n' --drain-timeout 'to let sessions finish after SIGTERM (default: 3480)'
             printf '%s\t%s\n' --tls-cert 'certificate to serve TLS with; reread on change'
             printf '%s\t%s\n' --tls-key 'its private key'
@@ -446,7 +450,7 @@ end
 
 # Whether an option's value is the next word.
 function __rdsiam_takes_value
-    contains -- $argv[1] --target --env --region --partition --tag --shell --print-config --health-port --health-address --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --config --drain-timeout --host --user -U --dbname -d --via --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
+    contains -- $argv[1] --target --env --region --partition --tag --shell --print-config --health-port --health-address --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --max-user-connections --session-timeout --config --drain-timeout --host --user -U --dbname -d --via --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
 end
 
 # The values of an option.

@@ -204,8 +204,20 @@ export const PROXY_OPTIONS = [
   {
     name: "maxConnections",
     value: "N",
-    summary: "concurrent sessions per target (default: 100)",
+    summary: "sessions per target (100; with --listen 1000)",
     commands: ["proxy"],
+  },
+  {
+    name: "maxUserConnections",
+    value: "N",
+    summary: "sessions of one database user (default: no limit)",
+    commands: ["proxy"],
+  },
+  {
+    name: "sessionTimeout",
+    value: "DURATION",
+    summary: "end sessions after that long (90s, 30m, 8h)",
+    commands: ["proxy", "relay"],
   },
 ] as const satisfies readonly OptionSpec[];
 
@@ -235,6 +247,12 @@ export const RELAY_OPTIONS = [
     name: "maxConnections",
     value: "N",
     summary: "concurrent sessions (default: 2000)",
+    commands: ["relay"],
+  },
+  {
+    name: "maxUserConnections",
+    value: "N",
+    summary: "sessions of one identity (default: no limit)",
     commands: ["relay"],
   },
   {

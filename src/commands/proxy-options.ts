@@ -1,21 +1,17 @@
 // The options of `rdsiam proxy` for its addresses and its clients, with the rules between them: what would let
 // unauthenticated clients in, or send a password over a network in the clear, is an error.
 import { isIP } from "node:net";
+import { readDuration } from "../base/duration.ts";
 import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { LocalOptions } from "../serve/local-side.ts";
 import { isOn, type OptionName, type Options, optionValue } from "../cli/options.ts";
+import { optionFlag } from "../config/keys.ts";
 import { localPort } from "./local-port.ts";
 
-const UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
 const JDBC_TOOLS = ["dbeaver", "datagrip", "jdbc"];
-const LONGEST = 24 * 86_400_000; // ms; setTimeout() takes 31 bits
+const MAX_SESSIONS = 100; // of each target
+const MAX_REMOTE_SESSIONS = 1_000; // beyond loopback, where others share the proxy
 
 /** Reads the options; every error has a hint with what to type instead. */
 export function readProxyOptions(options: Options, env: Environment): LocalOptions {
@@ -30,8 +26,11 @@ export function readProxyOptions(options: Options, env: Environment): LocalOptio
     port: localPort(options, env),
     tls: readTls(options, env, host),
     passwordFile: read("passwordFile"),
-    idleTimeout: duration(read("idleTimeout")),
-    maxSessions: count(read("maxConnections")),
+    idleTimeout: duration(read, "idleTimeout"),
+    sessionTimeout: duration(read, "sessionTimeout"),
+    maxSessions:
+      count(read, "maxConnections") ?? (isLoopback(host) ? MAX_SESSIONS : MAX_REMOTE_SESSIONS),
+    maxUserSessions: count(read, "maxUserConnections"),
   };
   refuseContradictions(own, { options, env });
   return own;
@@ -122,23 +121,26 @@ function address(value: string | undefined): string | undefined {
   );
 }
 
-function duration(value: string | undefined): number | undefined {
+type ReadOption = (name: OptionName) => string | undefined;
+
+function duration(read: ReadOption, name: OptionName): number | undefined {
+  const value = read(name);
   if (value === undefined) return undefined;
-  const [, digits, unit = "s"] = /^(\d{1,9})(ms|[smhd])?$/.exec(value) ?? [];
-  const ms = Number(digits) * (UNITS[unit] ?? Number.NaN);
-  if (ms >= 0 && ms <= LONGEST) return ms === 0 ? undefined : ms;
+  const ms = readDuration(value);
+  if (ms !== undefined) return ms === 0 ? undefined : ms;
   throw usage(
     `"${value}" is not a valid duration`,
-    "Write --idle-timeout 90s, 30m or 8h, 24 days at most; 0 means no limit.",
+    `Write ${optionFlag(name)} 90s, 30m or 8h, 24 days at most; 0 means no limit.`,
   );
 }
 
-function count(value: string | undefined): number | undefined {
+function count(read: ReadOption, name: OptionName): number | undefined {
+  const value = read(name);
   if (value === undefined) return undefined;
   if (/^[1-9]\d{0,4}$/.test(value)) return Number(value);
   throw usage(
     `"${value}" is not a valid number of connections`,
-    "Write --max-connections N, 1 to 99999.",
+    `Write ${optionFlag(name)} N, 1 to 99999.`,
   );
 }
 

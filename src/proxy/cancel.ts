@@ -12,7 +12,7 @@ import type { ProxyEvent, ProxyOptions } from "./proxy-options.ts";
 import type { Sessions } from "./sessions.ts";
 
 const CANCEL_TIMEOUT = 5_000; // ms for the connection and the server's answer, which is to close it
-const WRONG_CANCEL_DELAY = 1_000; // ms; with 64 sockets at most, 64 guesses a second at 2^64 keys
+const WRONG_CANCEL_DELAY = 1_000; // ms
 
 /** Forwards a CancelRequest whose key a session has. One that none has never leaves this machine; the frontend's connection stays until the server has acted, which is what libpq waits for. */
 export async function forwardCancel(

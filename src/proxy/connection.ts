@@ -26,7 +26,7 @@ import {
 } from "./failure.ts";
 import { negotiateVersion, type Prove, receiveFrontend, receiveStartup } from "./frontend-login.ts";
 import type { FrontendTls } from "./frontend-tls.ts";
-import { endWhenIdle } from "./idle.ts";
+import { endInTime, type SessionTimeouts } from "./session-timeouts.ts";
 import { copy, type SessionSockets } from "./copy.ts";
 import type { ProxyEvent } from "./proxy-options.ts";
 import type { Sessions } from "./sessions.ts";
@@ -53,8 +53,7 @@ export interface ConnectionContext {
   readonly loginTimeout: number;
   /** A tool has proven itself, and waits for its session. */
   readonly onProven: () => void;
-  /** Milliseconds that a session may wait for a command. */
-  readonly idleTimeout: number | undefined;
+  readonly timeouts: SessionTimeouts;
   /** DETAIL and HINT for a login that the server refused. */
   readonly explain: (user: string, refusal: BackendRefusal) => AddedFields;
   readonly redact: Redact;
@@ -125,13 +124,13 @@ async function begin(
       limit[Symbol.dispose]();
       started = performance.now();
       const dialed = await frontend.reader.whileThere((gone) => connectBackend(backend, gone));
-      const admit = (): void => sessions.authenticate(raw);
+      const admit = (): void => sessions.authenticate(raw, user);
       session = await passLogin(frontend, dialed, { backend, message, admit });
     } else {
       const agreed = negotiateVersion(message, frontend.socket);
       const proof = await own.prove(frontend, agreed);
       limit[Symbol.dispose]();
-      sessions.authenticate(raw);
+      sessions.authenticate(raw, user);
       context.onProven();
       if (proof !== undefined) frontend.socket.write(proof);
       started = performance.now();
@@ -179,11 +178,10 @@ async function logIn(
 function serveSession(session: Session, context: ConnectionContext): Promise<void> {
   const { user, ends, unregister } = session;
   const { backend } = ends;
-  let idle = false;
-  if (context.idleTimeout !== undefined)
-    endWhenIdle(ends, context.idleTimeout, () => (idle = true));
+  let timeout: "idle" | "session" | undefined;
+  endInTime(ends, context.timeouts, (which) => (timeout = which));
   return copy({ ...ends, traffic: context.sessions.traffic })
-    .then(() => context.onEvent({ kind: "closed", user, idle }))
+    .then(() => context.onEvent({ kind: "closed", user, timeout }))
     .finally(() => {
       unregister?.();
       backend.destroy();

@@ -5,9 +5,10 @@ import type { Backend } from "./backend-login.ts";
 import type { PasswordProvider } from "./backend-authentication.ts";
 import type { ClientAuth } from "./frontend-login.ts";
 import type { FrontendTls } from "./frontend-tls.ts";
+import type { SessionTimeouts } from "./session-timeouts.ts";
 
 /** Where a proxy listens, and who may come in. */
-export interface LocalSide {
+export interface LocalSide extends SessionTimeouts {
   /** An address of this machine; the loopback one when absent. */
   readonly host?: string | undefined;
   /** Local port; 0 lets the system pick one. */
@@ -21,8 +22,8 @@ export interface LocalSide {
   /** TLS towards the tools. */
   readonly tls?: FrontendTls | undefined;
   readonly maxSessions?: number | undefined;
-  /** Milliseconds that a session may wait for a command. */
-  readonly idleTimeout?: number | undefined;
+  /** Sessions of one database user at once; `maxSessions` alone limits them when absent. */
+  readonly maxUserSessions?: number | undefined;
   /** A tool has proven itself, and waits for its session. */
   readonly onProven?: (() => void) | undefined;
   readonly onEvent?: ((event: ProxyEvent) => void) | undefined;
@@ -72,4 +73,9 @@ export type ProxyEvent =
       /** Why it did not reach the server. */
       readonly failed?: FatalError | undefined;
     }
-  | { readonly kind: "closed"; readonly user: string; readonly idle: boolean };
+  | {
+      readonly kind: "closed";
+      readonly user: string;
+      /** The limit that ended it, if one did. */
+      readonly timeout?: "idle" | "session" | undefined;
+    };

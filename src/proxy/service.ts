@@ -8,7 +8,6 @@ import { Sessions } from "./sessions.ts";
 import { BackendConnections } from "./warm-connection.ts";
 
 const MAX_UNAUTHENTICATED = 64;
-const MAX_SESSIONS = 100;
 const LOGIN_TIMEOUT = 10_000; // ms
 
 /** A proxy without its listener. */
@@ -26,7 +25,8 @@ export interface Service {
 export function openService(options: ProxyOptions, secret: string): Service {
   const sessions = new Sessions({
     unauthenticated: MAX_UNAUTHENTICATED,
-    sessions: options.maxSessions ?? MAX_SESSIONS,
+    sessions: options.maxSessions,
+    userSessions: options.maxUserSessions,
   });
   const connections = new BackendConnections(options.backend, { ahead: options.ahead ?? false });
   const { login: passwords, onlyUser, clientAuth = "scram-sha-256" } = options;
@@ -44,7 +44,7 @@ export function openService(options: ProxyOptions, secret: string): Service {
     loginOf: (user) => (onlyUser === undefined || user === onlyUser ? own : "pass-through"),
     sessions,
     loginTimeout: options.loginTimeout ?? LOGIN_TIMEOUT,
-    idleTimeout: options.idleTimeout,
+    timeouts: { idleTimeout: options.idleTimeout, sessionTimeout: options.sessionTimeout },
     explain: options.explain ?? (() => ({})),
     redact: options.redact ?? ((text) => new Redactor().strike(text)),
     onProven: options.onProven ?? (() => {}),

@@ -11,8 +11,15 @@ import type { Traffic } from "./copy.ts";
 /** How many of each are allowed at once. */
 export interface Limits {
   readonly unauthenticated: number;
-  readonly sessions: number;
+  /** 100 when absent. */
+  readonly sessions: number | undefined;
+  /** Of one database user. */
+  readonly userSessions: number | undefined;
 }
+
+const MAX_SESSIONS = 100;
+// Wrong keys in a second. Keys have 4 bytes up to PostgreSQL 17: at this rate one is found after a year of guessing.
+const MAX_WRONG_KEYS = 64;
 
 /** A session that a CancelRequest can name. */
 export interface Cancellable {
@@ -26,8 +33,10 @@ export class Sessions {
   readonly traffic: Traffic = { frontendBytes: 0, backendBytes: 0 };
   readonly #limits: Limits;
   readonly #unauthenticated: ConnectionLimit;
-  readonly #sessions = new Set<Socket>();
+  // With their users.
+  readonly #sessions = new Map<Socket, string>();
   readonly #cancellable = new Set<Cancellable>();
+  #wrongKeys = 0;
   #drained: (() => void) | undefined;
 
   constructor(limits: Limits) {
@@ -63,16 +72,26 @@ export class Sessions {
   }
 
   /** Counts a connection as a session once its secret is proven; throws ERR_LIMIT when there are too many. */
-  authenticate(socket: Socket): void {
+  authenticate(socket: Socket, user: string): void {
     this.#unauthenticated.leave(socket);
-    if (this.#sessions.size >= this.#limits.sessions) {
+    const { sessions = MAX_SESSIONS, userSessions = sessions } = this.#limits;
+    if (this.#sessions.size >= sessions) {
+      const isOption = this.#limits.sessions !== undefined;
       throw new RdsIamError("sorry, too many sessions already", {
         code: "ERR_LIMIT",
-        detail: `This proxy serves ${this.#limits.sessions} sessions at once.`,
-        hint: "Close some, or let the tool open fewer connections.",
+        detail: `This proxy serves ${sessions} sessions at once.`,
+        hint: `Close some, or let the tool open fewer connections${isOption ? ", or start the proxy with a higher --max-connections" : ""}.`,
       });
     }
-    this.#sessions.add(socket);
+    const own = [...this.#sessions.values()].filter((each) => each === user);
+    if (own.length >= userSessions) {
+      throw new RdsIamError(`too many sessions of user "${user}"`, {
+        code: "ERR_LIMIT",
+        detail: `This proxy serves ${userSessions} sessions of one user at once.`,
+        hint: "Close some, or start the proxy with a higher --max-user-connections.",
+      });
+    }
+    this.#sessions.set(socket, user);
   }
 
   /** Makes a session cancellable until the returned function is called. */
@@ -85,14 +104,19 @@ export class Sessions {
     return () => this.#cancellable.delete(session);
   }
 
-  /** The session that a key names exactly; compared in constant time. */
+  /** The session that a key names exactly; compared in constant time, and not at all after too many wrong ones. */
   find(key: CancelKey): Cancellable | undefined {
+    if (this.#wrongKeys >= MAX_WRONG_KEYS) return undefined;
     let found: Cancellable | undefined;
     for (const session of this.#cancellable) {
       const { processId, secretKey } = session.key;
       const same =
         secretKey.length === key.secretKey.length && timingSafeEqual(secretKey, key.secretKey);
       if (same && processId === key.processId) found = session;
+    }
+    if (found === undefined) {
+      if (this.#wrongKeys === 0) setTimeout(() => (this.#wrongKeys = 0), 1_000).unref();
+      this.#wrongKeys += 1;
     }
     return found;
   }
@@ -106,6 +130,6 @@ export class Sessions {
   /** Closes every connection. */
   destroyAll(): void {
     this.#unauthenticated.destroyAll();
-    for (const socket of this.#sessions) socket.destroy();
+    for (const socket of this.#sessions.keys()) socket.destroy();
   }
 }

@@ -4,6 +4,7 @@
 
 import { isIP } from "node:net";
 import type { TagPattern } from "../aws/tags.ts";
+import { readDuration } from "../base/duration.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { type HostPort, readAuthority } from "../base/host-port.ts";
 import { nearestName } from "../base/nearest-name.ts";
@@ -52,6 +53,8 @@ const SETTINGS = {
   health_address: { option: "healthAddress", default: "127.0.0.1" },
   health_port: { option: "healthPort" },
   max_connections: { option: "maxConnections", default: "2000" },
+  max_user_connections: { option: "maxUserConnections" },
+  session_timeout: { option: "sessionTimeout" },
   // Two minutes less than the hour that the manifests give a relay to end.
   drain_timeout: { option: "drainTimeout", default: "3480" },
   dns_servers: {},
@@ -122,6 +125,10 @@ export interface RelaySettings {
   /** Undefined without health checks. */
   readonly health: HostPort | undefined;
   readonly maxConnections: number;
+  /** Of one identity. */
+  readonly maxUserConnections: number | undefined;
+  /** Milliseconds that a session may last. */
+  readonly sessionTimeout: number | undefined;
   /** Milliseconds for sessions to end by themselves. */
   readonly drainTimeout: number;
   readonly dnsServers: readonly string[];
@@ -143,6 +150,11 @@ export function resolveRelaySettings(
     if (/^\d{1,9}$/.test(value) && Number(value) <= most) return Number(value);
     throw wrongSetting(key, `must be a whole number up to ${most}`);
   };
+  const duration = (key: SettingKey): number | undefined => {
+    const ms = readDuration(read(key) ?? "0");
+    if (ms !== undefined) return ms === 0 ? undefined : ms;
+    throw wrongSetting(key, "must be a duration up to 24 days, like 90s, 30m or 8h");
+  };
   const required = (key: SettingKey): string => {
     const value = read(key);
     if (value !== undefined) return value;
@@ -163,6 +175,11 @@ export function resolveRelaySettings(
       ? { host: read("health_address") ?? "", port: integer("health_port", 65_535) }
       : undefined,
     maxConnections: integer("max_connections", 1_000_000),
+    maxUserConnections:
+      read("max_user_connections") === undefined
+        ? undefined
+        : integer("max_user_connections", 1_000_000),
+    sessionTimeout: duration("session_timeout"),
     drainTimeout: integer("drain_timeout", 86_400) * 1_000,
     dnsServers: list(read("dns_servers")),
   };

@@ -9,7 +9,7 @@ import { closesWithin, deadline } from "../base/deadline.ts";
 import { ConnectionClosed } from "../base/socket-reader.ts";
 import type { AddressBook } from "./addresses.ts";
 import { type AdmissionContext, admit, type Admitted, type RelayClient } from "./admission.ts";
-import type { RelayEvent } from "./events.ts";
+import type { RelayEvent, SessionEnd } from "./events.ts";
 import { encodeRefusal, RelayRefusal } from "./refusal.ts";
 import { BadHead, requestReader } from "./request.ts";
 
@@ -43,8 +43,8 @@ export interface RelayContext extends AdmissionContext {
 export interface Admittance {
   /** Notes how far the client is: 1 with its challenge, 2 with its proof. */
   readonly advance: (step: 1 | 2) => void;
-  /** Begins a session; throws RelayRefusal when the relay takes no more. */
-  readonly enter: () => void;
+  /** Begins a session, which `end` ends; throws RelayRefusal when the relay takes no more. */
+  readonly enter: (session: Admitted, end: (why: SessionEnd) => void) => void;
   /** Aborts with ConnectionClosed when the relay closes. */
   readonly closed: AbortSignal;
 }
@@ -61,10 +61,15 @@ export async function serveConnection(
   const client = { socket, reader: requestReader(socket), closed, advance };
   try {
     const admitted = await admit(client, context);
-    enter();
+    let ended: SessionEnd | undefined;
+    // Its bytes are a TLS session of others: there is no message that could say why.
+    enter(admitted, (why) => {
+      ended ??= why;
+      socket.destroy();
+    });
     const backend = await dialTarget(admitted, client, context);
     try {
-      await copySession(client, { backend, admitted, peer }, context);
+      await copySession(client, { backend, admitted, peer, ended: () => ended }, context);
     } finally {
       backend.destroy();
     }
@@ -106,11 +111,12 @@ interface DialedSession {
   readonly backend: Socket;
   readonly admitted: Admitted;
   readonly peer: string;
+  readonly ended: () => SessionEnd | undefined;
 }
 
 async function copySession(
   { reader, socket }: RelayClient,
-  { admitted, backend, peer }: DialedSession,
+  { admitted, backend, ended, peer }: DialedSession,
   { copy, now, onEvent }: RelayContext,
 ): Promise<void> {
   const { caller, rule, target } = admitted;
@@ -123,7 +129,8 @@ async function copySession(
   socket.write(`HTTP/1.1 200 Connection established\r\nX-Rdsiam-Address: ${address}\r\n\r\n`);
   await copy({ frontend: socket, backend, fromFrontend, fromBackend: Buffer.alloc(0) });
   const { bytesRead: received, bytesWritten: sent } = backend;
-  onEvent({ kind: "closed", ...session, milliseconds: now() - started, sent, received });
+  const milliseconds = now() - started;
+  onEvent({ kind: "closed", ...session, milliseconds, sent, received, ended: ended() });
 }
 
 async function refuse(

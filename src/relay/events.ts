@@ -6,6 +6,14 @@ import { Throttle } from "../base/throttle.ts";
 import { type Caller, describeCaller, type RelayTarget } from "./access.ts";
 import type { RefusalWord } from "./refusal.ts";
 
+/** Why the relay ended a session: no rule allows it any more, or it lasted too long. */
+export type SessionEnd = "rule" | "timeout";
+
+const ENDS = {
+  rule: "ended, as no rule allows it any more:",
+  timeout: "ended by session_timeout:",
+};
+
 /** An event of a relay; holds no secret. */
 export type RelayEvent =
   | ({ readonly kind: "opened" } & RelaySession)
@@ -15,6 +23,8 @@ export type RelayEvent =
       /** Bytes from the client to the database, and back. */
       readonly sent: number;
       readonly received: number;
+      /** Undefined where client or database ended it. */
+      readonly ended: SessionEnd | undefined;
     } & RelaySession)
   | {
       readonly kind: "refused";
@@ -53,7 +63,8 @@ function textOf(event: RelayEvent): string {
   const where = `${target.host}:${target.port} at ${address}`;
   if (event.kind === "opened") return `opened ${where} for ${who} from ${peer} by [allow ${rule}]`;
   const seconds = (event.milliseconds / 1_000).toFixed(1);
-  return `closed ${where} for ${who} from ${peer} after ${seconds} s, ${event.sent} bytes sent, ${event.received} received`;
+  const how = event.ended === undefined ? "closed" : ENDS[event.ended];
+  return `${how} ${where} for ${who} from ${peer} after ${seconds} s, ${event.sent} bytes sent, ${event.received} received`;
 }
 
 function fieldsOf(event: RelayEvent): Fields {
@@ -65,6 +76,6 @@ function fieldsOf(event: RelayEvent): Fields {
   const { address, rule, target } = event;
   const tunnel = { ...common, rule, target: target.name, host: target.host, port: target.port };
   if (event.kind === "opened") return { ...tunnel, address };
-  const { milliseconds, received, sent } = event;
-  return { ...tunnel, address, milliseconds, sent, received };
+  const { ended, milliseconds, received, sent } = event;
+  return { ...tunnel, address, milliseconds, sent, received, ended };
 }

@@ -71,12 +71,20 @@ function countEvents(registry: Registry): RelayHealth["note"] {
     registers,
   });
   for (const reason of Object.keys(REFUSALS)) refused.inc({ reason }, 0);
+  const ended = new Counter({
+    name: "rdsiam_relay_ended_total",
+    help: "Sessions that the relay ended: a rule was removed, or they lasted too long.",
+    labelNames: ["reason"],
+    registers,
+  });
+  for (const reason of ["rule", "timeout"]) ended.inc({ reason }, 0);
   return (event) => {
     if (event.kind === "opened") opened.inc();
     if (event.kind === "refused") refused.inc({ reason: event.word });
     if (event.kind !== "closed") return;
     sent.inc(event.sent);
     received.inc(event.received);
+    if (event.ended !== undefined) ended.inc({ reason: event.ended });
   };
 }
 

@@ -17,6 +17,7 @@ export const REFUSALS = {
   dns: 502,
   unreachable: 502,
   busy: 503,
+  "user-busy": 503,
   draining: 503,
 } as const;
 

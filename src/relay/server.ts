@@ -8,7 +8,10 @@ import { ConnectionLimit } from "../base/connection-limit.ts";
 import { listen } from "../base/listen.ts";
 import type { ServerCertificate } from "../base/server-certificate.ts";
 import { ConnectionClosed } from "../base/socket-reader.ts";
+import { type Caller, describeCaller } from "./access.ts";
+import type { Admitted } from "./admission.ts";
 import { type Admittance, type RelayContext, serveConnection } from "./connection.ts";
+import type { SessionEnd } from "./events.ts";
 import { RelayRefusal } from "./refusal.ts";
 
 const MAX_PENDING = 256; // clients that are not admitted yet
@@ -24,6 +27,10 @@ export interface RelayServerOptions {
   readonly context: RelayContext;
   /** The limit of concurrent sessions. */
   readonly maxConnections: number;
+  /** The limit of concurrent sessions of one identity. */
+  readonly maxUserConnections?: number | undefined;
+  /** Milliseconds that a session may last. */
+  readonly sessionTimeout?: number | undefined;
   /** Milliseconds for a client's TLS handshake. */
   readonly handshakeTimeout: number;
 }
@@ -35,6 +42,8 @@ export interface RelayServer extends AsyncDisposable {
   readonly sessions: () => number;
   /** Replaces certificate and CAs for the next clients. */
   readonly setTls: (tls: ServerCertificate) => void;
+  /** Ends the sessions that are not allowed any more. */
+  readonly endUnless: (isAllowed: (session: Admitted) => boolean) => void;
   /** Takes no new clients; resolves when the last session has ended. */
   readonly drain: () => Promise<void>;
   /** Resolves when the listener itself fails; never rejects. */
@@ -72,6 +81,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     port: bound,
     sessions: () => clients.sessions,
     setTls: (next) => tls.setSecureContext(secureOptions(next)),
+    endUnless: (isAllowed) => clients.endUnless(isAllowed),
     drain: async () => {
       server.close();
       await clients.drained();
@@ -100,12 +110,17 @@ class Clients {
   readonly #limit = new ConnectionLimit(MAX_PENDING, SECURED + 2);
   readonly #serving = new Set<Promise<void>>();
   readonly #open = new Set<TLSSocket>();
+  readonly #sessions = new Map<Admitted, (why: SessionEnd) => void>();
   readonly #closed = new AbortController();
   #isDraining = false;
-  sessions = 0;
 
   constructor(options: RelayServerOptions) {
     this.#options = options;
+  }
+
+  /** Sessions in progress. */
+  get sessions(): number {
+    return this.#sessions.size;
   }
 
   arrive(raw: Socket): void {
@@ -127,27 +142,44 @@ class Clients {
     };
     advance(SECURED);
     this.#open.add(socket);
-    let isSession = false;
+    let session: Admitted | undefined;
+    let timer: NodeJS.Timeout | undefined;
     const admittance: Admittance = {
       closed: this.#closed.signal,
       advance: (step) => advance(SECURED + step),
-      enter: () => {
-        if (this.#isDraining) throw new RelayRefusal("draining", "the relay is shutting down");
-        if (this.sessions >= this.#options.maxConnections) {
-          throw new RelayRefusal("busy", `there are ${this.sessions} sessions already`);
-        }
+      enter: (admitted, end) => {
+        this.#checkLimits(admitted.caller);
         if (pending !== undefined) this.#leave(key, pending);
-        isSession = true;
-        this.sessions += 1;
+        session = admitted;
+        this.#sessions.set(admitted, end);
+        const { sessionTimeout } = this.#options;
+        if (sessionTimeout !== undefined) timer = setTimeout(end, sessionTimeout, "timeout");
       },
     };
     const served = serveConnection(socket, admittance, this.#options.context).finally(() => {
-      if (isSession) this.sessions -= 1;
+      clearTimeout(timer);
+      if (session !== undefined) this.#sessions.delete(session);
       this.#open.delete(socket);
       this.#serving.delete(served);
       pending?.raw.destroy();
     });
     this.#serving.add(served);
+  }
+
+  endUnless(isAllowed: (session: Admitted) => boolean): void {
+    for (const [session, end] of this.#sessions) if (!isAllowed(session)) end("rule");
+  }
+
+  #checkLimits(caller: Caller): void {
+    if (this.#isDraining) throw new RelayRefusal("draining", "the relay is shutting down");
+    const { maxConnections, maxUserConnections = maxConnections } = this.#options;
+    if (this.sessions >= maxConnections) {
+      throw new RelayRefusal("busy", `there are ${this.sessions} sessions already`, { caller });
+    }
+    const who = describeCaller(caller);
+    const own = [...this.#sessions.keys()].filter((each) => describeCaller(each.caller) === who);
+    if (own.length < maxUserConnections) return;
+    throw new RelayRefusal("user-busy", `it has ${own.length} sessions already`, { caller });
   }
 
   async drained(): Promise<void> {

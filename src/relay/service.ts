@@ -8,8 +8,9 @@ import { loadServerCertificate } from "../base/server-certificate.ts";
 import type { Options } from "../cli/options.ts";
 import type { Account } from "../session/account.ts";
 import { atMost } from "../base/deadline.ts";
-import { asksForArn } from "./access.ts";
+import { allowingRule, asksForArn, type RelayTarget } from "./access.ts";
 import { AddressBook } from "./addresses.ts";
+import type { Admitted } from "./admission.ts";
 import { type RelayConfig, type RelaySettings, resolveRelaySettings } from "./config.ts";
 import type { RelayContext } from "./connection.ts";
 import { type RelayEvent, relayLogger } from "./events.ts";
@@ -82,18 +83,30 @@ class Relay {
   }
 
   async start(): Promise<RelayService> {
-    const { drainTimeout, listen, maxConnections } = this.#settings;
+    const { drainTimeout, listen, maxConnections, maxUserConnections, sessionTimeout } =
+      this.#settings;
     const tls = await loadServerCertificate(this.#settings.tls);
     await this.#apply(this.#config, tls.cert);
     await this.#firstSearch();
     let server: RelayServer | undefined = undefined;
     const onEvent = await this.#observe(() => server?.sessions() ?? 0);
     const context = await this.#connectionContext(onEvent);
-    const limits = { maxConnections, handshakeTimeout: HEAD_TIMEOUT };
-    const started = await startRelayServer({ ...listen, ...limits, tls, context });
+    const limits = { maxConnections, maxUserConnections, sessionTimeout };
+    const started = await startRelayServer({
+      ...listen,
+      ...limits,
+      handshakeTimeout: HEAD_TIMEOUT,
+      tls,
+      context,
+    });
     server = started;
     this.#closers.push(started);
-    const timer = setInterval(() => void this.#search(), REFRESH_INTERVAL);
+    const refresh = async (): Promise<void> => {
+      await this.#search();
+      // A database that is not found any more keeps its sessions, and the tags that it had.
+      this.#endSessions(started, (session) => this.#find(session.target) ?? session.target);
+    };
+    const timer = setInterval(() => void refresh(), REFRESH_INTERVAL);
     this.#closers.push({ [Symbol.asyncDispose]: async () => clearInterval(timer) });
     const { cert, key, clientCa } = this.#settings.tls;
     const files = [this.#configFile, cert, key, ...(clientCa === undefined ? [] : [clientCa])];
@@ -248,6 +261,22 @@ class Relay {
     return problems;
   }
 
+  // Ends the sessions that no rule would allow now.
+  #endSessions(
+    server: RelayServer,
+    targetOf: (session: Admitted) => RelayTarget | undefined,
+  ): void {
+    server.endUnless((session) => {
+      const target = targetOf(session);
+      const { rules } = this.#config;
+      return target !== undefined && allowingRule(rules, session.caller, target) !== undefined;
+    });
+  }
+
+  #find({ host, port }: RelayTarget): RelayTarget | undefined {
+    return this.#targets.find(host, port);
+  }
+
   async #reload(server: RelayServer): Promise<void> {
     const { log } = this.#context;
     try {
@@ -256,6 +285,7 @@ class Relay {
       await this.#apply(config, tls.cert);
       server.setTls(tls);
       await this.#search();
+      this.#endSessions(server, ({ target }) => this.#find(target));
       log.always("rdsiam: the relay's files have changed and are in use");
     } catch (error) {
       if (!(error instanceof RdsIamError)) throw error;

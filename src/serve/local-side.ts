@@ -29,12 +29,15 @@ export interface LocalOptions {
   readonly passwordFile: string | undefined;
   /** Milliseconds. */
   readonly idleTimeout: number | undefined;
-  readonly maxSessions: number | undefined;
+  readonly sessionTimeout: number | undefined;
+  readonly maxSessions: number;
+  /** Of one database user. */
+  readonly maxUserSessions: number | undefined;
 }
 
 /** The local side of one target. */
 export interface OwnSide {
-  readonly side: LocalSide;
+  readonly side: LocalSide & { readonly maxSessions: number };
   /** To be called when it listens. */
   readonly listening: () => Promise<void>;
   /** Removes what is left of it. */
@@ -49,7 +52,9 @@ const HIGHEST_PORT = 65_535;
 
 /** Reads and checks the files; rejects with an error in them. */
 export async function prepareLocalSide(log: Log, options: LocalOptions): Promise<SideFor> {
-  const { auth, clientAuth, host, idleTimeout, maxSessions } = options;
+  const { auth, clientAuth, host } = options;
+  const { idleTimeout, maxSessions, maxUserSessions, sessionTimeout } = options;
+  const limits = { idleTimeout, maxSessions, maxUserSessions, sessionTimeout };
   const secret = await readSecret(options);
   if (secret !== undefined) log.addSecret(secret);
   const tls = await frontendTls(log, options);
@@ -64,7 +69,7 @@ export async function prepareLocalSide(log: Log, options: LocalOptions): Promise
   }
   return async (index, ownPort) => {
     const port = portOf(options, index, ownPort);
-    const common = { port, secret, clientAuth, tls, idleTimeout, maxSessions };
+    const common = { port, secret, clientAuth, tls, ...limits };
     const none = (): Promise<void> => Promise.resolve();
     if (options.socket === undefined)
       return { side: { host, ...common }, listening: none, close: none };

@@ -6,13 +6,10 @@ import { RdsIamError } from "../base/errors.ts";
 import { loggingOnce } from "../base/log.ts";
 import type { Health } from "../health/health.ts";
 import type { Proxy } from "../proxy/proxy.ts";
-import type { LocalSide } from "../proxy/proxy-options.ts";
 import { describeLogin, type Login, openLogin } from "../session/login.ts";
 import { openProxy } from "../session/open-proxy.ts";
 import { resolveRun, type TargetRequest } from "../session/settings.ts";
-import { type LocalOptions, prepareLocalSide } from "./local-side.ts";
-
-const MAX_SESSIONS = 100; // of each target, where no option says otherwise
+import { type LocalOptions, type OwnSide, prepareLocalSide } from "./local-side.ts";
 
 /** A proxy that is open, and the login that it is for. */
 export interface OpenedProxy extends AsyncDisposable {
@@ -68,7 +65,7 @@ export async function openProxies(
 }
 
 interface OpenOptions {
-  readonly side: LocalSide;
+  readonly side: OwnSide["side"];
   readonly onlyUser: string | undefined;
   readonly health: Health | undefined;
 }
@@ -83,7 +80,7 @@ async function open(
     target: login.settings.label,
     figures: () => ({
       sessions: opened.proxy?.sessions() ?? 0,
-      maxSessions: side.maxSessions ?? MAX_SESSIONS,
+      maxSessions: side.maxSessions,
       frontendBytes: opened.proxy?.traffic().frontendBytes ?? 0,
       backendBytes: opened.proxy?.traffic().backendBytes ?? 0,
     }),

@@ -27,7 +27,7 @@ function eventText(event: ProxyEvent): string {
         ? "cancel request forwarded"
         : "cancel request with an unknown key dropped";
     case "closed":
-      return `session of ${event.user} closed`;
+      return `session of ${event.user} closed${event.timeout === undefined ? "" : ` by the ${event.timeout} timeout`}`;
   }
 }
 
@@ -36,17 +36,20 @@ export function proxyEventLogger(
   log: Log,
   { target, warns }: { readonly target: string; readonly warns: boolean },
 ): (event: ProxyEvent) => void {
-  const strangers = new Throttle((count) =>
-    log.warning({ message: `refused ${count} more logins in the same second` }, { target, count }),
+  const logFailure = warns
+    ? (text: string, fields: Fields) => log.warning({ message: text }, fields)
+    : log.event;
+  const failures = new Throttle((count) =>
+    logFailure(`refused ${count} more connections in the same second`, { target, count }),
   );
   return (event) => {
+    const hasWorked = event.kind === "login" || event.kind === "closed";
+    // Whatever unauthenticated clients can cause; in JSON all of it is logged.
+    if (!hasWorked && !(event.kind === "cancel" && event.found) && !failures.take()) return;
     const fields = { target, ...eventFields(event) };
     if (warns && event.kind === "refused") return log.warning(refusalProblem(event), fields);
     // The server was not asked: a wrong password of the proxy's own, no TLS, no client certificate.
-    if (warns && isRefusedHere(event)) {
-      if (!strangers.take()) return;
-      return log.warning(refusalProblem(event), fields);
-    }
+    if (warns && isRefusedHere(event)) return log.warning(refusalProblem(event), fields);
     log.event(eventText(event), fields);
   };
 }
@@ -69,7 +72,7 @@ function eventFields(event: ProxyEvent): Fields {
     case "cancel":
       return { ...named, found: event.found, failed: event.failed?.message };
     case "closed":
-      return { ...named, user: event.user };
+      return { ...named, user: event.user, timeout: event.timeout };
   }
 }
 

@@ -231,6 +231,10 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     hint: "Check that the database runs, and that its security group lets the relay in.",
   },
   busy: { detail: "It has as many sessions as it allows.", hint: "Try again later." },
+  "user-busy": {
+    detail: "You have as many sessions there as it allows one identity.",
+    hint: "Close some, or ask the relay's operators about max_user_connections.",
+  },
   draining: { detail: "It is shutting down, and takes no new sessions.", hint: "Try again." },
   "bad-request": { detail: "It could not read the request.", hint: VERSION },
 };

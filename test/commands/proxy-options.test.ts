@@ -17,8 +17,12 @@ test("readProxyOptions() + without any listens on loopback with SCRAM", () => {
     tls: undefined,
     passwordFile: undefined,
     idleTimeout: undefined,
-    maxSessions: undefined,
+    sessionTimeout: undefined,
+    maxSessions: 100,
+    maxUserSessions: undefined,
   });
+  assert.equal(readProxyOptions({ ...TLS, listen: "::1" }, {}).maxSessions, 100);
+  assert.equal(readProxyOptions({ ...TLS, listen: "0.0.0.0" }, {}).maxSessions, 1_000);
 });
 
 test("readProxyOptions() + beyond loopback and with a client CA, TLS is required", () => {
@@ -59,6 +63,8 @@ test("readProxyOptions() + refuses what would let unauthenticated clients in, an
     [{ idleTimeout: "-1s" }, /is not a valid duration/],
     [{ idleTimeout: "25d" }, /is not a valid duration/],
     [{ maxConnections: "0" }, /is not a valid number of connections/],
+    [{ sessionTimeout: "1w" }, /is not a valid duration/],
+    [{ maxUserConnections: "1.5" }, /is not a valid number of connections/],
     [{ maxConnections: "many" }, /is not a valid number of connections/],
     [{ port: "65536" }, /is not a valid port/],
   ];
@@ -88,7 +94,9 @@ test("readProxyOptions() + every option has an environment variable", () => {
       RDSIAM_PASSWORD_FILE: "f",
       RDSIAM_CLIENT_AUTH: "password",
       RDSIAM_IDLE_TIMEOUT: "30m",
+      RDSIAM_SESSION_TIMEOUT: "8h",
       RDSIAM_MAX_CONNECTIONS: "7",
+      RDSIAM_MAX_USER_CONNECTIONS: "3",
     },
   );
   assert.deepEqual(read, {
@@ -101,7 +109,9 @@ test("readProxyOptions() + every option has an environment variable", () => {
     tls: { cert: "c", key: "k", clientCa: "ca", required: true },
     passwordFile: "f",
     idleTimeout: 1_800_000,
+    sessionTimeout: 28_800_000,
     maxSessions: 7,
+    maxUserSessions: 3,
   });
   assert.equal(readProxyOptions({}, { RDSIAM_AUTH: "pass-through" }).auth, "pass-through");
   assert.equal(readProxyOptions({}, { RDSIAM_SOCKET: "d" }).socket, "d");

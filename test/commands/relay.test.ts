@@ -111,8 +111,27 @@ test("rdsiam relay applies changed files without a restart, and changes nothing 
   await using relay = await startTestRelay(stage, { rules: RULES });
   assert.equal(await tryRelay(relay.port), "opened");
   const good = await readFile(relay.configFile, "utf8");
-  await writeFile(relay.configFile, good.replace("user/demo", "user/somebody"));
+  const tunnel = await relayTunnel(
+    { host: "localhost", port: relay.port, ca: stage.caFile, client: undefined },
+    stage.prove,
+  );
+  const { canonicalHost: host, gateway } = stage;
+  const open = await tunnel.open(
+    { host, port: gateway.port, address: host },
+    AbortSignal.timeout(20_000),
+  );
+  open.on("error", () => {}).resume();
+  const ended = once(open, "end");
+  await writeFile(relay.configFile, `${good}\n; changed\n`);
   await until(async () => /have changed and are in use/.test(relay.output()), "it is taken");
+  assert.ok(!open.destroyed);
+  await writeFile(relay.configFile, good.replace("user/demo", "user/somebody"));
+  await ended;
+  await until(
+    async () =>
+      /ended, as no rule allows it any more: \S+ at 127\.0\.0\.1 for arn/.test(relay.output()),
+    "it is logged",
+  );
   assert.match(await tryRelay(relay.port), /No rule of the relay lets that identity reach/);
   await writeFile(relay.configFile, good.replace("arn =", "arns ="));
   await until(

@@ -279,8 +279,41 @@ test("--idle-timeout ends a session that waits for a command with 57P05, one in 
     await frontend.closed;
     for (let turn = 0; turn < 2_000 && events.at(-1)?.kind !== "closed"; turn += 1)
       await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.deepEqual(events.at(-1), { kind: "closed", user: "app", idle: true });
+    assert.deepEqual(events.at(-1), { kind: "closed", user: "app", timeout: "idle" });
     assert.equal(last, "X");
+  }
+});
+
+test("--session-timeout ends a session with 57P01 between messages, and without a word in the middle of one", async () => {
+  for (const [sent, last] of [
+    [READY, "57P01"],
+    [message("D", "half of an answer"), undefined],
+  ] as const) {
+    const { events, onEvent } = record();
+    await using stage = await scene(
+      async (peer) => {
+        await logIn(peer);
+        await peer.message();
+        peer.send(sent);
+        await peer.message();
+      },
+      { sessionTimeout: 300, idleTimeout: 60_000, onEvent },
+    );
+    const frontend = new RawFrontend(stage.proxy.port);
+    frontend.send(startup(USER));
+    await frontend.prove(stage.proxy.secret);
+    await frontend.messages("Z");
+    frontend.send(message("Q", "select 1\0"));
+    await frontend.message();
+    const errors = (await frontend.messages("E")).filter(({ type }) => type === "E");
+    assert.deepEqual(
+      errors.map((each) => errorFields(each)["C"]),
+      last === undefined ? [] : [last],
+    );
+    await frontend.closed;
+    for (let turn = 0; turn < 2_000 && events.at(-1)?.kind !== "closed"; turn += 1)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(events.at(-1), { kind: "closed", user: "app", timeout: "session" });
   }
 });
 

@@ -471,7 +471,9 @@ test("proxy: more than the allowed sessions are 53300, and a free place is given
   await first.messages("Z");
   const second = new RawFrontend(stage.proxy.port);
   second.send(startup(USER));
-  assert.equal(errorFields(await second.prove(stage.proxy.secret))["C"], "53300");
+  const refusal = errorFields(await second.prove(stage.proxy.secret));
+  assert.equal(refusal["C"], "53300");
+  assert.match(refusal["H"] ?? "", /--max-connections/);
   first.socket.resetAndDestroy();
   const answers = new Set<string>();
   while (!answers.has("Z")) {
@@ -481,6 +483,23 @@ test("proxy: more than the allowed sessions are 53300, and a free place is given
     answers.add((await third.messages("EZ")).at(-1)?.type ?? "closed");
     third.socket.destroy();
   }
+});
+
+test("proxy: more than the allowed sessions of one user are 53300, and other users get in", async () => {
+  await using stage = await scene(echo, { maxUserSessions: 1 });
+  const answers: string[] = [];
+  const frontends: RawFrontend[] = [];
+  for (const user of ["app", "app", "other"]) {
+    const frontend = new RawFrontend(stage.proxy.port);
+    frontends.push(frontend);
+    frontend.send(startup({ user }));
+    const refusal = errorFields(await frontend.prove(stage.proxy.secret));
+    answers.push(refusal["C"] ?? "");
+    if (refusal["C"] === undefined) await frontend.messages("Z");
+    else assert.match(refusal["H"] ?? "", /--max-user-connections/);
+  }
+  assert.deepEqual(answers, ["", "53300", ""]);
+  for (const { socket } of frontends) socket.destroy();
 });
 
 test("proxy: of 65 connections that prove nothing the oldest goes", async () => {

@@ -59,7 +59,7 @@ for (const [what, text, said] of [
 
 test("resolveRelaySettings() + option, environment, file and default, in this order", () => {
   const config = read(
-    `[relay]\ntls_cert = c\ntls_key = k\nlisten = 10.0.0.1:1\nmax_connections = 1\ndns_servers = 10.0.0.2\n${TARGET}${ALLOW}`,
+    `[relay]\ntls_cert = c\ntls_key = k\nlisten = 10.0.0.1:1\nmax_connections = 1\nmax_user_connections = 3\nsession_timeout = 8h\ndns_servers = 10.0.0.2\n${TARGET}${ALLOW}`,
   );
   const resolved = resolveRelaySettings(
     { listen: "[::1]:0" },
@@ -72,9 +72,15 @@ test("resolveRelaySettings() + option, environment, file and default, in this or
     region: undefined,
     health: undefined,
     maxConnections: 7,
+    maxUserConnections: 3,
+    sessionTimeout: 28_800_000,
     drainTimeout: 3_480_000,
     dnsServers: ["10.0.0.2"],
   });
+  assert.throws(
+    () => resolveRelaySettings({ sessionTimeout: "1w" }, {}, config),
+    /^RdsIamError: --session-timeout must be a duration/,
+  );
   assert.throws(
     () => resolveRelaySettings({ drainTimeout: "1h" }, {}, config),
     /^RdsIamError: --drain-timeout must be a whole number/,

@@ -32,6 +32,8 @@ afterEach(() => {
   for (const host of [HOST, READER]) scene.dns.set(host, [loopback]);
 });
 
+const ROLE_SESSIONS = "arn:aws:sts::123456789012:assumed-role/db-reader";
+
 const refusal = (word: string): RegExp => new RegExp(`^X-Rdsiam-Refusal: ${word}\r$`, "m");
 
 // Answers the challenge of a request; resolves with the second answer.
@@ -367,5 +369,35 @@ describe("requests", () => {
     }
     assert.match(answers[0] ?? "", /^HTTP\/1\.1 200 /);
     assert.match(answers[1] ?? "", refusal("busy"));
+  });
+
+  test("a session beyond the limit of its identity is refused, and another identity's is not", async () => {
+    await using own = await startScene({ maxUserConnections: 1 });
+    const answers: string[] = [];
+    for (const arn of [SESSION, SESSION, `${ROLE_SESSIONS}/bob`]) {
+      own.arn = arn;
+      const client = await own.client();
+      client.send(connectRequest(HOST, own.databasePort));
+      const fields = await proofFields(nonceOf(await client.head()));
+      client.send(connectRequest(HOST, own.databasePort, ...fields));
+      answers.push(await client.head());
+    }
+    assert.match(answers[0] ?? "", /^HTTP\/1\.1 200 /);
+    assert.match(answers[1] ?? "", refusal("user-busy"));
+    assert.match(answers[2] ?? "", /^HTTP\/1\.1 200 /);
+  });
+
+  test("a session ends when it has lasted as long as it may, and the event says so", async () => {
+    await using own = await startScene({ sessionTimeout: 200 });
+    const client = await own.client();
+    client.send(connectRequest(HOST, own.databasePort));
+    const fields = await proofFields(nonceOf(await client.head()));
+    client.send(connectRequest(HOST, own.databasePort, ...fields));
+    assert.match(await client.head(), /^HTTP\/1\.1 200 /);
+    await client.closed;
+    await until(async () => own.events.at(-1)?.kind === "closed", "the end is told");
+    const closed = own.events.at(-1);
+    assert.equal(closed?.kind === "closed" && closed.ended, "timeout");
+    assert.equal(own.relay.sessions(), 0);
   });
 });

@@ -64,6 +64,8 @@ export interface SceneOptions {
   readonly headTimeout?: number;
   readonly handshakeTimeout?: number;
   readonly maxConnections?: number;
+  readonly maxUserConnections?: number;
+  readonly sessionTimeout?: number;
   /** The networks of the targets; loopback alone when absent. */
   readonly networks?: readonly string[] | undefined;
   readonly rules?: readonly AccessRule[];
@@ -111,6 +113,8 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
     port: 0,
     tls: { cert: leaf.cert, key: leaf.key, clientCa: [authority.cert] },
     maxConnections: options.maxConnections ?? 100,
+    maxUserConnections: options.maxUserConnections,
+    sessionTimeout: options.sessionTimeout,
     handshakeTimeout: options.handshakeTimeout ?? 10_000,
     context: {
       rules: () => options.rules ?? RULES,
