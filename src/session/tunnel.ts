@@ -1,6 +1,7 @@
 // Opens the tunnel of --via or rds_via. Whatever the tunnel, the connection that comes out of it is verified in full against
 // the canonical name: a tunnel can break a connection but never redirect it.
 import type { CredentialSource } from "../aws/credentials.ts";
+import type { AwsCalls } from "../aws/sdk.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Backend } from "../proxy/backend-login.ts";
@@ -46,7 +47,7 @@ export async function openTunnel(
     // The tool only sees that its session ended; the reason is known here alone.
     onBroken: (error) => log.error(error),
     startSsmSession: sessionStarter(context, request),
-    proveIdentity: identityProver(context, request),
+    proveIdentity: identityProver(() => callsOf(context, request), request.credentials),
   });
   if (tunnel === undefined) return DIRECT;
   const close = (): PromiseLike<void> => tunnel[Symbol.asyncDispose]();
@@ -79,11 +80,14 @@ async function tunnelEnd({ endpoint, settings, via }: TunnelRequest): Promise<Tu
   return { ...own, addresses: undefined };
 }
 
-// Signed with the credentials that sign the auth tokens too. The relay chooses the STS endpoint, which must be AWS's.
-function identityProver(context: RunContext, request: TunnelRequest): ProveIdentity {
+/** Proves the identity of the credentials that sign the auth tokens too. The relay chooses the STS endpoint, which must be AWS's: else ERR_VIA. */
+export function identityProver(
+  calls: () => AwsCalls,
+  credentials: CredentialSource,
+): ProveIdentity {
   return async ({ endpoint, nonce, region, relay }) => {
     const { isStsEndpoint, presignIdentity } = await import("../aws/presigned-identity.ts");
-    if (!isStsEndpoint({ endpoint, region }, callsOf(context, request))) {
+    if (!isStsEndpoint({ endpoint, region }, calls())) {
       throw new RdsIamError(
         `the relay ${relay} asked for a proof addressed to a service other than AWS STS`,
         {
@@ -94,7 +98,7 @@ function identityProver(context: RunContext, request: TunnelRequest): ProveIdent
       );
     }
     const fields = { "x-rdsiam-relay": relay, "x-rdsiam-nonce": nonce };
-    return presignIdentity(await request.credentials(), { endpoint, region }, fields);
+    return presignIdentity(await credentials(), { endpoint, region }, fields);
   };
 }
 

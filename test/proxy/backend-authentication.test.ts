@@ -9,7 +9,11 @@ import {
   readServerFirst,
   readServerSignature,
 } from "../../src/protocol/scram-message.ts";
-import { answerWithPassword } from "../../src/proxy/backend-authentication.ts";
+import {
+  answerWithPassword,
+  authenticate,
+  loginLimit,
+} from "../../src/proxy/backend-authentication.ts";
 import { scramVerifier, startScram } from "../../src/proxy/scram.ts";
 
 const UNBOUND = { endPoint: undefined, isBound: false };
@@ -142,4 +146,58 @@ describe("readServerFirst(), readServerSignature()", () => {
       }),
     );
   });
+});
+
+const CLEARTEXT = { type: "R", body: request(3, "") };
+
+/** What a backend gets that sends these messages; `password` is asked of whoever has it. */
+async function answered(
+  kind: "auth token" | "password",
+  messages: readonly { type: string; body: Buffer }[],
+) {
+  const left = messages.map((each) => ({ ...each, bytes: each.body }));
+  const sent: Buffer[] = [];
+  let asked = 0;
+  const password = async (): Promise<string> => `secret-${(asked += 1)}`;
+  const take = async () => left.shift() ?? assert.fail("no more messages");
+  const login = { host: "db.example.com", user: "app_ro", kind, password };
+  const end = await authenticate(login, take, (bytes) => sent.push(bytes)).catch(
+    (error: unknown) => error,
+  );
+  return { end, asked, sent: sent.map((each) => body(each).toString()) };
+}
+
+describe("authenticate()", () => {
+  for (const kind of ["auth token", "password"] as const) {
+    test(`a second request for the ${kind} is not answered`, async () => {
+      const { end, asked, sent } = await answered(kind, [CLEARTEXT, CLEARTEXT]);
+      assert.ok(end instanceof MessageError);
+      assert.deepEqual([asked, sent], [1, ["secret-1\0"]]);
+    });
+
+    test(`AuthenticationOk ends it after the ${kind}, with the notices before it`, async () => {
+      const notice = { type: "N", body: Buffer.from("\0") };
+      const messages = [notice, CLEARTEXT, { type: "R", body: request(0, "") }];
+      const { end, sent } = await answered(kind, messages);
+      assert.deepEqual(end, [notice.body]);
+      assert.deepEqual(sent, ["secret-1\0"]);
+    });
+  }
+
+  test("an auth token is no answer to MD5 or SCRAM, and a password is none in the middle of SCRAM", async () => {
+    const md5 = { type: "R", body: request(5, "salt") };
+    const sasl = { type: "R", body: request(10, "SCRAM-SHA-256\0\0") };
+    for (const message of [md5, sasl]) {
+      const { asked, sent } = await answered("auth token", [message]);
+      assert.deepEqual([asked, sent], [0, []]);
+    }
+    const { end, sent } = await answered("password", [sasl, CLEARTEXT]);
+    assert.ok(end instanceof MessageError);
+    assert.equal(sent.length, 1);
+  });
+});
+
+test("loginLimit() + messages that a login has, and no other", () => {
+  for (const type of ["E", "N", "R", "v"]) assert.ok(loginLimit(type) > 1_000, type);
+  for (const type of ["D", "S", "Z", "K"]) assert.equal(loginLimit(type), 0, type);
 });

@@ -12,6 +12,7 @@ import {
   type TlsNegotiation,
 } from "../../src/proxy/backend-login.ts";
 import { backendSecureContext, startBackendTls } from "../../src/proxy/backend-tls.ts";
+import { RdsIamError } from "../../src/base/errors.ts";
 import { HOST } from "../support/scripted-backend.ts";
 
 const HANDSHAKE = 22; // a record's type
@@ -142,3 +143,81 @@ test("connectBackend() + takes no direct TLS with a server that does not agree o
   assert.deepEqual(starts, ["direct"]);
   close();
 });
+
+interface ServerSide {
+  /** What answers the SSLRequest. */
+  readonly answer?: string;
+  /** The name in its certificate. */
+  readonly name?: string;
+  readonly isTrusted?: boolean;
+  readonly maxVersion?: tls.SecureVersion;
+}
+
+/** Starts TLS with such a backend; answers how it failed, undefined when it did not, and whether a ClientHello was sent. */
+async function started({ answer = "S", name = HOST, isTrusted = true, maxVersion }: ServerSide) {
+  const ca = await makeAuthority({ subject: "CN=test root" });
+  const other = await makeAuthority({ subject: "CN=test root" });
+  const { cert, key } = await makeLeaf({
+    subject: `CN=${HOST}`,
+    names: [name],
+    issuer: isTrusted ? ca : other,
+  });
+  const old = maxVersion && { maxVersion, minVersion: maxVersion, ciphers: "DEFAULT@SECLEVEL=0" };
+  let hello = false;
+  const front = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      socket.write(answer);
+      socket.pause();
+      const secured = new tls.TLSSocket(socket, { isServer: true, cert, key, ...old });
+      secured.on("error", () => {}).on("secure", () => (hello = true));
+    });
+  });
+  const socket = connect(await listen(front), "127.0.0.1");
+  const identity = {
+    host: HOST,
+    trust: "the test root",
+    secureContext: backendSecureContext([ca.cert]),
+  };
+  try {
+    const secured = await startBackendTls(socket, identity, AbortSignal.timeout(20_000));
+    secured.destroy();
+    return { hello };
+  } catch (error) {
+    assert.ok(error instanceof RdsIamError);
+    return { code: error.code, detail: error.detail, hello };
+  } finally {
+    socket.destroy();
+    front.close();
+  }
+}
+
+test("startBackendTls() takes the wanted name under the trusted root, and nothing else", async () => {
+  assert.equal((await started({})).code, undefined);
+  for (const backend of [
+    { name: "other.example.com" },
+    { name: `x.${HOST}` },
+    { isTrusted: false },
+  ])
+    assert.equal((await started(backend)).code, "ERR_CERTIFICATE", JSON.stringify(backend));
+});
+
+test("startBackendTls() refuses TLS older than 1.2", async () => {
+  const { code } = await started({ maxVersion: "TLSv1.1" });
+  assert.equal(code, "ERR_TLS");
+});
+
+const ANSWERS = [
+  ["N", /answered the SSLRequest with N: there is no TLS/],
+  ["E", /answered the SSLRequest with an error/],
+  ["X", /something other than S or N/],
+  ["SX", /sent data before TLS had started/],
+] as const;
+for (const [answer, detail] of ANSWERS) {
+  test(`startBackendTls() goes no further after ${answer}`, async () => {
+    const ended = await started({ answer });
+    assert.equal(ended.code, "ERR_TLS");
+    assert.match(ended.detail ?? "", detail);
+    assert.equal(ended.hello, false);
+  });
+}
