@@ -5,7 +5,7 @@
 // src/node.cc), and Deno handles SIGHUP and others itself when it has not kept the program in compiled form. There the answer is
 // put together from what else can be seen:
 //  - nohup: it leaves no terminal on 0 to 2, and GNU's replaces a terminal on stdin with /dev/null opened for writing only;
-//    bash and zsh also name the program that they start in the variable _.
+//    bash and zsh also name the program that they start in the variable _, and the text of `sh -c` names nohup.
 //  - What the parent ignores. Its SIGHUP is believed of any program in the same session. SIGINT and the others are believed of
 //    shells alone: system(3) and tmux ignore SIGINT themselves and not for their children. A shell with job control
 //    ignores SIGTERM and more for itself; it also gives each job a group of its own. bash, zsh and busybox ignore SIGQUIT
@@ -91,7 +91,9 @@ function tracesOfIgnored(env: Readonly<Record<string, string | undefined>>): Nam
 
 function isUnderNohup({ _: started = "" }: Readonly<Record<string, string | undefined>>): boolean {
   if (isTerminal(0) || isTerminal(1) || isTerminal(2)) return false;
-  return basename(started) === "nohup" || (isNullDevice(0) && accessOf(0) === 1);
+  if (basename(started) === "nohup" || (isNullDevice(0) && accessOf(0) === 1)) return true;
+  const [, option, text = ""] = (readProc(process.ppid, "cmdline") ?? "").split("\0");
+  return option === "-c" && /\bnohup\b/.test(text);
 }
 
 function isBackgroundJob(own: ProcessState, parent: ProcessState | undefined): boolean {

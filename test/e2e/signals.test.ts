@@ -65,6 +65,7 @@ function shell(name: string, script: string): Promise<Finished> {
 describe("what was ignored at the start stays ignored, for rdsiam and the tool", { skip }, () => {
   const survivors: readonly (readonly [string, string, string])[] = [
     ["nohup without a terminal", "bash", `nohup "$@" exec prod raise HUP </dev/null; :`],
+    ["nohup in the background of sh", "sh", `nohup "$@" exec prod raise HUP & wait $!`],
     ["a script under nohup", "sh", `exec nohup sh -c '"$@" exec prod raise HUP; :' sh "$@"`],
     ["trap '' HUP", "sh", `trap '' HUP; "$@" exec prod raise HUP; :`],
     ["trap '' INT", "sh", `trap '' INT; "$@" exec prod raise INT; :`],
