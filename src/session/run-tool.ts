@@ -60,7 +60,11 @@ export async function runOnTargets(
   }
   const command = {
     args: tool.args,
-    env: toolEnvironment(context.env, proxyTargets(logins, proxies.list)),
+    env: toolEnvironment(
+      context.env,
+      proxyTargets(logins, proxies.list),
+      isPostgresqlTool(tool.file),
+    ),
   };
   waiting.hide();
   const { exitStatus } = await runTool({

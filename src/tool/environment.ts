@@ -67,8 +67,9 @@ const PROXY: ReadonlySet<string> = new Set([
   "PGPASSWORD",
 ]);
 
-const CONNECTION = {
-  PGSSLMODE: "disable",
+// libpq's own: with any of them set, lib/pq 1.11 and newer connects nowhere.
+// https://github.com/lib/pq/blob/v1.12.3/connector.go (fromEnv)
+const LIBPQ = {
   PGGSSENCMODE: "disable",
   PGCHANNELBINDING: "disable",
   PGREQUIREAUTH: "scram-sha-256",
@@ -76,19 +77,27 @@ const CONNECTION = {
 
 /** Whether a variable says where and how a tool connects, so that another value than rdsiam's leads past the proxy. */
 export function leadsPastProxy(name: string): boolean {
-  return PROXY.has(name) || DELETED.has(name) || Object.hasOwn(CONNECTION, name);
+  return PROXY.has(name) || DELETED.has(name) || name === "PGSSLMODE" || Object.hasOwn(LIBPQ, name);
 }
 
-/** The environment for the tool, as a new object; `env` is the one that rdsiam itself was started with. */
+/**
+ * The environment for the tool, as a new object; `env` is the one that rdsiam itself was started with. A tool that is known
+ * to be made with libpq is told more precisely how to connect.
+ */
 export function toolEnvironment(
   env: Environment,
   targets: readonly ProxyTarget[],
+  isLibpq: boolean,
 ): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
     if (value !== undefined && !DELETED.has(name) && !PROXY.has(name)) environment[name] = value;
   }
-  Object.assign(environment, CONNECTION);
+  environment["PGSSLMODE"] = "disable";
+  for (const [name, value] of Object.entries(LIBPQ)) {
+    if (isLibpq) environment[name] = value;
+    else delete environment[name];
+  }
   // It worked once, and would be refused to a nested rdsiam.
   delete environment["RDSIAM_MFA_CODE"];
   // A target that came from an outer rdsiam would name the wrong database.

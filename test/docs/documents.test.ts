@@ -27,13 +27,32 @@ const NEEDS: Readonly<Record<string, string>> = {
   "a terminal": "an MFA code is asked there; test/e2e/identity-mfa.test.ts types one",
   AWS: "a server of AWS's own: its trust store, Session Manager; tests have stand-ins for both",
   "an older tool": "the server of rds-auth-proxy; test/e2e/rds-auth-proxy.test.ts has a stand-in",
+  ...Object.fromEntries(
+    ["Django", "Flyway", "Knex", "Liquibase", "Rails", "dbmate", "node-pg-migrate"].map((tool) => [
+      tool,
+      "runs in recipes.slow.test.ts, which installs it",
+    ]),
+  ),
+  Prisma: "its engine is in no registry",
   Docker: "not in a bare Debian; npm run test:slow -- packaging checks the Dockerfile",
   Homebrew: "not in a bare Debian",
   ssh: "a bastion; npm run test:slow -- via has one",
   "the AWS CLI": "runs where aws is installed",
 };
-const LEFT = 16; // blocks that do not run anywhere
-const LANGUAGES = ["sh", "console", "ini", "text", "sql", "json", "yaml", "ts", "js", "dockerfile"];
+const LEFT = 17; // blocks that do not run anywhere
+const LANGUAGES = [
+  "sh",
+  "console",
+  "ini",
+  "text",
+  "sql",
+  "json",
+  "yaml",
+  "ts",
+  "js",
+  "python",
+  "dockerfile",
+];
 
 const DOCUMENTS = documents();
 const BLOCKS = DOCUMENTS.flatMap(blocksOf);

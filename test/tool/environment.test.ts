@@ -45,7 +45,7 @@ function environmentFor(
   env: Record<string, string | undefined>,
   changes: Partial<ProxyTarget> = {},
 ): Record<string, string> {
-  return toolEnvironment(env, [{ ...PROXY, ...changes }]);
+  return toolEnvironment(env, [{ ...PROXY, ...changes }], true);
 }
 
 describe("toolEnvironment()", () => {
@@ -56,6 +56,14 @@ describe("toolEnvironment()", () => {
   for (const [name, value] of Object.entries(SET)) {
     test(`replaces a hostile ${name}`, () => {
       assert.equal(environmentFor({ [name]: "hostile" })[name], value);
+    });
+  }
+
+  for (const name of ["PGGSSENCMODE", "PGCHANNELBINDING", "PGREQUIREAUTH"]) {
+    test(`deletes ${name} for tools that may not be made with libpq: lib/pq refuses it`, () => {
+      const environment = toolEnvironment({ [name]: "mine", PGSSLMODE: "require" }, [PROXY], false);
+      assert.equal(Object.hasOwn(environment, name), false);
+      assert.equal(environment["PGSSLMODE"], "disable");
     });
   }
 
@@ -91,7 +99,7 @@ describe("toolEnvironment()", () => {
 
   test("sets the variables of several targets, each under its prefix", () => {
     const copy = { ...PROXY, prefix: "DST_", port: 23457, dbname: "copy" };
-    const environment = toolEnvironment({}, [PROXY, copy]);
+    const environment = toolEnvironment({}, [PROXY, copy], true);
     assert.equal(environment["PGPORT"], "23456");
     assert.equal(environment["DST_PGPORT"], "23457");
     assert.equal(environment["DST_PGDATABASE"], "copy");
