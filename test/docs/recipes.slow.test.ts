@@ -96,7 +96,9 @@ class App < Rails::Application\n  config.root = File.expand_path("..", __dir__)\
   },
   dbmate: {
     install: () => installNpm("dbmate@2.36.0"),
-    files: () => ({ "db/migrations/1_first.sql": `-- migrate:up\n${create("dbmate")}` }),
+    files: () => ({
+      "db/migrations/1_first.sql": `-- migrate:up\n${create("dbmate")}-- migrate:down\n`,
+    }),
   },
   "node-pg-migrate": {
     install: () => installNpm("node-pg-migrate@8", "pg@8"),
