@@ -7,7 +7,7 @@
 _rdsiam_flags() {
   case $1 in
     psql) echo "--port --host --user -U --dbname -d --via --sign-host --strict-host --read-only --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
-    exec) echo "--target --database-url --template --env --port --host --user -U --dbname -d --via --sign-host --strict-host --read-only --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
+    exec) echo "--target --each --tag --jobs --output-dir --yes --database-url --template --env --port --host --user -U --dbname -d --via --sign-host --strict-host --read-only --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     proxy) echo "--json --print-config --health-port --health-address --port --socket --listen --tls-cert --tls-key --require-tls --tls-client-ca --password-file --client-auth --auth --match-user --idle-timeout --max-connections --max-user-connections --session-timeout --host --user -U --dbname -d --via --sign-host --strict-host --read-only --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     token) echo "--check --json --host --user -U --dbname -d --sign-host --strict-host --sslrootcert --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     url) echo "--host --user -U --dbname -d --via --sign-host --strict-host --sslrootcert --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
@@ -36,7 +36,7 @@ _rdsiam_operands() {
 # Whether an option's value is the next word.
 _rdsiam_takes_value() {
   case $1 in
-    --target | --env | --region | --partition | --tag | --shell | --print-config | --health-port | --health-address | --port | --socket | --listen | --tls-cert | --tls-key | --tls-client-ca | --password-file | --client-auth | --auth | --idle-timeout | --max-connections | --max-user-connections | --session-timeout | --config | --drain-timeout | --host | --user | -U | --dbname | -d | --via | --sign-host | --sslrootcert | --password-command | --profile | --role-arn | --role-session-name | --external-id | --duration-seconds | --mfa-serial | --mfa-code | --aws-timeout | --log-format) return 0 ;;
+    --target | --each | --tag | --jobs | --output-dir | --env | --region | --partition | --shell | --print-config | --health-port | --health-address | --port | --socket | --listen | --tls-cert | --tls-key | --tls-client-ca | --password-file | --client-auth | --auth | --idle-timeout | --max-connections | --max-user-connections | --session-timeout | --config | --drain-timeout | --host | --user | -U | --dbname | -d | --via | --sign-host | --sslrootcert | --password-command | --profile | --role-arn | --role-session-name | --external-id | --duration-seconds | --mfa-serial | --mfa-code | --aws-timeout | --log-format) return 0 ;;
   esac
   return 1
 }
@@ -44,12 +44,12 @@ _rdsiam_takes_value() {
 # The values of an option.
 _rdsiam_values() {
   case $1 in
-    --target) _rdsiam_reply_lines < <(_rdsiam_targets) ;;
+    --target | --each) _rdsiam_reply_lines < <(_rdsiam_targets) ;;
+    --output-dir | --socket) _rdsiam_files -d ;;
     --region) _rdsiam_reply af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2 ;;
     --partition) _rdsiam_reply aws aws-us-gov aws-cn ;;
     --shell) _rdsiam_reply sh fish ;;
     --print-config) _rdsiam_reply dbeaver datagrip pgadmin tableplus jdbc docker ;;
-    --socket) _rdsiam_files -d ;;
     --tls-cert | --tls-key | --tls-client-ca | --password-file | --config | --sslrootcert) _rdsiam_files -f ;;
     --client-auth) _rdsiam_reply scram-sha-256 password trust ;;
     --auth) _rdsiam_reply iam pass-through ;;

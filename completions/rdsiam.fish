@@ -40,6 +40,11 @@ function __rdsiam_flags
             printf '%s\t%s\n' -V 'show the version'
         case exec
             printf '%s\t%s\n' --target 'one of several; NAME=TARGET sets NAME_PGHOST, ...'
+            printf '%s\t%s\n' --each 'each target that matches: \'stage-*,prod\''
+            printf '%s\t%s\n' --tag 'each target with this tag (rds_tags); repeatable'
+            printf '%s\t%s\n' --jobs 'targets at a time (default: 4)'
+            printf '%s\t%s\n' --output-dir 'output to DIR/TARGET.out and DIR/TARGET.err'
+            printf '%s\t%s\n' --yes 'do not ask before several are changed'
             printf '%s\t%s\n' --database-url 'set DATABASE_URL, or NAME, to the proxy\'s URL'
             printf '%s\t%s\n' --template 'fill in {host} {port} {user} {dbname} {url}'
             printf '%s\t%s\n' --env 'set a variable, {password} and {url} filled in'
@@ -450,14 +455,16 @@ end
 
 # Whether an option's value is the next word.
 function __rdsiam_takes_value
-    contains -- $argv[1] --target --env --region --partition --tag --shell --print-config --health-port --health-address --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --max-user-connections --session-timeout --config --drain-timeout --host --user -U --dbname -d --via --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
+    contains -- $argv[1] --target --each --tag --jobs --output-dir --env --region --partition --shell --print-config --health-port --health-address --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --max-user-connections --session-timeout --config --drain-timeout --host --user -U --dbname -d --via --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
 end
 
 # The values of an option.
 function __rdsiam_values
     switch $argv[1]
-        case --target
+        case --target --each
             __rdsiam_targets
+        case --output-dir --socket
+            __fish_complete_directories $argv[2] ''
         case --region
             printf '%s\n' af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2
         case --partition
@@ -466,8 +473,6 @@ function __rdsiam_values
             printf '%s\n' sh fish
         case --print-config
             printf '%s\n' dbeaver datagrip pgadmin tableplus jdbc docker
-        case --socket
-            __fish_complete_directories $argv[2] ''
         case --tls-cert --tls-key --tls-client-ca --password-file --config --sslrootcert
             __fish_complete_path $argv[2]
         case --client-auth

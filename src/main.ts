@@ -12,12 +12,11 @@ import {
   type Options,
   optionValue,
 } from "./cli/options.ts";
-import { RdsIamError } from "./base/errors.ts";
 import { exitStatusOf, problemOf } from "./base/problem.ts";
 import { homeDirectory, type RunContext } from "./base/context.ts";
 import { surviveGoneTerminal } from "./runtime/gone-terminal.ts";
 import { keepIgnored } from "./runtime/ignored-signals.ts";
-import { isTerminal, writeText } from "./runtime/stdio.ts";
+import { isTerminal, writeOutput, writeText } from "./runtime/stdio.ts";
 import { paintLabels, type Style, styleFor } from "./base/style.ts";
 import { unlessFailed, watchUncaught } from "./runtime/uncaught.ts";
 import { processTerminal } from "./tool/terminal-prompt.ts";
@@ -94,12 +93,7 @@ async function run(
 
 function print(line: string): void {
   waiting.erase();
-  const failure = writeText(1, `${printableLines(line, isTerminal(1))}\n`);
-  if (failure === undefined) return;
-  throw new RdsIamError("cannot write to standard output", {
-    code: "ERR_OUTPUT",
-    detail: failure === "ENOSPC" ? "The device is full (ENOSPC)." : `It failed with ${failure}.`,
-  });
+  writeOutput(`${printableLines(line, isTerminal(1))}\n`);
 }
 
 function writeError(text: string): void {

@@ -10,6 +10,13 @@ export interface TagPattern {
   readonly value: string | undefined;
 }
 
+/** Reads KEY=VALUE, or KEY. */
+export function readTag(text: string): TagPattern {
+  const at = text.indexOf("=");
+  if (at < 0) return { key: text, value: undefined };
+  return { key: text.slice(0, at), value: text.slice(at + 1) };
+}
+
 /** Whether a database is known to have a tag. */
 export function hasTag(tags: Tags, { key, value }: TagPattern): boolean {
   return (tags ?? []).some(

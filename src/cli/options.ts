@@ -154,6 +154,16 @@ export function optionValue(
   return value;
 }
 
+/** The values of a repeatable option, else of its environment variable, with commas between them in either. */
+export function optionList(
+  { values }: Pick<Invocation, "values">,
+  env: Environment,
+  name: OptionName,
+): readonly string[] {
+  const given = values[name] ?? [ownVariable(env, variableOf(name)) ?? ""];
+  return given.flatMap((value) => value.split(",")).filter((value) => value !== "");
+}
+
 /** Whether a flag is on, or its environment variable is 1 (or yes, on, true). */
 export function isOn(options: Options, env: Environment, name: FlagName): boolean {
   if (options[name] !== undefined) return options[name];

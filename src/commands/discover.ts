@@ -4,10 +4,10 @@
 // as they are.
 import { printableJson } from "../base/printable.ts";
 import type { Discovery, FoundDatabase } from "../aws/discover.ts";
-import { hasTag, type TagPattern } from "../aws/tags.ts";
+import { hasTag, readTag, type TagPattern } from "../aws/tags.ts";
 import { type Account, openAccount } from "../session/account.ts";
 import { RdsIamError } from "../base/errors.ts";
-import type { Invocation } from "../cli/options.ts";
+import { type Invocation, optionList } from "../cli/options.ts";
 import { appendSections, formatSection } from "../config/add-targets.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { loadConfiguration } from "../session/settings.ts";
@@ -32,6 +32,8 @@ const LOCAL_PORT_TAGS = ["rdsiam:local-port", "rdsiam:local_port", "rds-auth-pro
 interface SectionOptions {
   readonly profile: string | undefined;
   readonly user: string | undefined;
+  /** What was looked for, which goes into the sections. */
+  readonly tags: readonly TagPattern[];
 }
 
 /** Lists databases as sections, or with --json as an array; --write adds those that are new to our own file. */
@@ -39,11 +41,12 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
   const { options } = invocation;
   const loaded = loadConfiguration(context);
   const account = await openAccount(context, { options, loaded });
-  const tags = readTags(listOf(context, invocation, "tag"));
+  const tags = optionList(invocation, context.env, "tag").map(readTag);
   const regions = await chooseRegions(context, invocation, account);
   const wanted = await search(context, { account, regions, tags });
   const databases = nameDatabases(context, wanted, loaded);
-  const how = { profile: account.profile, user: options.user ?? context.env["RDSIAM_USER"] };
+  const user = options.user ?? context.env["RDSIAM_USER"];
+  const how = { profile: account.profile, user, tags };
   const added = databases.filter(({ database, target }) => database.iam && target === undefined);
   if (options.write && added.length > 0) {
     await appendSections(
@@ -70,20 +73,12 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
   return 0;
 }
 
-type ListOption = "region" | "tag";
-
-// Repeated options, or a comma-separated environment variable.
-function listOf({ env }: RunContext, { values }: Invocation, name: ListOption): readonly string[] {
-  const given = values[name] ?? [env[`RDSIAM_${name.toUpperCase()}`] ?? ""];
-  return given.flatMap((value) => value.split(",")).filter((value) => value !== "");
-}
-
 async function chooseRegions(
   context: RunContext,
   invocation: Invocation,
   account: Account,
 ): Promise<readonly string[]> {
-  const given = listOf(context, invocation, "region");
+  const given = optionList(invocation, context.env, "region");
   const bad = given.find((region) => !/^[a-z]+(-[a-z0-9]+)+$/.test(region));
   if (bad !== undefined) {
     throw new RdsIamError(`"${bad}" is not a valid AWS Region`, { code: "ERR_USAGE" });
@@ -142,15 +137,6 @@ async function search(
     log.warning({ message, hint: error instanceof RdsIamError ? error.hint : undefined });
   }
   return databases;
-}
-
-function readTags(given: readonly string[]): TagPattern[] {
-  return given.map((text) => {
-    const at = text.indexOf("=");
-    return at < 0
-      ? { key: text, value: undefined }
-      : { key: text.slice(0, at), value: text.slice(at + 1) };
-  });
 }
 
 function printCounts(
@@ -238,7 +224,19 @@ function sectionOf(named: NamedDatabase, options: SectionOptions): string {
   if (options.user !== undefined) lines.push(["user", options.user]);
   if (dbname !== undefined) lines.push(["dbname", dbname]);
   if (named.localPort !== undefined) lines.push(["local_port", String(named.localPort)]);
+  const tags = tagsOf(named.database, options.tags);
+  if (tags !== "") lines.push(["tags", tags]);
   return formatSection({ name: named.name, lines });
+}
+
+// Those with a value that a list can hold; --tag KEY has that of the database itself, which comes first.
+function tagsOf({ tags = [] }: FoundDatabase, wanted: readonly TagPattern[]): string {
+  return wanted
+    .flatMap(({ key, value }) => {
+      const found = value ?? tags.find((own) => Object.hasOwn(own, key))?.[key];
+      return found === undefined || found.includes(",") ? [] : [`${key}=${found}`];
+    })
+    .join(",");
 }
 
 /** The section of a database to show: with a hash before each line where it is not for pasting. */

@@ -1,4 +1,5 @@
 // The targets of one `rdsiam exec`: TARGET, or any number of --target [NAME=]TARGET.
+import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { type Invocation, type Options, optionValue } from "../cli/options.ts";
 import { prefixOf } from "./exec-words.ts";
@@ -16,11 +17,18 @@ export interface ExecWords {
   readonly tail: readonly string[];
 }
 
-/** Reads the targets; with --target every other word is the tool's. */
-export function readTargets({ values, target, tail, dashes }: Invocation): ExecWords {
+/** Whether a command line is for every target that matches, and not for one or a few that it names. */
+export function isForEach({ options }: Pick<Invocation, "options">, env: Environment): boolean {
+  // RDSIAM_TAG is for `rdsiam discover` too, and begins nothing by itself.
+  return optionValue(options, env, "each") !== undefined || options.tag !== undefined;
+}
+
+/** Reads the targets; with --target, and for each that matches, every other word is the tool's. */
+export function readTargets(invocation: Invocation, isEach = false): ExecWords {
+  const { values, target, tail, dashes } = invocation;
   const given = values.target ?? [];
-  if (given.length === 0) return { targets: [{ prefix: "", target }], tail };
-  const targets = given.map(readTarget);
+  if (given.length === 0 && !isEach) return { targets: [{ prefix: "", target }], tail };
+  const targets = isEach ? [{ prefix: "", target: undefined }] : given.map(readTarget);
   for (const [index, { prefix }] of targets.entries()) {
     if (targets.findIndex((other) => other.prefix === prefix) < index) throw givenTwice(prefix);
   }
@@ -30,10 +38,7 @@ export function readTargets({ values, target, tail, dashes }: Invocation): ExecW
 }
 
 /** Throws ERR_USAGE for what only one target can have: a host, and a local port. */
-export function refuseForSeveral(
-  options: Options,
-  env: Readonly<Record<string, string | undefined>>,
-): void {
+export function refuseForSeveral(options: Options, env: Environment): void {
   // RDSIAM_HOST beside RDSIAM_TARGET comes from an outer rdsiam, and applies to that target alone.
   const host = options.host ?? (env["RDSIAM_TARGET"] ? undefined : env["RDSIAM_HOST"]);
   const port = optionValue(options, env, "port");
@@ -43,7 +48,7 @@ export function refuseForSeveral(
     port && port !== "0" && "--port (RDSIAM_PORT)",
   ].find(Boolean);
   if (!given) return;
-  throw new RdsIamError(`${given} goes with one target, not with --target NAME=TARGET`, {
+  throw new RdsIamError(`${given} goes with one target, not with several`, {
     code: "ERR_USAGE",
     hint: "Describe each database as a target of its own, and let rdsiam pick the local ports.",
   });

@@ -5,8 +5,8 @@ import { RdsIamError } from "../base/errors.ts";
 import { shellCommand } from "../base/shell-word.ts";
 import { type Invocation, isOn, optionValue } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
-import { runOnTargets } from "../session/run-tool.ts";
-import { readTargets, refuseForSeveral } from "./exec-targets.ts";
+import { runOnTargets, type ToolCommand } from "../session/run-tool.ts";
+import { isForEach, readTargets, refuseForSeveral } from "./exec-targets.ts";
 import {
   checkTemplate,
   type Fitting,
@@ -20,25 +20,31 @@ import { localPort } from "./local-port.ts";
 /** Runs the tool; resolves with its exit status. */
 export async function runExec(context: RunContext, invocation: Invocation): Promise<number> {
   const { options } = invocation;
-  const { targets, tail } = readTargets(invocation);
+  const isEach = isForEach(invocation, context.env);
+  const { targets, tail } = readTargets(invocation, isEach);
   const [name, ...args] = tail;
   if (name === undefined) throw noCommand(invocation);
   const prefixes = targets.map(({ prefix }) => prefix);
   const fitting = readFitting(context, invocation, prefixes);
   if (options.template) checkTemplate(args, prefixes);
   const isOne = prefixes.every((prefix) => prefix === "");
-  if (!isOne) refuseForSeveral(options, context.env);
+  if (!isOne || isEach) refuseForSeveral(options, context.env);
   // --template fills in the proxy's own host and port.
   if (prefixes.includes("") && !fitting.template)
     refuseOtherServer({ file: name, args, command: "exec" });
   const file = await findTool(name, context.env);
   warnOfUrls(context, name, fitting);
+  const fit = (command: ToolCommand): ToolCommand => fitWords(command, fitting);
+  if (isEach) {
+    const { runForEach } = await import("./exec-each.ts");
+    return runForEach(context, invocation, { name, tool: { file, args, fit } });
+  }
   const requests = targets.map(({ prefix, target }) => ({ prefix, targetName: target, options }));
   return runOnTargets(context, requests, {
     file,
     args,
     localPort: isOne ? localPort(options, context.env) : undefined,
-    fit: (command) => fitWords(command, fitting),
+    fit,
   });
 }
 

@@ -12,6 +12,7 @@ import {
   integer,
   matching,
   ON_OFF,
+  TAGS,
   TEXT,
   TUNNEL,
   type ValueType,
@@ -184,6 +185,13 @@ export const SETTINGS = {
     type: DNS_SERVERS,
     default: [],
     option: "they depend on the database's network, not on the run",
+  },
+  tags: {
+    summary: "what exec --tag finds it by: KEY=VALUE, comma-separated",
+    type: TAGS,
+    default: [],
+    option: "they describe the target, not a run; --tag looks for them",
+    noVariable: "they describe the target, not a run",
   },
   profile: {
     summary: "AWS profile for the credentials",

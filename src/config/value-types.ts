@@ -72,6 +72,19 @@ export const DNS_SERVERS: ValueType<readonly string[]> = {
   read: words,
 };
 
+/** Tags: KEY=VALUE, or KEY alone, comma-separated. */
+export const TAGS: ValueType<readonly string[]> = {
+  problem: (text) => {
+    const areTags = tagsOf(text).every((tag) => /^[^=]/.test(tag));
+    return areTags ? TEXT.problem(text) : "must be KEY=VALUE, comma-separated";
+  },
+  read: tagsOf,
+};
+
+function tagsOf(text: string): readonly string[] {
+  return text.split(",").map((tag) => tag.trim());
+}
+
 function textType(problem: ValueType<string>["problem"]): ValueType<string> {
   return { problem, read: (text) => text };
 }

@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import { fstatSync, writeSync } from "node:fs";
 import process from "node:process";
 import { errorCode } from "../base/errno.ts";
+import { RdsIamError } from "../base/errors.ts";
 
 const RETRY_DELAY = 5; // ms, for a pipe that another process has set to not block, and that is full
 
@@ -28,11 +29,11 @@ function isatty(fd: number): boolean {
 }
 
 /**
- * Writes a text; the errno code where that failed (`rdsiam token prod > FILE` on a full disk). A reader that has gone
+ * Writes a text, or bytes; the errno code where that failed (`rdsiam token prod > FILE` on a full disk). A reader that has gone
  * (`rdsiam list | head -1`), or a terminal that was closed, is not a failure.
  */
-export function writeText(fd: 1 | 2, text: string): string | undefined {
-  let rest = Buffer.from(text);
+export function writeText(fd: 1 | 2, text: string | Buffer): string | undefined {
+  let rest = typeof text === "string" ? Buffer.from(text) : text;
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(fd, rest));
@@ -44,6 +45,16 @@ export function writeText(fd: 1 | 2, text: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Writes on standard output; throws ERR_OUTPUT where that fails. */
+export function writeOutput(text: string | Buffer): void {
+  const failure = writeText(1, text);
+  if (failure === undefined) return;
+  throw new RdsIamError("cannot write to standard output", {
+    code: "ERR_OUTPUT",
+    detail: failure === "ENOSPC" ? "The device is full (ENOSPC)." : `It failed with ${failure}.`,
+  });
 }
 
 // A terminal that was closed is still a character device, and answers EIO; so does a disk, for which it is a failure.

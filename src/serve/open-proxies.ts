@@ -33,7 +33,7 @@ export async function openProxies(
   const once = { ...context, log: loggingOnce(context.log) };
   const logins: Login[] = [];
   for (const request of requests) {
-    const login = await openLogin(once, await resolveRun(once, request), local.auth);
+    const login = await openLogin(once, await resolveRun(once, request), { auth: local.auth });
     if (local.matchUser) checkMatchUser(login);
     logins.push(login);
   }

@@ -14,6 +14,7 @@ import { awsCalls } from "../aws/source-credentials.ts";
 import { proxyPasswords } from "../aws/proxy-setting.ts";
 import type { ProcessSurroundings } from "../aws/process-credentials.ts";
 import type { AwsCalls } from "../aws/sdk.ts";
+import { partitionOf } from "../base/partitions.ts";
 import type { RunContext, Terminal } from "../base/context.ts";
 import type { Log } from "../base/log.ts";
 import { recentSecrets } from "../base/redact.ts";
@@ -91,6 +92,25 @@ export function openCredentials(
     return found;
   };
   return { credentials, need };
+}
+
+/**
+ * Makes a function that opens credentials for several targets: those with the same settings share one source, so that
+ * nothing is fetched, or asked for, twice.
+ */
+export function sharedCredentials(): typeof openCredentials {
+  const opened = new Map<string, RunCredentials>();
+  return (context, run, region, parts) => {
+    const { profile, configProfile, mfaCode, mfaSerial, awsTimeout, cache } = run.settings;
+    const role = wantedRole(run.settings);
+    // The Region of the database matters to STS where the profile has none, and any of its partition will do.
+    const { name: partition } = partitionOf(region);
+    const same = { profile, configProfile, mfaCode, mfaSerial, awsTimeout, cache, role, partition };
+    const key = JSON.stringify(same);
+    const credentials = opened.get(key) ?? openCredentials(context, run, region, parts);
+    opened.set(key, credentials);
+    return credentials;
+  };
 }
 
 /** How AWS is called in a run: profile, endpoints, CA bundle, time limits. */

@@ -58,15 +58,23 @@ export interface PassThroughLogin extends AnyLogin {
   readonly dbname: string | undefined;
 }
 
-/** Resolves a target as far as possible without connecting; without `auth` its settings choose between IAM and a password command. */
+/** How a login is opened. */
+export interface LoginOptions {
+  /** Without it the settings choose between IAM and a password command. */
+  readonly auth?: "iam" | "pass-through" | undefined;
+  /** Opens the credentials: sharedCredentials() for several targets. */
+  readonly open?: typeof openCredentials | undefined;
+}
+
+/** Resolves a target as far as possible without connecting. */
 export function openLogin(
   context: RunContext,
   run: RunSettings,
-  auth?: "iam" | "pass-through",
+  { auth, open = openCredentials }: LoginOptions = {},
 ): Promise<Login> {
   if (auth === "pass-through") return openPassThrough(context, run);
   const isIam = auth === "iam" || run.settings.passwordCommand === undefined;
-  return isIam ? openIam(context, run) : openPassword(context, run);
+  return isIam ? openIam(context, run, open) : openPassword(context, run);
 }
 
 /** Resolves a target that must use IAM; one with a password command is an ERR_TARGET. */
@@ -81,12 +89,15 @@ export async function openIamLogin(context: RunContext, request: TargetRequest):
   });
 }
 
-async function openIam(context: RunContext, run: RunSettings): Promise<IamLogin> {
+async function openIam(
+  context: RunContext,
+  run: RunSettings,
+  openShared = openCredentials,
+): Promise<IamLogin> {
   requireUser(run.settings);
   // One for the whole run, whether the endpoint needs it or only the token: an MFA code is asked for once.
   let opened: RunCredentials | undefined;
-  const open = (region: string): RunCredentials =>
-    (opened ??= openCredentials(context, run, region));
+  const open = (region: string): RunCredentials => (opened ??= openShared(context, run, region));
   const endpoint = await findEndpoint(context, run, (region) => open(region).credentials);
   return iamLogin(run, endpoint, open(endpoint.region));
 }

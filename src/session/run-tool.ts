@@ -12,6 +12,7 @@ import type { Proxy } from "../proxy/proxy.ts";
 import { type ProxyTarget, toolEnvironment } from "../tool/environment.ts";
 import { isPostgresqlTool } from "../tool/tool-arguments.ts";
 import { runTool } from "../tool/run.ts";
+import { type openCredentials, sharedCredentials } from "./credentials.ts";
 import { describeLogin, type Login, openLogin, untilText } from "./login.ts";
 import { openProxy } from "./open-proxy.ts";
 import { type LoginRecord, recordLogins } from "./proxy-events.ts";
@@ -30,6 +31,8 @@ export interface Tool {
   readonly localPort?: number | undefined;
   /** Fits arguments and environment to each other, once the environment is known. */
   readonly fit?: ((command: ToolCommand) => ToolCommand) | undefined;
+  /** Runs it where that is not on rdsiam's own terminal and streams. */
+  readonly run?: typeof runTool | undefined;
 }
 
 /** What a tool is started with. */
@@ -44,13 +47,40 @@ export async function runOnTargets(
   requests: readonly PrefixedRequest[],
   tool: Tool,
 ): Promise<number> {
-  const { log, terminal, waiting } = context;
+  const once = { ...context, log: loggingOnce(context.log) };
+  const known = await openToolLogins(once, requests, sharedCredentials());
+  context.terminal.giveAway();
+  return runOnLogins(context, known, tool);
+}
+
+/** A login, and whose it is. */
+export interface KnownLogin {
+  readonly login: ToolLogin;
+  readonly identity: ToolIdentity;
+}
+
+/** Opens the logins of a run, and asks what has to be asked for them. */
+export async function openToolLogins(
+  context: RunContext,
+  requests: readonly PrefixedRequest[],
+  open: typeof openCredentials,
+): Promise<readonly KnownLogin[]> {
   const logins: ToolLogin[] = [];
-  const once = { ...context, log: loggingOnce(log) };
-  for (const request of requests) logins.push(await openToolLogin(once, request));
-  const identities: ToolIdentity[] = [];
-  for (const login of logins) identities.push(await identify(context, login));
-  terminal.giveAway();
+  for (const request of requests) logins.push(await openToolLogin(context, request, open));
+  const known: KnownLogin[] = [];
+  for (const login of logins) known.push({ login, identity: await identify(context, login) });
+  return known;
+}
+
+/** Runs a tool with a proxy for each login; no question may be asked any more. */
+export async function runOnLogins(
+  context: RunContext,
+  known: readonly KnownLogin[],
+  tool: Tool,
+): Promise<number> {
+  const { log, waiting } = context;
+  const logins = known.map(({ login }) => login);
+  const identities = known.map(({ identity }) => identity);
   const record = recordLogins();
   await using proxies = await openProxies(context, logins, { record, tool });
   for (const [index, login] of logins.entries()) {
@@ -67,7 +97,7 @@ export async function runOnTargets(
     ),
   };
   waiting.hide();
-  const { exitStatus } = await runTool({
+  const { exitStatus } = await (tool.run ?? runTool)({
     file: tool.file,
     ...(tool.fit?.(command) ?? command),
     started: () => {
@@ -107,10 +137,11 @@ type ToolLogin = Login & {
 async function openToolLogin(
   context: RunContext,
   { prefix, ...request }: PrefixedRequest,
+  open: typeof openCredentials,
 ): Promise<ToolLogin> {
   const run = await resolveRun(context, request);
   const user = requireUser(run.settings);
-  const login = await openLogin(context, run);
+  const login = await openLogin(context, run, { open });
   return { ...login, prefix, user, dbname: login.dbname ?? user };
 }
 
@@ -170,7 +201,7 @@ async function openProxies(
   logins: readonly ToolLogin[],
   { record, tool }: Pick<ToolRun, "record" | "tool">,
 ): Promise<Proxies> {
-  const isQuiet = isPostgresqlTool(tool.file);
+  const isQuiet = tool.run === undefined && isPostgresqlTool(tool.file);
   const waits = logins.map(({ endpoint }) => firstSession(context.waiting, endpoint.host, isQuiet));
   const list: Proxy[] = [];
   const failed = new AbortController();

@@ -38,7 +38,8 @@ export interface ToolExit {
   readonly signal: NodeJS.Signals | undefined;
 }
 
-const KILL_AFTER_MS = 5_000;
+/** Milliseconds from the signal that ends a tool to SIGKILL. */
+export const KILL_AFTER_MS = 5_000;
 const PASSED_ON = ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP"] as const;
 
 let running: Promise<unknown> = Promise.resolve();
@@ -59,7 +60,7 @@ export async function runTool(options: RunToolOptions): Promise<ToolExit> {
   try {
     child = startTool(options);
     const ending = waitFor(child, options);
-    running = ending;
+    noteRunning(ending);
     options.started?.();
     const ended = await ending;
     if (ended.signal !== undefined) restoreTerminal(terminal);
@@ -71,9 +72,14 @@ export async function runTool(options: RunToolOptions): Promise<ToolExit> {
   }
 }
 
+/** Makes toolEnded() wait for a tool. */
+export function noteRunning(ending: Promise<unknown>): void {
+  running = Promise.allSettled([running, ending]);
+}
+
 /** Resolves when no tool runs; never rejects. */
 export async function toolEnded(): Promise<void> {
-  await running.catch(() => {});
+  await running;
 }
 
 function startTool(options: RunToolOptions): ChildProcess {
@@ -148,7 +154,8 @@ function isOpen(fd: number): boolean {
   }
 }
 
-function startError(file: string, error: unknown): RdsIamError {
+/** The error for a tool that could not be started. */
+export function startError(file: string, error: unknown): RdsIamError {
   const code = errorCode(error);
   if (code === "ENOENT") {
     return new RdsIamError(`tool "${file}" not found`, {

@@ -12,7 +12,7 @@ const PROD =
 
 test("loadTargets() reads rds_* keys with synonyms, port in the host and ~/", async () => {
   const loaded = await loadFrom({
-    config: `${PROD}[profile my.prod]\nrds_hostname = h\nrds_username = jane.doe+x@corp\nrds_database = d\nrds_port=5433\nrds_sslrootcert = ~/ca.pem\nrds_dns_servers = 10.0.0.2, [fd00::1]:53\nrds_duration_seconds=900\n[profile plain]\nregion = x\n`,
+    config: `${PROD}[profile my.prod]\nrds_hostname = h\nrds_username = jane.doe+x@corp\nrds_database = d\nrds_port=5433\nrds_sslrootcert = ~/ca.pem\nrds_dns_servers = 10.0.0.2, [fd00::1]:53\nrds_tags = env=dev, team=a=b ,on-call\nrds_duration_seconds=900\n[profile plain]\nregion = x\n`,
     credentials:
       "[prod]\naws_access_key_id = A\naws_secret_access_key = B\nrds_dbname = from_credentials\n",
   });
@@ -27,6 +27,7 @@ test("loadTargets() reads rds_* keys with synonyms, port in the host and ~/", as
     ["h", 5433, "jane.doe+x@corp", "d", 900],
   );
   assert.match(dotted.sslrootcert ?? "", /^\/.*\/ca\.pem$/);
+  assert.deepEqual(dotted.tags, ["env=dev", "team=a=b", "on-call"]);
   assert.deepEqual(dotted.dnsServers, ["10.0.0.2", "[fd00::1]:53"]);
   assert.deepEqual([...loaded.targets.keys()], ["prod", "my.prod"]);
   assert.deepEqual(configWarnings(loaded), []);

@@ -107,7 +107,7 @@ class App < Rails::Application\n  config.root = File.expand_path("..", __dir__)\
   Knex: {
     install: () => installNpm("knex@3", "pg@8"),
     files: () => ({
-      "knexfile.cjs": /`(module\.exports = .*)`/.exec(readDocument(DOCUMENT))?.[1] ?? "",
+      "knexfile.js": /`(module\.exports = .*)`/.exec(readDocument(DOCUMENT))?.[1] ?? "",
       "migrations/1_first.js": `exports.up = (knex) => knex.raw(${JSON.stringify(create("knex"))});\nexports.down = () => {};\n`,
     }),
   },
@@ -165,6 +165,7 @@ function djangoSettings(): string {
   return `${settings.text}\n`;
 }
 
+// The database of the stand-in has tables already, which Flyway has to be told.
 async function installJava(bin: string, name: string, main: string): Promise<string | undefined> {
   if (without("mvn")) return "mvn is not on this machine";
   await writeFile(join(directory, "pom.xml"), POM);
@@ -172,7 +173,10 @@ async function installJava(bin: string, name: string, main: string): Promise<str
   const file = join(directory, "classpath");
   const { status, reason } = await tried("mvn", [...words, `-Dmdep.outputFile=${file}`]);
   if (!status) return reason;
-  await script(join(bin, name), `exec java -cp '${await readFile(file, "utf8")}' ${main} "$@"`);
+  await script(
+    join(bin, name),
+    `export FLYWAY_BASELINE_ON_MIGRATE=true FLYWAY_BASELINE_VERSION=0; exec java -cp '${await readFile(file, "utf8")}' ${main} "$@"`,
+  );
   return undefined;
 }
 

@@ -186,7 +186,7 @@ test("rdsiam discover prints sections that can be pasted as they are", async () 
   const ran = await discover("--tag", "env=prod", "--user", "app_ro");
   assert.match(
     ran.stdout,
-    /^\[reports\]\n# custom in eu-west-1, IAM authentication on\nprofile = corp\nhost = reports\.cluster-custom-\S+\nsign_host = orders\.cluster-\S+\nuser = app_ro\ndbname = orders\n/m,
+    /^\[reports\]\n# custom in eu-west-1, IAM authentication on\nprofile = corp\nhost = reports\.cluster-custom-\S+\nsign_host = orders\.cluster-\S+\nuser = app_ro\ndbname = orders\ntags = "env=prod"\n/m,
   );
   assert.match(ran.stdout, /^port = 6000$/m);
   assert.match(

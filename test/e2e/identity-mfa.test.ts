@@ -1,6 +1,7 @@
 // MFA codes: asked on the terminal and nowhere else, before the tool has it; or given with --mfa-code.
 import assert from "node:assert/strict";
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import process from "node:process";
 import { after, before, beforeEach, test } from "node:test";
 import { openShell, type Terminal } from "../support/pty.ts";
@@ -202,3 +203,19 @@ for (const [name, args, expected] of FAILURES) {
     await assertNoSecrets(finished, stage);
   });
 }
+
+test("MFA: exec --each asks once for all targets with the same role", async () => {
+  codes.add("654321");
+  const section = (name: string, host: string): string =>
+    `[${name}]\nprofile = guarded\nhost = ${host}\nuser = app_ro\n`;
+  const other = RDS_HOST.replace("eu-west-1", "us-east-1").replace(/^[^.]+/, "db2");
+  const own = join(stage.cacheDirectory, "..", "each-config");
+  await writeFile(own, section("a", RDS_HOST) + section("b", other));
+  const words = [...COMMAND, "exec", "--no-cache", "--each", "a,b", "--yes", "echo", "done"];
+  await using terminal = await typed(`RDSIAM_CONFIG_FILE='${own}' ${quoted(words)}`);
+  await terminal.shows(QUESTION);
+  terminal.type("654321\r");
+  const shown = await terminal.shows(/654321[^]*status=0/);
+  assert.doesNotMatch(shown, /MFA code of/);
+  assert.match(shown, /2 of 2 succeeded/);
+});

@@ -84,12 +84,12 @@ describe("openLogin()", () => {
 
   test('+ "iam" and "pass-through" win over the password command', async () => {
     const context = contextOf();
-    const passed = await openLogin(context, await run(context, "vault"), "pass-through");
+    const passed = await openLogin(context, await run(context, "vault"), { auth: "pass-through" });
     assert.equal(passed.kind, "pass-through");
     assert.equal(describeLogin(passed), "db.example.com:5432, logins are passed through");
     assert.equal(await passed.identify(), undefined);
     const settled = await run(context, "vault", { user: "app", region: "eu-west-1", host: HOST });
-    assert.equal((await openLogin(context, settled, "iam")).kind, "iam");
+    assert.equal((await openLogin(context, settled, { auth: "iam" })).kind, "iam");
   });
 });
 
