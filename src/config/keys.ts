@@ -180,6 +180,15 @@ export const SETTINGS = {
     type: TEXT,
     option: "PGAPPNAME is the tool's own",
   },
+  dsqlDialect: {
+    summary: "answer what Aurora DSQL refuses and what changes nothing there",
+    about:
+      "on: statements and settings that Aurora DSQL refuses and that change nothing there succeed (SET of a setting that it " +
+      "does not have, SET TRANSACTION, LOCK TABLE, set_config); off: DSQL gets them, and refuses them.",
+    type: ON_OFF,
+    default: true,
+    option: "it depends on the database's tools, not on the run",
+  },
   dnsServers: {
     summary: "comma-separated DNS servers for the host, IP or IP:PORT each",
     type: DNS_SERVERS,

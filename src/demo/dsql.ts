@@ -1,4 +1,5 @@
-// What Aurora DSQL refuses and PostgreSQL does not, for the stand-in: settings outside its list, SET TRANSACTION and LOCK.
+// What Aurora DSQL refuses and PostgreSQL does not, for the stand-in: settings outside its list, set_config(), SET TRANSACTION,
+// isolation levels, LOCK, PREPARE and EXECUTE.
 // Written without rdsiam's own lexer, so that a fault of it shows. A refused statement is replaced by one that PostgreSQL
 // refuses with the same SQLSTATE and text: what follows from an error, inside a transaction or not, is PostgreSQL's own.
 // https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-postgresql-compatibility-unsupported-features.html
@@ -7,7 +8,8 @@ import { Transform } from "node:stream";
 import { encodeMessage, type Message, readMessage } from "../protocol/message.ts";
 import type { StartupMessage } from "../protocol/startup-packet.ts";
 
-// Measured on a real cluster by others: github.com/awslabs/aurora-dsql-connectors.
+// Measured on a real cluster by others: github.com/awslabs/aurora-dsql-connectors, pgdump-proxy in awslabs/aurora-dsql-tools,
+// and the records of github.com/Dreamescaper/dsql-emulator.
 const SETTINGS =
   /^(?:application_name|client_encoding|datestyle|extra_float_digits|intervalstyle|timezone|time|search_path|role|enable_\w+|disable_sync_create_index|dsql\.enable_batched_nestloop)$/i;
 const SESSION = new Set(["user", "database", "options", "amzn-cluster-id"]);
@@ -63,15 +65,16 @@ function withRefusals({ type, body, bytes }: Message): Buffer {
 
 function problemOf(statement: string): string | undefined {
   const sql = statement.replace(/^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)+/, "");
-  if (/^lock\b/i.test(sql)) return "unsupported statement: LockStmt";
+  const [, kind] = /^(lock|prepare|execute)\b/i.exec(sql) ?? [];
+  if (kind !== undefined) return `unsupported statement: ${kind}`;
+  const [, level] =
+    /^(?:set|begin|start)\b[\s\S]*\bisolation\s+level\s+(serializable|read\s+\w+)/i.exec(sql) ?? [];
+  if (level !== undefined) return `Unsupported isolation level: ${level.toUpperCase()}`;
   if (/^set\s+(?:(?:session|local)\s+)?(?:characteristics|transaction)\b/i.test(sql)) {
-    return "SET TRANSACTION not supported";
+    return 'setting configuration parameter "TRANSACTION" not supported';
   }
-  const [, setting] =
-    /^(?:set\s+(?:(?:session|local)\s+)?|reset\s+)"?([\w.]+)"?/i.exec(sql) ??
-    /^select\s+(?:pg_catalog\.)?set_config\(\s*'([\w.]+)'/i.exec(sql) ??
-    /^select\s+(?:pg_catalog\.)?set_config\(\s*name\b[\s\S]*\bname\s*=\s*'([\w.]+)'/i.exec(sql) ??
-    [];
+  if (/^select\s+(?:pg_catalog\.)?set_config\s*\(/i.test(sql)) return "set_config not supported";
+  const [, setting] = /^(?:set\s+(?:(?:session|local)\s+)?|reset\s+)"?([\w.]+)"?/i.exec(sql) ?? [];
   if (setting === undefined || SETTINGS.test(setting)) return undefined;
   return `setting configuration parameter "${setting}" not supported`;
 }

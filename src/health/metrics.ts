@@ -17,7 +17,7 @@ export type Occurrence =
     }
   | { readonly kind: "unauthenticated" }
   | { readonly kind: "cancel"; readonly found: boolean; readonly failed?: unknown }
-  | { readonly kind: "closed" };
+  | { readonly kind: "closed" | "ignored" | "expired" };
 
 /** What a proxy answers when it is asked. */
 export interface Figures {

@@ -73,6 +73,10 @@ export interface Backend {
   readonly secret?: PasswordProvider["kind"] | undefined;
   /** Settings that every session starts with, whatever the frontend asks for; these win over its `options`. */
   readonly parameters?: Readonly<Record<string, string>>;
+  /** What its server does not understand of PostgreSQL's statements and settings; all of them are passed on when absent. */
+  readonly dialect?: "dsql" | undefined;
+  /** The ID of a DSQL cluster, where the server does not find it in the host name that is verified. */
+  readonly clusterId?: string | undefined;
   /** Milliseconds for addresses, dialing and TLS together. */
   readonly connectTimeout: number;
   /** Milliseconds for the server's answers after that. */

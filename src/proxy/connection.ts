@@ -3,7 +3,8 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { encodeAuthenticationOk } from "../protocol/authentication.ts";
 import { addDetailAndHint, encodeFatalError } from "../protocol/error-response.ts";
-import { loginNames } from "../protocol/startup-packet.ts";
+import { startupForDsql } from "../protocol/dsql-startup.ts";
+import { loginNames, type StartupMessage } from "../protocol/startup-packet.ts";
 import type { PasswordProvider } from "./backend-authentication.ts";
 import {
   type Backend,
@@ -28,6 +29,7 @@ import { negotiateVersion, type Prove, receiveFrontend, receiveStartup } from ".
 import type { FrontendTls } from "./frontend-tls.ts";
 import { endInTime, type SessionTimeouts } from "./session-timeouts.ts";
 import { copy, type SessionSockets } from "./copy.ts";
+import { type DialectReport, DsqlDialect } from "./dsql-dialect.ts";
 import type { ProxyEvent } from "./proxy-options.ts";
 import type { Sessions } from "./sessions.ts";
 import { ConnectionClosed } from "../base/socket-reader.ts";
@@ -88,7 +90,7 @@ interface Connection {
 
 interface Session {
   readonly user: string;
-  readonly ends: Omit<SessionSockets, "traffic">;
+  readonly ends: Omit<SessionSockets, "traffic" | "filters">;
   /** Ends what lets a CancelRequest name it. */
   readonly unregister: (() => void) | undefined;
 }
@@ -113,11 +115,12 @@ async function begin(
       else onEvent({ kind: "unauthenticated", reason: "no PostgreSQL frontend" });
       return undefined;
     }
-    const { message } = request;
-    const { user, database } = loginNames(message);
+    const { user, database } = loginNames(request.message);
     connection.user = user;
     if (sessions.isDraining) throw shuttingDown();
     const own = context.loginOf(user);
+    const { message, ignored } = startupFor(backend, request.message);
+    for (const statement of ignored) onEvent({ kind: "ignored", user, statement });
     let session: BackendSession;
     let started: number;
     if (own === "pass-through") {
@@ -151,6 +154,13 @@ async function begin(
   }
 }
 
+function startupFor(
+  { dialect, clusterId }: Backend,
+  message: StartupMessage,
+): { readonly message: StartupMessage; readonly ignored: readonly string[] } {
+  return dialect === undefined ? { message, ignored: [] } : startupForDsql(message, clusterId);
+}
+
 // A password that an earlier login had may have been refused for its age: then once more with a fresh one.
 async function logIn(
   login: BackendLogin,
@@ -180,12 +190,21 @@ function serveSession(session: Session, context: ConnectionContext): Promise<voi
   const { backend } = ends;
   let timeout: "idle" | "session" | undefined;
   endInTime(ends, context.timeouts, (which) => (timeout = which));
-  return copy({ ...ends, traffic: context.sessions.traffic })
+  const { traffic } = context.sessions;
+  const filters = context.backend.dialect && new DsqlDialect(reportTo(context.onEvent, user));
+  return copy({ ...ends, traffic, filters })
     .then(() => context.onEvent({ kind: "closed", user, timeout }))
     .finally(() => {
       unregister?.();
       backend.destroy();
     });
+}
+
+function reportTo(onEvent: ConnectionContext["onEvent"], user: string): DialectReport {
+  return {
+    ignored: (statement) => onEvent({ kind: "ignored", user, statement }),
+    expired: () => onEvent({ kind: "expired", user }),
+  };
 }
 
 // Sends the ErrorResponse, if the frontend is still there; never rejects.

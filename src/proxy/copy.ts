@@ -1,4 +1,4 @@
-// Copies bytes both ways between an authenticated frontend and its backend, and never looks at them.
+// Copies bytes both ways between an authenticated frontend and its backend, and never looks at them; a filter may.
 // Small chunks leave at once, and so does the first large one of an event-loop turn; what follows that leaves as one write:
 // TLS hands out 16 KiB records and a write for each would cost a third of a bulk copy.
 // How the two sockets end: what one side has sent still reaches the other, then FIN, then nothing is held. A side that has ended
@@ -23,6 +23,14 @@ export interface Traffic {
   backendBytes: number;
 }
 
+/** What a direction's bytes go through on the way. */
+export interface Filter {
+  /** What goes on of the bytes that have arrived. */
+  readonly pass: (chunk: Buffer) => readonly Buffer[];
+  /** What goes on at the end; called when the source has ended. */
+  readonly rest: () => Buffer;
+}
+
 /** The two sockets of a session with what was read from each and not passed on yet. */
 export interface SessionSockets {
   readonly frontend: Socket;
@@ -31,21 +39,25 @@ export interface SessionSockets {
   readonly fromBackend: Buffer;
   /** Counted up, where it is given. */
   readonly traffic?: Traffic | undefined;
+  readonly filters?: { readonly fromFrontend: Filter; readonly fromBackend: Filter } | undefined;
 }
 
 /** Copies until both sockets are closed. Not an async function: that would hold the first bytes until then. */
 export function copy(ends: SessionSockets): Promise<void> {
-  const { frontend, backend, traffic = { frontendBytes: 0, backendBytes: 0 } } = ends;
+  const { frontend, backend, filters, traffic = { frontendBytes: 0, backendBytes: 0 } } = ends;
   for (const socket of [frontend, backend]) {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEPALIVE_DELAY);
   }
   glimpse(frontend, backend);
-  copyOneWay(frontend, backend, ends.fromFrontend, (bytes) => {
-    traffic.frontendBytes += bytes;
+  // The server's greeting first: a filter counts what is answered.
+  copyOneWay(backend, frontend, ends.fromBackend, {
+    count: (bytes) => (traffic.backendBytes += bytes),
+    filter: filters?.fromBackend,
   });
-  copyOneWay(backend, frontend, ends.fromBackend, (bytes) => {
-    traffic.backendBytes += bytes;
+  copyOneWay(frontend, backend, ends.fromFrontend, {
+    count: (bytes) => (traffic.frontendBytes += bytes),
+    filter: filters?.fromFrontend,
   });
   endBackendAfter(frontend, backend);
   endFrontendAfter(backend, frontend);
@@ -56,7 +68,7 @@ function copyOneWay(
   source: Socket,
   target: Socket,
   first: Buffer,
-  count: (bytes: number) => void,
+  { count, filter }: { count: (bytes: number) => void; filter: Filter | undefined },
 ): void {
   let corked = false;
   const uncork = (): void => {
@@ -65,7 +77,7 @@ function copyOneWay(
   };
   const write = (chunk: Buffer): void => {
     // What cannot be delivered any more is read all the same: the end comes after it.
-    if (target.destroyed || target.writableEnded) return;
+    if (target.destroyed || target.writableEnded || chunk.length === 0) return;
     countPassed(chunk.length);
     count(chunk.length);
     const rest = writeAtOnce(target, chunk);
@@ -79,8 +91,16 @@ function copyOneWay(
     if (target.writableLength >= MAX_UNSENT) source.pause();
   };
   const resume = (): void => void source.resume();
-  if (first.length > 0) write(first);
-  source.on("data", write);
+  const pass =
+    filter === undefined ? write : (chunk: Buffer): void => filter.pass(chunk).forEach(write);
+  if (first.length > 0) pass(first);
+  source.on("data", pass);
+  if (filter !== undefined) {
+    const end = (): void => {
+      if (!target.writableEnded) write(filter.rest());
+    };
+    for (const event of ["end", "close"]) source.once(event, end);
+  }
   target.on("drain", resume);
   target.on("close", resume);
   if (target.destroyed || target.writableLength < MAX_UNSENT) source.resume();

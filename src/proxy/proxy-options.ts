@@ -74,6 +74,17 @@ export type ProxyEvent =
       readonly failed?: FatalError | undefined;
     }
   | {
+      /** A statement, or a setting of the login, that the server does not take and that was left out. */
+      readonly kind: "ignored";
+      readonly user: string;
+      readonly statement: string;
+    }
+  | {
+      /** The server ended a session that had reached its greatest age. */
+      readonly kind: "expired";
+      readonly user: string;
+    }
+  | {
       readonly kind: "closed";
       readonly user: string;
       /** The limit that ended it, if one did. */

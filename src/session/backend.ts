@@ -42,6 +42,7 @@ export async function openBackend(
     addresses: endpoint.addresses,
     connectTimeout: settings.connectTimeout * 1_000,
     loginTimeout: LOGIN_TIMEOUT,
+    dialect: endpoint.kind === "dsql" && settings.dsqlDialect ? "dsql" : undefined,
     parameters: settings.readOnly ? READ_ONLY : {},
     negotiation: await tlsNegotiation(context, request),
   };

@@ -26,6 +26,10 @@ function eventText(event: ProxyEvent): string {
       return event.found
         ? "cancel request forwarded"
         : "cancel request with an unknown key dropped";
+    case "ignored":
+      return `not sent, as the server refuses it and it changes nothing: ${event.statement}`;
+    case "expired":
+      return `session of ${event.user} ended by the server: DSQL ends connections after 60 minutes`;
     case "closed":
       return `session of ${event.user} closed${event.timeout === undefined ? "" : ` by the ${event.timeout} timeout`}`;
   }
@@ -71,6 +75,10 @@ function eventFields(event: ProxyEvent): Fields {
       return { ...named, reason: event.reason };
     case "cancel":
       return { ...named, found: event.found, failed: event.failed?.message };
+    case "ignored":
+      return { ...named, user: event.user, statement: event.statement };
+    case "expired":
+      return { ...named, user: event.user };
     case "closed":
       return { ...named, user: event.user, timeout: event.timeout };
   }

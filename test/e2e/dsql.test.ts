@@ -1,8 +1,9 @@
 // Aurora DSQL end to end: a bare cluster ID, tokens of its own, direct TLS with SNI, its one database, and what it refuses.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { rdsiam, without } from "../support/program.ts";
+import { cleanEnvironment, type Finished, rdsiam, run, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
@@ -84,4 +85,61 @@ test("rdsiam doctor and policy know a DSQL cluster", async () => {
     /"Action": "dsql:DbConnect",\n +"Resource": "arn:aws:dsql:eu-west-1:123456789012:cluster\/ledger/,
   );
   assert.match(policy.stdout, /AWS IAM GRANT "app_ro" TO 'arn:aws:iam::123456789012:user\/demo';/);
+});
+
+/** Runs a tool on a database of the server behind the stand-in, where nothing is refused. */
+async function direct(database: string, words: readonly string[]): Promise<Finished> {
+  const { directory, superuser } = standIn.postgres;
+  const env = cleanEnvironment({ PGHOST: directory, PGUSER: superuser, PGDATABASE: database });
+  const ran = await run(words, { env });
+  assert.equal(ran.status, 0, ran.stderr);
+  return ran;
+}
+
+test(
+  "rdsiam exec pg_dump: what is restored from each format equals the source",
+  { skip: without("pg_dump", "pg_restore", "psql") },
+  async () => {
+    // \restrict has another word in each dump.
+    const dumpOf = async (database: string): Promise<string> =>
+      (await direct(database, ["pg_dump"])).stdout.replaceAll(/^\\(?:un)?restrict .*$/gm, "");
+    const source = await dumpOf("postgres");
+    assert.match(source, /CREATE VIEW public\.balances/);
+    for (const format of ["plain", "custom", "directory"]) {
+      const file = join(standIn.directory, format);
+      const words = ["exec", "ledger", "pg_dump", "--format", format, "--file", file];
+      const dumped = await rdsiam(words, { env: standIn.env });
+      assert.deepEqual([dumped.status, dumped.stderr], [0, ""], format);
+      await standIn.postgres.query(`CREATE DATABASE restored_${format} TEMPLATE template0`);
+      const database = `restored_${format}`;
+      const restore = format === "plain" ? ["psql", "-qXf"] : ["pg_restore", "-d", database];
+      await direct(database, [...restore, file]);
+      assert.equal(await dumpOf(`restored_${format}`), source, format);
+    }
+  },
+);
+
+test(
+  "rdsiam psql: what DSQL refuses and changes nothing succeeds, at the login too; -v names it",
+  { skip },
+  async () => {
+    const sql =
+      "SET statement_timeout = 0; BEGIN ISOLATION LEVEL READ COMMITTED; LOCK TABLE entries; COMMIT; SELECT 1/0";
+    const env = { ...standIn.env, PGOPTIONS: "-c work_mem=1MB -c extra_float_digits=0" };
+    const ran = await rdsiam(["psql", "-v", "ledger", "-Xc", sql], { env });
+    assert.deepEqual(ran.stdout, "SET\nBEGIN\nLOCK TABLE\nCOMMIT\n");
+    assert.match(ran.stderr, /^ERROR: {2}division by zero$/m);
+    for (const name of ["SET work_mem", "SET statement_timeout", "LOCK TABLE", "BEGIN isolation"])
+      assert.ok(ran.stderr.includes(`it changes nothing: ${name}`), `${name}: ${ran.stderr}`);
+    // A promise that DSQL cannot keep is refused.
+    const promise = await psql(["ledger", "-Xc", "SET default_transaction_read_only = on"]);
+    assert.match(promise.stderr, /"default_transaction_read_only" not supported/);
+  },
+);
+
+test("rds_dsql_dialect = off leaves all of it to DSQL", { skip }, async () => {
+  const env = { ...standIn.env, RDSIAM_DSQL_DIALECT: "off" };
+  const ran = await rdsiam(["psql", "ledger", "-Xc", "SET statement_timeout = 0"], { env });
+  assert.equal(ran.status, 1);
+  assert.match(ran.stderr, /"statement_timeout" not supported/);
 });
