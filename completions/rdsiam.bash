@@ -13,6 +13,7 @@ _rdsiam_flags() {
     url) echo "--host --user -U --dbname -d --via --sign-host --strict-host --sslrootcert --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     env) echo "--shell --unset --json --host --user -U --dbname -d --via --sign-host --strict-host --sslrootcert --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     list) echo "--names --json --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
+    init) echo "--yes --sso-start-url --sso-region --sso-account-id --sso-role-name --host --user -U --dbname -d --via --sign-host --strict-host --read-only --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     show) echo "--all --json --host --user -U --dbname -d --via --sign-host --strict-host --read-only --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     doctor) echo "--json --host --user -U --dbname -d --via --sign-host --strict-host --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     policy) echo "--json --host --user -U --dbname -d --sign-host --strict-host --sslrootcert --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
@@ -36,7 +37,7 @@ _rdsiam_operands() {
 # Whether an option's value is the next word.
 _rdsiam_takes_value() {
   case $1 in
-    --target | --each | --tag | --jobs | --output-dir | --env | --region | --partition | --shell | --print-config | --health-port | --health-address | --port | --socket | --listen | --tls-cert | --tls-key | --tls-client-ca | --password-file | --client-auth | --auth | --idle-timeout | --max-connections | --max-user-connections | --session-timeout | --config | --drain-timeout | --host | --user | -U | --dbname | -d | --via | --sign-host | --sslrootcert | --password-command | --profile | --role-arn | --role-session-name | --external-id | --duration-seconds | --mfa-serial | --mfa-code | --aws-timeout | --log-format) return 0 ;;
+    --target | --each | --tag | --jobs | --output-dir | --env | --region | --partition | --shell | --sso-start-url | --sso-region | --sso-account-id | --sso-role-name | --print-config | --health-port | --health-address | --port | --socket | --listen | --tls-cert | --tls-key | --tls-client-ca | --password-file | --client-auth | --auth | --idle-timeout | --max-connections | --max-user-connections | --session-timeout | --config | --drain-timeout | --host | --user | -U | --dbname | -d | --via | --sign-host | --sslrootcert | --password-command | --profile | --role-arn | --role-session-name | --external-id | --duration-seconds | --mfa-serial | --mfa-code | --aws-timeout | --log-format) return 0 ;;
   esac
   return 1
 }
@@ -46,7 +47,7 @@ _rdsiam_values() {
   case $1 in
     --target | --each) _rdsiam_reply_lines < <(_rdsiam_targets) ;;
     --output-dir | --socket) _rdsiam_files -d ;;
-    --region) _rdsiam_reply af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2 ;;
+    --region | --sso-region) _rdsiam_reply af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2 ;;
     --partition) _rdsiam_reply aws aws-us-gov aws-cn ;;
     --shell) _rdsiam_reply sh fish ;;
     --print-config) _rdsiam_reply dbeaver datagrip pgadmin tableplus jdbc docker ;;
@@ -59,7 +60,7 @@ _rdsiam_values() {
   esac
 }
 
-_rdsiam_commands="psql exec proxy token url env list show doctor policy discover ca completion relay demo"
+_rdsiam_commands="psql exec proxy token url env list init show doctor policy discover ca completion relay demo"
 _rdsiam_with_tool=" psql exec "
 _rdsiam_with_target=" psql exec proxy token url env show doctor policy "
 _rdsiam_with_targets=" proxy "

@@ -238,6 +238,43 @@ function __rdsiam_flags
             printf '%s\t%s\n' -h 'show this help'
             printf '%s\t%s\n' --version 'show the version'
             printf '%s\t%s\n' -V 'show the version'
+        case init
+            printf '%s\t%s\n' --yes 'write without asking'
+            printf '%s\t%s\n' --sso-start-url 'log in with IAM Identity Center, in a new profile'
+            printf '%s\t%s\n' --sso-region 'Region of IAM Identity Center'
+            printf '%s\t%s\n' --sso-account-id 'AWS account to log in to'
+            printf '%s\t%s\n' --sso-role-name 'permission set to log in with'
+            printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
+            printf '%s\t%s\n' --user 'database user'
+            printf '%s\t%s\n' -U 'database user'
+            printf '%s\t%s\n' --dbname 'database name'
+            printf '%s\t%s\n' -d 'database name'
+            printf '%s\t%s\n' --via 'how to reach it: HOST:PORT, ssh://..., ssm://...'
+            printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
+            printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
+            printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
+            printf '%s\t%s\n' --sslrootcert 'comma-separated CA bundles to trust'
+            printf '%s\t%s\n' --password-command 'log in with what it prints, instead of IAM'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
+            printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
+            printf '%s\t%s\n' --role-session-name 'session name for that role (default: rdsiam-USER)'
+            printf '%s\t%s\n' --external-id 'external id for that role'
+            printf '%s\t%s\n' --duration-seconds 'requested lifetime of that role\'s credentials'
+            printf '%s\t%s\n' --mfa-serial 'MFA device for that role'
+            printf '%s\t%s\n' --mfa-code 'MFA code, where there is no terminal to ask for one'
+            printf '%s\t%s\n' --no-cache 'leave the AWS CLI\'s credential cache alone'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'don\'t print the connection line'
+            printf '%s\t%s\n' -q 'don\'t print the connection line'
+            printf '%s\t%s\n' --verbose 'log each step to stderr'
+            printf '%s\t%s\n' -v 'log each step to stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --no-input 'ask nothing; what is missing is an error'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
         case show
             printf '%s\t%s\n' --all 'every target; the broken ones are marked'
             printf '%s\t%s\n' --json 'print JSON'
@@ -455,7 +492,7 @@ end
 
 # Whether an option's value is the next word.
 function __rdsiam_takes_value
-    contains -- $argv[1] --target --each --tag --jobs --output-dir --env --region --partition --shell --print-config --health-port --health-address --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --max-user-connections --session-timeout --config --drain-timeout --host --user -U --dbname -d --via --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
+    contains -- $argv[1] --target --each --tag --jobs --output-dir --env --region --partition --shell --sso-start-url --sso-region --sso-account-id --sso-role-name --print-config --health-port --health-address --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --max-user-connections --session-timeout --config --drain-timeout --host --user -U --dbname -d --via --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
 end
 
 # The values of an option.
@@ -465,7 +502,7 @@ function __rdsiam_values
             __rdsiam_targets
         case --output-dir --socket
             __fish_complete_directories $argv[2] ''
-        case --region
+        case --region --sso-region
             printf '%s\n' af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2
         case --partition
             printf '%s\n' aws aws-us-gov aws-cn
@@ -496,6 +533,7 @@ function __rdsiam_commands
     printf '%s\t%s\n' url 'print a URL for a direct connection (valid 15 min)'
     printf '%s\t%s\n' env 'print PG* variables for a direct connection (valid 15 min)'
     printf '%s\t%s\n' list 'list the targets in the configuration'
+    printf '%s\t%s\n' init 'make a target by answering questions, or by options'
     printf '%s\t%s\n' show 'show a target\'s settings, and where each comes from'
     printf '%s\t%s\n' doctor 'check every step of a login; explain failures and how to fix them'
     printf '%s\t%s\n' policy 'print the minimal IAM policy and the GRANTs that a login needs'

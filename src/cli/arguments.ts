@@ -104,7 +104,7 @@ function splitOperands(args: readonly string[], command: CommandSpec): Split {
     if (operand !== undefined && operand !== "--") operands.push(operand);
     rest = more;
   }
-  const { name, verb, choices, tail, takesTarget } = command;
+  const { name, verb, choices, tail, takesName, takesTarget } = command;
   const [first, second] = operands;
   if (verb !== undefined) {
     const isQuestion = words.some((word) => word === "--help" || word === "--version");
@@ -121,7 +121,7 @@ function splitOperands(args: readonly string[], command: CommandSpec): Split {
   if (choices !== undefined && first !== undefined) {
     checkChoice({ choices }, first, `rdsiam ${name}`);
   }
-  const unexpected = takesTarget || choices !== undefined ? second : first;
+  const unexpected = takesTarget || takesName || choices !== undefined ? second : first;
   if (unexpected !== undefined) {
     const hint = `See rdsiam ${name} --help; this command runs no tool.`;
     throw usageError(`unexpected argument "${unexpected}"`, hint);

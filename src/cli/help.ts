@@ -72,7 +72,7 @@ function programHelp(commands: readonly CommandSpec[], look: Look): HelpSection[
   const { style } = look;
   const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
   const summaries = commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
-  const examples = commands.slice(0, 2).flatMap(({ examples: all }) => all.slice(0, 1));
+  const examples = commands.slice(0, 1).flatMap(({ examples: all }) => all.slice(0, 1));
   return [
     [`${style("heading", "Usage:")} rdsiam COMMAND [options] [TARGET] [arguments of the tool...]`],
     [style("heading", "Commands:"), ...summaries],

@@ -122,6 +122,27 @@ export const OWN_OPTIONS = [
     commands: ["completion"],
   },
   { name: "unset", summary: "print the unset commands", commands: ["env"] },
+  { name: "yes", summary: "write without asking", commands: ["init"] },
+  {
+    name: "ssoStartUrl",
+    value: "URL",
+    summary: "log in with IAM Identity Center, in a new profile",
+    commands: ["init"],
+  },
+  {
+    name: "ssoRegion",
+    value: "REGION",
+    completes: "region",
+    summary: "Region of IAM Identity Center",
+    commands: ["init"],
+  },
+  { name: "ssoAccountId", value: "ID", summary: "AWS account to log in to", commands: ["init"] },
+  {
+    name: "ssoRoleName",
+    value: "NAME",
+    summary: "permission set to log in with",
+    commands: ["init"],
+  },
   { name: "all", summary: "every target; the broken ones are marked", commands: ["show"] },
   { name: "names", summary: "print the names only", commands: ["list"] },
   {

@@ -50,6 +50,8 @@ export interface CommandSpec {
   readonly summary: string;
   /** Which of the words that follow belong to a wrapped tool. */
   readonly tail: "after target" | "demo" | "targets" | "none";
+  /** Whether a word may follow that names something new; it arrives in the target's place. */
+  readonly takesName?: boolean | undefined;
   /** Whether a TARGET may be named. */
   readonly takesTarget: boolean;
   /** The word that follows the command's name: `update` in `ca update`. */

@@ -97,6 +97,20 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ["rdsiam list", "rdsiam list --json"],
   },
   {
+    name: "init",
+    load: async () => (await import("./init.ts")).runInit,
+    usage: "init [options] [NAME]",
+    summary: "make a target by answering questions, or by options",
+    tail: "none",
+    takesTarget: false,
+    takesName: true,
+    examples: ["rdsiam init prod", "rdsiam init prod --profile corp --host HOST --user app_ro"],
+    details: [
+      "It asks which credentials to use and which of the account's databases, shows what it will write, adds that to the end of rdsiam's own file (or, for a new AWS profile, of ~/.aws/config), and runs rdsiam doctor, whose exit status is its own.",
+      "Each option is the answer to a question, or one more line of the section. Without a terminal nothing is asked, and what is missing is an error.",
+    ],
+  },
+  {
     name: "show",
     load: async () => (await import("./show.ts")).runShow,
     usage: "show [options] [TARGET]",

@@ -13,10 +13,10 @@ export interface NewSection {
   readonly lines: readonly (readonly [key: string, value: string])[];
 }
 
-/** A section as our own file has it, with a line end after each line. */
-export function formatSection({ name, lines }: NewSection): string {
+/** A section as our own file has it, or AWS's, which knows no quotes; with a line end after each line. */
+export function formatSection({ name, lines }: NewSection, of: "own" | "aws" = "own"): string {
   const text = lines.map(([key, value]) =>
-    key === "#" ? `# ${value}` : `${key} = ${bare(value)}`,
+    key === "#" ? `# ${value}` : `${key} = ${of === "own" ? bare(value) : value}`,
   );
   return `[${name}]\n${text.join("\n")}\n`;
 }
@@ -28,8 +28,15 @@ function bare(value: string): string {
     : JSON.stringify(value);
 }
 
-/** Appends text of sections to the file, which is made where it is not there. */
-export async function appendSections(file: string, sections: readonly string[]): Promise<void> {
+/**
+ * Appends text of sections to the file, which is made where it is not there; `check` throws where it could not be read with
+ * them.
+ */
+export async function appendSections(
+  file: string,
+  sections: readonly string[],
+  check: (text: string, file: string) => unknown = parseOwnFile,
+): Promise<void> {
   try {
     const before = await readFile(file, "utf8").catch((error: unknown) => {
       if (errorCode(error) === "ENOENT") return "";
@@ -37,7 +44,7 @@ export async function appendSections(file: string, sections: readonly string[]):
     });
     const start = before === "" ? "" : before.endsWith("\n") ? "\n" : "\n\n";
     const text = `${start}${sections.join("\n")}`;
-    parseOwnFile(`${before}${text}`, file);
+    check(`${before}${text}`, file);
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     await appendFile(file, text, { mode: 0o600 });
   } catch (error) {

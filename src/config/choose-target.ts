@@ -100,13 +100,18 @@ export function chooseConfigProfile(
   return profile ?? (isThere ? own : environmentProfile(input.env));
 }
 
+/** Whether a profile has a source of credentials. */
+export function hasIdentity(values: AwsValues): boolean {
+  return IDENTITY_KEYS.some((key) => values.has(key));
+}
+
 // A profile that is missing, or of which AWS's tools pass something over, is meant to have some: that it has none is an error.
 function hasCredentials(profile: string, { loaded }: SettingsInput): boolean {
   const { oddities, profiles } = loaded.aws;
   const values = profiles.get(profile);
   return (
     values === undefined ||
-    IDENTITY_KEYS.some((key) => values.has(key)) ||
+    hasIdentity(values) ||
     oddities.some((each) => each.profiles.includes(profile))
   );
 }

@@ -58,7 +58,18 @@ export interface Setting {
 }
 
 /** The commands that end at one database. */
-const ON_DATABASE = ["psql", "exec", "proxy", "token", "url", "env", "show", "doctor", "policy"];
+const ON_DATABASE = [
+  "psql",
+  "exec",
+  "proxy",
+  "token",
+  "url",
+  "env",
+  "show",
+  "init",
+  "doctor",
+  "policy",
+];
 
 /** The commands that call AWS with credentials. */
 const ON_AWS = [...ON_DATABASE, "discover", "relay"];
@@ -108,7 +119,7 @@ export const SETTINGS = {
     option: {
       group: "Database",
       value: "WHERE",
-      commands: [...ON_PROXY, "url", "env", "show", "doctor"],
+      commands: [...ON_PROXY, "url", "env", "show", "init", "doctor"],
     },
     secret: true,
   },
@@ -132,7 +143,7 @@ export const SETTINGS = {
       "yes: every session starts with default_transaction_read_only. It guards against slips, not against intent.",
     type: YES_NO,
     default: false,
-    option: { group: "Database", commands: [...ON_PROXY, "show"] },
+    option: { group: "Database", commands: [...ON_PROXY, "show", "init"] },
   },
   sslrootcert: {
     summary: "comma-separated CA bundles to trust",
@@ -160,7 +171,7 @@ export const SETTINGS = {
     summary: "log in with what it prints, instead of IAM",
     about: "A shell command that prints the password for a login; it takes the place of IAM.",
     type: COMMAND,
-    option: { group: "Database", value: "CMD", commands: [...ON_PROXY, "show", "doctor"] },
+    option: { group: "Database", value: "CMD", commands: [...ON_PROXY, "show", "init", "doctor"] },
     secret: true,
   },
   connectTimeout: {

@@ -148,6 +148,9 @@ function noTarget(input: SettingsInput): RdsIamError {
     code: "ERR_TARGET",
     detail:
       known.length === 0 ? "No target is configured." : `The targets are: ${known.join(", ")}.`,
-    hint: `Name a target, or make one: aws configure set rds_host HOST --profile ${profile ?? "NAME"}`,
+    hint:
+      known.length === 0
+        ? "Make a target: rdsiam init. Or try it without an AWS account: rdsiam demo"
+        : "Name a target, or make one: rdsiam init",
   });
 }

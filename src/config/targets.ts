@@ -8,6 +8,7 @@ import { type AwsFiles, loadAwsFiles } from "./aws-files.ts";
 import { type AwsValue, type AwsValues, whereIs } from "./aws-ini.ts";
 import { textOf } from "./aws-profiles.ts";
 import { nearestName } from "../base/nearest-name.ts";
+import { shellCommand } from "../base/shell-word.ts";
 import { loadOwnFile, LONGEST_KEY, type OwnFile } from "./own-file.ts";
 import {
   keyOf,
@@ -203,8 +204,7 @@ function unknownTarget(name: string, loaded: LoadedTargets): RdsIamError {
     detail: `Neither ${files} has it.${passedOver.join("")}`,
     hint:
       nearest === undefined
-        ? "See the targets with: rdsiam list. Make one with: aws configure set rds_host HOST --profile " +
-          name
+        ? `See the targets with: rdsiam list. Make one with: ${shellCommand`rdsiam init ${name}`}`
         : `Did you mean "${nearest}"? See the targets with: rdsiam list`,
   });
 }
