@@ -1,6 +1,6 @@
 // The doctor meets every way to fail: each test breaks one thing and looks for the step that says so.
 import assert from "node:assert/strict";
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -25,7 +25,8 @@ before(async () => {
   directory = await mkdtemp(join(tmpdir(), "rdsiam-doctor-"));
   // The doctor asks for its version alone.
   if (without("psql") !== false) {
-    await writeFile(join(directory, "psql"), "#!/bin/sh\necho 'psql (PostgreSQL) 15.0'\n", {
+    await mkdir(join(directory, "bin"));
+    await writeFile(join(directory, "bin", "psql"), "#!/bin/sh\necho 'psql (PostgreSQL) 15.0'\n", {
       mode: 0o755,
     });
   }
@@ -60,7 +61,7 @@ async function examine({ settings = {}, args = [], env = {}, key }: Broken): Pro
 }
 
 async function diagnose(args: readonly string[], env: Broken["env"] = {}): Promise<Examined> {
-  const whole = { ...standIn.env, PATH: `${process.env["PATH"]}:${directory}`, ...env };
+  const whole = { ...standIn.env, PATH: `${process.env["PATH"]}:${directory}/bin`, ...env };
   const run = await runCommand(runDoctor, ["doctor", "--json", ...args], { env: whole });
   assertNoSecrets(run.stdout + run.stderr);
   const { ok, steps } = JSON.parse(run.stdout) as { ok: boolean; steps: Finding[] };
