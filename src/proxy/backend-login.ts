@@ -23,6 +23,7 @@ import {
   type StartupMessage,
   startupParameter,
 } from "../protocol/startup-packet.ts";
+import { encodeQuery } from "../protocol/query.ts";
 import { authenticate, loginLimit, type PasswordProvider } from "./backend-authentication.ts";
 import { startBackendTls } from "./backend-tls.ts";
 import { deadline, unlessAborted } from "../base/deadline.ts";
@@ -181,12 +182,14 @@ export interface BackendLogin {
   readonly passwords: PasswordProvider;
   /** Whether the password must be one that no earlier login had. */
   readonly fresh?: boolean | undefined;
+  /** Whether the backend's parameters are set after the login, since the server refuses them in a StartupMessage. */
+  readonly late?: boolean | undefined;
 }
 
 /** Logs in; the password is asked for once the server asks. */
 export async function loginToBackend(
   connection: BackendConnection,
-  { backend, message, passwords, fresh = false }: BackendLogin,
+  { backend, message, passwords, fresh = false, late = false }: BackendLogin,
   parent: AbortSignal,
 ): Promise<BackendSession> {
   using limit = deadline(backend.loginTimeout, () => loginTimedOut(backend), parent);
@@ -203,7 +206,7 @@ export async function loginToBackend(
     return issued.password;
   };
   try {
-    const own = replaceParameters(message, backend.parameters ?? {});
+    const own = late ? message : replaceParameters(message, backend.parameters ?? {});
     const first = backend.middleman?.startup(own, await password()) ?? own;
     socket.write(encodeStartupMessage(first));
     const login = { host: backend.host, user, kind: passwords.kind, password };
@@ -213,6 +216,7 @@ export async function loginToBackend(
       (bytes) => void socket.write(bytes),
     );
     const cancelKey = await readGreeting(reader, limit.signal, ({ bytes }) => greeting.push(bytes));
+    await setParameters({ reader, socket, signal: limit.signal }, greeting, { backend, late });
     const read = Buffer.concat([...greeting, reader.detach()]);
     backend.negotiation?.worked(read);
     return { socket, address, cancelKey, read };
@@ -236,23 +240,35 @@ export async function loginToBackend(
 export async function passLogin(
   frontend: Frontend,
   connection: BackendConnection,
-  { backend, message, admit }: Pick<BackendLogin, "backend" | "message"> & { admit: () => void },
+  {
+    backend,
+    message,
+    late = false,
+    admit,
+  }: Omit<BackendLogin, "passwords"> & { admit: () => void },
 ): Promise<BackendSession> {
   using limit = deadline(backend.loginTimeout, () => loginTimedOut(backend));
   const reader = new SocketReader(connection.socket, MAX_LOGIN_BYTES);
-  const startup = replaceParameters(message, backend.parameters ?? {});
+  const startup = late ? message : replaceParameters(message, backend.parameters ?? {});
   connection.socket.write(encodeStartupMessage(startup));
   const pumping = pump(frontend, connection, limit.signal).catch(limit.abort);
   try {
+    const greeting: Buffer[] = [];
+    let isAdmitted = false;
     const cancelKey = await readGreeting(reader, limit.signal, (answer) => {
-      if (answer.type === "R" && readAuthenticationName(answer.body) === "AuthenticationOk")
+      if (isAdmitted) return void greeting.push(answer.bytes);
+      if (answer.type === "R" && readAuthenticationName(answer.body) === "AuthenticationOk") {
         admit();
+        isAdmitted = true;
+      }
       frontend.socket.write(answer.type === "R" ? withoutChannelBinding(answer) : answer.bytes);
     });
     limit.abort(new Error("the login is over"));
     await pumping;
     const { socket, address } = connection;
-    return { socket, address, cancelKey, read: reader.detach() };
+    using setting = deadline(backend.loginTimeout, () => loginTimedOut(backend));
+    await setParameters({ reader, socket, signal: setting.signal }, greeting, { backend, late });
+    return { socket, address, cancelKey, read: Buffer.concat([...greeting, reader.detach()]) };
   } catch (error) {
     reader.detach();
     connection.socket.destroy();
@@ -301,6 +317,51 @@ async function readGreeting(
     onMessage(message);
     if (message.type === "Z") return cancelKey;
   }
+}
+
+interface Conversation {
+  readonly reader: SocketReader;
+  readonly socket: Socket;
+  readonly signal: AbortSignal;
+}
+
+// Sets the backend's parameters where they were not in the StartupMessage, and where the server reports another value: a pooler
+// may ignore them. The frontend hears nothing of it but what the server reports; a server that does not set them has no session.
+async function setParameters(
+  { reader, socket, signal }: Conversation,
+  greeting: Buffer[],
+  { backend, late }: { readonly backend: Backend; readonly late: boolean },
+): Promise<void> {
+  const parameters = Object.entries(backend.parameters ?? {});
+  const ignored = parameters.some(([name, value]) =>
+    greeting.some((bytes) => {
+      const [reported, text] = bytes.toString("latin1", 5).split("\0");
+      return bytes[0] === 0x53 && reported === name && text !== value;
+    }),
+  );
+  if (parameters.length === 0 || (!late && !ignored)) return;
+  // ReadyForQuery comes again.
+  greeting.pop();
+  const statements = parameters.map(([name, value]) => `SET ${name} TO '${value}'`);
+  socket.write(encodeQuery(statements.join("; ")));
+  let done = 0;
+  try {
+    await readGreeting(reader, signal, ({ type, bytes }) => {
+      if (type === "C") done += 1;
+      else greeting.push(bytes);
+    });
+  } catch (error) {
+    throw error instanceof BackendRefusal ? notSet(statements, error.message) : error;
+  }
+  if (done !== parameters.length) throw notSet(statements, "It set nothing");
+}
+
+function notSet(statements: readonly string[], answer: string): RdsIamError {
+  return new RdsIamError("the server did not set what every session is to start with", {
+    code: "ERR_LOGIN",
+    detail: `It was sent ${statements.join("; ")}, and answered: ${answer}.`,
+    hint: "Leave out --read-only (rds_read_only), where the database's own rights are enough.",
+  });
 }
 
 // The error for a connection that failed during the login.

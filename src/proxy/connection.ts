@@ -51,6 +51,8 @@ export interface ConnectionContext {
   /** How a user's tool proves itself to us, and we prove ourselves to the server; or both leave us out of it. */
   readonly loginOf: (user: string) => OwnLogin | "pass-through";
   readonly sessions: Sessions;
+  /** Whether the server has refused the backend's parameters in a StartupMessage. */
+  readonly startup: { isRefused: boolean };
   /** Milliseconds from the first byte to the proof. */
   readonly loginTimeout: number;
   /** A tool has proven itself, and waits for its session. */
@@ -126,9 +128,11 @@ async function begin(
     if (own === "pass-through") {
       limit[Symbol.dispose]();
       started = performance.now();
-      const dialed = await frontend.reader.whileThere((gone) => connectBackend(backend, gone));
       const admit = (): void => sessions.authenticate(raw, user);
-      session = await passLogin(frontend, dialed, { backend, message, admit });
+      session = await withParameters(context, async (late) => {
+        const dialed = await frontend.reader.whileThere((gone) => connectBackend(backend, gone));
+        return passLogin(frontend, dialed, { backend, message, late, admit });
+      });
     } else {
       const agreed = negotiateVersion(message, frontend.socket);
       const proof = await own.prove(frontend, agreed);
@@ -138,7 +142,9 @@ async function begin(
       if (proof !== undefined) frontend.socket.write(proof);
       started = performance.now();
       const login = { backend, message: agreed, passwords: own.passwords };
-      session = await frontend.reader.whileThere((gone) => logIn(login, own.connections, gone));
+      session = await withParameters(context, (late) =>
+        frontend.reader.whileThere((gone) => logIn({ ...login, late }, own.connections, gone)),
+      );
     }
     const { cancelKey: key, address } = session;
     const unregister = key && sessions.register({ key, address });
@@ -159,6 +165,25 @@ function startupFor(
   message: StartupMessage,
 ): { readonly message: StartupMessage; readonly ignored: readonly string[] } {
   return dialect === undefined ? { message, ignored: [] } : startupForDsql(message, clusterId);
+}
+
+// RDS Proxy (0A000) and pgbouncer (08P01) refuse startup parameters that they do not know, before they ask for a password. Then
+// ours are set after the login, for this session and all that follow.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.html#rds-proxy.limits-pgsql
+async function withParameters<T>(
+  { backend, startup }: ConnectionContext,
+  login: (late: boolean) => Promise<T>,
+): Promise<T> {
+  try {
+    return await login(startup.isRefused);
+  } catch (error) {
+    const hasOwn = Object.keys(backend.parameters ?? {}).length > 0;
+    const isRefusal = error instanceof BackendRefusal && /^(?:0A000|08P01)$/.test(error.sqlState);
+    if (startup.isRefused || !hasOwn || !isRefusal) throw error;
+    const session = await login(true);
+    startup.isRefused = true;
+    return session;
+  }
 }
 
 // A password that an earlier login had may have been refused for its age: then once more with a fresh one.

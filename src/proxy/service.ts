@@ -41,6 +41,7 @@ export function openService(options: ProxyOptions, secret: string): Service {
   const context: ConnectionContext = {
     backend: options.backend,
     tls: options.tls,
+    startup: { isRefused: false },
     loginOf: (user) => (onlyUser === undefined || user === onlyUser ? own : "pass-through"),
     sessions,
     loginTimeout: options.loginTimeout ?? LOGIN_TIMEOUT,

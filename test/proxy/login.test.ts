@@ -160,6 +160,50 @@ test("proxy 8: parameters reach the backend byte for byte, without the _pq_ opti
   assert.equal(seen, `\0\x03\0\0${body.replace("_pq_.x\0y\0", "")}`);
 });
 
+const READ_ONLY = { parameters: { default_transaction_read_only: "on" } };
+const SET = "SET default_transaction_read_only TO 'on'";
+const reported = (value: string): Buffer =>
+  message("S", `default_transaction_read_only\0${value}\0`);
+
+for (const login of [undefined, "pass-through"] as const) {
+  for (const sqlState of ["0A000", "08P01"]) {
+    test(`startProxy() + parameters that the server refuses with ${sqlState} are set after the login, ${login ?? "IAM"} (A28)`, async () => {
+      const statements: string[] = [];
+      const script: Script = async (peer) => {
+        const isAsked = (await peer.packet()).includes("default_transaction_read_only");
+        if (isAsked) return peer.send(message("E", `SFATAL\0C${sqlState}\0Mno\0\0`));
+        peer.send(AUTHENTICATION_OK, reported("off"), KEY, READY);
+        statements.push((await peer.message()).body.toString());
+        peer.send(message("C", "SET\0"), reported("on"), READY);
+      };
+      await using stage = await scene(script, { backend: READ_ONLY, ...(login && { login }) });
+      for (const expected of [2, 3]) {
+        const frontend = new RawFrontend(stage.proxy.port);
+        frontend.send(startup(USER));
+        if (login === undefined) await frontend.prove(stage.proxy.secret);
+        const got = (await frontend.messages("EZ")).map(({ type }) => type);
+        assert.equal(got.join("").replace(/^R+/, ""), "SKSZ", "nothing of the statement");
+        assert.equal(stage.connections(), expected, "it is known from then on");
+        frontend.socket.destroy();
+      }
+      assert.deepEqual(statements, [`${SET}\0`, `${SET}\0`]);
+    });
+  }
+}
+
+test("startProxy() + a parameter that was ignored is set, and a session without it is refused (A28)", async () => {
+  const script: Script = async (peer) => {
+    await peer.packet();
+    peer.send(AUTHENTICATION_OK, reported("off"), KEY, READY);
+    assert.equal((await peer.message()).body.toString(), `${SET}\0`);
+    peer.send(message("E", "SERROR\0C42501\0Mpermission denied\0\0"), READY);
+  };
+  await using stage = await scene(script, { backend: READ_ONLY });
+  const fields = await refusedLogin(stage);
+  assert.match(fields["D"] ?? "", /permission denied/);
+  assert.equal(fields["C"], "28000");
+});
+
 test("proxy 8: no user is 28000 and replication=maybe 22023, before anything leaves", async () => {
   await using stage = await scene(echo);
   for (const [parameters, code] of [
