@@ -21,19 +21,27 @@ _rdsiam_reply() {
   done
 }
 
+# Where readline breaks words at :, it replaces what follows the last one alone; \`typed\` is what stands before.
+_rdsiam_colons() {
+  [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]] || return
+  typed=\${cur%"\${cur##*:}"} prefix=""
+}
+
 _rdsiam_reply_lines() {
-  local line quoted
+  local line quoted typed=""
+  _rdsiam_colons
   while IFS= read -r line; do
     [[ $line == "$cur"* ]] || continue
-    printf -v quoted %q "$line"
+    printf -v quoted %q "\${line#"$typed"}"
     COMPREPLY+=("$prefix$quoted")
   done
 }
 
 _rdsiam_files() {
-  local file
+  local file typed=""
+  _rdsiam_colons
   type compopt &>/dev/null && compopt -o filenames 2>/dev/null
-  while IFS= read -r file; do COMPREPLY+=("$prefix$file"); done < <(compgen "$1" -- "$cur")
+  while IFS= read -r file; do COMPREPLY+=("$prefix\${file#"$typed"}"); done < <(compgen "$1" -- "$cur")
 }
 
 # Puts the words of the line together again that readline broke at = and :; \`starts\` are their places in COMP_WORDS.

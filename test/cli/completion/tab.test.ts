@@ -46,6 +46,17 @@ interface Shell {
   readonly skip: string | false;
 }
 
+// Names as aws-sso-cli writes them; bash breaks words at : (A34).
+const COLONS: readonly (readonly [string, string])[] = [
+  ["rdsiam psql ac", "[psql][acct:role]"],
+  ["rdsiam psql acct:", "[psql][acct:role]"],
+  ["rdsiam psql acct:ro", "[psql][acct:role]"],
+  ["rdsiam psql --profile acct:", "[psql][--profile][acct:role]"],
+  ["rdsiam psql --profile=acct:r", "[psql][--profile=acct:role]"],
+  ["rdsiam exec --target a=acct:r", "[exec][--target][a=acct:role]"],
+  ["rdsiam exec --target=a=acct:", "[exec][--target=a=acct:role]"],
+];
+
 const SHELLS: Readonly<Record<string, Shell>> = {
   bash: {
     words: ["bash", "--norc", "--noprofile", "-i"],
@@ -68,7 +79,7 @@ for (const [name, { words, setup, skip }] of Object.entries(SHELLS)) {
   test(`TAB in ${name}`, { skip }, async (t) => {
     await using stage = await makeStage();
     await using terminal = await startShell(stage, words, setup);
-    for (const [typed, called] of CASES) {
+    for (const [typed, called] of [...CASES, ...COLONS]) {
       await t.test(typed, async () => {
         assert.equal(await argumentsAfter(terminal, `${typed}\t`), called);
       });
@@ -90,7 +101,13 @@ test("TAB in bash without the package bash-completion", { skip: missing("bash") 
     ["rdsiam psql --region=eu-nor\t st", "[psql][--region=eu-north-1][stage]"],
     ["rdsiam exec stage quux-t\t a-f", "[exec][stage][quux-tool][a-file.pem]"],
     ["rdsiam psql stage -f a-f", "[psql][stage][-f][a-file.pem]"],
+    ...COLONS,
   ] as const) {
+    assert.equal(await argumentsAfter(terminal, `${typed}\t`), called);
+  }
+  // Without : among the word breaks the whole word is replaced.
+  terminal.type("COMP_WORDBREAKS=${COMP_WORDBREAKS//:}\r");
+  for (const [typed, called] of COLONS) {
     assert.equal(await argumentsAfter(terminal, `${typed}\t`), called);
   }
 });
