@@ -63,7 +63,7 @@ export async function runOnEach(
     logOf(context.log, target).error(problemOf(error));
     statuses.set(target, exitStatusOf(error));
   };
-  const ready = await openAll(context, requests, fail);
+  const ready = await openAll(context, requests, tool, fail);
   context.terminal.giveAway();
   using group = openToolGroup();
   const todo = ready.entries();
@@ -91,16 +91,17 @@ export async function runOnEach(
 async function openAll(
   context: RunContext,
   requests: readonly EachRequest[],
+  { args }: Pick<Tool, "args">,
   fail: (target: string, error: unknown) => void,
 ): Promise<ReadonlyMap<string, KnownLogin>> {
-  const open = sharedCredentials();
+  const sources = { open: sharedCredentials(), args };
   const once = loggingOnce(context.log);
   const ready = new Map<string, KnownLogin>();
   for (const request of requests) {
     const target = request.targetName;
     try {
       const own = { ...context, log: logOf(once, target) };
-      const [login] = await openToolLogins(own, [{ ...request, prefix: "" }], open);
+      const [login] = await openToolLogins(own, [{ ...request, prefix: "" }], sources);
       if (login !== undefined) ready.set(target, login);
     } catch (error) {
       if (error instanceof RdsIamError && error.code === "ERR_INTERRUPTED") throw error;

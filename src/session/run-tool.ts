@@ -2,13 +2,14 @@
 // The tool starts as soon as no question can be asked any more. What takes the network's time (credentials, addresses, TLS)
 // goes on beside it, and its own start-up hides it; what fails there reaches the tool as an ErrorResponse.
 import type { Credentials } from "../aws/credentials.ts";
-import type { RunContext } from "../base/context.ts";
+import type { Environment, RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { loggingOnce } from "../base/log.ts";
 import { FAILED, problemOf } from "../base/problem.ts";
 import { firstSession } from "../base/waiting.ts";
 import { requireUser } from "../config/settings.ts";
 import type { Proxy } from "../proxy/proxy.ts";
+import { notUtf8 } from "../runtime/lossy-text.ts";
 import { type ProxyTarget, toolEnvironment } from "../tool/environment.ts";
 import { isPostgresqlTool } from "../tool/tool-arguments.ts";
 import { runTool } from "../tool/run.ts";
@@ -48,7 +49,7 @@ export async function runOnTargets(
   tool: Tool,
 ): Promise<number> {
   const once = { ...context, log: loggingOnce(context.log) };
-  const known = await openToolLogins(once, requests, sharedCredentials());
+  const known = await openToolLogins(once, requests, { open: sharedCredentials(), ...tool });
   context.terminal.giveAway();
   return runOnLogins(context, known, tool);
 }
@@ -59,16 +60,25 @@ export interface KnownLogin {
   readonly identity: ToolIdentity;
 }
 
+/** What logins are opened with: credentials, and the words of the tool that they are for. */
+export interface LoginSources extends Pick<Tool, "args"> {
+  readonly open: typeof openCredentials;
+}
+
 /** Opens the logins of a run, and asks what has to be asked for them. */
 export async function openToolLogins(
   context: RunContext,
   requests: readonly PrefixedRequest[],
-  open: typeof openCredentials,
+  { open, args }: LoginSources,
 ): Promise<readonly KnownLogin[]> {
+  checkBytes(context, args);
   const logins: ToolLogin[] = [];
   for (const request of requests) logins.push(await openToolLogin(context, request, open));
+  const isTimed = hasConnectTimeout(context.env, args);
   const known: KnownLogin[] = [];
-  for (const login of logins) known.push({ login, identity: await identify(context, login) });
+  for (const login of logins) {
+    known.push({ login, identity: await identify(context, login, isTimed) });
+  }
   return known;
 }
 
@@ -109,6 +119,23 @@ export async function runOnLogins(
   proxies.ended();
   if (proxies.failed.aborted) throw proxyFailed(proxies.failed.reason);
   return explainFailure(context, { exitStatus, identities, record, tool });
+}
+
+// An argument that would reach the tool changed is an error; of the environment, a tool may need nothing.
+function checkBytes({ log }: RunContext, args: readonly string[]): void {
+  if (args.some((word) => word.includes("\uFFFD")) && notUtf8("cmdline").length > 0) {
+    throw new RdsIamError("an argument of the tool is not UTF-8", {
+      code: "ERR_USAGE",
+      detail: "It would not reach the tool as it was typed.",
+      hint: "Put it into a file or a script that the tool reads, or write it in UTF-8.",
+    });
+  }
+  const names = notUtf8("environ").map((variable) => variable.split("=", 1)[0]);
+  if (names.length === 0) return;
+  log.warning({
+    message: `not UTF-8, so that the tool does not get it as it is: ${names.join(", ")}`,
+    hint: "Unset it, or write it in UTF-8.",
+  });
 }
 
 interface ToolRun {
@@ -155,9 +182,19 @@ interface ToolIdentity {
   readonly hasFailed: () => boolean;
 }
 
+// A tool with a limit of its own for connecting would charge it with what AWS takes.
+function hasConnectTimeout(env: Environment, args: readonly string[]): boolean {
+  const inWords = args.some((word) => /\bconnect_timeout\s*=/.test(word));
+  return inWords || Number(env["PGCONNECT_TIMEOUT"]) > 0;
+}
+
 // Credentials that may ask a question come before the tool has the terminal, and so do those that are only read, with
 // whatever is wrong with them.
-async function identify({ log }: RunContext, login: ToolLogin): Promise<ToolIdentity> {
+async function identify(
+  { log }: RunContext,
+  login: ToolLogin,
+  isTimed: boolean,
+): Promise<ToolIdentity> {
   if (login.kind !== "iam") {
     const name = (await login.identify()) ?? "no AWS credentials";
     return { name, prepare: () => {}, hasFailed: () => false };
@@ -166,7 +203,8 @@ async function identify({ log }: RunContext, login: ToolLogin): Promise<ToolIden
     log.verbose(`credentials: ${found.source}${untilText(found)}`);
     return found.source;
   };
-  const early = login.need() === "network" ? undefined : logged(await login.credentials());
+  const isLater = login.need() === "network" && !isTimed;
+  const early = isLater ? undefined : logged(await login.credentials());
   let failed = false;
   const fail = (error: unknown): void => {
     failed = true;

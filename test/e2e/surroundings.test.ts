@@ -1,5 +1,6 @@
 // What a run finds around it: no home directory, Kubernetes' variables.
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
@@ -102,4 +103,41 @@ test("connection words that the proxy cannot satisfy are refused before any logi
     assert.equal(ran.status, 125);
     assert.ok(ran.stderr.startsWith(`rdsiam: error: ${message} rdsiam's proxy\n`), ran.stderr);
   }
+});
+
+test("a tool with a limit for connecting starts when the credentials are there (A27)", async () => {
+  const unreachable = {
+    AWS_ENDPOINT_URL_STS: "http://127.0.0.1:1",
+    RDSIAM_AWS_TIMEOUT: "2",
+    RDSIAM_NO_CACHE: "1",
+  };
+  const tool = (variables: Readonly<Record<string, string>>, ...words: string[]) =>
+    rdsiam(["exec", "stage", "sh", "-c", "echo started", ...words], {
+      env: { ...standIn.env, ...unreachable, ...variables },
+    });
+  const [timed, inWords, free, off] = await Promise.all([
+    tool({ PGCONNECT_TIMEOUT: "3" }),
+    tool({}, "dbname=orders connect_timeout = 3"),
+    tool({}),
+    tool({ PGCONNECT_TIMEOUT: "0" }),
+  ]);
+  for (const ran of [timed, inWords]) {
+    assert.deepEqual([ran.status, ran.stdout], [125, ""]);
+    assert.match(ran.stderr, /^rdsiam: error: /);
+  }
+  for (const ran of [free, off]) assert.equal(ran.stdout, "started\n");
+});
+
+test("bytes that are not UTF-8 are refused in arguments, and named in the environment", async () => {
+  if (!existsSync("/proc/self/cmdline")) return;
+  const typed = (script: string) =>
+    run(["bash", "-c", script, "sh", ...COMMAND], { env: standIn.env });
+  const argument = await typed(`"$@" exec prod printf %s $'a\\xffb'`);
+  assert.deepEqual([argument.status, argument.stdout], [125, ""]);
+  assert.match(argument.stderr, /^rdsiam: error: an argument of the tool is not UTF-8\n/);
+  const variable = await typed(`X_BYTES=$'v\\xfe' "$@" exec prod echo ran`);
+  assert.equal(variable.stdout, "ran\n");
+  assert.match(variable.stderr, /^rdsiam: warning: not UTF-8, .*: X_BYTES\n/);
+  const written = await typed(`"$@" exec prod printf %s $'a\\xef\\xbf\\xbdb'`);
+  assert.deepEqual([written.stdout, written.stderr], ["a\uFFFDb", ""], "U+FFFD itself is UTF-8");
 });
