@@ -1,7 +1,7 @@
 # Completion of rdsiam, made from its tables of commands and options: do not edit.
-# Targets come from `rdsiam list --names`. After the target, the tool's own completion takes over; psql is kept from
+# Targets are read from the configuration files. After the target, the tool's own completion takes over; psql is kept from
 # asking a server for databases and users meanwhile, since it would be whichever one listens on this machine.
-# shellcheck shell=bash disable=SC2046,SC2086,SC2317
+# shellcheck shell=bash disable=SC2016,SC2046,SC2086,SC2317
 
 # The options of a command; of all commands without one.
 _rdsiam_flags() {
@@ -55,10 +55,46 @@ _rdsiam_values() {
     --client-auth) _rdsiam_reply scram-sha-256 password trust ;;
     --auth) _rdsiam_reply iam pass-through ;;
     --host | --sign-host) type _known_hosts_real &>/dev/null && _known_hosts_real -- "$cur" ;;
+    --via) [[ $cur == *:* ]] || { _rdsiam_reply ssh:// ssm:// socks5:// http:// https:// relay:// rds-auth-proxy://; type compopt &>/dev/null && compopt -o nospace 2>/dev/null; } ;;
     --profile) _rdsiam_reply_lines < <(_rdsiam_profiles) ;;
     --log-format) _rdsiam_reply text json ;;
   esac
 }
+
+_rdsiam_targets_awk='
+{ sub(/\r$/, "") }
+/^[ \t]*\[/ {
+  name = $0
+  gsub(/^[ \t]*\[[ \t]*|[ \t]*\].*$/, "", name)
+  if (kind == "config") {
+    if (name ~ /^profile[ \t]/) sub(/^profile[ \t]+/, "", name)
+    else if (name != "default") name = ""
+  }
+  gsub(/^"|"$/, "", name)
+  if (kind == "own") own[name] = 1
+  else if (name in own) name = ""
+  if (name != "" && !(name in seen)) { seen[name] = 1; names[++count] = name }
+  next
+}
+name == "" || /^[ \t]*[#;]/ || !match($0, /[ \t]*[=:][ \t]*/) { next }
+{
+  key = substr($0, 1, RSTART - 1)
+  value = substr($0, RSTART + RLENGTH)
+  gsub(/^[ \t]+/, "", key)
+  if (kind != "own" && !sub(/^rds_/, "", key)) next
+  gsub(/^"|"?[ \t]*$/, "", value)
+  if (key == "host" || key == "hostname") hosts[name] = value
+  if (key == "user" || key == "username") users[name] = value
+}
+END {
+  for (i = 1; i <= count; i++) {
+    name = names[i]
+    if (hosts[name] == "") continue
+    line = name "\t" (users[name] == "" ? "" : users[name] "@") hosts[name]
+    print line
+  }
+}
+'
 
 _rdsiam_commands="psql exec proxy token url env list init show doctor policy discover ca completion relay demo"
 _rdsiam_with_tool=" psql exec "
@@ -66,7 +102,17 @@ _rdsiam_with_target=" psql exec proxy token url env show doctor policy "
 _rdsiam_with_targets=" proxy "
 
 _rdsiam_targets() {
-  "$self" list --names 2>/dev/null </dev/null
+  local own=${RDSIAM_CONFIG_FILE:-${XDG_CONFIG_HOME:-$HOME/.config}/rdsiam/config} file
+  local -a words
+  words=()
+  for file in "own=$own" "config=${AWS_CONFIG_FILE-$HOME/.aws/config}" \
+    "credentials=${AWS_SHARED_CREDENTIALS_FILE-$HOME/.aws/credentials}"; do
+    words+=("kind=${file%%=*}")
+    file=${file#*=}
+    case $file in \~/*) file=$HOME/${file:2} ;; esac
+    if [[ -r $file ]]; then words+=("$file"); else words+=(/dev/null); fi
+  done
+  awk "$_rdsiam_targets_awk" "${words[@]}" 2>/dev/null
 }
 
 _rdsiam_profiles() {
@@ -93,6 +139,7 @@ _rdsiam_reply_lines() {
   local line quoted typed=""
   _rdsiam_colons
   while IFS= read -r line; do
+    line=${line%%$'\t'*}
     [[ $line == "$cur"* ]] || continue
     printf -v quoted %q "${line#"$typed"}"
     COMPREPLY+=("$prefix$quoted")
@@ -161,9 +208,8 @@ _rdsiam_without_server() {
 }
 
 _rdsiam() {
-  local cur prefix="" self=$1 command="" operands=0 named="" index word words starts
+  local cur prefix="" command="" operands=0 named="" index word words starts
   COMPREPLY=()
-  case $self in \~/*) self=$HOME/${self:2} ;; esac
   _rdsiam_words
   local last=$((${#words[@]} - 1))
   cur=${words[last]}

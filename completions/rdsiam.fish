@@ -1,5 +1,5 @@
 # Completion of rdsiam, made from its tables of commands and options: do not edit.
-# Targets come from `rdsiam list --names`. After the target, the tool's own completion takes over; psql is kept from
+# Targets are read from the configuration files. After the target, the tool's own completion takes over; psql is kept from
 # asking a server for databases and users meanwhile, since it would be whichever one listens on this machine.
 
 # The options of a command; of all commands without one.
@@ -518,6 +518,8 @@ function __rdsiam_values
             printf '%s\n' iam pass-through
         case --host --sign-host
             __fish_print_hostnames
+        case --via
+            printf '%s\n' ssh:// ssm:// socks5:// http:// https:// relay:// rds-auth-proxy://
         case --profile
             __rdsiam_profiles
         case --log-format
@@ -544,14 +546,60 @@ function __rdsiam_commands
     printf '%s\t%s\n' demo 'try it on a local stand-in (fake RDS), no AWS account needed'
 end
 
+set -g __rdsiam_targets_awk '
+{ sub(/\r$/, "") }
+/^[ \t]*\[/ {
+  name = $0
+  gsub(/^[ \t]*\[[ \t]*|[ \t]*\].*$/, "", name)
+  if (kind == "config") {
+    if (name ~ /^profile[ \t]/) sub(/^profile[ \t]+/, "", name)
+    else if (name != "default") name = ""
+  }
+  gsub(/^"|"$/, "", name)
+  if (kind == "own") own[name] = 1
+  else if (name in own) name = ""
+  if (name != "" && !(name in seen)) { seen[name] = 1; names[++count] = name }
+  next
+}
+name == "" || /^[ \t]*[#;]/ || !match($0, /[ \t]*[=:][ \t]*/) { next }
+{
+  key = substr($0, 1, RSTART - 1)
+  value = substr($0, RSTART + RLENGTH)
+  gsub(/^[ \t]+/, "", key)
+  if (kind != "own" && !sub(/^rds_/, "", key)) next
+  gsub(/^"|"?[ \t]*$/, "", value)
+  if (key == "host" || key == "hostname") hosts[name] = value
+  if (key == "user" || key == "username") users[name] = value
+}
+END {
+  for (i = 1; i <= count; i++) {
+    name = names[i]
+    if (hosts[name] == "") continue
+    line = name "\t" (users[name] == "" ? "" : users[name] "@") hosts[name]
+    print line
+  }
+}
+'
+
 set -g __rdsiam_with_tool psql exec
 set -g __rdsiam_with_target psql exec proxy token url env show doctor policy
 set -g __rdsiam_with_targets proxy
 
 function __rdsiam_targets
-    set -l self (commandline -opc)[1]
-    string match -q '~/*' -- $self; and set self $HOME/(string sub -s 3 -- $self)
-    command $self list --names 2>/dev/null </dev/null
+    set -l own $HOME/.config/rdsiam/config
+    test -n "$XDG_CONFIG_HOME"; and set own $XDG_CONFIG_HOME/rdsiam/config
+    test -n "$RDSIAM_CONFIG_FILE"; and set own $RDSIAM_CONFIG_FILE
+    set -l config $HOME/.aws/config
+    set -q AWS_CONFIG_FILE; and set config "$AWS_CONFIG_FILE"
+    set -l credentials $HOME/.aws/credentials
+    set -q AWS_SHARED_CREDENTIALS_FILE; and set credentials "$AWS_SHARED_CREDENTIALS_FILE"
+    set -l words
+    for kind in own config credentials
+        set -l file (string replace -r '^~/' $HOME/ -- $$kind)
+        test -r "$file"; or set file /dev/null
+        set -a words kind=$kind $file
+    end
+    awk $__rdsiam_targets_awk $words 2>/dev/null
 end
 
 function __rdsiam_profiles

@@ -20,7 +20,7 @@ import {
 } from "./value-types.ts";
 
 /** What a completion can list for a value. */
-export type ValueKind = "profile" | "region" | "target" | "file" | "directory" | "host";
+export type ValueKind = "tunnel" | "profile" | "region" | "target" | "file" | "directory" | "host";
 
 /** The option of a setting. */
 export interface SettingOption {
@@ -119,6 +119,7 @@ export const SETTINGS = {
     option: {
       group: "Database",
       value: "WHERE",
+      completes: "tunnel",
       commands: [...ON_PROXY, "url", "env", "show", "init", "doctor"],
     },
     secret: true,

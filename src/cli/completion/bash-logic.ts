@@ -4,7 +4,17 @@ import { shell } from "./words.ts";
 /** Bash functions that use the tables' own (_rdsiam_flags and others), and the registration. */
 export const BASH_LOGIC = shell`
 _rdsiam_targets() {
-  "$self" list --names 2>/dev/null </dev/null
+  local own=\${RDSIAM_CONFIG_FILE:-\${XDG_CONFIG_HOME:-$HOME/.config}/rdsiam/config} file
+  local -a words
+  words=()
+  for file in "own=$own" "config=\${AWS_CONFIG_FILE-$HOME/.aws/config}" \
+    "credentials=\${AWS_SHARED_CREDENTIALS_FILE-$HOME/.aws/credentials}"; do
+    words+=("kind=\${file%%=*}")
+    file=\${file#*=}
+    case $file in \~/*) file=$HOME/\${file:2} ;; esac
+    if [[ -r $file ]]; then words+=("$file"); else words+=(/dev/null); fi
+  done
+  awk "$_rdsiam_targets_awk" "\${words[@]}" 2>/dev/null
 }
 
 _rdsiam_profiles() {
@@ -31,6 +41,7 @@ _rdsiam_reply_lines() {
   local line quoted typed=""
   _rdsiam_colons
   while IFS= read -r line; do
+    line=\${line%%$'\t'*}
     [[ $line == "$cur"* ]] || continue
     printf -v quoted %q "\${line#"$typed"}"
     COMPREPLY+=("$prefix$quoted")
@@ -99,9 +110,8 @@ _rdsiam_without_server() {
 }
 
 _rdsiam() {
-  local cur prefix="" self=$1 command="" operands=0 named="" index word words starts
+  local cur prefix="" command="" operands=0 named="" index word words starts
   COMPREPLY=()
-  case $self in \~/*) self=$HOME/\${self:2} ;; esac
   _rdsiam_words
   local last=$((\${#words[@]} - 1))
   cur=\${words[last]}

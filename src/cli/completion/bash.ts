@@ -2,11 +2,12 @@
 // Names from files are never given to `compgen -W`, which would run the $(...) in them.
 // https://www.gnu.org/software/bash/manual/html_node/Programmable-Completion.html
 import { BASH_LOGIC } from "./bash-logic.ts";
-import { type CompletionTables, flagsOf, HEADER, type ValueSource } from "./words.ts";
+import { TARGETS_AWK } from "./targets.ts";
+import { TUNNELS, type CompletionTables, flagsOf, HEADER, type ValueSource } from "./words.ts";
 
 /** The script for bash. */
 export function bashCompletion(tables: CompletionTables): string {
-  const lint = "# shellcheck shell=bash disable=SC2046,SC2086,SC2317";
+  const lint = "# shellcheck shell=bash disable=SC2016,SC2046,SC2086,SC2317";
   return `${[...HEADER, lint, ...tableLines(tables), BASH_LOGIC].join("\n")}\n`;
 }
 
@@ -46,6 +47,8 @@ function tableLines(tables: CompletionTables): string[] {
     "  esac",
     "}",
     "",
+    `_rdsiam_targets_awk='${TARGETS_AWK}'`,
+    "",
     `_rdsiam_commands="${commands.map(({ name }) => name).join(" ")}"`,
     `_rdsiam_with_tool=" ${tables.withTool} "`,
     `_rdsiam_with_target=" ${tables.withTarget} "`,
@@ -57,6 +60,9 @@ function reply(source: ValueSource): string {
   switch (source.kind) {
     case "words":
       return `_rdsiam_reply ${source.words.join(" ")}`;
+    case "tunnel":
+      // What is behind the colon is a word of its own to readline.
+      return `[[ $cur == *:* ]] || { _rdsiam_reply ${TUNNELS.join(" ")}; type compopt &>/dev/null && compopt -o nospace 2>/dev/null; }`;
     case "profile":
       return "_rdsiam_reply_lines < <(_rdsiam_profiles)";
     case "target":

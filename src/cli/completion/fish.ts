@@ -1,7 +1,15 @@
 // The completion for fish 3.1 and newer.
 // https://fishshell.com/docs/current/completions.html
 import type { OptionSpec } from "../option-table.ts";
-import { type CompletionTables, flagsOf, HEADER, shell, type ValueSource } from "./words.ts";
+import { TARGETS_AWK } from "./targets.ts";
+import {
+  TUNNELS,
+  type CompletionTables,
+  flagsOf,
+  HEADER,
+  shell,
+  type ValueSource,
+} from "./words.ts";
 
 /** The script for fish. */
 export function fishCompletion(tables: CompletionTables): string {
@@ -50,6 +58,8 @@ function tableLines(tables: CompletionTables): string[] {
     ...commands.map(({ name, summary }) => `    printf '%s\\t%s\\n' ${name} ${quoted(summary)}`),
     "end",
     "",
+    `set -g __rdsiam_targets_awk '${TARGETS_AWK}'`,
+    "",
     `set -g __rdsiam_with_tool ${tables.withTool}`,
     `set -g __rdsiam_with_target ${tables.withTarget}`,
     `set -g __rdsiam_with_targets ${tables.withTargets}`,
@@ -72,6 +82,8 @@ function reply(source: ValueSource): string {
   switch (source.kind) {
     case "words":
       return `printf '%s\\n' ${source.words.join(" ")}`;
+    case "tunnel":
+      return `printf '%s\\n' ${TUNNELS.join(" ")}`;
     case "profile":
       return "__rdsiam_profiles";
     case "target":
@@ -89,9 +101,20 @@ function reply(source: ValueSource): string {
 
 const LOGIC = shell`
 function __rdsiam_targets
-    set -l self (commandline -opc)[1]
-    string match -q '~/*' -- $self; and set self $HOME/(string sub -s 3 -- $self)
-    command $self list --names 2>/dev/null </dev/null
+    set -l own $HOME/.config/rdsiam/config
+    test -n "$XDG_CONFIG_HOME"; and set own $XDG_CONFIG_HOME/rdsiam/config
+    test -n "$RDSIAM_CONFIG_FILE"; and set own $RDSIAM_CONFIG_FILE
+    set -l config $HOME/.aws/config
+    set -q AWS_CONFIG_FILE; and set config "$AWS_CONFIG_FILE"
+    set -l credentials $HOME/.aws/credentials
+    set -q AWS_SHARED_CREDENTIALS_FILE; and set credentials "$AWS_SHARED_CREDENTIALS_FILE"
+    set -l words
+    for kind in own config credentials
+        set -l file (string replace -r '^~/' $HOME/ -- $$kind)
+        test -r "$file"; or set file /dev/null
+        set -a words kind=$kind $file
+    end
+    awk $__rdsiam_targets_awk $words 2>/dev/null
 end
 
 function __rdsiam_profiles

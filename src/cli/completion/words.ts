@@ -13,9 +13,14 @@ export type Shell = (typeof SHELLS)[number];
 /** The first lines of each script. */
 export const HEADER = [
   "# Completion of rdsiam, made from its tables of commands and options: do not edit.",
-  "# Targets come from `rdsiam list --names`. After the target, the tool's own completion takes over; psql is kept from",
+  "# Targets are read from the configuration files. After the target, the tool's own completion takes over; psql is kept from",
   "# asking a server for databases and users meanwhile, since it would be whichever one listens on this machine.",
 ];
+
+/** How the values of --via begin. */
+export const TUNNELS = ["ssh", "ssm", "socks5", "http", "https", "relay", "rds-auth-proxy"].map(
+  (scheme) => `${scheme}://`,
+);
 
 /** A piece of shell as it stands, but for \\` and \\${, which are written so for TypeScript's sake. */
 export function shell(piece: TemplateStringsArray): string {
@@ -25,7 +30,7 @@ export function shell(piece: TemplateStringsArray): string {
 /** How an option's value is completed; `words` has the values themselves. */
 export type ValueSource =
   | { readonly kind: "words"; readonly words: readonly string[] }
-  | { readonly kind: "profile" | "target" | "file" | "directory" | "host" | "nothing" };
+  | { readonly kind: "profile" | "target" | "tunnel" | "file" | "directory" | "host" | "nothing" };
 
 /** What a script has tables of. */
 export interface CompletionTables {

@@ -1,7 +1,15 @@
 // The completion for zsh: a file _rdsiam for a directory of fpath, or for `source <(rdsiam completion zsh)`.
 // https://zsh.sourceforge.io/Doc/Release/Completion-System.html
 import type { OptionSpec } from "../option-table.ts";
-import { type CompletionTables, flagsOf, HEADER, shell, type ValueSource } from "./words.ts";
+import { TARGETS_AWK } from "./targets.ts";
+import {
+  TUNNELS,
+  type CompletionTables,
+  flagsOf,
+  HEADER,
+  shell,
+  type ValueSource,
+} from "./words.ts";
 
 /** The script for zsh. */
 export function zshCompletion(tables: CompletionTables): string {
@@ -46,6 +54,8 @@ function tableLines(tables: CompletionTables): string[] {
     "  _describe -t commands command commands",
     "}",
     "",
+    `typeset -g _rdsiam_targets_awk='${TARGETS_AWK}'`,
+    "",
     `typeset -g _rdsiam_with_tool=" ${tables.withTool} "`,
     `typeset -g _rdsiam_with_target=" ${tables.withTarget} "`,
     `typeset -g _rdsiam_with_targets=" ${tables.withTargets} "`,
@@ -66,6 +76,8 @@ function reply(source: ValueSource): string {
   switch (source.kind) {
     case "words":
       return `compadd ${source.words.join(" ")}`;
+    case "tunnel":
+      return `compadd -S '' ${TUNNELS.join(" ")}`;
     case "profile":
       return "_rdsiam_profiles";
     case "target":
@@ -82,10 +94,27 @@ function reply(source: ValueSource): string {
 }
 
 const LOGIC = shell`
+_rdsiam_target_lines() {
+  local own=\${RDSIAM_CONFIG_FILE:-\${XDG_CONFIG_HOME:-$HOME/.config}/rdsiam/config} file
+  local -a words
+  words=()
+  for file in "own=$own" "config=\${AWS_CONFIG_FILE-$HOME/.aws/config}" \
+    "credentials=\${AWS_SHARED_CREDENTIALS_FILE-$HOME/.aws/credentials}"; do
+    words+=("kind=\${file%%=*}")
+    file=\${file#*=}
+    case $file in \~/*) file=$HOME/\${file#??} ;; esac
+    if [[ -r $file ]]; then words+=("$file"); else words+=(/dev/null); fi
+  done
+  awk "$_rdsiam_targets_awk" "\${words[@]}" 2>/dev/null
+}
+
 _rdsiam_targets() {
-  local -a targets
-  targets=("\${(@f)$("$self" list --names 2>/dev/null </dev/null)}")
-  compadd -- \${targets:#}
+  local -a lines names
+  lines=("\${(@f)$(_rdsiam_target_lines)}")
+  lines=("\${(@)lines:#}")
+  names=("\${(@)lines%%$'\t'*}")
+  lines=("\${(@)lines/$'\t'/  -- }")
+  compadd -l -d lines -a names
 }
 
 _rdsiam_profiles() {
@@ -122,9 +151,8 @@ _rdsiam_without_server() {
 }
 
 _rdsiam() {
-  local self=\${(Q)words[1]} command="" named="" word i operands=0
+  local command="" named="" word i operands=0
   local -a flags
-  self=\${~self}
   for ((i = 2; i < CURRENT; i++)); do
     word=$words[i]
     [[ $word == --target(|=*) ]] && named=1

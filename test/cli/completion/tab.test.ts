@@ -1,8 +1,11 @@
 // TAB presses in the three shells: what they complete, whom they hand over to, and that no server is asked meanwhile.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
+import { TARGETS_AWK } from "../../../src/cli/completion/targets.ts";
 import { argumentsAfter, makeStage, missing, startShell } from "../../support/completion-stage.ts";
 
 const BASH_COMPLETION = "/usr/share/bash-completion/bash_completion";
@@ -18,6 +21,7 @@ const CASES: readonly (readonly [string, string])[] = [
   ["rdsiam psql --regi", "[psql][--region]"],
   ["rdsiam psql --region eu-nor", "[psql][--region][eu-north-1]"],
   ["rdsiam psql --region=eu-nor", "[psql][--region=eu-north-1]"],
+  ["rdsiam psql --via soc", "[psql][--via][socks5://]"],
   ["rdsiam psql --profile cor", "[psql][--profile][corp]"],
   ["rdsiam psql --sslrootcert a-fi", "[psql][--sslrootcert][a-file.pem]"],
   ["rdsiam exec --target src=st", "[exec][--target][src=stage]"],
@@ -110,4 +114,40 @@ test("TAB in bash without the package bash-completion", { skip: missing("bash") 
   for (const [typed, called] of COLONS) {
     assert.equal(await argumentsAfter(terminal, `${typed}\t`), called);
   }
+});
+
+test("TARGETS_AWK lists what rdsiam list does, in its order", async () => {
+  await using stage = await makeStage();
+  const file = (name: string, text: string): string => {
+    const path = join(stage.directory, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const own = file(
+    "own",
+    `; mine\r\n[a b]\r\nhost = a.example.com\r\nuser="jane"\r\n[shadowed]\nuser = x\n[z:y]\nprofile = corp\nhostname=z.example.com:6432\n`,
+  );
+  const config = file(
+    "aws-config",
+    `[default]\nrds_host = d.example.com\n[profile corp]\nregion = x\n[profile "q"]\nrds_host=q.example.com\n[sso-session s]\nrds_host = s\n[profile shadowed]\nrds_host = h\n# [profile no]\n[profile half]\nrds_user = half\n`,
+  );
+  const credentials = file(
+    "aws-credentials",
+    `[half]\nrds_host = half.example.com\n[corp]\naws_access_key_id = A\n`,
+  );
+  const paths = {
+    RDSIAM_CONFIG_FILE: own,
+    AWS_CONFIG_FILE: config,
+    AWS_SHARED_CREDENTIALS_FILE: credentials,
+  };
+  const env = { ...process.env, ...paths, HOME: stage.directory };
+  const words = ["kind=own", own, "kind=config", config, "kind=credentials", credentials];
+  const listed = spawnSync(process.execPath, ["dist/rdsiam.js", "list", "--names"], {
+    env,
+    encoding: "utf8",
+  });
+  const read = spawnSync("awk", [TARGETS_AWK, ...words], { encoding: "utf8" });
+  assert.equal(read.stdout.replaceAll(/\t.*/g, ""), listed.stdout);
+  assert.deepEqual(listed.stdout.trim().split("\n"), ["a b", "z:y", "default", "q", "half"]);
+  assert.match(read.stdout, /^a b\tjane@a\.example\.com\nz:y\tz\.example\.com:6432$/m);
 });
