@@ -31,6 +31,7 @@ import {
   rdsFailure,
   takesIam,
 } from "./rds-client.ts";
+import { readError } from "./sdk-error.ts";
 import type { Tags } from "./tags.ts";
 
 /** A PostgreSQL database endpoint of an AWS account. */
@@ -80,6 +81,8 @@ interface Search {
   /** The tags of clusters and of instances, by their identifiers, as far as they are known. */
   readonly clusterTags: Map<string, Tags>;
   readonly instanceTags: Map<string, Tags>;
+  /** Of the one cluster and the one instance that are wanted; undefined for all. */
+  readonly identifier?: string | undefined;
 }
 
 /** Lists the PostgreSQL databases of the caller's Region; tags of proxies cost two calls each. */
@@ -115,6 +118,34 @@ export async function discoverDatabases(
   }
 }
 
+/** The PostgreSQL cluster and the instance with this identifier; a call that fails for another reason rejects. */
+export async function findDatabases(
+  caller: RdsCaller,
+  identifier: string,
+): Promise<readonly FoundDatabase[]> {
+  const client = await rdsClient(caller);
+  const attempt: CollectAttempt = async (action, _what, call) => {
+    try {
+      return await call();
+    } catch (error) {
+      if (/^DB(?:Cluster|Instance)NotFound/.test(readError(error, []).name)) return [];
+      const ways = "Without it, make a target by hand: rdsiam init --host HOST";
+      throw rdsError(error, caller, { action, ways });
+    }
+  };
+  const { region } = caller;
+  const tags = { clusterTags: new Map(), instanceTags: new Map() };
+  const search: Search = { client, region, attempt, identifier, ...tags };
+  try {
+    const found = await Promise.all([findClusters(search), findInstances(search)]);
+    return found
+      .flat()
+      .filter(({ kind, name }) => kind !== "reader" && name === identifier.toLowerCase());
+  } finally {
+    client.destroy();
+  }
+}
+
 /** The Regions that the caller's one knows, itself among them. */
 export async function listRegions(caller: RdsCaller): Promise<readonly string[]> {
   const ways = "Without it, name the Regions: --region REGION --region REGION ...";
@@ -127,14 +158,20 @@ export async function listRegions(caller: RdsCaller): Promise<readonly string[]>
 }
 
 async function findClusters(search: Search): Promise<FoundDatabase[]> {
-  const { attempt, client, clusterTags, region } = search;
+  const { attempt, client, clusterTags, identifier, region } = search;
   const what = "clusters, their readers and custom endpoints, and with --tag their instances,";
   const all = await attempt("DescribeDBClusters", what, () =>
-    collect(paginateDescribeDBClusters({ client }, {}), ({ DBClusters }) => DBClusters),
+    collect(
+      paginateDescribeDBClusters({ client }, { DBClusterIdentifier: identifier }),
+      ({ DBClusters }) => DBClusters,
+    ),
   );
   const clusters = (all ?? []).filter(({ Engine }) => ENGINES.has(Engine ?? ""));
   for (const { DBClusterIdentifier = "", TagList } of clusters) {
     clusterTags.set(DBClusterIdentifier, tagsOf(TagList));
+  }
+  if (identifier !== undefined) {
+    return clusters.flatMap((cluster) => clusterEndpoints(cluster, region));
   }
   if (clusters.length === 0) return [];
   const custom = await attempt("DescribeDBClusterEndpoints", "custom endpoints", () =>
@@ -185,11 +222,15 @@ function ofCluster(cluster: DBCluster, region: string) {
 }
 
 async function findInstances(search: Search): Promise<FoundDatabase[]> {
-  const { attempt, client, clusterTags, instanceTags, region } = search;
+  const { attempt, client, clusterTags, identifier, instanceTags, region } = search;
   const instances: DBInstance[] | undefined = await attempt(
     "DescribeDBInstances",
     "instances",
-    () => collect(paginateDescribeDBInstances({ client }, {}), ({ DBInstances }) => DBInstances),
+    () =>
+      collect(
+        paginateDescribeDBInstances({ client }, { DBInstanceIdentifier: identifier }),
+        ({ DBInstances }) => DBInstances,
+      ),
   );
   return (instances ?? []).flatMap((instance) => {
     const { DBInstanceIdentifier: name, DBClusterIdentifier: cluster, Endpoint, Engine } = instance;

@@ -10,6 +10,7 @@ import { RdsIamError } from "../base/errors.ts";
 import { type Invocation, optionList } from "../cli/options.ts";
 import { appendSections, formatSection } from "../config/add-targets.ts";
 import type { LoadedTargets } from "../config/targets.ts";
+import { databaseLines, describeDatabase } from "../session/database-section.ts";
 import { loadConfiguration } from "../session/settings.ts";
 import type { RunContext } from "../base/context.ts";
 
@@ -215,14 +216,7 @@ function freeName({ name, region }: FoundDatabase, taken: ReadonlySet<string>): 
 
 /** The section of a database, as it stands in the configuration file. */
 function sectionOf(named: NamedDatabase, options: SectionOptions): string {
-  const { host, port, signHost, dbname } = named.database;
-  const lines: (readonly [string, string])[] = [["#", describe(named.database)]];
-  if (options.profile !== undefined) lines.push(["profile", options.profile]);
-  lines.push(["host", host]);
-  if (port !== 5432) lines.push(["port", String(port)]);
-  if (signHost !== undefined) lines.push(["sign_host", signHost]);
-  if (options.user !== undefined) lines.push(["user", options.user]);
-  if (dbname !== undefined) lines.push(["dbname", dbname]);
+  const lines = [...databaseLines(named.database, options)];
   if (named.localPort !== undefined) lines.push(["local_port", String(named.localPort)]);
   const tags = tagsOf(named.database, options.tags);
   if (tags !== "") lines.push(["tags", tags]);
@@ -243,12 +237,8 @@ function tagsOf({ tags = [] }: FoundDatabase, wanted: readonly TagPattern[]): st
 function sectionText(named: NamedDatabase, options: SectionOptions): string {
   const { database, name, target } = named;
   if (target !== undefined) {
-    return `# [${name}] is there already: ${database.host} (${describe(database)})\n`;
+    return `# [${name}] is there already: ${database.host} (${describeDatabase(database)})\n`;
   }
   const section = sectionOf(named, options);
   return database.iam ? section : section.replaceAll(/^(?=.)/gm, "# ");
-}
-
-function describe({ kind, region, iam }: FoundDatabase): string {
-  return `${kind} in ${region}, IAM authentication ${iam ? "on" : "off"}`;
 }

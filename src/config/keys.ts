@@ -276,6 +276,15 @@ export const SETTINGS = {
     option: { group: "AWS", name: "noCache", commands: ON_AWS },
     noVariable: "RDSIAM_NO_CACHE is the variable of --no-cache",
   },
+  discover: {
+    summary: "look for unknown targets in the AWS account",
+    about:
+      "on, or off: a target that no file has is not looked for among the instances and clusters of the account. " +
+      "A key of the profile that the account is asked with.",
+    type: ON_OFF,
+    default: true,
+    option: "it depends on the machine and the account, not on the run",
+  },
   awsTimeout: {
     summary: "limit of each call to AWS (default: 15)",
     about: "Seconds for one call to AWS with its retries, 15 when absent.",

@@ -204,7 +204,7 @@ function unknownTarget(name: string, loaded: LoadedTargets): RdsIamError {
     detail: `Neither ${files} has it.${passedOver.join("")}`,
     hint:
       nearest === undefined
-        ? `See the targets with: rdsiam list. Make one with: ${shellCommand`rdsiam init ${name}`}`
+        ? `See the targets with: rdsiam list. Make one with: ${shellCommand`rdsiam init ${name}`}, or find them with: rdsiam discover`
         : `Did you mean "${nearest}"? See the targets with: rdsiam list`,
   });
 }

@@ -8,7 +8,8 @@ import type { Health } from "../health/health.ts";
 import type { Proxy } from "../proxy/proxy.ts";
 import { describeLogin, type Login, openLogin } from "../session/login.ts";
 import { openProxy } from "../session/open-proxy.ts";
-import { resolveRun, type TargetRequest } from "../session/settings.ts";
+import { resolveRun } from "../session/resolve-run.ts";
+import type { TargetRequest } from "../session/settings.ts";
 import { type LocalOptions, type OwnSide, prepareLocalSide } from "./local-side.ts";
 
 /** A proxy that is open, and the login that it is for. */

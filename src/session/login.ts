@@ -13,7 +13,8 @@ import { passwordEnvironment, runPasswordCommand } from "../tool/password-comman
 import { openCredentials, type RunCredentials } from "./credentials.ts";
 import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "./endpoint.ts";
 import { explainPassedLogin, explainPasswordRefusal, explainRefusals } from "./explain-refusal.ts";
-import { resolveRun, type RunSettings, type TargetRequest } from "./settings.ts";
+import { resolveRun } from "./resolve-run.ts";
+import type { RunSettings, TargetRequest } from "./settings.ts";
 
 const SECRETS_KEPT = 100; // passwords that the log strikes out: a proxy that runs for months may see a new one with each login
 

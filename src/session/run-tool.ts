@@ -17,7 +17,8 @@ import { type openCredentials, sharedCredentials } from "./credentials.ts";
 import { describeLogin, type Login, openLogin, untilText } from "./login.ts";
 import { openProxy } from "./open-proxy.ts";
 import { type LoginRecord, recordLogins } from "./proxy-events.ts";
-import { resolveRun, type TargetRequest } from "./settings.ts";
+import { resolveRun } from "./resolve-run.ts";
+import type { TargetRequest } from "./settings.ts";
 
 /** A target of a run, and what its variables begin with: `SRC_`, or nothing. */
 export interface PrefixedRequest extends TargetRequest {

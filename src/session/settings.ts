@@ -9,7 +9,6 @@ import { resolveSettings, type Settings } from "../config/settings.ts";
 import { withDsqlDefaults } from "../rds/endpoint.ts";
 import { configWarnings, type LoadedTargets, loadTargets } from "../config/targets.ts";
 import type { Via } from "../via/parse.ts";
-import { offerTargets, rememberTarget } from "./offer-targets.ts";
 
 const SECRETS = ["aws_secret_access_key", "aws_session_token", "aws_security_token"];
 
@@ -53,19 +52,6 @@ export function loadConfiguration(
   for (const name of SECRETS) log.addSecret(env[name.toUpperCase()] ?? "");
   for (const message of loaded.aws.warnings) log.warning({ message });
   return loaded;
-}
-
-/** Reads the configuration and resolves what a run uses; rejects with ERR_TARGET, ERR_USAGE or ERR_VIA. */
-export async function resolveRun(
-  context: RunContext,
-  request: TargetRequest,
-): Promise<RunSettings> {
-  const { env, home, log } = context;
-  const offered = await offerTargets(context, request);
-  const loaded = loadConfiguration(context);
-  const settings = resolveWithWarnings({ ...offered, loaded, env, home }, log);
-  if (settings.target !== undefined) rememberTarget(context, settings.target);
-  return { loaded, settings, via: await readVia(log, settings) };
 }
 
 /** Resolves settings, and logs what is odd about the target and the profiles that they use. */

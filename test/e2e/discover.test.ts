@@ -233,3 +233,67 @@ test("rdsiam discover without a Region says how to name one", async () => {
   assert.equal(ran.status, 125);
   assert.match(ran.stderr, /error: no Region to search[^]*--region REGION/);
 });
+
+// A port that refuses: the run ends right after the lookup.
+const LOOKUP = { RDSIAM_VIA: "127.0.0.1:1", AWS_PROFILE: "corp" };
+
+function live(name: string, more: Readonly<Record<string, string>> = {}): Promise<Finished> {
+  const env = {
+    ...makeEnvironment(home, "http://127.0.0.1:1"),
+    AWS_ENDPOINT_URL_RDS: api.endpoint,
+    ...LOOKUP,
+    ...more,
+  };
+  return rdsiam(["token", "-U", "app_ro", name], { env });
+}
+
+test("an unknown target that is an identifier of the account is found once, and remembered", async () => {
+  const first = await live("orders");
+  assert.equal(first.status, 0, first.stderr);
+  assert.match(
+    first.stderr,
+    /"orders" is the cluster orders\.cluster-\S+ in the account of "corp"/,
+  );
+  assert.deepEqual(api.calls.toSorted(), [
+    "eu-west-1 DescribeDBClusters",
+    "eu-west-1 DescribeDBInstances",
+  ]);
+  assert.match(
+    await readFile(home.own, "utf8"),
+    /^\[orders\]\n# cluster [^]*profile = corp\nhost = orders\.cluster-\S+\nuser = app_ro\ndbname = orders\n$/,
+  );
+  const again = await live("orders");
+  assert.deepEqual([again.status, again.stderr, api.calls.length], [0, "", 2]);
+});
+
+test("an unknown target is an error that says what the account has, and nothing is written", async () => {
+  for (const [name, says] of [
+    [
+      "nothing-like-it",
+      /unknown target[^]*no PostgreSQL instance or cluster of the account of "corp" in eu-west-1[^]*rdsiam init nothing-like-it[^]*rdsiam discover/,
+    ],
+    ["shop", /unknown target "shop"/],
+    ["db-000", /IAM authentication is off for the instance "db-000"/],
+  ] as const) {
+    const ran = await live(name);
+    assert.equal(ran.status, 125);
+    assert.match(ran.stderr, says);
+  }
+  options.denied?.add("DescribeDBInstances");
+  const denied = await live("orders");
+  assert.match(denied.stderr, /error: not allowed to call rds:DescribeDBInstances/);
+  assert.equal(await readFile(home.own, "utf8"), "");
+});
+
+test("no call is made for a slip, where it is off, and without credentials or Region", async () => {
+  for (const [name, more] of [
+    ["corb", {}],
+    ["orders", { RDSIAM_DISCOVER: "off" }],
+    ["orders", { AWS_PROFILE: "" }],
+    ["orders.db.example.com", {}],
+  ] as const) {
+    const ran = await live(name, more);
+    assert.match(ran.stderr, /error: unknown target/);
+  }
+  assert.deepEqual(api.calls, []);
+});

@@ -8,7 +8,7 @@ import { after, test } from "node:test";
 import type { TlsNegotiation } from "../../src/proxy/backend-login.ts";
 import { openBackend } from "../../src/session/backend.ts";
 import { openLogin } from "../../src/session/login.ts";
-import { resolveRun } from "../../src/session/settings.ts";
+import { resolveRun } from "../../src/session/resolve-run.ts";
 import { runContext } from "../support/run-context.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "rdsiam-backend-"));

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { RunContext } from "../../src/base/context.ts";
 import { describeLogin, openIamLogin, openLogin } from "../../src/session/login.ts";
-import { resolveRun, type RunSettings, targetWords } from "../../src/session/settings.ts";
+import { resolveRun } from "../../src/session/resolve-run.ts";
+import { type RunSettings, targetWords } from "../../src/session/settings.ts";
 import { runContext } from "../support/run-context.ts";
 
 const HOST = "orders.cabc123xyz0.eu-west-1.rds.amazonaws.com";

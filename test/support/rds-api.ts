@@ -26,8 +26,16 @@ interface Action {
 }
 
 const ACTIONS: Readonly<Record<string, Action>> = {
-  DescribeDBInstances: { list: "DBInstances", item: "DBInstance" },
-  DescribeDBClusters: { list: "DBClusters", item: "DBCluster" },
+  DescribeDBInstances: {
+    list: "DBInstances",
+    item: "DBInstance",
+    filters: { DBInstanceIdentifier: "DBInstanceIdentifier" },
+  },
+  DescribeDBClusters: {
+    list: "DBClusters",
+    item: "DBCluster",
+    filters: { DBClusterIdentifier: "DBClusterIdentifier" },
+  },
   DescribeDBClusterEndpoints: {
     list: "DBClusterEndpoints",
     item: "DBClusterEndpointList",
