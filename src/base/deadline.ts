@@ -5,18 +5,25 @@ import type { Socket } from "node:net";
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
   readonly abort: (reason: Error) => void;
+  /** Starts anew, with another limit. */
+  readonly restart: (ms: number) => void;
 }
 
 /** Starts a time limit of `ms` milliseconds. */
 export function deadline(ms: number, reason: () => Error, parent?: AbortSignal): Deadline {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(reason()), ms);
+  const start = (limit: number) => setTimeout(() => controller.abort(reason()), limit);
+  let timer = start(ms);
   const onParent = (): void => controller.abort(parent?.reason);
   if (parent?.aborted) onParent();
   parent?.addEventListener("abort", onParent, { once: true });
   return {
     signal: controller.signal,
     abort: (why) => controller.abort(why),
+    restart: (limit) => {
+      clearTimeout(timer);
+      timer = start(limit);
+    },
     [Symbol.dispose]: () => {
       clearTimeout(timer);
       parent?.removeEventListener("abort", onParent);

@@ -41,6 +41,7 @@ import { ConnectionClosed, SocketReader } from "../base/socket-reader.ts";
 
 const MAX_LOGIN_BYTES = 1024 * 1024; // what a verified server may send before ReadyForQuery
 const MAX_PASSED_BYTES = 256 * 1024; // what a tool may send before ReadyForQuery; four times what PostgreSQL takes for a password
+const SILENCE = 3_000; // ms after which a connected server that says nothing is worth a line
 const PLUS = "SCRAM-SHA-256-PLUS";
 
 /** What a backend's certificate is verified with. */
@@ -80,6 +81,8 @@ export interface Backend {
   readonly clusterId?: string | undefined;
   /** Milliseconds for addresses, dialing and TLS together. */
   readonly connectTimeout: number;
+  /** Where the database may be paused: its front takes the connection, and TLS waits until it has resumed. */
+  readonly resume?: ResumeOptions | undefined;
   /** Milliseconds for the server's answers after that. */
   readonly loginTimeout: number;
 }
@@ -92,6 +95,14 @@ export interface TlsNegotiation {
   readonly failed: () => void;
   /** A login worked; `parameters` are the server's ParameterStatus messages and all else that was read. */
   readonly worked: (read: Buffer) => void;
+}
+
+/** How long a paused database is waited for. */
+export interface ResumeOptions {
+  /** Milliseconds for TLS, once the connection stands. */
+  readonly timeout: number;
+  /** Called when it has been silent for some seconds. */
+  readonly onSilence: () => void;
 }
 
 /** A TLS connection to the backend on which nothing has been sent yet. */
@@ -117,27 +128,35 @@ export async function connectBackend(
   signal: AbortSignal,
   only?: Address,
 ): Promise<BackendConnection> {
-  using limit = deadline(backend.connectTimeout, () => connectTimedOut(backend), signal);
+  let { connectTimeout } = backend;
+  const timedOut = (): RdsIamError => connectTimedOut({ ...backend, connectTimeout });
+  using limit = deadline(connectTimeout, timedOut, signal);
   const direct = backend.middleman === undefined ? (backend.negotiation?.direct() ?? "no") : "no";
+  const onDialed = (): void => {
+    if (backend.resume === undefined) return;
+    connectTimeout = backend.resume.timeout;
+    limit.restart(connectTimeout);
+  };
   try {
-    return await openTls(backend, { direct: direct !== "no", only }, limit.signal);
+    return await openTls(backend, { direct: direct !== "no", only, onDialed }, limit.signal);
   } catch (error) {
     // A certificate that is not trusted is not trusted after an SSLRequest either.
     const isFallback = direct === "try" && error instanceof RdsIamError && error.code === "ERR_TLS";
     if (!isFallback) throw error;
     backend.negotiation?.failed();
-    return openTls(backend, { direct: false, only }, limit.signal);
+    return openTls(backend, { direct: false, only, onDialed }, limit.signal);
   }
 }
 
 interface TlsOptions {
   readonly direct: boolean;
   readonly only: Address | undefined;
+  readonly onDialed: () => void;
 }
 
 async function openTls(
   backend: Backend,
-  { direct, only }: TlsOptions,
+  { direct, only, onDialed }: TlsOptions,
   signal: AbortSignal,
 ): Promise<BackendConnection> {
   // The certificates are read while the packets travel.
@@ -146,6 +165,9 @@ async function openTls(
   verifying.catch(() => {});
   const { socket: carrier, address } = await dialBackend(backend, signal, only);
   const brokenBy = watchBreak(carrier);
+  onDialed();
+  const { resume } = backend;
+  const silence = resume && setTimeout(resume.onSilence, SILENCE);
   try {
     const identity = { host, direct, secret: backend.secret, ...(await verifying) };
     const socket = await startBackendTls(carrier, identity, signal);
@@ -154,6 +176,8 @@ async function openTls(
   } catch (error) {
     carrier.destroy();
     throw brokenBy() ?? brokenOff(error, backend);
+  } finally {
+    clearTimeout(silence);
   }
 }
 

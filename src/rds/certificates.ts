@@ -24,8 +24,8 @@ export interface TrustOptions {
   /** Files and directories, separated by commas, `system`, or undefined for the built-in certificates. */
   readonly sslrootcert: string | undefined;
   /**
-   * An EndpointKind. Proxies and DSQL have certificates under Amazon's public roots, under which anyone can get one for a
-   * name of their own; RDS's roots alone are trusted for every other kind, names that rdsiam does not know among them.
+   * An EndpointKind. Proxies, DSQL and Aurora's express configuration have certificates under Amazon's public roots, under which
+   * anyone can get one for a name of their own, but not for one of AWS's; for `unknown` names RDS's roots alone are trusted.
    */
   readonly kind: string;
   readonly region: string | undefined;
@@ -40,6 +40,8 @@ const AMAZON_ROOTS: ReadonlyMap<string, string> = new Map([
   ["proxy-endpoint", "RDS Proxy"],
   ["dsql", "Aurora DSQL"],
 ]);
+
+const EXPRESS_KINDS: ReadonlySet<string> = new Set(["cluster", "reader", "instance"]);
 
 // Where the distributions keep their CA bundle; the first that exists is used.
 const SYSTEM_BUNDLES = [
@@ -100,10 +102,15 @@ async function builtIn(options: TrustOptions): Promise<TrustedCertificates> {
   const regional = valid.filter((root) => root.region === region);
   const chosen = regional.length > 0 ? regional : valid;
   const rds = chosen.map(({ pem }) => pem);
+  // The express configuration of Aurora has certificates of Amazon's for names that only RDS can have.
+  const mayBeExpress = EXPRESS_KINDS.has(kind);
   const more = added.some((root) => chosen.includes(root)) ? " with those of rdsiam ca update" : "";
   const unusable = stored.problems.length > 0 ? ` (${stored.problems.join(" ")})` : "";
   const whose = regional.length > 0 ? ` of ${region}` : "";
-  return { certificates: rds, description: `the built-in RDS roots${whose}${more}${unusable}` };
+  return {
+    certificates: mayBeExpress ? [...rds, ...amazon] : rds,
+    description: `the built-in RDS roots${whose}${mayBeExpress ? " and Amazon's" : ""}${more}${unusable}`,
+  };
 }
 
 // The Region stands in a certificate as it is. To parse one takes 0.4 ms on Node 20, and there are more than a hundred.

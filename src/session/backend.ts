@@ -2,8 +2,14 @@
 import type { Buffer } from "node:buffer";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { SETTINGS } from "../config/keys.ts";
 import type { Settings } from "../config/settings.ts";
-import type { Backend, TlsNegotiation, Verification } from "../proxy/backend-login.ts";
+import type {
+  Backend,
+  ResumeOptions,
+  TlsNegotiation,
+  Verification,
+} from "../proxy/backend-login.ts";
 import { caDirectory } from "../rds/ca-store.ts";
 import { parseEndpoint } from "../rds/endpoint.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";
@@ -11,12 +17,13 @@ import type { DatabaseEndpoint } from "./endpoint.ts";
 const LOGIN_TIMEOUT = 30_000; // ms that the server gets for each login once TLS stands; a throttled IAM check takes seconds
 
 const FIRST_WITH_DIRECT_TLS = 17; // https://www.postgresql.org/docs/17/release-17.html
+const RESUME_SECONDS = 60;
 const SERVER_KINDS: ReadonlySet<string> = new Set(["instance", "cluster", "reader"]);
 
 const READ_ONLY = { default_transaction_read_only: "on" };
 
 /** The environment decides where the certificates of `rdsiam ca update` are. */
-type BackendContext = Pick<RunContext, "env" | "home">;
+type BackendContext = Pick<RunContext, "env" | "home" | "log">;
 
 /** A database, and how the user wants it verified. */
 export interface BackendRequest {
@@ -45,7 +52,31 @@ export async function openBackend(
     dialect: endpoint.kind === "dsql" && settings.dsqlDialect ? "dsql" : undefined,
     parameters: settings.readOnly ? READ_ONLY : {},
     negotiation: await tlsNegotiation(context, request),
+    resume: resumeOptions(context, request),
   };
+}
+
+// Aurora Serverless and the express configuration pause; a connection wakes them, and waits meanwhile.
+// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html
+function resumeOptions(
+  { log }: BackendContext,
+  { settings, endpoint }: BackendRequest,
+): ResumeOptions | undefined {
+  const { connectTimeout } = settings;
+  // One who has set less does not want to wait for that.
+  const isWaited = connectTimeout >= SETTINGS.connectTimeout.default;
+  if (!isWaited || !SERVER_KINDS.has(endpoint.kind)) return undefined;
+  const seconds = Math.max(RESUME_SECONDS, connectTimeout);
+  let isNoted = false;
+  const onSilence = (): void => {
+    if (!isNoted) {
+      log.notice(
+        `${endpoint.host} has taken the connection and is silent: a paused cluster takes up to a minute to resume`,
+      );
+    }
+    isNoted = true;
+  };
+  return { timeout: seconds * 1_000, onSilence };
 }
 
 // TLS at once where the settings say so, where DSQL is, or where an earlier login has shown a PostgreSQL that takes it. What

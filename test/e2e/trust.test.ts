@@ -110,13 +110,13 @@ test("the kind of name chooses the built-in roots", async () => {
   await using server = await startFakeRds({ answer: "S", tls: good });
   const builtIn: LogIn["settings"] = { rds_sslrootcert: "" };
   const cluster = await scene.logIn(server.port, { settings: builtIn });
-  assertRefused(cluster, [/Trusted CAs: the built-in RDS roots of eu-west-1\./]);
+  assertRefused(cluster, [/Trusted CAs: the built-in RDS roots of eu-west-1 and Amazon's\./]);
   const wrongRegion = await scene.logIn(server.port, {
     settings: { ...builtIn, rds_region: "us-east-1" },
   });
   assertRefused(wrongRegion, [
     /the host's name says eu-west-1, rds_region says us-east-1/,
-    /the built-in RDS roots of eu-west-1\./,
+    /the built-in RDS roots of eu-west-1 and Amazon's\./,
   ]);
   const rdsProxy = await scene.logIn(server.port, { settings: { ...builtIn, rds_host: proxy } });
   assertRefused(rdsProxy, [/Trusted CAs: the built-in Amazon roots for RDS Proxy\./]);

@@ -118,8 +118,11 @@ test("updateCa() stores the bundle, readable by all, and it is trusted from then
   assert.equal((await stat(file)).mode & 0o777, 0o644);
   assert.deepEqual(await readdir(store), [`${REGION}.pem`]);
   const { certificates, description } = await trust();
-  assert.deepEqual(certificates, [rdsRoot.cert.trim()]);
-  assert.equal(description, `the built-in RDS roots of ${REGION} with those of rdsiam ca update`);
+  assert.deepEqual(certificates, [rdsRoot.cert.trim(), ...(await amazonRoots())]);
+  assert.equal(
+    description,
+    `the built-in RDS roots of ${REGION} and Amazon's with those of rdsiam ca update`,
+  );
 });
 
 test("updateCa() takes the whole list that is built in, and adds nothing to it twice", async () => {

@@ -19,14 +19,25 @@ function subjects(certificates: readonly string[]): string[] {
   );
 }
 
-test("trustedCertificates() gives an RDS kind the valid roots of its Region, and no others", async () => {
+const AMAZON = [
+  "CN=Amazon Root CA 1",
+  "CN=Amazon Root CA 2",
+  "CN=Amazon Root CA 3",
+  "CN=Amazon Root CA 4",
+  "CN=Starfield Services Root Certificate Authority - G2",
+];
+
+test("trustedCertificates() gives an RDS kind the valid roots of its Region and Amazon's, and no others", async () => {
   const { certificates, description } = await trust("instance", "eu-west-1");
   assert.deepEqual(subjects(certificates).toSorted(), [
     "CN=Amazon RDS eu-west-1 Root CA ECC384 G1",
     "CN=Amazon RDS eu-west-1 Root CA RSA2048 G1",
     "CN=Amazon RDS eu-west-1 Root CA RSA4096 G1",
+    ...AMAZON,
   ]);
-  assert.equal(description, "the built-in RDS roots of eu-west-1");
+  assert.equal(description, "the built-in RDS roots of eu-west-1 and Amazon's");
+  const shardgroup = await trust("shardgroup", "eu-west-1");
+  assert.deepEqual(shardgroup.certificates, certificates.slice(0, 3));
 });
 
 test("trustedCertificates() gives all valid RDS roots for a Region without its own", async () => {
@@ -35,6 +46,7 @@ test("trustedCertificates() gives all valid RDS roots for a Region without its o
   for (const pem of certificates) {
     const certificate = new X509Certificate(pem);
     assert.ok(Date.parse(certificate.validTo) > Date.now(), certificate.subject);
+    if (AMAZON.some((name) => certificate.subject.includes(name))) continue;
     assert.match(certificate.subject, /CN=Amazon RDS [a-z]+-[a-z-]+-\d Root CA/);
   }
 });
@@ -48,27 +60,21 @@ test("trustedCertificates() leaves out roots that have expired by now", async ()
     now: late,
   });
   assert.ok(!subjects(certificates).some((name) => name.includes("RSA2048")));
-  assert.equal(certificates.length, 2);
+  assert.equal(certificates.length, 2 + AMAZON.length);
 });
 
 test("trustedCertificates() gives RDS Proxy the Amazon roots, which are those of the runtime's own list", async () => {
   const known = new Set(rootCertificates.map((pem) => new X509Certificate(pem).fingerprint256));
   for (const kind of ["proxy", "proxy-endpoint"]) {
     const { certificates } = await trust(kind, "eu-west-1");
-    assert.deepEqual(subjects(certificates), [
-      "CN=Amazon Root CA 1",
-      "CN=Amazon Root CA 2",
-      "CN=Amazon Root CA 3",
-      "CN=Amazon Root CA 4",
-      "CN=Starfield Services Root Certificate Authority - G2",
-    ]);
+    assert.deepEqual(subjects(certificates), AMAZON);
     assert.ok(certificates.every((pem) => known.has(new X509Certificate(pem).fingerprint256)));
   }
 });
 
 test("trustedCertificates() gives a name of unknown kind RDS's roots alone, and the system's only on request", async () => {
   for (const region of ["eu-west-1", "xx-new-1", undefined]) {
-    assert.deepEqual(await trust("unknown", region), await trust("instance", region));
+    assert.deepEqual(await trust("unknown", region), await trust("shardgroup", region));
   }
   const amazon = new Set((await trust("proxy", "eu-west-1")).certificates);
   const { certificates } = await trust("unknown", "eu-west-1");
@@ -117,7 +123,7 @@ test("trustedCertificates() adds the system's certificates to the built-in ones"
 
 test("trustedCertificates() of one kind of name verifies nothing that a root of the other kind issued", async () => {
   const read = (list: readonly string[]) => list.map((pem) => new X509Certificate(pem));
-  const rds = read((await trust("cluster", undefined)).certificates);
+  const rds = read((await trust("shardgroup", undefined)).certificates);
   const amazon = read((await trust("proxy", "eu-west-1")).certificates);
   for (const [roots, issued] of [[rds, amazon] as const, [amazon, rds] as const]) {
     for (const certificate of issued) {
