@@ -7,7 +7,7 @@ import { deadline } from "../base/deadline.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { showHostPort } from "../base/host-port.ts";
 import type { Settings } from "../config/settings.ts";
-import { type Backend, type BackendConnection, connectBackend } from "../proxy/backend-login.ts";
+import { type Backend, type BackendConnection, connectBackend } from "../proxy/backend.ts";
 import { dial } from "../proxy/dial.ts";
 import { connectTimedOut, type TimedBackend } from "../proxy/failure.ts";
 import { openBackend, trustFor } from "../session/backend.ts";

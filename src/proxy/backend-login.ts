@@ -1,11 +1,8 @@
-// The database's side of a login: dial, TLS, StartupMessage, then an auth token or a password of ours, or whatever the tool and
+// The database's side of a login, once TLS stands: StartupMessage, then an auth token or a password of ours, or whatever the tool and
 // the server agree on. We are the frontend here. Nothing goes out before TLS is verified.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
-import type { SecureContext } from "node:tls";
-import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import {
   type CancelKey,
@@ -15,7 +12,7 @@ import {
   readBackendKeyData,
 } from "../protocol/authentication.ts";
 import { readErrorFields } from "../protocol/error-response.ts";
-import { type Message, MessageError, readMessage } from "../protocol/message.ts";
+import { type Message, readMessage } from "../protocol/message.ts";
 import {
   encodeStartupMessage,
   loginNames,
@@ -24,94 +21,17 @@ import {
   startupParameter,
 } from "../protocol/startup-packet.ts";
 import { encodeQuery } from "../protocol/query.ts";
+import { type Backend, type BackendConnection, brokenOff } from "./backend.ts";
 import { authenticate, loginLimit, type PasswordProvider } from "./backend-authentication.ts";
-import { startBackendTls } from "./backend-tls.ts";
 import { deadline, unlessAborted } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
-import { dial, type DialedConnection, watchBreak } from "./dial.ts";
-import {
-  BackendRefusal,
-  connectTimedOut,
-  loginTimedOut,
-  passwordTimedOut,
-  violation,
-} from "./failure.ts";
+import { BackendRefusal, loginTimedOut, passwordTimedOut, violation } from "./failure.ts";
 import type { Frontend } from "./frontend-login.ts";
-import { ConnectionClosed, SocketReader } from "../base/socket-reader.ts";
+import { SocketReader } from "../base/socket-reader.ts";
 
 const MAX_LOGIN_BYTES = 1024 * 1024; // what a verified server may send before ReadyForQuery
 const MAX_PASSED_BYTES = 256 * 1024; // what a tool may send before ReadyForQuery; four times what PostgreSQL takes for a password
-const SILENCE = 3_000; // ms after which a connected server that says nothing is worth a line
 const PLUS = "SCRAM-SHA-256-PLUS";
-
-/** What a backend's certificate is verified with. */
-export interface Verification {
-  /** Made when it is first needed: the first one of a process takes 25 ms on Node 20. */
-  readonly secureContext: () => SecureContext;
-  /** What is trusted, for messages. */
-  readonly trust: string;
-}
-
-/** The database to log in to. */
-export interface Backend {
-  /** The canonical host: what the certificate must name. */
-  readonly host: string;
-  readonly port: number;
-  /** What it is verified with; asked for each login, made once. */
-  readonly verification: () => Verification | Promise<Verification>;
-  /** The addresses to dial, asked anew for each login. */
-  readonly addresses: (signal: AbortSignal) => Promise<readonly Address[]>;
-  /** Dials through a tunnel instead of to those addresses, or to the one address that is asked for. */
-  readonly dial?: (signal: AbortSignal, only?: Address) => Promise<DialedConnection>;
-  /** That tunnel, for messages: `ssh to bastion.example.com`. */
-  readonly tunnel?: string | undefined;
-  /** A server in between that ends TLS and logs in for us: who it must prove to be, and the message that hands it the token. */
-  readonly middleman?: Pick<Backend, "host" | "verification"> & {
-    readonly startup: (message: StartupMessage, token: string) => StartupMessage;
-  };
-  /** How TLS begins; after an SSLRequest when absent. */
-  readonly negotiation?: TlsNegotiation | undefined;
-  /** What logs in, for messages; an auth token when absent. */
-  readonly secret?: PasswordProvider["kind"] | undefined;
-  /** Settings that every session starts with, whatever the frontend asks for; these win over its `options`. */
-  readonly parameters?: Readonly<Record<string, string>>;
-  /** What its server does not understand of PostgreSQL's statements and settings; all of them are passed on when absent. */
-  readonly dialect?: "dsql" | undefined;
-  /** The ID of a DSQL cluster, where the server does not find it in the host name that is verified. */
-  readonly clusterId?: string | undefined;
-  /** Milliseconds for addresses, dialing and TLS together. */
-  readonly connectTimeout: number;
-  /** Where the database may be paused: its front takes the connection, and TLS waits until it has resumed. */
-  readonly resume?: ResumeOptions | undefined;
-  /** Milliseconds for the server's answers after that. */
-  readonly loginTimeout: number;
-}
-
-/** How TLS with a backend begins: after an SSLRequest, or at once, which saves a round trip. */
-export interface TlsNegotiation {
-  /** `try` goes back to an SSLRequest once where TLS does not come up. */
-  readonly direct: () => "no" | "only" | "try";
-  /** Direct TLS did not come up where it was tried. */
-  readonly failed: () => void;
-  /** A login worked; `parameters` are the server's ParameterStatus messages and all else that was read. */
-  readonly worked: (read: Buffer) => void;
-}
-
-/** How long a paused database is waited for. */
-export interface ResumeOptions {
-  /** Milliseconds for TLS, once the connection stands. */
-  readonly timeout: number;
-  /** Called when it has been silent for some seconds. */
-  readonly onSilence: () => void;
-}
-
-/** A TLS connection to the backend on which nothing has been sent yet. */
-export interface BackendConnection {
-  readonly socket: Socket;
-  readonly address: Address;
-  /** Why the tunnel to the backend broke, where its dialer knows. */
-  readonly brokenBy: () => RdsIamError | undefined;
-}
 
 /** A login that the server accepted, read up to its first ReadyForQuery. */
 export interface BackendSession {
@@ -120,83 +40,6 @@ export interface BackendSession {
   readonly cancelKey: CancelKey | undefined;
   /** What was read and not passed on yet: the messages after AuthenticationOk, NoticeResponses from before it first. */
   readonly read: Buffer;
-}
-
-/** Dials the given addresses, or the backend's own, and brings TLS up. */
-export async function connectBackend(
-  backend: Backend,
-  signal: AbortSignal,
-  only?: Address,
-): Promise<BackendConnection> {
-  let { connectTimeout } = backend;
-  const timedOut = (): RdsIamError => connectTimedOut({ ...backend, connectTimeout });
-  using limit = deadline(connectTimeout, timedOut, signal);
-  const direct = backend.middleman === undefined ? (backend.negotiation?.direct() ?? "no") : "no";
-  const onDialed = (): void => {
-    if (backend.resume === undefined) return;
-    connectTimeout = backend.resume.timeout;
-    limit.restart(connectTimeout);
-  };
-  try {
-    return await openTls(backend, { direct: direct !== "no", only, onDialed }, limit.signal);
-  } catch (error) {
-    // A certificate that is not trusted is not trusted after an SSLRequest either.
-    const isFallback = direct === "try" && error instanceof RdsIamError && error.code === "ERR_TLS";
-    if (!isFallback) throw error;
-    backend.negotiation?.failed();
-    return openTls(backend, { direct: false, only, onDialed }, limit.signal);
-  }
-}
-
-interface TlsOptions {
-  readonly direct: boolean;
-  readonly only: Address | undefined;
-  readonly onDialed: () => void;
-}
-
-async function openTls(
-  backend: Backend,
-  { direct, only, onDialed }: TlsOptions,
-  signal: AbortSignal,
-): Promise<BackendConnection> {
-  // The certificates are read while the packets travel.
-  const { host, verification } = backend.middleman ?? backend;
-  const verifying = Promise.resolve(verification());
-  verifying.catch(() => {});
-  const { socket: carrier, address } = await dialBackend(backend, signal, only);
-  const brokenBy = watchBreak(carrier);
-  onDialed();
-  const { resume } = backend;
-  const silence = resume && setTimeout(resume.onSilence, SILENCE);
-  try {
-    const identity = { host, direct, secret: backend.secret, ...(await verifying) };
-    const socket = await startBackendTls(carrier, identity, signal);
-    closeAfter(socket, carrier);
-    return { socket, address, brokenBy };
-  } catch (error) {
-    carrier.destroy();
-    throw brokenBy() ?? brokenOff(error, backend);
-  } finally {
-    clearTimeout(silence);
-  }
-}
-
-// Alone, so that it holds nothing of the login for as long as the session lasts.
-function closeAfter(socket: Socket, carrier: Duplex): void {
-  socket.on("close", () => carrier.destroy());
-}
-
-async function dialBackend(
-  backend: Backend,
-  signal: AbortSignal,
-  only: Address | undefined,
-): Promise<DialedConnection> {
-  if (backend.dial !== undefined) return backend.dial(signal, only);
-  const addresses =
-    only === undefined ? await unlessAborted(backend.addresses(signal), signal) : [only];
-  const socket = await dial({ host: backend.host, port: backend.port, addresses }, signal);
-  const family = socket.remoteFamily === "IPv6" ? 6 : 4;
-  return { socket, address: { address: socket.remoteAddress ?? "", family } };
 }
 
 /** A login to make. */
@@ -385,28 +228,5 @@ function notSet(statements: readonly string[], answer: string): RdsIamError {
     code: "ERR_LOGIN",
     detail: `It was sent ${statements.join("; ")}, and answered: ${answer}.`,
     hint: "Leave out --read-only (rds_read_only), where the database's own rights are enough.",
-  });
-}
-
-// The error for a connection that failed during the login.
-function brokenOff(error: unknown, backend: Backend): unknown {
-  if (error instanceof MessageError) {
-    return new RdsIamError(`${backend.host} does not speak the PostgreSQL protocol`, {
-      code: "ERR_CONNECT",
-      detail: `During the login ${error.message}.`,
-      hint: "Check that the host and the port are those of the database.",
-      cause: error,
-    });
-  }
-  if (
-    !(error instanceof ConnectionClosed) &&
-    (error as NodeJS.ErrnoException).syscall === undefined
-  )
-    return error;
-  return new RdsIamError(`the connection to ${backend.host} broke during the login`, {
-    code: "ERR_CONNECT",
-    detail: `The server, or something between here and it, closed it (${errorCode(error, "end of stream")}).`,
-    hint: "Try again; if it happens again, look at the database's log and the network in between.",
-    cause: error,
   });
 }

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
 import type { CancelKey } from "../protocol/authentication.ts";
 import { encodeCancelRequest } from "../protocol/startup-packet.ts";
-import { type Backend, connectBackend } from "./backend-login.ts";
+import { type Backend, connectBackend } from "./backend.ts";
 import { closesWithin, deadline } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
 import { fatalError, type Redact } from "./failure.ts";

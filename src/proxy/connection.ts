@@ -6,11 +6,10 @@ import { addDetailAndHint, encodeFatalError } from "../protocol/error-response.t
 import { startupForDsql } from "../protocol/dsql-startup.ts";
 import { loginNames, type StartupMessage } from "../protocol/startup-packet.ts";
 import type { PasswordProvider } from "./backend-authentication.ts";
+import { type Backend, connectBackend } from "./backend.ts";
 import {
-  type Backend,
   type BackendLogin,
   type BackendSession,
-  connectBackend,
   loginToBackend,
   passLogin,
 } from "./backend-login.ts";

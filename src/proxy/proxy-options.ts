@@ -1,7 +1,7 @@
 // What a proxy is started with (where it listens, who may connect, what it logs in to), and the events that it reports.
 import type { FatalError } from "../protocol/error-response.ts";
 import type { AddedFields, BackendRefusal, Redact } from "./failure.ts";
-import type { Backend } from "./backend-login.ts";
+import type { Backend } from "./backend.ts";
 import type { PasswordProvider } from "./backend-authentication.ts";
 import type { ClientAuth } from "./frontend-login.ts";
 import type { FrontendTls } from "./frontend-tls.ts";

@@ -2,7 +2,7 @@
 // starts, and another with each login of a tool that opens several (pg_dump -j, pgbench -C). Nothing has been sent on it, so
 // it is no login and leaves no line in the server's log (ProcessStartupPacket, postmaster.c); but the server keeps a process
 // for it, until its authentication_timeout: 60 s by default.
-import { type Backend, type BackendConnection, connectBackend } from "./backend-login.ts";
+import { type Backend, type BackendConnection, connectBackend } from "./backend.ts";
 import { deadline, unlessAborted } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
 import { connectTimedOut } from "./failure.ts";

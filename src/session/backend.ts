@@ -4,12 +4,7 @@ import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { SETTINGS } from "../config/keys.ts";
 import type { Settings } from "../config/settings.ts";
-import type {
-  Backend,
-  ResumeOptions,
-  TlsNegotiation,
-  Verification,
-} from "../proxy/backend-login.ts";
+import type { Backend, ResumeOptions, TlsNegotiation, Verification } from "../proxy/backend.ts";
 import { caDirectory } from "../rds/ca-store.ts";
 import { parseEndpoint } from "../rds/endpoint.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";

@@ -4,7 +4,7 @@
 
 import { createSecureContext } from "node:tls";
 import type { DatabaseEndpoint } from "./endpoint.ts";
-import type { Backend, Verification } from "../proxy/backend-login.ts";
+import type { Backend, Verification } from "../proxy/backend.ts";
 import { replaceParameters } from "../protocol/startup-packet.ts";
 import type { RdsAuthProxyAddress } from "../via/parse.ts";
 

@@ -4,7 +4,7 @@ import type { CredentialSource } from "../aws/credentials.ts";
 import type { AwsCalls } from "../aws/sdk.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
-import type { Backend } from "../proxy/backend-login.ts";
+import type { Backend } from "../proxy/backend.ts";
 import type { ProveIdentity } from "../via/relay.ts";
 import type { StartSsmSession } from "../via/ssm.ts";
 import type { TunnelEnd } from "../via/start.ts";

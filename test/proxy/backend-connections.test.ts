@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
-import type { Backend, BackendConnection } from "../../src/proxy/backend-login.ts";
+import type { Backend, BackendConnection } from "../../src/proxy/backend.ts";
 import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
 import type { Address } from "../../src/base/address.ts";
 import { BackendConnections } from "../../src/proxy/warm-connection.ts";

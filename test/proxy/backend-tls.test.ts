@@ -6,11 +6,7 @@ import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { test } from "node:test";
 import * as tls from "node:tls";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import {
-  type Backend,
-  connectBackend,
-  type TlsNegotiation,
-} from "../../src/proxy/backend-login.ts";
+import { type Backend, connectBackend, type TlsNegotiation } from "../../src/proxy/backend.ts";
 import { backendSecureContext, startBackendTls } from "../../src/proxy/backend-tls.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { HOST } from "../support/scripted-backend.ts";

@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { SUPERUSER } from "../../src/demo/postgres.ts";
-import type { Backend } from "../../src/proxy/backend-login.ts";
+import type { Backend } from "../../src/proxy/backend.ts";
 import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
 import { DsqlDialect } from "../../src/proxy/dsql-dialect.ts";
 import { type Proxy, startProxy } from "../../src/proxy/proxy.ts";

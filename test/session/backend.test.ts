@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import type { TlsNegotiation } from "../../src/proxy/backend-login.ts";
+import type { TlsNegotiation } from "../../src/proxy/backend.ts";
 import { openBackend } from "../../src/session/backend.ts";
 import { openLogin } from "../../src/session/login.ts";
 import { resolveRun } from "../../src/session/resolve-run.ts";

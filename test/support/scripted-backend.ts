@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import * as tls from "node:tls";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import type { Backend } from "../../src/proxy/backend-login.ts";
+import type { Backend } from "../../src/proxy/backend.ts";
 import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
 import { type Proxy, startProxy } from "../../src/proxy/proxy.ts";
 import type { ProxyOptions } from "../../src/proxy/proxy-options.ts";
