@@ -1,7 +1,7 @@
 // `rdsiam demo`: the whole program on a local stand-in for RDS, STS and DNS; no AWS account, nothing left behind.
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { onSignals } from "../runtime/stop-signals.ts";
 import { findTool } from "../tool/find-tool.ts";
@@ -42,6 +42,13 @@ export async function runDemo(context: RunContext, invocation: Invocation): Prom
   if (!invocation.dashes && !(await hasPsql(context)))
     return await queryWithoutPsql({ ...context, env }, invocation.tail);
   const file = await findTool(command, env);
+  if (
+    /^(?:(?:ba|da|z|k)?sh|fish)$/.test(basename(file)) &&
+    args.every((word) => word.startsWith("-"))
+  )
+    context.log.notice(
+      "Try: rdsiam psql prod  |  rdsiam doctor prod  |  rdsiam exec prod pg_dump -s",
+    );
   const { exitStatus } = await runTool({ file, args, env, signal: context.failed });
   return exitStatus;
 }

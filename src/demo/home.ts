@@ -24,6 +24,10 @@ export async function makeHome(directory: string): Promise<Home> {
   const own = join(directory, ".config", "rdsiam", "config");
   await mkdir(dirname(config), { mode: 0o700 });
   await mkdir(dirname(own), { recursive: true, mode: 0o700 });
+  // Where this is not there, fish makes it in the background from every manual page, and is not done when the home goes.
+  await mkdir(join(directory, ".local", "share", "fish", "generated_completions"), {
+    recursive: true,
+  });
   for (const file of [config, credentials, own]) await writeFile(file, "", { mode: 0o600 });
   return { directory, config, credentials, own };
 }
@@ -59,6 +63,7 @@ export function makeEnvironment(
     XDG_CONFIG_HOME: join(home.directory, ".config"),
     XDG_STATE_HOME: join(home.directory, ".local", "state"),
     XDG_DATA_HOME: join(home.directory, ".local", "share"),
+    XDG_RUNTIME_DIR: home.directory,
     XDG_CACHE_HOME: join(home.directory, ".cache"),
   };
 }

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
-import { type Finished, rdsiam, without } from "../support/program.ts";
+import { COMMAND, type Finished, rdsiam, without } from "../support/program.ts";
+import { openTerminal } from "../support/pty.ts";
 
 let directory: string;
 before(async () => {
@@ -122,3 +123,22 @@ test(
     assert.ok(!uids.includes("uid 0"));
   },
 );
+
+for (const [shell, ...words] of [["bash", "--norc"], ["fish"], ["zsh", "-f"]] as const) {
+  test(
+    `rdsiam demo -- ${shell} says what to try, and leaves nothing behind`,
+    { skip: without(shell) },
+    async () => {
+      const env = { PATH: process.env["PATH"] ?? "", TMPDIR: directory };
+      await using terminal = openTerminal([...COMMAND, "demo", "--", shell, ...words], env);
+      await terminal.shows(
+        /Try: rdsiam psql prod {2}\| {2}rdsiam doctor prod {2}\| {2}rdsiam exec prod pg_dump -s\r/,
+      );
+      terminal.type("rdsiam list --names\r");
+      await terminal.shows(/prod\r\nadmin\r/);
+      terminal.type("exit\r");
+      assert.equal((await terminal.exited).exitCode, 0);
+      await assertNothingLeft();
+    },
+  );
+}
