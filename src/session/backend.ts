@@ -15,6 +15,10 @@ const FIRST_WITH_DIRECT_TLS = 17; // https://www.postgresql.org/docs/17/release-
 const RESUME_SECONDS = 60;
 const SERVER_KINDS: ReadonlySet<string> = new Set(["instance", "cluster", "reader"]);
 
+// An interface endpoint serves every cluster of its Region.
+// https://docs.aws.amazon.com/aurora-dsql/latest/userguide/privatelink-managing-clusters.html
+const VPC_ENDPOINT = /\.vpce\.amazonaws\.com(?:\.cn)?\.?$/i;
+
 const READ_ONLY = { default_transaction_read_only: "on" };
 
 /** The environment decides where the certificates of `rdsiam ca update` are. */
@@ -44,6 +48,7 @@ export async function openBackend(
     addresses: endpoint.addresses,
     connectTimeout: settings.connectTimeout * 1_000,
     loginTimeout: LOGIN_TIMEOUT,
+    clusterId: VPC_ENDPOINT.test(settings.host) ? endpoint.host.split(".")[0] : undefined,
     dialect: endpoint.kind === "dsql" && settings.dsqlDialect ? "dsql" : undefined,
     parameters: settings.readOnly ? READ_ONLY : {},
     negotiation: await tlsNegotiation(context, request),

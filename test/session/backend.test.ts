@@ -1,11 +1,11 @@
-// How TLS with a database begins, as far as settings and earlier logins say.
+// How TLS with a database begins, as far as settings and earlier logins say, and what Aurora DSQL needs beside it.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import type { TlsNegotiation } from "../../src/proxy/backend.ts";
+import type { Backend, TlsNegotiation } from "../../src/proxy/backend.ts";
 import { openBackend } from "../../src/session/backend.ts";
 import { openLogin } from "../../src/session/login.ts";
 import { resolveRun } from "../../src/session/resolve-run.ts";
@@ -20,6 +20,11 @@ const HOSTS = [
   ["other", `other.${HOST}`],
   ["pool", `pool.proxy-${HOST}`],
   ["dsql", "abcdefghijklmnopqrst123456"],
+  ["plain", "abcdefghijklmnopqrst123456\nrds_dsql_dialect = off"],
+  [
+    "private",
+    "vpce-0a-1b.dsql-fnh4.eu-west-1.vpce.amazonaws.com\nrds_sign_host = abcdefghijklmnopqrst123456.dsql-fnh4.eu-west-1.on.aws",
+  ],
   ["old", `old.${HOST}\nrds_tls_negotiation = postgres`],
   ["new", `new.${HOST}\nrds_tls_negotiation = direct`],
 ] as const;
@@ -31,10 +36,14 @@ const profiles = HOSTS.map(
 );
 writeFileSync(file, profiles.join("\n"));
 
-async function negotiation(targetName: string): Promise<TlsNegotiation | undefined> {
+async function backendOf(targetName: string): Promise<Backend> {
   const context = runContext({ HOME: directory, AWS_CONFIG_FILE: file });
   const login = await openLogin(context, await resolveRun(context, { targetName, options: {} }));
-  return (await openBackend(context, login)).negotiation;
+  return openBackend(context, login);
+}
+
+async function negotiation(targetName: string): Promise<TlsNegotiation | undefined> {
+  return (await backendOf(targetName)).negotiation;
 }
 
 function greeting(version: string): Buffer {
@@ -62,4 +71,15 @@ test("openBackend() remembers a PostgreSQL that takes direct TLS, and that it no
   assert.equal((await negotiation("prod"))?.direct(), "no");
   (await negotiation("prod"))?.worked(greeting("18beta1"));
   assert.equal((await negotiation("prod"))?.direct(), "try");
+});
+
+test("openBackend() gives DSQL's dialect to DSQL alone, and the cluster's ID to an interface endpoint", async () => {
+  const ofDsql = async (name: string) => {
+    const { dialect, clusterId } = await backendOf(name);
+    return [dialect, clusterId];
+  };
+  assert.deepEqual(await ofDsql("dsql"), ["dsql", undefined]);
+  assert.deepEqual(await ofDsql("private"), ["dsql", "abcdefghijklmnopqrst123456"]);
+  assert.deepEqual(await ofDsql("plain"), [undefined, undefined]);
+  assert.deepEqual(await ofDsql("prod"), [undefined, undefined]);
 });
