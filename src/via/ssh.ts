@@ -2,11 +2,13 @@
 // All logins of a run share one ssh connection (OpenSSH's ControlMaster). It is opened before the tool starts, while ssh may
 // still ask for a passphrase on the terminal; ssh then goes to the background in a session of its own, where no Ctrl-C
 // reaches it. If it has to be opened again, ssh may not ask.
+// A user's configuration is read for that connection alone, and what in it is for interactive use is overridden. The clients of
+// the connection read none: they need nothing of it, and StdinNull or a slow `Match exec` would be theirs too.
 // A small shell ends it and removes its directory however this process ends: it reads a pipe that only this process holds.
 // https://man.openbsd.org/ssh#W, https://man.openbsd.org/ssh_config#ControlMaster
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +20,6 @@ import { ChildStreams, type ProgramEnd, programDetail, shown } from "./child-str
 import { showHostPort } from "../base/host-port.ts";
 import { type Destination, type Tunnel, tunnelError, type TunnelOptions } from "./tunnel.ts";
 
-const PERSIST = "1h"; // without a session; the guard ends it sooner, with this process
 const ALIVE_INTERVAL = 15; // s; three without an answer end the connection
 const LONGEST_TMPDIR = 60; // ssh adds 17 characters to the socket's path, which may have 103 on macOS
 const GUARD_LIMIT = 3_000; // ms for the connection to end
@@ -62,8 +63,7 @@ export async function sshTunnel(bastion: Bastion, options: TunnelOptions): Promi
     open: async (destination, signal) => {
       await master.ensure(signal);
       const address = showHostPort({ host: destination.address, port: destination.port });
-      const settings = option("ControlMaster=no", "BatchMode=yes", "RemoteCommand=none");
-      const args = master.words(...settings, "-W", address);
+      const args = master.clientWords("-W", address);
       const explain = (end: ProgramEnd) => whyEnded(end, { master, name, destination });
       return streams.open({ file, args, env: options.env, explain }, signal);
     },
@@ -141,7 +141,7 @@ class SshMaster {
     this.#bastion = bastion;
     this.#options = options;
     this.#directory = directory;
-    const exit = [file, ...this.words("-O", "exit")];
+    const exit = [file, ...this.clientWords("-O", "exit")];
     this.#guard = spawn("/bin/sh", ["-c", GUARD, "sh", directory, ...exit], {
       env: { ...options.env },
       detached: true,
@@ -151,8 +151,13 @@ class SshMaster {
     this.#guard.stdin?.on("error", () => {});
   }
 
-  /** The words of an ssh that uses the connection. */
-  words(...words: readonly string[]): readonly string[] {
+  /** The words of an ssh that uses the connection, and fails where it is not there. */
+  clientWords(...words: readonly string[]): readonly string[] {
+    const settings = option("ControlMaster=no", "BatchMode=yes", "ProxyCommand=false");
+    return this.#words("-F", "/dev/null", ...settings, ...words);
+  }
+
+  #words(...words: readonly string[]): readonly string[] {
     const { host, port, user } = this.#bastion;
     return [
       "-S",
@@ -215,7 +220,7 @@ class SshMaster {
     await rm(this.#socket, { force: true });
     const { connectTimeout, env } = this.#options;
     const seconds = Math.max(1, Math.ceil(connectTimeout / 1_000));
-    const words = this.words(
+    const words = this.#words(
       "-f",
       "-N",
       "-T",
@@ -223,28 +228,31 @@ class SshMaster {
       this.#log,
       ...option(
         "ControlMaster=yes",
-        `ControlPersist=${PERSIST}`,
+        // It ends with this process. With a limit for idle time a passphrase would be asked for again; with ControlPersist at
+        // all, ssh drops what a ProxyCommand writes to stderr.
+        "ControlPersist=no",
         `BatchMode=${mayAsk ? "no" : "yes"}`,
         "ClearAllForwardings=yes",
+        "LogLevel=INFO",
+        "PermitLocalCommand=no",
         "RemoteCommand=none",
+        "VisualHostKey=no",
         `ConnectTimeout=${seconds}`,
         `ServerAliveInterval=${ALIVE_INTERVAL}`,
         "ServerAliveCountMax=3",
       ),
     );
+    // A ProxyCommand keeps stderr, and would die of a pipe that is closed.
+    await using log = await open(this.#log, "a", 0o600);
     // In our own session the first time, for ssh to ask on its terminal.
     const child = spawn(...passIgnored(this.#file, words), {
       env: { ...env },
       detached: !mayAsk,
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: ["ignore", "ignore", log.fd],
     });
-    let said = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
-    const limit = mayAsk ? ASKING_LIMIT : connectTimeout;
-    const status = await exitWithin(child, limit);
-    child.stderr.destroy();
+    const status = await exitWithin(child, mayAsk ? ASKING_LIMIT : connectTimeout);
     if (status === 0) return;
-    throw this.#failed(status, `${await this.logged()} ${shown(said)}`.trim());
+    throw this.#failed(status, await this.logged());
   }
 
   #failed(status: string | number, said: string): RdsIamError {
