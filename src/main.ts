@@ -12,6 +12,7 @@ import {
   type Options,
   optionValue,
 } from "./cli/options.ts";
+import { RdsIamError } from "./base/errors.ts";
 import { exitStatusOf, problemOf } from "./base/problem.ts";
 import { homeDirectory, type RunContext } from "./base/context.ts";
 import { surviveGoneTerminal } from "./runtime/gone-terminal.ts";
@@ -39,8 +40,9 @@ async function main(): Promise<number> {
   const format = env["RDSIAM_LOG_FORMAT"] === "json" ? "json" : "text";
   let log = createLog({ write: writeError, verbose: false, notices: false, format });
   const failed = watchUncaught();
+  let invocation: Invocation | undefined;
   try {
-    const invocation = readArguments(process.argv.slice(2), COMMANDS);
+    invocation = readArguments(process.argv.slice(2), COMMANDS);
     const { command, options } = invocation;
     const how = logOptions(options, env);
     log = createLog({ write: writeError, ...how });
@@ -54,7 +56,15 @@ async function main(): Promise<number> {
     }
     if (options.help || command === undefined) {
       const { helpText } = await import("./cli/help.ts");
-      print(helpText(command, { commands: COMMANDS, all: options.verbose ?? false, style: paint }));
+      const text = helpText(command, {
+        commands: COMMANDS,
+        all: options.verbose ?? false,
+        style: paint,
+      });
+      // The words behind it were meant for a tool, whose output goes to a file.
+      const isAside = invocation.target !== undefined && !isTerminal(1);
+      if (isAside) writeError(`${text}\n`);
+      else print(text);
       // `rdsiam` alone is a usage error that is answered with the help.
       return options.help ? 0 : 125;
     }
@@ -63,9 +73,20 @@ async function main(): Promise<number> {
     const context = { env, home, log, print, style: paint, width, terminal, waiting, failed };
     return await unlessFailed(run(command, context, invocation), failed, toolEnded);
   } catch (error) {
-    log.error(problemOf(error));
-    return exitStatusOf(error);
+    const meant = await explained(error, env, invocation);
+    log.error(problemOf(meant));
+    return exitStatusOf(meant);
   }
+}
+
+async function explained(
+  error: unknown,
+  env: RunContext["env"],
+  invocation: Invocation | undefined,
+): Promise<unknown> {
+  if (!(error instanceof RdsIamError)) return error;
+  const { explainSlip } = await import("./cli/slips.ts");
+  return explainSlip(error, { invocation, commands: COMMANDS, env, home: homeDirectory(env) });
 }
 
 function hasEraser(env: RunContext["env"]): boolean {

@@ -1,18 +1,26 @@
-// "Did you mean": the known name that is nearest to what was typed.
-// Two steps, because two letters that changed places are two; more in long words, one in words of two letters.
+// "Did you mean": the known name that is nearest to what was typed, within two edits and a third of its length.
 import { distance } from "fastest-levenshtein";
 
 /** The nearest of the known names to a mistyped one, or undefined when none is near. */
 export function nearestName(typed: string, known: Iterable<string>): string | undefined {
-  const limit = typed.length < 3 ? 1 : Math.max(2, Math.floor(typed.length / 2));
+  const word = typed.toLowerCase();
+  const limit = Math.min(2, Math.floor(word.length / 3));
   let best: string | undefined;
-  let bestDistance = limit + 1;
+  let bestEdits = limit + 1;
   for (const name of known) {
-    const steps = distance(typed.toLowerCase(), name.toLowerCase());
-    if (steps < bestDistance) {
+    const edits = editsBetween(word, name.toLowerCase());
+    if (edits < bestEdits) {
       best = name;
-      bestDistance = steps;
+      bestEdits = edits;
     }
   }
   return best;
+}
+
+// Two neighbors that changed places are one edit, not the two of Levenshtein's distance.
+function editsBetween(word: string, name: string): number {
+  const at = [...word].findIndex((letter, index) => letter !== name[index]);
+  const swapped = `${word.slice(0, at)}${word[at + 1] ?? ""}${word[at]}${word.slice(at + 2)}`;
+  const edits = distance(word, name);
+  return at < 0 || edits < 2 ? edits : Math.min(edits, distance(swapped, name) + 1);
 }

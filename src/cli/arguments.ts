@@ -6,6 +6,7 @@
 import cac from "cac";
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
+import { shellWord } from "../base/shell-word.ts";
 import { optionFlag } from "../config/keys.ts";
 import type { OptionSpec } from "./option-table.ts";
 import {
@@ -29,6 +30,27 @@ interface Split {
   readonly dashes?: boolean | undefined;
 }
 
+/** A word of the command line that is neither a command, an option nor expected where it stands; cli/slips.ts finds out what it may be. */
+export class UnexpectedWord extends RdsIamError {
+  readonly word: string;
+  readonly kind: "command" | "option" | "operand";
+  readonly command: CommandSpec | undefined;
+  /** The words behind it. */
+  readonly rest: readonly string[];
+
+  constructor(
+    { word, kind, command, rest }: Pick<UnexpectedWord, "word" | "kind" | "command" | "rest">,
+    message: string,
+    hint: string,
+  ) {
+    super(message, { code: "ERR_USAGE", hint });
+    this.word = word;
+    this.kind = kind;
+    this.command = command;
+    this.rest = rest;
+  }
+}
+
 /** Reads the arguments of a command line (without runtime and script); ERR_USAGE for an unknown command or option. */
 export function readArguments(
   args: readonly string[],
@@ -41,7 +63,7 @@ export function readArguments(
     const own = args.slice(0, -before.rest.length);
     return readArguments([...own, "--help", ...after], commands);
   }
-  const command = name === undefined ? undefined : findCommand(name, commands);
+  const command = name === undefined ? undefined : findCommand(name, commands, after);
   const split = command === undefined ? { words: [] } : splitWords(after, command);
   const { target, targets = [], tail = [], dashes = false } = split;
   const given = readOptions([...before.words, ...split.words], command);
@@ -124,7 +146,8 @@ function splitOperands(args: readonly string[], command: CommandSpec): Split {
   const unexpected = takesTarget || takesName || choices !== undefined ? second : first;
   if (unexpected !== undefined) {
     const hint = `See rdsiam ${name} --help; this command runs no tool.`;
-    throw usageError(`unexpected argument "${unexpected}"`, hint);
+    const found = { word: unexpected, kind: "operand", command, rest: [] } as const;
+    throw new UnexpectedWord(found, `unexpected argument "${unexpected}"`, hint);
   }
   return { words, target: first };
 }
@@ -142,7 +165,7 @@ function takeOptions(args: readonly string[], command: CommandSpec | undefined):
     const word = args[index] ?? "";
     if (word === "--" || word === "-" || !word.startsWith("-")) break;
     const take = word.startsWith("--") ? takeLong : takeShort;
-    const taken = take(word, args[index + 1], command);
+    const taken = take(word, args.slice(index + 1), command);
     if (taken === undefined) break;
     words.push(...taken.words);
     index += taken.count;
@@ -158,38 +181,39 @@ interface Taken {
 
 function takeLong(
   word: string,
-  next: string | undefined,
+  rest: readonly string[],
   command: CommandSpec | undefined,
 ): Taken | undefined {
   const equals = word.indexOf("=");
   const flag = equals < 0 ? word : word.slice(0, equals);
   const option = optionsOf(command?.name).find(({ name }) => optionFlag(name) === flag);
-  if (option === undefined) return unknownOption(flag, command);
+  if (option === undefined) return unknownOption(word, command, rest);
   if (option.value === undefined) {
     if (equals >= 0) throw usageError(`option ${flag} takes no value`, `Write ${flag} alone.`);
     return { words: [flag], count: 1 };
   }
   if (equals >= 0) return { words: [sealed(option, word.slice(equals + 1))], count: 1 };
   if (option.bare !== undefined) return { words: [sealed(option, option.bare)], count: 1 };
-  return { words: [sealed(option, next)], count: 2 };
+  return { words: [sealed(option, rest[0])], count: 2 };
 }
 
 // `-qv` is two flags, `-Uapp` and `-U app` are a value.
 function takeShort(
   word: string,
-  next: string | undefined,
+  rest: readonly string[],
   command: CommandSpec | undefined,
 ): Taken | undefined {
   const words: string[] = [];
   const letters = [...word].slice(1);
   for (const [index, letter] of letters.entries()) {
     const option = optionsOf(command?.name).find(({ short }) => short === letter);
-    if (option === undefined) return unknownOption(word, command);
+    if (option === undefined) return unknownOption(word, command, rest);
     if (option.value !== undefined) {
       const attached = letters.slice(index + 1).join("");
-      words.push(sealed(option, attached === "" ? next : attached));
+      words.push(sealed(option, attached === "" ? rest[0] : attached));
       return { words, count: attached === "" ? 2 : 1 };
     }
+    if (option.name === "help" && command !== undefined) refuseHost(word, rest, command);
     words.push(optionFlag(option.name));
   }
   return { words, count: 1 };
@@ -208,7 +232,26 @@ function sealed(option: OptionSpec, value: string | undefined): string {
   return `${flag}=${SEAL}${value}`;
 }
 
-function findCommand(name: string, commands: readonly CommandSpec[]): CommandSpec {
+// psql's -h is the host: what follows it must not be answered with a help text, and status 0.
+function refuseHost(word: string, rest: readonly string[], command: CommandSpec): void {
+  const [next = "-"] = rest;
+  const isFlags = [...word].slice(1).every((letter) => /[hqvV]/.test(letter));
+  if (isFlags && next.startsWith("-")) return;
+  const isUrl = next.includes("://");
+  const host = isFlags ? next : word.slice(2);
+  throw usageError(
+    "-h is --help here",
+    optionsOf(command.name).some(({ name }) => name === "host")
+      ? `The host is --host: rdsiam ${command.name} --host ${isUrl ? "HOST" : shellWord(host)}`
+      : `For the help: rdsiam ${command.name} --help`,
+  );
+}
+
+function findCommand(
+  name: string,
+  commands: readonly CommandSpec[],
+  rest: readonly string[],
+): CommandSpec {
   const command = commands.find((spec) => spec.name === name);
   if (command !== undefined) return command;
   const nearest = nearestName(
@@ -216,25 +259,26 @@ function findCommand(name: string, commands: readonly CommandSpec[]): CommandSpe
     commands.map((spec) => spec.name),
   );
   const hint = nearest === undefined ? "See rdsiam --help." : `Did you mean "rdsiam ${nearest}"?`;
-  throw usageError(`unknown command "${name}"`, hint);
+  const found = { word: name, kind: "command", command, rest } as const;
+  throw new UnexpectedWord(found, `unknown command "${name}"`, hint);
 }
 
-function unknownOption(flag: string, command: CommandSpec | undefined): undefined {
+function unknownOption(
+  word: string,
+  command: CommandSpec | undefined,
+  rest: readonly string[],
+): undefined {
   if (command?.tail === "demo") return undefined;
+  const flag = word.startsWith("--") ? word.replace(/=.*/s, "") : word;
   const nearest = nearestName(
     flag,
     optionsOf(command?.name).map(({ name }) => optionFlag(name)),
   );
   const program = command === undefined ? "rdsiam" : `rdsiam ${command.name}`;
-  const hints = [nearest === undefined ? `See ${program} --help.` : `Did you mean ${nearest}?`];
-  if (command?.tail === "after target") {
-    hints.push(
-      `Options of the tool come after the target: ${program} TARGET ${flag} ..., ` +
-        `or after --, where RDSIAM_TARGET or AWS_PROFILE names it: ${program} -- ${flag} ...`,
-    );
-  }
-  const where = command?.takesTarget === true ? " before the target" : "";
-  throw usageError(`unknown option ${flag}${where}`, hints.join(" "));
+  const hint = nearest === undefined ? `See ${program} --help.` : `Did you mean ${nearest}?`;
+  const where = command?.tail === "after target" ? " before the target" : "";
+  const found = { word, kind: "option", command, rest } as const;
+  throw new UnexpectedWord(found, `unknown option ${flag}${where}`, hint);
 }
 
 function usageError(message: string, hint?: string): RdsIamError {

@@ -4,6 +4,7 @@ import type { Environment, RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import {
+  optionFlag,
   type OptionValues,
   ownVariable,
   type Setting,
@@ -131,6 +132,13 @@ function settingOptions(group: SettingOption["group"]): OptionSpec[] {
 /** The options that a command knows; those of every command when none is named. */
 export function optionsOf(command: string | undefined): readonly OptionSpec[] {
   return OPTIONS.filter((option) => isOptionOf(option, command));
+}
+
+/** The long options that a command knows, as a command line has them: `--via ...`, `--read-only`. */
+export function longOptions(command: string): readonly string[] {
+  return optionsOf(command).map(({ name, value, bare }) =>
+    value === undefined || bare !== undefined ? optionFlag(name) : `${optionFlag(name)} ...`,
+  );
 }
 
 /** Whether a command knows an option. */

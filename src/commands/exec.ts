@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { findTool } from "../tool/find-tool.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { shellCommand } from "../base/shell-word.ts";
-import { type Invocation, isOn, optionValue } from "../cli/options.ts";
+import { type Invocation, isOn, longOptions, optionValue } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import { runOnTargets, type ToolCommand } from "../session/run-tool.ts";
 import { isForEach, readTargets, refuseForSeveral } from "./exec-targets.ts";
@@ -31,7 +31,13 @@ export async function runExec(context: RunContext, invocation: Invocation): Prom
   if (!isOne || isEach) refuseForSeveral(options, context.env);
   // --template fills in the proxy's own host and port.
   if (prefixes.includes("") && !fitting.template)
-    refuseOtherServer({ file: name, args, command: "exec" });
+    refuseOtherServer({
+      file: name,
+      args,
+      command: "exec",
+      target: targets[0]?.target,
+      own: longOptions("exec"),
+    });
   const file = await findTool(name, context.env);
   warnOfUrls(context, name, fitting);
   const fit = (command: ToolCommand): ToolCommand => fitWords(command, fitting);

@@ -1,6 +1,6 @@
 // `rdsiam psql`: psql on a target; everything after the target is psql's own.
 import type { RunContext } from "../base/context.ts";
-import type { Invocation } from "../cli/options.ts";
+import { type Invocation, longOptions } from "../cli/options.ts";
 import { runOnTargets } from "../session/run-tool.ts";
 import { findTool } from "../tool/find-tool.ts";
 import { psqlUser, refuseOtherServer } from "../tool/tool-arguments.ts";
@@ -9,7 +9,8 @@ import { localPort } from "./local-port.ts";
 /** Runs psql; resolves with the exit status. */
 export async function runPsql(context: RunContext, invocation: Invocation): Promise<number> {
   const { options, tail, target } = invocation;
-  refuseOtherServer({ file: "psql", args: tail, command: "psql" });
+  const own = longOptions("psql");
+  refuseOtherServer({ file: "psql", args: tail, command: "psql", target, own });
   const file = await findTool("psql", context.env);
   const user = options.user ?? psqlUser(tail);
   const request = { prefix: "", targetName: target, options: { ...options, user } };

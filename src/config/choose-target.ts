@@ -24,11 +24,11 @@ export interface Choice {
   readonly target: Target | undefined;
   /** --host or RDSIAM_HOST. */
   readonly address: WrittenHost | undefined;
-  /** Whether the command line or RDSIAM_TARGET names it; false for the one of AWS_PROFILE and for `default`. */
+  /** Whether the command line, RDSIAM_TARGET or RDSIAM_PROFILE names it; false for the one of AWS_PROFILE and for `default`. */
   readonly named: boolean;
 }
 
-/** Takes the target that is named, else RDSIAM_TARGET's, else AWS_PROFILE's, else `default` where it has a host. */
+/** Takes the target that is named, else RDSIAM_TARGET's, else --profile's or AWS_PROFILE's, else `default` where it has a host. */
 export function chooseTarget(input: SettingsInput): Choice {
   const { env, loaded } = input;
   const explicit = input.targetName ?? (env["RDSIAM_TARGET"] || undefined);
@@ -43,6 +43,12 @@ export function chooseTarget(input: SettingsInput): Choice {
     const bare = { name: explicit, file: loaded.aws.paths.config, profile: explicit };
     const target = isBare ? { ...bare, problems: [] } : findTarget(explicit, loaded);
     return { target, address, named: true };
+  }
+  const profile = givenText(input, "profile")?.text;
+  const ofProfile = profile === undefined ? undefined : loaded.targets.get(profile);
+  // Who comes from the AWS CLI names the profile, and the database is in it.
+  if (ofProfile?.profile === profile && ofProfile?.host !== undefined && address === undefined) {
+    return { target: findTarget(ofProfile.name, loaded), address, named: true };
   }
   const name = environmentProfile(env) ?? "default";
   const target = loaded.targets.get(name);

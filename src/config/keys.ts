@@ -4,6 +4,7 @@
 // of an AWS profile and the key role_arn of rdsiam's own file.
 
 import type { Environment } from "../base/context.ts";
+import { REGION } from "../base/partitions.ts";
 import {
   COMMAND,
   DNS_SERVERS,
@@ -222,7 +223,7 @@ export const SETTINGS = {
   },
   region: {
     summary: "the database's Region, where its name has none",
-    type: matching(/^[a-z]+(-[a-z0-9]+)+$/, "is not a valid AWS Region"),
+    type: matching(REGION, "is not a valid AWS Region"),
     option: { group: "AWS", value: "REGION", completes: "region", commands: ON_DATABASE },
   },
   roleArn: {

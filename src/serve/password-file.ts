@@ -9,6 +9,7 @@ import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 const SECRET_LENGTH = 32; // bytes
+const LONGEST = 4_096; // bytes of a file
 const SHORTEST = 16; // characters; a password that a person made up would be guessed
 
 /** The password in a file, which is created if it does not exist; ERR_USAGE when others can read it or it has no valid password. */
@@ -54,10 +55,12 @@ async function read(file: string): Promise<string> {
     const isOurs = process.platform === "win32" || uid === process.geteuid?.() || uid === 0;
     // A credential of systemd belongs to root, and the bits of its group show the access list that lets us read it.
     const others = uid === 0 && process.geteuid?.() !== 0 ? 0o037 : 0o077;
-    if (!isOurs || (process.platform !== "win32" && (mode & others) !== 0)) throw readable(file);
+    // What is something else must not be given other permissions either.
+    if (stats.size > LONGEST) throw noPassword(file);
     const password = (await handle.readFile("utf8")).replace(/\r?\n$/, "");
     // Printable ASCII: SASLprep, which clients apply to the rest, does not change it.
     if (password.length < SHORTEST || !/^[\x21-\x7e]+$/.test(password)) throw noPassword(file);
+    if (!isOurs || (process.platform !== "win32" && (mode & others) !== 0)) throw readable(file);
     return password;
   } finally {
     await handle.close();
@@ -68,7 +71,7 @@ function readable(file: string): RdsIamError {
   return new RdsIamError(`others can read the password in ${file}`, {
     code: "ERR_USAGE",
     detail: "It would let them into the database as you.",
-    hint: `Remove it, and rdsiam creates a new one with permissions 0600; or, if no one else has read it: chmod 600 ${file}`,
+    hint: `Name another file, and rdsiam creates it with permissions 0600; or, if no one else has read this one: chmod 600 ${file}`,
   });
 }
 
@@ -76,7 +79,7 @@ function noPassword(file: string): RdsIamError {
   return new RdsIamError(`there is no password in ${file} that can be used`, {
     code: "ERR_USAGE",
     detail: `It must be one line of ${SHORTEST} or more printable ASCII characters without spaces.`,
-    hint: "Remove it, and rdsiam creates one with a random password.",
+    hint: "Name another file: one that does not exist is created, with a random password.",
   });
 }
 

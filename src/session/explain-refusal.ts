@@ -2,6 +2,7 @@
 // PostgreSQL's own text for every IAM failure is the same, and translated by lc_messages, so the rest must come from here.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
 import { DSQL_ADMIN } from "../base/dsql.ts";
+import { parseEndpoint } from "../rds/endpoint.ts";
 import type { AddedFields, BackendRefusal } from "../proxy/failure.ts";
 
 const UNASKED = "The server refused before it asked for an auth token.";
@@ -138,6 +139,10 @@ function signedFor({ host, port, region, user, last, now }: SignedLogin): string
 }
 
 function iamHint(login: SignedLogin): string {
+  const { region = login.region } = parseEndpoint(login.host) ?? {};
+  if (region !== login.region) {
+    return `The host's name says ${region}, and the token was signed for ${login.region}: leave the Region out.`;
+  }
   return (
     `Most often the identity lacks rds-db:connect on dbuser:RESOURCE-ID/${login.user} (RESOURCE-ID is db-..., cluster-... or ` +
     "prx-..., not the name), IAM authentication is off, the user lacks rds_iam, or this machine's clock is wrong."

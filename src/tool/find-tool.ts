@@ -8,7 +8,8 @@ import { join } from "node:path";
 import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { isPostgresqlTool } from "./tool-arguments.ts";
+import { nearestName } from "../base/nearest-name.ts";
+import { isPostgresqlTool, POSTGRESQL_TOOLS } from "./tool-arguments.ts";
 
 // What execvp takes when PATH is not set (_CS_PATH).
 const DEFAULT_PATH = "/bin:/usr/bin";
@@ -80,6 +81,8 @@ function installHint(name: string): string {
   if (isPostgresqlTool(name) && name !== "pgcli") {
     return "Install it with `apt install postgresql-client` (Debian, Ubuntu), or `brew install libpq && brew link --force libpq` (macOS).";
   }
+  const near = nearestName(name, POSTGRESQL_TOOLS);
+  if (near !== undefined) return `Did you mean ${near}?`;
   return "Install it, or add its directory to PATH; `rdsiam exec` runs programs, not shell aliases or functions.";
 }
 

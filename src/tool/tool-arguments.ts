@@ -4,6 +4,7 @@
 // https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
 import { basename } from "node:path";
 import { RdsIamError } from "../base/errors.ts";
+import { shellWord } from "../base/shell-word.ts";
 
 interface Grammar {
   /** The letters that take a value; each program has -h, -p and -U beside them. */
@@ -121,6 +122,9 @@ const GRAMMARS: ReadonlyMap<string, Grammar> = new Map(
 // Flags that begin as an option with a value does: pg_recvlogical's --startpos, pgbench's --log-prefix.
 const FLAGS: ReadonlySet<string> = new Set(["start", "log"]);
 
+// Long options that each program has, or has an abbreviation for, beside those that take a value.
+const SHARED = "help host port quiet user verbose version";
+
 const PLACE = /^(?:host|hostaddr|port|service)$/;
 // The values that the proxy cannot satisfy; all others are satisfied, or concern what is not used.
 const REFUSED: ReadonlyMap<string, RegExp> = new Map([
@@ -142,6 +146,9 @@ interface Argument {
   readonly value: string;
 }
 
+/** The names of PostgreSQL's own programs, and pgcli. */
+export const POSTGRESQL_TOOLS: readonly string[] = [...GRAMMARS.keys()];
+
 /** Whether a program is one of PostgreSQL's own, or pgcli: they print why a login failed. */
 export function isPostgresqlTool(file: string): boolean {
   return GRAMMARS.has(basename(file));
@@ -152,20 +159,28 @@ export interface ToolWords {
   readonly file: string;
   readonly args: readonly string[];
   readonly command: "psql" | "exec";
+  /** As it was named. */
+  readonly target?: string | undefined;
+  /** The long options of that command, `--via ...`: a program that does not have them must not get them. */
+  readonly own?: readonly string[] | undefined;
 }
 
 /** Throws ERR_USAGE when a program's arguments name another server, or ask for what the proxy does not have. */
-export function refuseOtherServer({ file, args, command }: ToolWords): void {
+export function refuseOtherServer(words: ToolWords): void {
+  const { file, args, command, own = [] } = words;
   const tool = basename(file);
   const grammar = GRAMMARS.get(tool);
   if (grammar === undefined) return;
   const servers = new Set(`h host p port ${grammar.server ?? ""}`.split(" "));
   const databases = new Set(grammar.database?.split(" "));
+  const theirs = `${SHARED} ${grammar.long}`.split(" ");
   let operands = 0;
   for (const { option, value } of toolArguments(grammar, args)) {
     const dashed = option.length > 1 ? `--${option}` : `-${option}`;
     if (option !== "" && servers.has(option))
       throw bypass(`${dashed} ${value}`, placeOf(option), { tool, command });
+    const misplaced = own.find((usage) => usage.split(" ")[0] === dashed);
+    if (misplaced !== undefined && !theirs.includes(option)) throw ownOption(words, misplaced);
     if (option === "") operands += 1;
     const isOperand = option === "" && operands <= (grammar.operands ?? 0);
     if (!isOperand && !databases.has(option)) continue;
@@ -260,6 +275,15 @@ function decoded(text: string): string {
   } catch {
     return text;
   }
+}
+
+function ownOption({ file, command, target = "TARGET" }: ToolWords, usage: string): RdsIamError {
+  const [flag] = usage.split(" ");
+  const tool = command === "psql" ? "" : ` ${file} ...`;
+  return new RdsIamError(`${flag} is rdsiam's own`, {
+    code: "ERR_USAGE",
+    hint: `It comes before the target: rdsiam ${command} ${usage} ${shellWord(target)}${tool}`,
+  });
 }
 
 function bypass(

@@ -79,7 +79,7 @@ export function parseVia(text: string, source: ViaSource): Via {
   const url = /^([a-z0-9+]+):\/\/(?:(.*)@)?([^@]*?)\/?$/i.exec(text);
   if (url === null) {
     const address = readAuthority(text);
-    if (address?.port === undefined) return fail("is not a valid tunnel");
+    if (address?.port === undefined) return failUnknown(text, fail);
     return { kind: "forwarded-port", host: address.host, port: address.port };
   }
   const [, written = "", login, rest = ""] = url;
@@ -131,6 +131,14 @@ export function describeVia(via: Via): string {
     case "rds-auth-proxy":
       return `rds-auth-proxy at ${showHostPort(via)}`;
   }
+}
+
+// Nothing but a bare name is shown: it has no room for a password.
+function failUnknown(text: string, fail: Fail): never {
+  const [, scheme = "ssh", host = ""] = /^(?:(ssh|ssm):)?([\w-]+(?:\.[\w-]+)*)$/.exec(text) ?? [];
+  if (host === "") return fail("is not a valid tunnel");
+  const meant = SSM_TARGET.test(host) ? "ssm" : scheme;
+  return fail(`"${text}" is not a valid tunnel`, `Did you mean ${meant}://${host}? ${FORMS}`);
 }
 
 // From a variable too: what sets the environment chooses what runs anyway (SECURITY.md).

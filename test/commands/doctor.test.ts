@@ -124,7 +124,7 @@ test("doctor: a mistyped key, a missing user, an unknown target", async () => {
 
 test("doctor: a way that cannot be read blocks what needs it alone", async () => {
   const { verdicts, find } = await examine({ args: ["--via", "carrier-pigeon"] });
-  assert.match(find("config").summary, /^--via is not a valid tunnel/);
+  assert.match(find("config").summary, /^--via "carrier-pigeon" is not a valid tunnel/);
   assert.match(verdicts, /^config:fail role:skip reachability:skip tls:skip login:skip/);
 });
 

@@ -63,7 +63,7 @@ const CASES: readonly (readonly [string, readonly string[], RegExp, RegExp])[] =
     "option of the tool before the target",
     ["psql", "-c", "select 1", "prod"],
     /error: unknown option -c/,
-    /HINT: .*rdsiam psql TARGET -c/,
+    /HINT: .*rdsiam psql prod -c/,
   ],
   ["option without value", ["psql", "--region"], /error: option --region needs a value/, /HINT: /],
   [
