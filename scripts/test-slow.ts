@@ -15,7 +15,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   leaks: "every write under strace: no secret in any",
   memory: "COPY of 1 GB to a reader that stops: memory stays bounded",
   mutation: "200 changed places of proxy, relay, via and session: which no test notices",
-  relay: "10,000 bad requests; 1,000 sessions on three replicas",
+  relay: "10,000 bad requests; logins in a flood; 1,000 sessions on three replicas",
   tls: "every libpq from 12 to 18 with verified TLS to the proxy",
   tools: "PostgreSQL's own tools, compared with the unix socket",
   via: "pg_dump of 100 MB through each --via",

@@ -2,7 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sendBadRequests } from "../support/hostile.ts";
+import { floodRelay } from "../support/relay-flood.ts";
 import {
+  floodBroke,
+  floodFigures,
   hostileBroke,
   hostileFigures,
   replicasBroke,
@@ -13,6 +16,11 @@ import { endOneReplica, lackingForReplicas } from "../support/replicas.ts";
 test("bad requests leave neither memory nor descriptors behind", async () => {
   const result = await sendBadRequests(270, 90);
   assert.deepEqual(hostileBroke(result), [], hostileFigures(result));
+});
+
+test("no good login fails beside bad connections of every kind", async () => {
+  const result = await floodRelay(500, 20);
+  assert.deepEqual(floodBroke(result), [], floodFigures(result));
 });
 
 test(

@@ -1,8 +1,11 @@
-// npm run test:slow -- relay: 10,000 bad requests against one relay, then 1,000 sessions on three replicas behind haproxy, of which
-// one is killed. Under two minutes.
+// npm run test:slow -- relay: 10,000 bad requests against one relay, 200 good logins beside 1,500 bad connections a second, then 1,000
+// sessions on three replicas behind haproxy, of which one is killed. About three minutes.
 import process from "node:process";
 import { sendBadRequests } from "../support/hostile.ts";
+import { floodRelay } from "../support/relay-flood.ts";
 import {
+  floodBroke,
+  floodFigures,
   hostileBroke,
   hostileFigures,
   replicasBroke,
@@ -13,6 +16,8 @@ import { endOneReplica, lackingForReplicas } from "../support/replicas.ts";
 async function main(): Promise<void> {
   const bad = await sendBadRequests(10_000, 2_000);
   tell(hostileFigures(bad), hostileBroke(bad));
+  const flooded = await floodRelay(1_500, 200);
+  tell(floodFigures(flooded), floodBroke(flooded));
   const skip = lackingForReplicas();
   if (skip !== false) return tell(`replicas: skipped, ${skip}`, []);
   const ended = await endOneReplica(3, 1_000);

@@ -1,17 +1,19 @@
 // Thousands of requests that no relay should take, against a relay in a process of its own: what stays behind?
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, createSecureContext } from "node:tls";
 import { relayTunnel } from "../../src/via/relay.ts";
 import { startTestRelay } from "./relay-scene.ts";
 import { connectRequest, nonceOf, proofFields } from "./proof.ts";
+import { ENDPOINT } from "./relay-server-scene.ts";
 import { type EchoStage, RULES, startEchoStage } from "./relay-stage.ts";
 
 const AT_ONCE = 50;
 const PATIENCE = 20_000; // ms
+const UNVERIFIED = { secureContext: createSecureContext(), rejectUnauthorized: false };
 
 /** What a run measured; undefined where there is no /proc. */
 export interface HostileResult {
@@ -27,16 +29,24 @@ export interface HostileResult {
   readonly works: boolean;
 }
 
-interface Aim {
-  readonly stage: EchoStage;
+/** The relay that requests are sent to, and what is behind it. */
+export interface Aim {
   readonly port: number;
+  readonly database: { readonly host: string; readonly port: number };
+  /** The STS endpoint of the relay. */
+  readonly sts: string;
+}
+
+/** A relay of a stage. */
+export function aimAt({ canonicalHost: host, gateway, sts }: EchoStage, port: number): Aim {
+  return { port, database: { host, port: gateway.port }, sts: sts.endpoint };
 }
 
 /** Sends bad requests, `warmUp` of them before anything is measured. */
 export async function sendBadRequests(count: number, warmUp: number): Promise<HostileResult> {
   await using stage = await startEchoStage();
   await using relay = await startTestRelay(stage, { rules: RULES });
-  const aim = { stage, port: relay.port };
+  const aim = aimAt(stage, relay.port);
   const pid = relay.child.pid ?? 0;
   await hammer(aim, warmUp);
   const idle = await settled(pid);
@@ -55,27 +65,55 @@ export async function sendBadRequests(count: number, warmUp: number): Promise<Ho
     descriptorsBefore: idle,
     descriptorsAfter,
     reached,
-    works: await goodSession(aim),
+    works: await goodSession(stage, relay.port),
   };
 }
 
 // What is wrong with each is named by the test of the relay's refusals; here it is the mixture that counts.
 const KINDS: readonly ((aim: Aim) => Promise<void>)[] = [
   ({ port }) => plain(port, "GET / HTTP/1.1\r\n\r\n"),
-  ({ port }) => plain(port, Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]), true),
-  ({ port }) => plain(port, "", true),
+  ({ port }) => plain(port, "\u0016\u0003\u0001\u0002\0\u0001", "leave"),
+  ({ port }) => plain(port, "", "leave"),
   (aim) => secured(aim, async (send) => send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")),
   (aim) => secured(aim, async (send) => send(`CONNECT a:1 HTTP/1.1\r\nX: ${"x".repeat(20_000)}`)),
   (aim) => secured(aim, async (send) => send("\0\u0001\u00ff".repeat(6_000))),
-  (aim) => secured(aim, async (send) => send(connectRequest("169.254.169.254", 80)), true),
-  (aim) => secured(aim, async () => {}, true),
+  (aim) => secured(aim, async (send) => send(connectRequest("169.254.169.254", 80)), "leave"),
+  (aim) => secured(aim, async () => {}, "leave"),
+  // A proof for another endpoint, and one whose signature STS refuses.
+  (aim) => secured(aim, sendProof(aim, ENDPOINT)),
+  (aim) => secured(aim, sendProof(aim, aim.sts)),
+];
+
+// These stay until the relay closes them, in each of the steps of a login. Most are silent: that costs an attacker least.
+const SILENT: typeof KINDS = [
+  ({ port }) => plain(port, "", "stay"),
+  ({ port }) => plain(port, "\u0016\u0003\u0001", "stay"),
+];
+const JUNK: typeof KINDS = [
+  ...KINDS,
+  (aim) => secured(aim, async () => {}),
   (aim) =>
     secured(aim, async (send, head) => {
-      send(connectRequest(aim.stage.canonicalHost, aim.stage.gateway.port));
-      const fields = await proofFields(nonceOf(await head()));
-      send(connectRequest(aim.stage.canonicalHost, aim.stage.gateway.port, ...fields));
+      send(connectRequest(aim.database.host, aim.database.port));
+      await head();
+      send("CONNECT ");
     }),
+  ...Array.from({ length: 12 }, () => SILENT).flat(),
 ];
+
+/** Makes one bad connection, of another kind at each turn; resolves when it is closed. */
+export async function sendJunk(aim: Aim, turn: number): Promise<void> {
+  await JUNK[turn % JUNK.length]?.(aim);
+}
+
+function sendProof({ database: { host, port } }: Aim, endpoint: string): Talk {
+  return async (send, head) => {
+    send(connectRequest(host, port));
+    const nonce = nonceOf(await head());
+    const fields = await proofFields(nonce, (url) => url.replace(ENDPOINT, endpoint));
+    send(connectRequest(host, port, ...fields));
+  };
+}
 
 async function hammer(aim: Aim, count: number): Promise<void> {
   const turns = Array.from({ length: count }, (_, index) => index).values();
@@ -85,27 +123,21 @@ async function hammer(aim: Aim, count: number): Promise<void> {
   await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
 
-// With `rude` the client is gone before it is answered.
-async function plain(port: number, bytes: string | Buffer, rude = false): Promise<void> {
+// A client that leaves is gone before it is answered.
+async function plain(port: number, text: string, end?: "leave" | "stay"): Promise<void> {
   const socket = connect({ host: "127.0.0.1", port });
   socket.on("error", () => {});
   await Promise.race([once(socket, "connect"), once(socket, "close")]);
   socket.resume();
-  socket.end(bytes, () => {
-    if (rude) socket.destroy();
-  });
+  socket.write(text, "latin1");
+  if (end !== "stay") socket.end(() => end === "leave" && socket.destroy());
   await closed(socket);
 }
 
 type Talk = (send: (text: string) => void, head: () => Promise<string>) => Promise<void>;
 
-async function secured({ port, stage }: Aim, talk: Talk, rude = false): Promise<void> {
-  const socket = connectTls({
-    host: "127.0.0.1",
-    port,
-    servername: "localhost",
-    ca: stage.authority.cert,
-  });
+async function secured({ port }: Aim, talk: Talk, end?: "leave"): Promise<void> {
+  const socket = connectTls({ ...UNVERIFIED, host: "127.0.0.1", port });
   socket.on("error", () => {});
   let bytes = "";
   let wake = (): void => {};
@@ -122,7 +154,7 @@ async function secured({ port, stage }: Aim, talk: Talk, rude = false): Promise<
     return bytes;
   };
   await talk((text) => void socket.write(text, "latin1"), head);
-  if (rude) socket.destroy();
+  if (end === "leave") socket.destroy();
   await closed(socket);
 }
 
@@ -132,17 +164,18 @@ async function closed(socket: Socket): Promise<void> {
   clearTimeout(late);
 }
 
-async function goodSession({ port, stage }: Aim): Promise<boolean> {
-  const address = { host: "localhost", port, ca: stage.caFile, client: undefined };
-  await using tunnel = await relayTunnel(address, stage.prove);
-  const target = {
-    host: stage.canonicalHost,
-    port: stage.gateway.port,
-    address: stage.canonicalHost,
-  };
-  const stream = await tunnel.open(target, AbortSignal.timeout(PATIENCE));
+/** Whether a good client gets a session within `patience` ms in which the database answers; rejects when it gets none. */
+export async function goodSession(
+  { caFile, canonicalHost: host, gateway, prove }: EchoStage,
+  port: number,
+  patience = PATIENCE,
+): Promise<boolean> {
+  const address = { host: "localhost", port, ca: caFile, client: undefined };
+  await using tunnel = await relayTunnel(address, prove);
+  const signal = AbortSignal.timeout(patience);
+  const stream = await tunnel.open({ host, port: gateway.port, address: host }, signal);
   stream.resume().write("hello");
-  const [chunk] = (await once(stream, "data")) as [Buffer];
+  const [chunk] = (await once(stream, "data", { signal })) as [Buffer];
   stream.destroy();
   return chunk.toString() === "hello";
 }

@@ -1,5 +1,6 @@
 // The figures of the relay's long tests as lines, and what of them is not good.
 import type { HostileResult } from "./hostile.ts";
+import type { RelayFloodResult } from "./relay-flood.ts";
 import type { ReplicasResult } from "./replicas.ts";
 
 const MAX_GROWTH = 40 * 1024 * 1024; // bytes that a heap which was never full may still grow
@@ -20,6 +21,20 @@ export function hostileBroke(result: HostileResult): readonly string[] {
   if (result.reached > 0) broken.push("the database got connections");
   if (!result.works) broken.push("a good session does not work any more");
   return broken;
+}
+
+/** What came of good logins in a flood, and how fast it was: the machine may be slower than the rate that was asked for. */
+export function floodFigures(result: RelayFloodResult): string {
+  const { begun, ended, failed, logins, milliseconds } = result;
+  const rate = (count: number): number => Math.round(count / (milliseconds / 1_000));
+  const [half = 0, slowest = 0] = [logins[logins.length >> 1], logins.at(-1)];
+  return `${logins.length} of ${logins.length + failed.length} good logins beside ${rate(begun)} bad connections/s (${rate(ended)}/s closed): median ${Math.round(half)} ms, slowest ${Math.round(slowest)} ms`;
+}
+
+/** What is not good about it, a sentence each. */
+export function floodBroke({ failed, ended }: RelayFloodResult): readonly string[] {
+  const broken = failed.map((error) => `a good login failed: ${error}`);
+  return ended > 0 ? broken : [...broken, "the relay closed no bad connection"];
 }
 
 /** What came of replicas, one of which was killed. */
