@@ -16,6 +16,19 @@ test("fatalError() has neither a secret of the run nor what looks like one, in m
     assert.equal(each, "cannot reach http://user:[secret]@sts.example.com with [secret]");
 });
 
+test("fatalError() + has the SQLSTATE that drivers expect for each kind of failure", () => {
+  for (const [code, sqlState] of [
+    ["ERR_LOGIN", "28000"],
+    ["ERR_LIMIT", "53300"],
+    ["ERR_PROTOCOL", "08P01"],
+    ["ERR_INTERNAL", "XX000"],
+    ["ERR_CONNECT", "08001"],
+    ["ERR_CREDENTIALS", "08001"],
+  ] as const)
+    assert.equal(fatalError(new RdsIamError("x", { code }), String).sqlState, sqlState);
+  assert.equal(fatalError(new TypeError("x"), String).sqlState, "XX000");
+});
+
 test("encodeFatalError() + control and bidi characters are shown", () => {
   const body = encodeFatalError({
     sqlState: "08001",

@@ -67,6 +67,17 @@ test("tlsError() takes a certificate that its own issuer signed for self-signed,
   assert.match(detail, /It is signed by itself\./);
 });
 
+test("tlsError() + names the bundle of the issuer's Region where the issuer calls itself a CA of RDS", () => {
+  for (const [issuer, hint] of [
+    ["Amazon RDS eu-west-1 Root CA RSA2048 G1", /rdsiam ca update --region eu-west-1\./],
+    ["Amazon RDS Root 2019 CA", /rdsiam ca update\./],
+    ["Example Proxy CA", /rdsiam ca update, or name/],
+  ] as const) {
+    const error = failure("SELF_SIGNED_CERT_IN_CHAIN", { ...SHOWN, issuer });
+    assert.match(error.hint ?? "", hint);
+  }
+});
+
 test("tlsError() is ERR_TLS for everything but a verification", () => {
   const details: Readonly<Record<string, RegExp>> = {
     ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: /^The server offers no TLS version from 1\.2 on/,

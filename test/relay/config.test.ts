@@ -45,6 +45,8 @@ for (const [what, text, said] of [
     /\[allow x\] has no databases/,
   ],
   ["a database without a host", `[target x]\nport = 1\n${ALLOW}`, /has no valid host/],
+  ["the port 0", `[target x]\nhost = x.example.com\nport = 0\n${ALLOW}`, /port must be a whole/],
+  ["no port", `[target x]\nhost = x.example.com\nport = x\n${ALLOW}`, /port must be a whole/],
   [
     "an invalid network",
     `[relay]\nnetworks = 10.0.0.0\n${TARGET}${ALLOW}`,
@@ -77,6 +79,8 @@ test("resolveRelaySettings() + option, environment, file and default, in this or
     drainTimeout: 3_480_000,
     dnsServers: ["10.0.0.2"],
   });
+  const { health } = resolveRelaySettings({ healthPort: "9" }, {}, config);
+  assert.deepEqual(health, { host: "127.0.0.1", port: 9 });
   assert.throws(
     () => resolveRelaySettings({ sessionTimeout: "1w" }, {}, config),
     /^RdsIamError: --session-timeout must be a duration/,

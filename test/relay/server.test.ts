@@ -253,6 +253,7 @@ describe("identities", () => {
     "another service": (url) => url.replace("%2Fsts%2F", "%2Frds-db%2F"),
     "a signature without the relay's name": (url) => url.replace("%3Bx-rdsiam-relay", ""),
     "a longer life than STS gives": (url) => url.replace("Expires=60", "Expires=999"),
+    "another day in its scope": (url) => url.replace(/%2F\d{8}%2F/, "%2F20200101%2F"),
     "a fragment": (url) => `${url}#`,
     "a line break": (url) => url.replace("Action=", "Action=%0D%0A"),
   };

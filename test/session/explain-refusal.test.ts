@@ -3,7 +3,11 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { BackendRefusal } from "../../src/proxy/failure.ts";
-import { explainRefusals } from "../../src/session/explain-refusal.ts";
+import {
+  explainPassedLogin,
+  explainPasswordRefusal,
+  explainRefusals,
+} from "../../src/session/explain-refusal.ts";
 
 const TARGET = { host: "db1.abc.eu-west-1.rds.amazonaws.com", port: 5432, region: "eu-west-1" };
 const NOW = Date.parse("2026-01-01T00:00:00Z");
@@ -73,4 +77,39 @@ test("explainRefusals() names the remedy for a missing grant, database and place
   assert.match(explained("3D000", "database does not exist").hint ?? "", /rds_dbname/);
   assert.match(explained("53300", "too many clients").hint ?? "", /connection limit/);
   assert.deepEqual(explained("57P03", "the database system is starting up"), {});
+});
+
+function refused(code: string, message: string, isOfPassword: boolean): BackendRefusal {
+  const fields = new Map([
+    ["C", code],
+    ["M", message],
+  ]);
+  return new BackendRefusal(Buffer.alloc(0), fields, isOfPassword);
+}
+
+test("explainRefusals() + names no credentials where rdsiam has signed no token", () => {
+  const { explain } = explainRefusals(TARGET, () => NOW);
+  const { detail } = explain("a", refused("28000", "PAM authentication failed", true));
+  assert.match(detail ?? "", /before it asked/);
+});
+
+test("explainPasswordRefusal() + names the command for a password that was refused, and for nothing else", () => {
+  for (const [code, isOfPassword, hint] of [
+    ["28P01", true, /^Run the password command by hand/],
+    ["28P01", false, /^Run the password command by hand/],
+    ["28000", true, /^Run the password command by hand/],
+    ["28000", false, undefined],
+    ["3D000", true, /^Name an existing database/],
+    ["53300", true, /connection limit/],
+  ] as const) {
+    const added = explainPasswordRefusal(refused(code, "no", isOfPassword));
+    if (hint === undefined) assert.deepEqual(added, {}, code);
+    else assert.match(added.hint ?? "", hint, code);
+  }
+});
+
+test("explainPassedLogin() + explains channel binding alone", () => {
+  const bound = refused("28000", "server does not support channel binding", false);
+  assert.match(explainPassedLogin(bound).hint ?? "", /channel_binding=disable/);
+  assert.deepEqual(explainPassedLogin(refused("28P01", "no", true)), {});
 });

@@ -1,24 +1,28 @@
 // npm run test:slow -- mutation [NUMBER [ROOM...]]: changes one place of src/proxy, src/relay, src/via or src/session at a time, 200
-// times, and runs the test files that are nearest to it: those that import the file, then one from end to end. A mutant that no
-// test notices is listed; one that mutation-survivors.ts has not judged fails the run.
+// times, and runs the tests that are nearest, in one process: those of its room that import the file, and others that do so
+// straight. For what survives, then, the slow ones of the room and a few from end to end. A mutant that no test notices is listed;
+// one that mutation-survivors.ts has not judged fails the run.
 // RDSIAM_SEED=N chooses other mutants. About an hour on two processors; RDSIAM_JOBS=N runs at a time.
+// What is known of each mutant is kept in build/mutation.log: a run that was ended goes on from there. Remove it to start anew.
 import { spawn } from "node:child_process";
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { appendFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { basename, dirname, join, normalize } from "node:path";
 import process from "node:process";
 import { transformSync } from "esbuild";
 import { glob } from "zx";
-import { random } from "../support/random.ts";
 import { JUDGED } from "./mutation-survivors.ts";
 
-const MOST_TESTS = 4; // files for a mutant, apart from the end-to-end one
-const LONGEST_TEST = 60_000; // ms that a file may take while nothing is changed
-const END_TO_END: Readonly<Record<string, string>> = {
-  proxy: "test/e2e/trust.test.ts",
-  relay: "test/e2e/relay.test.ts",
-  via: "test/e2e/network.test.ts",
-  session: "test/e2e/identity-errors.test.ts",
+const LOG = "build/mutation.log"; // lines of: killer, tab, mutant
+const LIMIT = 300_000; // ms for tests while nothing is changed; those of a mutant that hangs are ended sooner
+// The test files of these rooms that wait for long, or work for long: last, and for what has survived the others.
+const SLOW = /^test\/(?:proxy\/(?:chaos|ending|flood|frontend-tls|fuzz)|via\/rds-auth-proxy)\./;
+const END_TO_END: Readonly<Record<string, readonly string[]>> = {
+  proxy: ["trust", "proxy", "cancel", "psql"],
+  relay: ["relay", "rds-auth-proxy"],
+  via: ["network", "via-terminal", "rds-auth-proxy"],
+  session: ["identity-errors", "token-reuse", "exec-each", "network"],
 };
 
 // What is replaced, and by what. That it is code shows when the compiled file differs.
@@ -42,6 +46,9 @@ const OPERATORS: readonly (readonly [RegExp, string])[] = [
   [/(?<=^ +)(?:(?:await|void) )?[\w.#?]+\([^;]*\);$/gm, ";"],
 ];
 
+const SURVIVED = "survived";
+const SURVIVED_NEAR = "survived what is near";
+
 interface Mutant {
   readonly file: string;
   /** How the list of survivors names it: the file, the line and the change. */
@@ -52,56 +59,84 @@ interface Mutant {
 async function main([number = "200", ...named]: readonly string[]): Promise<void> {
   const rooms = named.length > 0 ? named : Object.keys(END_TO_END);
   const files = (await glob(rooms.map((room) => `src/${room}/*.ts`))).toSorted();
-  const seed = Number(process.env["RDSIAM_SEED"] ?? 1);
+  const seed = process.env["RDSIAM_SEED"] ?? "1";
   const mutants = await chooseMutants(files, Number(number), seed);
   const importers = await readImporters();
-  const durations = new Map<string, number>();
+  const known = await readLog();
   const jobs = Number(process.env["RDSIAM_JOBS"] ?? availableParallelism());
   const trees = await Promise.all(Array.from({ length: jobs }, copyTree));
-  let survivors = mutants;
-  // What is quick first; from end to end only what has survived that.
-  for (const kill of [killByNearest, killFromEndToEnd]) {
-    const left = [...survivors];
-    survivors = [];
+  const quick = (file: string): string[] =>
+    nearestTests(file, importers).filter((test) => !SLOW.test(test));
+  const quickOfRoom = (room: string): string[] => [
+    ...new Set(files.filter((file) => dirname(file) === room).flatMap(quick)),
+  ];
+  const slow = (file: string): string[] => [
+    ...nearestTests(file, importers).filter((test) => SLOW.test(test)),
+    ...(END_TO_END[roomOf(file)] ?? []).map((name) => `test/e2e/${name}.test.ts`),
+  ];
+  const kill = createKill();
+  // What is quick first for all of them.
+  for (const [survived, groupsOf] of [
+    [
+      SURVIVED_NEAR,
+      (file: string) => [{ tests: quick(file), unchanged: quickOfRoom(dirname(file)) }],
+    ],
+    [SURVIVED, (file: string) => slow(file).map((test) => ({ tests: [test], unchanged: [test] }))],
+  ] as const) {
+    const left = mutants.filter(({ name }) => [undefined, SURVIVED_NEAR].includes(known.get(name)));
+    const todo = left.filter(({ name }) => known.get(name) !== survived).toReversed();
     const work = async (tree: string): Promise<void> => {
-      for (let next = left.pop(); next !== undefined; next = left.pop()) {
-        const killer = await kill(next, { tree, importers, durations });
-        process.stdout.write(`${killer ?? "survived"}\t${next.name}\n`);
-        if (killer === undefined) survivors.push(next);
+      for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+        const killer = (await kill(next, groupsOf(next.file), tree)) ?? survived;
+        known.set(next.name, killer);
+        process.stdout.write(`${killer}\t${next.name}\n`);
+        await appendFile(LOG, `${killer}\t${next.name}\n`);
       }
     };
     await Promise.all(trees.map(work));
   }
   await Promise.all(trees.map((tree) => rm(tree, { recursive: true, force: true })));
-  const open = survivors.map(({ name }) => name).filter((name) => !Object.hasOwn(JUDGED, name));
-  process.stdout.write(`seed ${seed}: ${survivors.length} of ${number} survived, `);
+  const survivors = mutants.map(({ name }) => name).filter((name) => known.get(name) === SURVIVED);
+  const open = survivors.filter((name) => !Object.hasOwn(JUDGED, name));
+  process.stdout.write(`seed ${seed}: ${survivors.length} of ${mutants.length} survived, `);
   process.stdout.write(`${open.length} of them not judged\n${open.join("\n")}\n`);
   process.exitCode = open.length === 0 ? 0 : 1;
 }
 
-async function chooseMutants(files: readonly string[], most: number, seed: number) {
-  const all: Mutant[] = [];
+async function readLog(): Promise<Map<string, string>> {
+  await mkdir(dirname(LOG), { recursive: true });
+  const text = await readFile(LOG, { encoding: "utf8", flag: "a+" });
+  return new Map(
+    Array.from(text.matchAll(/^(.*?)\t(.*)$/gm), ([, by = "", name = ""]) => [name, by]),
+  );
+}
+
+// By a hash of each name, so that a change of the code changes the choice there and nowhere else.
+async function chooseMutants(files: readonly string[], most: number, seed: string) {
+  const all = new Map<string, Mutant>();
   for (const file of files) {
     const text = await readFile(file, "utf8");
     const compiled = compile(text);
     for (const [pattern, replacement] of OPERATORS) {
       for (const { index, 0: found } of text.matchAll(pattern)) {
-        const changed = text.slice(0, index) + replacement + text.slice(index + found.length);
+        const end = index + found.length;
+        const changed = text.slice(0, index) + replacement + text.slice(end);
         const result = compile(changed);
         if (result === undefined || result === compiled) continue;
-        const start = text.lastIndexOf("\n", index) + 1;
-        const line = text.slice(start, text.indexOf("\n", index)).trim();
-        const change = `${found.trim().slice(0, 40)} -> ${replacement.trim()}`;
-        all.push({ file, name: `${file}: ${line} [${change}]`, text: changed });
+        const before = text.slice(text.lastIndexOf("\n", index) + 1, index);
+        const after = text.slice(end, text.indexOf("\n", end));
+        const change = `{${found.slice(0, 60)} -> ${replacement}}`;
+        const name = `${file}: ${before}${change}${after}`.replaceAll(/\s+/g, " ");
+        all.set(createHash("sha256").update(seed).update(name).digest("hex"), {
+          file,
+          name,
+          text: changed,
+        });
       }
     }
   }
-  const source = random(seed);
-  const chosen: Mutant[] = [];
-  while (chosen.length < most && all.length > 0) {
-    chosen.push(...all.splice(source.below(all.length), 1));
-  }
-  return chosen;
+  const ordered = [...all].toSorted(([one], [other]) => (one < other ? -1 : 1));
+  return ordered.slice(0, most).map(([, mutant]) => mutant);
 }
 
 // Undefined for what is no program. Texts for people are left out: which words they have is not what tests are for.
@@ -128,51 +163,52 @@ async function readImporters(): Promise<ReadonlyMap<string, readonly string[]>> 
   return importers;
 }
 
-// Those with the file's name come first, and then the nearest.
+// The tests of its room that import a file, and others that do so straight; those of its name first, then the nearest.
 function nearestTests(file: string, importers: ReadonlyMap<string, readonly string[]>): string[] {
-  const seen = new Set([file]);
-  for (const each of seen) for (const next of importers.get(each) ?? []) seen.add(next);
-  const tests = [...seen].filter(
-    (each) => /(?<!\.slow)\.test\.ts$/.test(each) && !/^test\/(?:e2e|docs|bench)\//.test(each),
-  );
+  const straight = importers.get(file) ?? [];
+  const all = new Set(straight);
+  for (const each of all) for (const next of importers.get(each) ?? []) all.add(next);
+  const isNear = (each: string): boolean =>
+    /(?<!\.slow)\.test\.ts$/.test(each) &&
+    (each.startsWith(`test/${roomOf(file)}/`) ||
+      (straight.includes(each) && !/^test\/(?:e2e|docs|bench)\//.test(each)));
   const isNamesake = (each: string): boolean => each.includes(basename(file, ".ts"));
-  return [...tests.filter(isNamesake), ...tests.filter((each) => !isNamesake(each))];
+  const near = [...all].filter(isNear);
+  return [...near.filter(isNamesake), ...near.filter((each) => !isNamesake(each))];
 }
 
-interface Runner {
-  readonly tree: string;
-  readonly importers: ReadonlyMap<string, readonly string[]>;
-  /** Of each test file while nothing is changed, in milliseconds; infinite for one that fails. */
-  readonly durations: Map<string, number>;
+function roomOf(file: string): string {
+  return file.split("/")[1] ?? "";
 }
 
-type Kill = (mutant: Mutant, runner: Runner) => Promise<string | undefined>;
+interface Group {
+  /** Run in one process with a mutant. */
+  readonly tests: readonly string[];
+  /** Run once while nothing is changed: they have to pass, and tell how long the others may take. */
+  readonly unchanged: readonly string[];
+}
 
-/** The first of the nearest test files that fails; undefined when none does. */
-const killByNearest: Kill = async ({ file, text }, { tree, importers, durations }) => {
-  const tests: (readonly [test: string, duration: number])[] = [];
-  for (const test of nearestTests(file, importers)) {
+/** What finds the first test that fails with a mutant; undefined when none does. */
+function createKill() {
+  const durations = new Map<string, Promise<number>>();
+  const measure = async (tests: readonly string[], tree: string): Promise<number> => {
     const start = performance.now();
-    const duration =
-      durations.get(test) ??
-      ((await runTest(tree, test, 120_000)) === 0 ? performance.now() - start : Infinity);
-    durations.set(test, duration);
-    if (duration <= LONGEST_TEST) tests.push([test, duration]);
-    if (tests.length === MOST_TESTS) break;
-  }
-  return withMutant(join(tree, file), text, async () => {
-    for (const [test, duration] of tests.toSorted((one, other) => one[1] - other[1]))
-      if ((await runTest(tree, test, 30_000 + 5 * duration)) !== 0) return test;
+    const problem = await failing(tree, tests, LIMIT);
+    if (problem !== undefined) throw new Error(`while nothing is changed: ${problem}`);
+    return performance.now() - start;
+  };
+  return async ({ file, text }: Mutant, groups: readonly Group[], tree: string) => {
+    for (const { tests, unchanged } of groups) {
+      if (tests.length === 0) continue;
+      const key = unchanged.join(" ");
+      if (!durations.has(key)) durations.set(key, measure(unchanged, tree));
+      const limit = 30_000 + 3 * ((await durations.get(key)) ?? 0);
+      const killer = await withMutant(join(tree, file), text, () => failing(tree, tests, limit));
+      if (killer !== undefined) return killer;
+    }
     return undefined;
-  });
-};
-
-const killFromEndToEnd: Kill = ({ file, text }, { tree }) =>
-  withMutant(join(tree, file), text, async () => {
-    if ((await run(tree, ["npm", "run", "--silent", "build"], 300_000)) !== 0) return "the build";
-    const whole = END_TO_END[file.split("/")[1] ?? ""] ?? "";
-    return (await runTest(tree, whole, 300_000)) === 0 ? undefined : whole;
-  });
+  };
+}
 
 async function withMutant<Result>(path: string, text: string, use: () => Promise<Result>) {
   const original = await readFile(path);
@@ -184,12 +220,26 @@ async function withMutant<Result>(path: string, text: string, use: () => Promise
   }
 }
 
-function runTest(tree: string, test: string, limit: number): Promise<number> {
-  return run(tree, ["node", "--import", "tsx", "--test", test], limit);
+/** The first test of these files that fails, all in one process; undefined when none does. */
+async function failing(
+  tree: string,
+  tests: readonly string[],
+  limit: number,
+): Promise<string | undefined> {
+  if (tests.some((test) => test.startsWith("test/e2e/"))) {
+    if ((await run(tree, ["npm", "run", "--silent", "build"], LIMIT)) !== "0") return "the build";
+  }
+  const entry = join(tree, "build/mutant.test.ts");
+  const suites = tests.map((test) => `describe("${test}", () => import("${join(tree, test)}"));\n`);
+  await writeFile(entry, `import { describe } from "node:test";\n${suites.join("")}`);
+  const result = await run(tree, ["node", "--import", "tsx", "--test-reporter=tap", entry], limit);
+  return result === "0" ? undefined : result;
 }
 
 async function copyTree(): Promise<string> {
-  const tree = await mkdtemp(join(tmpdir(), "rdsiam-mutation-"));
+  const tree = await mkdtemp(join(tmpdir(), "mut-")); // short: the paths of sockets are
+  await mkdir(join(tree, "build"));
+  await mkdir(join(tree, "tmp"));
   const names = ["src", "test", "scripts", "packaging", "docs", "man", "completions", "dist"];
   const files = ["package.json", "tsconfig.json", "README.md", "CHANGELOG.md", "SECURITY.md"];
   for (const name of [...names, ...files]) {
@@ -199,21 +249,31 @@ async function copyTree(): Promise<string> {
     });
   }
   // Not a symbolic link: the build knows packages by their path.
-  await run(".", ["cp", "-al", "node_modules", tree], 60_000);
+  await run(".", ["cp", "-al", "node_modules", tree], LIMIT);
   return tree;
 }
 
-// In a process group of its own, which is ended whole when the tests hang.
-function run(cwd: string, [command = "", ...words]: string[], limit: number): Promise<number> {
+// The exit status; or the first test that fails, with which the process ends. In a process group of its own, which is ended whole.
+function run(cwd: string, [command = "", ...words]: string[], limit: number): Promise<string> {
   return new Promise((settle) => {
-    const child = spawn(command, words, { cwd, stdio: "ignore", detached: true });
-    const end = (): void => {
+    const env = { ...process.env, TMPDIR: join(cwd, "tmp") };
+    const child = spawn(command, words, { cwd, env, detached: true });
+    let printed = "";
+    let result: string | undefined;
+    const end = (why: string): void => {
+      result ??= why;
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
     };
-    const timer = setTimeout(end, limit);
+    child.stderr.resume();
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      printed += text;
+      const failed = /^ *not ok \d+ - (.*)\n/m.exec(printed);
+      if (failed !== null && result === undefined) end(failed[1] ?? "");
+    });
+    const timer = setTimeout(end, limit, "the time");
     child.once("exit", (status) => {
       clearTimeout(timer);
-      settle(status ?? 1);
+      settle(result ?? String(status));
     });
   });
 }

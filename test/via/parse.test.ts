@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { describeVia, parseVia, viaSecrets } from "../../src/via/parse.ts";
 
+const OLD = { kind: "rds-auth-proxy", ca: undefined, verified: true };
 const READ: readonly (readonly [string, unknown])[] = [
   ["direct", { kind: "direct" }],
   ["localhost:15432", { kind: "forwarded-port", host: "localhost", port: 15_432 }],
@@ -25,6 +26,17 @@ const READ: readonly (readonly [string, unknown])[] = [
   ["HTTPS://u:50%@h", { kind: "https", host: "h", port: 443, user: "u", password: "50%" }],
   ["command:nc %h %p", { kind: "command", command: "nc %h %p" }],
   ["command: printf '%%'", { kind: "command", command: "printf '%%'" }],
+  ["relay://r", { kind: "relay", host: "r", port: 8443, ca: undefined, client: undefined }],
+  [
+    "relay://r:9/?ca=a.pem&cert=c.pem&key=k.pem",
+    { kind: "relay", host: "r", port: 9, ca: "a.pem", client: { cert: "c.pem", key: "k.pem" } },
+  ],
+  ["rds-auth-proxy://r?ca=a.pem", { ...OLD, host: "r", port: 8000, ca: "a.pem" }],
+  ["rds-auth-proxy://r:9?sslmode=verify-full", { ...OLD, host: "r", port: 9 }],
+  ...["localhost", "127.0.0.2", "::1"].map((host) => {
+    const text = `rds-auth-proxy://${host === "::1" ? "[::1]" : host}:9?sslmode=require`;
+    return [text, { ...OLD, host, port: 9, verified: false }] as const;
+  }),
 ];
 
 test("parseVia() + reads every form", () => {
@@ -58,6 +70,16 @@ const REFUSED = [
   "command:nc %x",
   "command:a%",
   "command:a\nb",
+  "relay://",
+  "relay://r?ca=",
+  "relay://r?sslmode=require",
+  "relay://r?cert=c.pem",
+  "relay://r?key=k.pem",
+  "rds-auth-proxy://127.0.0.1",
+  "rds-auth-proxy://r?sslmode=require",
+  "rds-auth-proxy://10.0.0.1?sslmode=require",
+  "rds-auth-proxy://127.example.com?sslmode=require",
+  "rds-auth-proxy://localhost?sslmode=disable",
 ];
 
 test("parseVia() + refuses what is not a tunnel, with an ERR_CONFIG that names where it was given", () => {
