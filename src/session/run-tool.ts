@@ -204,8 +204,13 @@ async function identify(
     log.verbose(`credentials: ${found.source}${untilText(found)}`);
     return found.source;
   };
-  const isLater = login.need() === "network" && !isTimed;
-  const early = isLater ? undefined : logged(await login.credentials());
+  const { profile, roleArn } = login.settings;
+  const own = profile === undefined ? "the environment's identity" : `profile "${profile}"`;
+  const isLater = login.need() === "network";
+  if (isLater && isTimed) {
+    log.verbose(`waiting for ${roleArn ?? own}: the tool has a limit of its own for connecting`);
+  }
+  const early = isLater && !isTimed ? undefined : logged(await login.credentials());
   let failed = false;
   const fail = (error: unknown): void => {
     failed = true;
@@ -216,8 +221,6 @@ async function identify(
     login.authToken(login.user, { ahead: true }).catch(() => {});
   };
   const call = (): void => void login.credentials().then(logged).then(sign, fail);
-  const { profile, roleArn } = login.settings;
-  const own = profile === undefined ? "the environment's identity" : `profile "${profile}"`;
   return {
     name: early ?? roleArn ?? own,
     prepare: early === undefined ? call : sign,
