@@ -145,7 +145,7 @@ async function furnish(parts: Furniture): Promise<Readonly<Record<string, string
   };
   await appendProfile(home, TARGET, settings, key);
   // Nobody listens there: static keys need no STS.
-  return { ...makeEnvironment(home, "http://127.0.0.1:9") };
+  return { ...makeEnvironment(home, { sts: "http://127.0.0.1:9" }) };
 }
 
 async function copyProgram(directory: string): Promise<string> {

@@ -1,4 +1,5 @@
-// Lists the PostgreSQL databases of one Region: instances, clusters with their readers, custom endpoints, RDS Proxies.
+// Lists the PostgreSQL databases of one Region: instances, clusters with their readers, custom endpoints, RDS Proxies, and
+// Aurora DSQL clusters.
 // Each kind is a call of its own with a permission of its own; a call that fails is a warning, and the rest is still listed.
 // A custom endpoint has its cluster's engine and tags, a proxy's endpoint its proxy's. Members of a cluster have its tags besides
 // their own, and RDS Proxies those of the instances and clusters that they connect to.
@@ -23,6 +24,15 @@ import {
   type Tag,
 } from "@aws-sdk/client-rds";
 import {
+  type ClusterSummary,
+  DSQLClient,
+  GetClusterCommand,
+  type GetClusterOutput,
+  paginateListClusters,
+} from "@aws-sdk/client-dsql";
+import { DSQL_ADMIN, DSQL_DATABASE } from "../base/dsql.ts";
+import {
+  clientOptions,
   callRds,
   type RdsFailure,
   rdsClient,
@@ -36,13 +46,15 @@ import type { Tags } from "./tags.ts";
 
 /** A PostgreSQL database endpoint of an AWS account. */
 export interface FoundDatabase {
-  readonly kind: "instance" | "cluster" | "reader" | "custom" | "proxy" | "proxy-endpoint";
-  /** A name for a target: the identifier, with `-ro` for a reader. */
+  readonly kind: "instance" | "cluster" | "reader" | "custom" | "proxy" | "proxy-endpoint" | "dsql";
+  /** A name for a target: the identifier, with `-ro` for a reader; of DSQL its Name tag, where it has one. */
   readonly name: string;
   readonly region: string;
   readonly host: string;
   readonly port: number;
   readonly dbname: string | undefined;
+  /** The user that it begins with, where that one logs in with IAM. */
+  readonly user?: string | undefined;
   /** Whether IAM authentication is on. */
   readonly iam: boolean;
   /** The endpoint that tokens are signed for, where that is not the host: the cluster of a custom endpoint. */
@@ -52,7 +64,7 @@ export interface FoundDatabase {
 
 /** A call that failed. */
 export interface FailedCall {
-  readonly kind: RdsFailure;
+  readonly kind: RdsFailure | "absent";
   readonly error: Error;
 }
 
@@ -65,6 +77,7 @@ export interface Discovery {
 }
 
 const ENGINES = new Set(["postgres", "aurora-postgresql"]);
+const EXPRESS = "postgres"; // user and database of Aurora's express configuration
 const DEFAULT_PORT = 5432; // PostgreSQL's own, the default of RDS, and the only one of RDS Proxy
 
 // Makes one kind of call; undefined when it failed, and the failure is kept, with what is left out because of it.
@@ -88,19 +101,23 @@ interface Search {
 /** Lists the PostgreSQL databases of the caller's Region; tags of proxies cost two calls each. */
 export async function discoverDatabases(
   caller: RdsCaller,
-  { withTags }: { readonly withTags: boolean },
+  { withDsql, withTags }: { readonly withDsql: boolean; readonly withTags: boolean },
 ): Promise<Discovery> {
   const client = await rdsClient(caller);
   const failures: FailedCall[] = [];
   let calls = 0;
   const attempt: CollectAttempt = async (action, what, call) => {
+    const service = /^(?:GetCluster|ListClusters)$/.test(action) ? "dsql" : "rds";
     try {
       const found = await call();
       calls += 1;
       return found;
     } catch (error) {
+      // A Region without DSQL has no name for its API.
+      const isAbsent = service === "dsql" && readError(error, []).codes.includes("ENOTFOUND");
+      const kind = isAbsent ? "absent" : rdsFailure(error);
       const ways = `Without it, ${what} are left out.`;
-      failures.push({ kind: rdsFailure(error), error: rdsError(error, caller, { action, ways }) });
+      failures.push({ kind, error: rdsError(error, caller, { service, action, ways }) });
       return undefined;
     }
   };
@@ -111,6 +128,7 @@ export async function discoverDatabases(
       ...(await findClusters(search)),
       ...(await findInstances(search)),
       ...(await findProxies(search, withTags)),
+      ...(withDsql ? await findDsqlClusters(caller, attempt) : []),
     ];
     return { databases, failures, calls };
   } finally {
@@ -212,10 +230,13 @@ function customEndpoint(
 }
 
 function ofCluster(cluster: DBCluster, region: string) {
+  // The express configuration: no VPC, and a first user that logs in with IAM alone.
+  const isExpress = cluster.VPCNetworkingEnabled === false;
   return {
     region,
     port: cluster.Port ?? DEFAULT_PORT,
-    dbname: cluster.DatabaseName,
+    dbname: cluster.DatabaseName ?? (isExpress ? EXPRESS : undefined),
+    user: isExpress ? EXPRESS : undefined,
     iam: cluster.IAMDatabaseAuthenticationEnabled === true,
     tags: tagsOf(cluster.TagList),
   };
@@ -306,6 +327,51 @@ function furtherEndpoint(
   const isDefault = host === proxy?.host;
   if (proxy === undefined || name === undefined || host === undefined || isDefault) return [];
   return [{ ...proxy, kind: "proxy-endpoint", name, host }];
+}
+
+async function findDsqlClusters(
+  caller: RdsCaller,
+  attempt: CollectAttempt,
+): Promise<FoundDatabase[]> {
+  const { region } = caller;
+  const client = new DSQLClient(await clientOptions("dsql", caller));
+  try {
+    const clusters: ClusterSummary[] | undefined = await attempt(
+      "ListClusters",
+      "Aurora DSQL clusters",
+      () => collect(paginateListClusters({ client }, {}), ({ clusters: page }) => page),
+    );
+    const found: FoundDatabase[] = [];
+    for (const { identifier } of clusters ?? []) {
+      const what = `the Aurora DSQL cluster ${identifier}`;
+      const [cluster] =
+        (await attempt("GetCluster", what, async (): Promise<GetClusterOutput[]> => [
+          await client.send(new GetClusterCommand({ identifier })),
+        ])) ?? [];
+      // One that is being made, or deleted, has no endpoint.
+      if (identifier === undefined || cluster?.endpoint === undefined) continue;
+      found.push({
+        kind: "dsql",
+        name: targetName(cluster.tags?.["Name"]) ?? identifier,
+        region,
+        host: cluster.endpoint,
+        port: DEFAULT_PORT,
+        dbname: DSQL_DATABASE,
+        user: DSQL_ADMIN,
+        iam: true,
+        signHost: undefined,
+        tags: [cluster.tags ?? {}],
+      });
+    }
+    return found;
+  } finally {
+    client.destroy();
+  }
+}
+
+// A Name tag is any text.
+function targetName(name: string | undefined): string | undefined {
+  return name !== undefined && /^\w[\w.@+-]*$/.test(name) ? name : undefined;
 }
 
 async function collect<Page, T>(

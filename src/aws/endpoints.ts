@@ -34,7 +34,7 @@ export function stsEndpointOptions(input: AwsCalls): StsEndpointOptions {
 
 /** The configured URL of a service: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, [services], the profile's endpoint_url. */
 export function configuredEndpoint(
-  service: "sts" | "rds" | "ssm",
+  service: "sts" | "rds" | "ssm" | "dsql",
   input: AwsCalls,
 ): string | undefined {
   const { env, profileValues, services } = input;

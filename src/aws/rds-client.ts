@@ -28,8 +28,13 @@ const MAX_ATTEMPTS = 6;
 
 /** Makes a client of the RDS API; the caller destroys it. */
 export async function rdsClient(caller: RdsCaller): Promise<RDSClient> {
-  const endpoint = configuredEndpoint("rds", caller.calls);
-  return new RDSClient({
+  return new RDSClient(await clientOptions("rds", caller));
+}
+
+/** The options of a client of a service. */
+export async function clientOptions(service: "dsql" | "rds", caller: RdsCaller) {
+  const endpoint = configuredEndpoint(service, caller.calls);
+  return {
     ...(await sdkClientOptions(caller.calls)),
     maxAttempts: MAX_ATTEMPTS,
     region: caller.region,
@@ -39,11 +44,13 @@ export async function rdsClient(caller: RdsCaller): Promise<RDSClient> {
       return { ...signingKeys(keys), ...(expiration === undefined ? {} : { expiration }) };
     },
     ...(endpoint === undefined ? {} : { endpoint }),
-  });
+  };
 }
 
 /** What a call is for: the API's name for it, and how to go on without it. */
 export interface RdsPurpose {
+  /** RDS when absent. */
+  readonly service?: "dsql" | "rds" | undefined;
   readonly action: string;
   readonly ways: string;
 }
@@ -83,8 +90,9 @@ export function rdsFailure(error: unknown): RdsFailure {
 export function rdsError(
   error: unknown,
   { region, profile }: RdsCaller,
-  { action, ways }: RdsPurpose,
+  { service = "rds", action: name, ways }: RdsPurpose,
 ): RdsIamError {
+  const action = `${service}:${name}`;
   const known = innermost(error);
   if (known !== undefined) {
     return known;
@@ -92,14 +100,14 @@ export function rdsError(
   const failed = readError(error, []);
   switch (rdsFailure(error)) {
     case "denied":
-      return new RdsIamError(`not allowed to call rds:${action} in ${region}`, {
+      return new RdsIamError(`not allowed to call ${action} in ${region}`, {
         code: "ERR_CREDENTIALS",
         detail: sentence(failed.text),
-        hint: `Allow rds:${action} in the identity's policy. ${ways}`,
+        hint: `Allow ${action} in the identity's policy. ${ways}`,
         cause: error,
       });
     case "throttled":
-      return new RdsIamError(`AWS throttles rds:${action} in ${region}`, {
+      return new RdsIamError(`AWS throttles ${action} in ${region}`, {
         code: "ERR_LIMIT",
         detail: `It was tried ${MAX_ATTEMPTS} times. ${sentence(failed.text) ?? ""}`.trim(),
         hint: `Try again later. ${ways}`,
@@ -109,9 +117,9 @@ export function rdsError(
     case "other":
       return identityError(error, {
         profile,
-        endpoint: `the RDS API in ${region}`,
+        endpoint: `the ${service.toUpperCase()} API in ${region}`,
         otherwise: {
-          message: `rds:${action} failed in ${region}`,
+          message: `${action} failed in ${region}`,
           code: "ERR_ENDPOINT",
           hint: ways,
         },

@@ -114,7 +114,10 @@ async function search(
   const todo = regions.entries();
   const work = async (): Promise<void> => {
     for (const [index, region] of todo) {
-      results[index] = await discoverDatabases(account.callerIn(region), { withTags });
+      results[index] = await discoverDatabases(account.callerIn(region), {
+        withDsql: true,
+        withTags,
+      });
       log.verbose(`${region}: ${results[index].databases.length} endpoints`);
     }
   };
@@ -125,7 +128,8 @@ async function search(
   const problems = new Map<string, Error>();
   for (const { kind, error } of failures) {
     // Among all Regions are those that the account has not opted in to.
-    if (kind === "disabled" && regions.length > 1) log.verbose(error.message);
+    const isNormal = kind === "absent" || (kind === "disabled" && regions.length > 1);
+    if (isNormal) log.verbose(error.message);
     else problems.set(error.message, error);
   }
   const databases = results

@@ -52,7 +52,11 @@ export async function runInit(context: RunContext, invocation: Invocation): Prom
   // The Region of one that was found is where it was looked for.
   if (found !== undefined) Object.assign(texts, foundTexts(found), { region: undefined });
   texts.host ??= await ask(context, { what: "Host of the database", option: "host" });
-  texts.user ??= await ask(context, { what: "Database user", option: "user" });
+  texts.user ??= await ask(context, {
+    what: "Database user",
+    option: "user",
+    usual: found?.user,
+  });
   texts.dbname ??= await ask(context, {
     what: "Database",
     option: "dbname",
@@ -151,9 +155,11 @@ async function chooseDatabase(
     options.region ?? account.region ?? (await ask(context, { what: "Region", option: "region" }));
   const { discoverDatabases } = await import("../aws/discover.ts");
   const caller = account.callerIn(region);
-  const search = discoverDatabases(caller, { withTags: false });
+  const search = discoverDatabases(caller, { withDsql: true, withTags: false });
   const { databases, failures } = await context.waiting.for("the RDS API", search);
-  for (const { error } of failures) context.log.warning({ message: error.message });
+  for (const { error, kind } of failures) {
+    if (kind !== "absent") context.log.warning({ message: error.message });
+  }
   const choices = databases.map(({ name, kind, host, port, iam }) => ({
     value: host,
     columns: [name, kind, `${host}:${port}`, iam ? "" : "IAM authentication off"],

@@ -26,6 +26,7 @@ export interface ApiAnswer {
 /** A request whose body and signature have been read. */
 export interface ApiRequest {
   readonly action: string;
+  readonly path: string;
   readonly parameters: URLSearchParams;
   /** The key that signed it; undefined where it is unsigned or its signature is not valid. */
   readonly caller: AccessKey | undefined;
@@ -99,7 +100,7 @@ function answerRequest(
         )
       : undefined;
   const caller = verdict?.ok === true ? verdict.key : undefined;
-  const read = { action: parameters.get("Action") ?? "", parameters, caller };
+  const read = { action: parameters.get("Action") ?? "", path, parameters, caller };
   const signed = headers.get("x-amz-date") ?? parameters.get("X-Amz-Date") ?? "";
   const answer =
     verdict?.ok === false

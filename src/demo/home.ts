@@ -42,19 +42,26 @@ export async function appendProfile(
   await appendFile(home.credentials, formatSection(name, credentialSettings(key)));
 }
 
-/** What a child needs in its environment to use this home, this STS and this RDS API. */
+/** The URLs of the stand-ins' APIs; STS's where there is no other. */
+export interface ApiEndpoints {
+  readonly sts: string;
+  readonly rds?: string | undefined;
+  readonly dsql?: string | undefined;
+}
+
+/** What a child needs in its environment to use this home and these APIs. */
 export function makeEnvironment(
   home: Home,
-  stsEndpoint: string,
-  rdsEndpoint = stsEndpoint,
+  { sts, rds = sts, dsql = sts }: ApiEndpoints,
 ): Readonly<Record<string, string>> {
   return {
     HOME: home.directory,
     AWS_CONFIG_FILE: home.config,
     AWS_SHARED_CREDENTIALS_FILE: home.credentials,
-    AWS_ENDPOINT_URL_STS: stsEndpoint,
+    AWS_ENDPOINT_URL_STS: sts,
     // Even one that knows no such calls: nothing of a demo goes to the real AWS.
-    AWS_ENDPOINT_URL_RDS: rdsEndpoint,
+    AWS_ENDPOINT_URL_RDS: rds,
+    AWS_ENDPOINT_URL_DSQL: dsql,
     AWS_EC2_METADATA_DISABLED: "true",
     // A proxy of the machine's own cannot reach this STS. The lower-case name wins where both are set.
     NO_PROXY: "127.0.0.1",

@@ -24,6 +24,7 @@ import {
   TABLE_STATEMENTS,
   USERS,
 } from "./postgres-seed.ts";
+import { startDsqlApi } from "./dsql-api.ts";
 import { startRdsApi } from "./rds-api.ts";
 import type { Api } from "./aws-api.ts";
 import { startSts } from "./sts.ts";
@@ -39,6 +40,7 @@ const RESOURCE_ID = "cluster-ABCDEFGHIJKL01234";
 /** The Aurora DSQL cluster behind the target `ledger`. */
 const LEDGER_ID = "ledger6abcdefghijklmnop234";
 const LEDGER_HOST = `${LEDGER_ID}.dsql.${REGION}.on.aws`;
+const LEDGER_ARN = `arn:aws:dsql:${REGION}:${ACCOUNT}:cluster/${LEDGER_ID}`;
 const ALIAS = "orders.db.example.com";
 const PRIMARY_ALIAS = "orders-primary.db.example.com";
 
@@ -70,6 +72,7 @@ export interface StandIn extends AsyncDisposable {
   readonly gateway: Gateway;
   /** The front of the Aurora DSQL cluster. */
   readonly dsql: Gateway;
+  readonly dsqlApi: Api;
   readonly sts: StsStandIn;
   readonly rds: Api;
   readonly dns: DnsStandIn;
@@ -136,12 +139,15 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   const cluster = { host: CLUSTER_HOST, port: gateway.port, dbname: DATABASE };
   const known = { clusterArn: CLUSTER_ARN, resourceId: RESOURCE_ID, ...cluster };
   const rds = keep(await startRdsApi({ keys, now, ...known }));
+  const clusters = [{ endpoint: LEDGER_HOST, arn: LEDGER_ARN, tags: { Name: "ledger" } }];
+  const dsqlApi = keep(await startDsqlApi({ keys, now, clusters }));
   const dns = keep(await startDns(zone()));
   const parts = {
     authority,
     directory,
     dns,
     dsql,
+    dsqlApi,
     gateway,
     keys,
     legacyPassword,
@@ -158,6 +164,7 @@ type Parts = Pick<
   | "directory"
   | "dns"
   | "dsql"
+  | "dsqlApi"
   | "gateway"
   | "keys"
   | "legacyPassword"
@@ -191,7 +198,7 @@ async function startFront(
 
 // The home directory, with the targets in it.
 async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncDispose>> {
-  const { authority, directory, dns, dsql, gateway, keys, rds, sts } = parts;
+  const { authority, directory, dns, dsql, dsqlApi, gateway, keys, rds, sts } = parts;
   const caFile = join(directory, "rds-ca.pem");
   await writeFile(caFile, authority.cert);
   const home = await makeHome(directory);
@@ -225,7 +232,11 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
     instanceHost: INSTANCE_HOST,
     dsqlHost: LEDGER_HOST,
     region: REGION,
-    env: makeEnvironment(home, sts.endpoint, rds.endpoint),
+    env: makeEnvironment(home, {
+      sts: sts.endpoint,
+      rds: rds.endpoint,
+      dsql: dsqlApi.endpoint,
+    }),
   };
 }
 

@@ -112,7 +112,7 @@ export async function connectBackend(
   }
 }
 
-interface TlsOptions {
+interface TlsStart {
   readonly direct: boolean;
   readonly only: Address | undefined;
   readonly onDialed: () => void;
@@ -120,7 +120,7 @@ interface TlsOptions {
 
 async function openTls(
   backend: Backend,
-  { direct, only, onDialed }: TlsOptions,
+  { direct, only, onDialed }: TlsStart,
   signal: AbortSignal,
 ): Promise<BackendConnection> {
   // The certificates are read while the packets travel.

@@ -87,7 +87,10 @@ function keyOf({ host, port }: RelayTarget): string {
 export function accountSearch(account: Account, region: string): RegionSearch {
   const run = async (): Promise<SearchResult> => {
     const { discoverDatabases } = await import("../aws/discover.ts");
-    const found = await discoverDatabases(account.callerIn(region), { withTags: true });
+    const found = await discoverDatabases(account.callerIn(region), {
+      withDsql: false,
+      withTags: true,
+    });
     const targets = found.databases
       // One without IAM authentication has to be listed in the relay's file, so that it is there on purpose.
       .filter(({ iam }) => iam)

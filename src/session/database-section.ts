@@ -19,7 +19,7 @@ export function databaseLines(
     ["host", host],
     ["port", port === 5432 ? undefined : String(port)],
     ["sign_host", signHost],
-    ["user", user],
+    ["user", user ?? database.user],
     ["dbname", dbname],
   ];
   return lines.flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]));

@@ -36,7 +36,7 @@ export async function addLiveTarget(
   const found = await waiting.for("the RDS API", findDatabases(account.callerIn(region), name));
   const whose = profile === undefined ? "the environment's account" : `the account of "${profile}"`;
   const database = theOne(name, found, `${whose} in ${region}`);
-  const user = options.user ?? (env["RDSIAM_USER"] || undefined);
+  const user = options.user ?? (env["RDSIAM_USER"] || database.user);
   if (user === undefined) {
     throw new RdsIamError(`no database user for "${name}"`, {
       code: "ERR_TARGET",

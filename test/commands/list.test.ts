@@ -12,7 +12,7 @@ let env: Readonly<Record<string, string>>;
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), "rdsiam-list-"));
   const home = await makeHome(directory);
-  env = makeEnvironment(home, "http://127.0.0.1:1");
+  env = makeEnvironment(home, { sts: "http://127.0.0.1:1" });
   const rds_host = "orders.cluster-c1a2b3c4d5e6.eu-west-1.rds.amazonaws.com";
   await appendProfile(home, "prod", { rds_host, rds_user: "app_ro" });
   await appendProfile(home, "stage", { rds_host: "stage.example.com:6432", rds_dbname: "orders" });

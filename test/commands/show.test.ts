@@ -14,7 +14,7 @@ let env: Readonly<Record<string, string>> = {};
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), "rdsiam-show-"));
   home = await makeHome(directory);
-  env = makeEnvironment(home, "http://127.0.0.1:1");
+  env = makeEnvironment(home, { sts: "http://127.0.0.1:1" });
   await writeFile(
     home.config,
     `[profile prod]

@@ -4,9 +4,17 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
-import { appendProfile, type Home, makeEnvironment, makeHome } from "../../src/demo/home.ts";
+import {
+  type ApiEndpoints,
+  appendProfile,
+  type Home,
+  makeEnvironment,
+  makeHome,
+} from "../../src/demo/home.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
 import { ACCOUNT, ZONE } from "../support/account-inventory.ts";
+import type { Api } from "../../src/demo/aws-api.ts";
+import { startDsqlApi } from "../../src/demo/dsql-api.ts";
 import { type RdsApi, type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
 import { type Finished, rdsiam } from "../support/program.ts";
 
@@ -24,17 +32,23 @@ interface Row {
 
 const keys = new KeyStore();
 const options: RdsApiOptions = { keys, regions: ACCOUNT, denied: new Set(), throttled: 0 };
+const DSQL = "abcdefghijklmnopqrst123456.dsql.eu-west-1.on.aws";
 let [directory, home, api]: [string, Home, RdsApi] = ["", {} as Home, {} as RdsApi];
+let dsql: Api;
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), "rdsiam-discover-"));
   home = await makeHome(directory);
   api = await startRdsApi(options);
+  const arn = "arn:aws:dsql:eu-west-1:123456789012:cluster/abcdefghijklmnopqrst123456";
+  const clusters = [{ arn, endpoint: DSQL, tags: { Name: "ledger", team: "books" } }];
+  dsql = await startDsqlApi({ keys, clusters });
   const key = keys.createStaticKey({ arn: "arn:aws:iam::123456789012:user/admin" });
   await appendProfile(home, "corp", { region: "eu-west-1" }, key);
 });
 after(async () => {
   await api[Symbol.asyncDispose]();
+  await dsql[Symbol.asyncDispose]();
   await rm(directory, { recursive: true, force: true });
 });
 beforeEach(async () => {
@@ -45,10 +59,14 @@ beforeEach(async () => {
 });
 
 function discover(...args: readonly string[]): Promise<Finished> {
-  const env = {
-    ...makeEnvironment(home, "http://127.0.0.1:1"),
-    AWS_ENDPOINT_URL_RDS: api.endpoint,
-  };
+  return discoverWith({ rds: api.endpoint, dsql: dsql.endpoint }, ...args);
+}
+
+function discoverWith(
+  endpoints: Pick<ApiEndpoints, "dsql" | "rds">,
+  ...args: readonly string[]
+): Promise<Finished> {
+  const env = makeEnvironment(home, { sts: "http://127.0.0.1:1", ...endpoints });
   return rdsiam(["discover", "--profile", "corp", ...args], { env });
 }
 
@@ -62,8 +80,8 @@ test("rdsiam discover --json lists what speaks PostgreSQL, over all pages", asyn
   const found = await rows();
   const count = (kind: string): number => found.filter((row) => row.kind === kind).length;
   assert.deepEqual(
-    ["instance", "cluster", "reader", "custom", "proxy", "proxy-endpoint"].map(count),
-    [225, 1, 1, 1, 2, 1],
+    ["instance", "cluster", "reader", "custom", "proxy", "proxy-endpoint", "dsql"].map(count),
+    [225, 1, 1, 1, 2, 1, 1],
   );
   assert.ok(!found.some(({ host }) => /^(shop|carts|mine|m|db-009)\./.test(host)));
   assert.deepEqual(
@@ -77,7 +95,7 @@ test("rdsiam discover --json lists what speaks PostgreSQL, over all pages", asyn
 
 test("rdsiam discover tries again when it is throttled", async () => {
   options.throttled = 3;
-  assert.equal((await rows()).length, 231);
+  assert.equal((await rows()).length, 232);
   assert.equal(options.throttled, 0);
 });
 
@@ -85,7 +103,7 @@ test("rdsiam discover without some permissions lists the rest, and names what is
   options.denied?.add("DescribeDBProxies").add("DescribeDBClusterEndpoints");
   const ran = await discover("--json");
   assert.equal(ran.status, 0);
-  assert.equal((JSON.parse(ran.stdout) as Row[]).length, 227);
+  assert.equal((JSON.parse(ran.stdout) as Row[]).length, 228);
   assert.match(
     ran.stderr,
     /warning: not allowed to call rds:DescribeDBProxies in eu-west-1\nHINT: .*Without it, RDS Proxies are left out/,
@@ -96,7 +114,8 @@ test("rdsiam discover without some permissions lists the rest, and names what is
 test("rdsiam discover without any permission is an error", async () => {
   for (const kind of ["DBProxies", "DBClusters", "DBInstances"])
     options.denied?.add(`Describe${kind}`);
-  const ran = await discover();
+  // It knows no calls of DSQL.
+  const ran = await discoverWith({ rds: api.endpoint, dsql: api.endpoint });
   assert.deepEqual([ran.status, ran.stdout], [125, ""]);
   assert.match(
     ran.stderr,
@@ -106,6 +125,12 @@ test("rdsiam discover without any permission is an error", async () => {
     ran.stderr,
     /AWS says: User: arn:aws:iam::123456789012:user\/admin is not authorized/,
   );
+});
+
+test("rdsiam discover without a permission of DSQL lists the rest", async () => {
+  const ran = await discoverWith({ rds: api.endpoint, dsql: api.endpoint }, "--json");
+  assert.equal((JSON.parse(ran.stdout) as Row[]).length, 231);
+  assert.match(ran.stderr, /warning: .*the DSQL API in eu-west-1/);
 });
 
 test("rdsiam discover that finds nothing where something could not be listed is an error", async () => {
@@ -161,7 +186,8 @@ test("rdsiam discover --all-regions asks which there are, and passes over one th
   assert.equal(ran.status, 0);
   assert.match(ran.stderr, /^rdsiam: warning: rdsiam:local-port of db-002 .*\n$/);
   const found = JSON.parse(ran.stdout) as Row[];
-  assert.equal(found.length, 232);
+  // The one DSQL cluster of the stand-in is in each of the three.
+  assert.equal(found.length, 235);
   assert.deepEqual(
     found.filter(({ name }) => name.startsWith("db-001")).map(({ name, region }) => [name, region]),
     [
@@ -194,7 +220,7 @@ test("rdsiam discover prints sections that can be pasted as they are", async () 
     /^# \[db-000\]\n# # instance in eu-west-1, IAM authentication off\n# profile/m,
   );
   await writeFile(home.own, ran.stdout);
-  const env = makeEnvironment(home, "");
+  const env = makeEnvironment(home, { sts: "" });
   const listed = await rdsiam(["list", "--names"], { env });
   assert.deepEqual([listed.status, listed.stderr], [0, ""]);
   assert.deepEqual(listed.stdout.trim().split("\n").toSorted(), [
@@ -228,7 +254,7 @@ test("rdsiam discover --write adds what is new, and leaves every line that is th
 });
 
 test("rdsiam discover without a Region says how to name one", async () => {
-  const env = makeEnvironment(home, "");
+  const env = makeEnvironment(home, { sts: "" });
   const ran = await rdsiam(["discover"], { env });
   assert.equal(ran.status, 125);
   assert.match(ran.stderr, /error: no Region to search[^]*--region REGION/);
@@ -239,7 +265,7 @@ const LOOKUP = { RDSIAM_VIA: "127.0.0.1:1", AWS_PROFILE: "corp" };
 
 function live(name: string, more: Readonly<Record<string, string>> = {}): Promise<Finished> {
   const env = {
-    ...makeEnvironment(home, "http://127.0.0.1:1"),
+    ...makeEnvironment(home, { sts: "http://127.0.0.1:1" }),
     AWS_ENDPOINT_URL_RDS: api.endpoint,
     ...LOOKUP,
     ...more,
@@ -296,4 +322,13 @@ test("no call is made for a slip, where it is off, and without credentials or Re
     assert.match(ran.stderr, /error: unknown target/);
   }
   assert.deepEqual(api.calls, []);
+});
+
+test("rdsiam discover has Aurora DSQL clusters, with the user that they begin with", async () => {
+  const ran = await discover("--tag", "team=books");
+  assert.equal(ran.status, 0, ran.stderr);
+  assert.match(
+    ran.stdout,
+    /^\[ledger\]\n# dsql in eu-west-1, IAM authentication on\nprofile = corp\nhost = abcdefghijklmnopqrst123456\.dsql\.eu-west-1\.on\.aws\nuser = admin\ndbname = postgres$/m,
+  );
 });

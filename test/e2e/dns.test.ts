@@ -81,7 +81,7 @@ before(async () => {
   api = await startRdsApi(apiOptions);
   home = await makeHome(directory);
   env = {
-    ...makeEnvironment(home, "http://127.0.0.1:1"),
+    ...makeEnvironment(home, { sts: "http://127.0.0.1:1" }),
     AWS_ACCESS_KEY_ID: key.accessKeyId,
     AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
     AWS_ENDPOINT_URL_RDS: api.endpoint,
@@ -365,5 +365,5 @@ test("rdsiam token warns of a Region that contradicts the host's name, and says 
 });
 
 test("rdsiam token remembers no host: no login has worked", async () => {
-  assert.deepEqual(await readdir(join(directory, ".local")).catch(() => []), []);
+  assert.deepEqual(await readdir(join(directory, ".local", "state")).catch(() => []), []);
 });

@@ -44,7 +44,7 @@ export async function startIdentityStage(): Promise<IdentityStage> {
   const home = await makeHome(directory);
   const keys = new KeyStore();
   const sts = await startSts({ keys });
-  const env = makeEnvironment(home, sts.endpoint);
+  const env = makeEnvironment(home, { sts: sts.endpoint });
   const secrets: string[] = [];
   const stage = { home, env, keys, sts, secrets };
   return {

@@ -58,7 +58,7 @@ export async function startEchoStage(): Promise<EchoStage> {
     connections,
     directory,
     dns,
-    env: makeEnvironment(home, sts.endpoint),
+    env: makeEnvironment(home, { sts: sts.endpoint }),
     gateway: { port },
     key,
     prove: ({ endpoint, nonce, region, relay }) =>

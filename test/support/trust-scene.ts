@@ -89,7 +89,7 @@ export async function startTrustScene(): Promise<TrustScene> {
     const all = { ...settings, rds_sslrootcert: rootFile, ...how.settings };
     const given = Object.entries(all).filter(([, value]) => value !== "");
     await appendProfile(home, name, Object.fromEntries(given));
-    const env = { ...makeEnvironment(home, "http://127.0.0.1:1"), ...how.env };
+    const env = { ...makeEnvironment(home, { sts: "http://127.0.0.1:1" }), ...how.env };
     return rdsiam(["exec", name, ...TOOL], { env });
   };
   const dispose = async (): Promise<void> => {

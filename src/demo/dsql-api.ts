@@ -1,0 +1,44 @@
+// The stand-in for the Aurora DSQL API, for programs that list clusters.
+// https://docs.aws.amazon.com/aurora-dsql/latest/APIReference/API_ListClusters.html
+import { type Api, type ApiAnswer, type ApiOptions, startApi } from "./aws-api.ts";
+
+/** A cluster of the stand-in. */
+export interface DsqlCluster {
+  /** ID.dsql.REGION.on.aws */
+  readonly endpoint: string;
+  readonly arn: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** The clusters, and the keys that requests are verified with. */
+export interface StandInDsqlOptions extends Pick<ApiOptions, "keys" | "now"> {
+  readonly clusters: readonly DsqlCluster[];
+}
+
+/** Starts the stand-in for the DSQL API on a free loopback port. */
+export async function startDsqlApi({ clusters, keys, now }: StandInDsqlOptions): Promise<Api> {
+  const all = clusters.map((cluster) => ({
+    ...cluster,
+    identifier: cluster.endpoint.split(".", 1)[0],
+    status: "ACTIVE",
+    creationTime: 1_767_225_600,
+    deletionProtectionEnabled: true,
+  }));
+  return await startApi({
+    service: "dsql",
+    keys,
+    now,
+    answer: ({ caller, path }) => {
+      if (caller === undefined) return json(403, { message: "Missing Authentication Token" });
+      if (path === "/cluster") {
+        return json(200, { clusters: all.map(({ arn, identifier }) => ({ arn, identifier })) });
+      }
+      const found = all.find(({ identifier }) => path === `/cluster/${identifier}`);
+      return found === undefined ? json(404, { message: "not found" }) : json(200, found);
+    },
+  });
+}
+
+function json(status: number, body: object): ApiAnswer {
+  return { status, body: JSON.stringify(body) };
+}
