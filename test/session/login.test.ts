@@ -1,10 +1,13 @@
 // Logins of each kind, from a configuration file to what they are made with; nothing is connected.
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { createLog } from "../../src/base/log.ts";
 import type { RunContext } from "../../src/base/context.ts";
+import { BackendRefusal } from "../../src/proxy/failure.ts";
 import { describeLogin, openIamLogin, openLogin } from "../../src/session/login.ts";
 import { resolveRun } from "../../src/session/resolve-run.ts";
 import { type RunSettings, targetWords } from "../../src/session/settings.ts";
@@ -29,11 +32,22 @@ rds_dbname = orders
 rds_host = db.example.com
 rds_password_command = echo of-the-command
 rds_read_only = yes
+
+[profile typo]
+rds_hots = ${HOST}
+rds_user = app_ro
 `,
 );
 
 function contextOf(env: Readonly<Record<string, string>> = {}): RunContext {
   return runContext({ HOME: directory, AWS_CONFIG_FILE: file, ...env });
+}
+
+function loggedContext(env: Readonly<Record<string, string>> = {}) {
+  let text = "";
+  const write = (line: string): void => void (text += line);
+  const log = createLog({ write, verbose: false, notices: false });
+  return { context: { ...contextOf(env), log }, written: () => text };
 }
 
 function run(context: RunContext, targetName: string, options = {}) {
@@ -46,6 +60,20 @@ describe("resolveRun()", () => {
     assert.equal((await run(context, "prod")).via.kind, "direct");
     const { via } = await run(context, "prod", { via: "ssh://bastion" });
     assert.equal(via.kind, "ssh");
+  });
+
+  test("warns of what is odd about the target, where that is why it fails too", async () => {
+    for (const [env, targetName] of [
+      [{}, "typo"],
+      [{ RDSIAM_TARGET: "typo" }, undefined],
+    ] as const) {
+      const { context, written } = loggedContext(env);
+      await assert.rejects(resolveRun(context, { targetName, options: {} }));
+      assert.match(written(), /unknown key rds_hots in profile "typo"/);
+    }
+    const { context, written } = loggedContext();
+    await run(context, "prod");
+    assert.equal(written(), "");
   });
 
   test("rejects an invalid tunnel before anything is looked up", async () => {
@@ -66,10 +94,36 @@ describe("openLogin()", () => {
     assert.match(token, new RegExp(`^${HOST}:5432/\\?.*AKIDEXAMPLE000000000`));
   });
 
-  test("+ IAM needs a user", async () => {
+  test("+ IAM names the credentials of the last token where the server refuses it", async () => {
+    const context = contextOf();
+    const login = await openLogin(context, await run(context, "prod"));
+    if (login.kind !== "iam") return assert.fail();
+    const who = { user: "app_ro", database: "orders" };
+    const reused: boolean[] = [];
+    for (const fresh of [false, false, true])
+      reused.push((await login.passwords.get(who, { fresh })).reused);
+    assert.deepEqual(reused, [false, true, false]);
+    const refusal = new BackendRefusal(Buffer.alloc(0), new Map([["C", "28000"]]), true);
+    const { detail } = login.explain("app_ro", refusal);
+    assert.match(detail ?? "", /^The auth token was signed for user "app_ro" on .*profile "prod"/);
+  });
+
+  test("+ IAM warns where the Region of the settings is not the one in the host's name", async () => {
+    for (const [region, warns] of [
+      ["us-east-1", true],
+      ["eu-west-1", false],
+    ] as const) {
+      const { context, written } = loggedContext();
+      await openLogin(context, await run(context, "prod", { region }));
+      const said = /the host's name says eu-west-1, --region says us-east-1/;
+      assert.equal(said.test(written()), warns, written());
+    }
+  });
+
+  test("+ IAM needs a user, before any name is looked up", async () => {
     const context = contextOf();
     const settled = await run(context, "prod");
-    const settings = { ...settled.settings, user: undefined };
+    const settings = { ...settled.settings, user: undefined, host: "alias.invalid" };
     await assert.rejects(openLogin(context, { ...settled, settings }), { code: "ERR_TARGET" });
   });
 
