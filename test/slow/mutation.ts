@@ -22,7 +22,7 @@ const END_TO_END: Readonly<Record<string, readonly string[]>> = {
   proxy: ["trust", "proxy", "cancel", "psql"],
   relay: ["relay", "rds-auth-proxy"],
   via: ["network", "via-terminal", "rds-auth-proxy"],
-  session: ["identity-errors", "token-reuse", "exec-each", "network"],
+  session: ["identity-errors", "known-hosts", "token-reuse", "exec-each", "network"],
 };
 
 // What is replaced, and by what. That it is code shows when the compiled file differs.
