@@ -90,7 +90,7 @@ export async function runOnLogins(
   tool: Tool,
 ): Promise<number> {
   const { log, waiting } = context;
-  const logins = known.map(({ login }) => login);
+  const logins = known.map(({ login, identity }) => withOneError(login, identity));
   const identities = known.map(({ identity }) => identity);
   const record = recordLogins();
   await using proxies = await openProxies(context, logins, { record, tool });
@@ -179,8 +179,10 @@ interface ToolIdentity {
   readonly name: string;
   /** Signs an auth token ahead, with credentials that are fetched now, where they are not there yet. */
   readonly prepare: () => void;
-  /** Whether the credentials could not be had. */
+  /** Whether the credentials could not be had, which has been reported. */
   readonly hasFailed: () => boolean;
+  /** Resolves once `prepare` has got them, or reported why it has not. */
+  readonly settled: () => Promise<void>;
 }
 
 // A tool with a limit of its own for connecting would charge it with what AWS takes.
@@ -198,7 +200,7 @@ async function identify(
 ): Promise<ToolIdentity> {
   if (login.kind !== "iam") {
     const name = (await login.identify()) ?? "no AWS credentials";
-    return { name, prepare: () => {}, hasFailed: () => false };
+    return { name, prepare: () => {}, hasFailed: () => false, settled: () => Promise.resolve() };
   }
   const logged = (found: Credentials): string => {
     log.verbose(`credentials: ${found.source}${untilText(found)}`);
@@ -220,11 +222,38 @@ async function identify(
     // A login asks for the same again, and reports what is wrong with it.
     login.authToken(login.user, { ahead: true }).catch(() => {});
   };
-  const call = (): void => void login.credentials().then(logged).then(sign, fail);
+  let settled = Promise.resolve();
+  const call = (): void => {
+    settled = login.credentials().then(logged).then(sign, fail);
+  };
   return {
     name: early ?? roleArn ?? own,
     prepare: early === undefined ? call : sign,
     hasFailed: () => failed,
+    settled: () => settled,
+  };
+}
+
+// Why there are no credentials has been reported: the tool's error must not repeat it, or have another cause.
+function withOneError(login: ToolLogin, { hasFailed, settled }: ToolIdentity): ToolLogin {
+  if (login.kind !== "iam") return login;
+  const unlessFailed = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!hasFailed()) throw error;
+      throw new RdsIamError("no AWS credentials: see rdsiam's error above", {
+        code: "ERR_CREDENTIALS",
+      });
+    }
+  };
+  const { endpoint, passwords } = login;
+  const get: typeof passwords.get = (who, options) =>
+    unlessFailed(() => passwords.get(who, options).finally(settled));
+  return {
+    ...login,
+    endpoint: { ...endpoint, addresses: () => unlessFailed(endpoint.addresses) },
+    passwords: { ...passwords, get },
   };
 }
 
