@@ -18,7 +18,7 @@ import { homeDirectory, type RunContext } from "./base/context.ts";
 import { surviveGoneTerminal } from "./runtime/gone-terminal.ts";
 import { keepIgnored } from "./runtime/ignored-signals.ts";
 import { isTerminal, writeOutput, writeText } from "./runtime/stdio.ts";
-import { paintLabels, type Style, styleFor } from "./base/style.ts";
+import { type Color, paintLabels, type Style, styleFor } from "./base/style.ts";
 import { unlessFailed, watchUncaught } from "./runtime/uncaught.ts";
 import { processTerminal } from "./tool/terminal-prompt.ts";
 import { createWaiting } from "./base/waiting.ts";
@@ -117,10 +117,13 @@ function print(line: string): void {
   writeOutput(`${printableLines(line, isTerminal(1))}\n`);
 }
 
-function writeError(text: string): void {
+function writeError(text: string, color?: Color): void {
   waiting.erase();
   const style = styleFor({ isTTY: isTerminal(2) }, process.env);
-  writeText(2, paintLabels(text, style));
+  writeText(
+    2,
+    color === undefined ? paintLabels(text, style) : `${style(color, text.trimEnd())}\n`,
+  );
 }
 
 // Most commands print nothing in color, so whether stdout is a terminal is looked up only here.

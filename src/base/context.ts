@@ -1,7 +1,7 @@
 // What the process edge hands to everything below it.
 import { homedir } from "node:os";
 import type { Log } from "./log.ts";
-import type { Style } from "./style.ts";
+import type { Color, Style } from "./style.ts";
 import type { Waiting } from "./waiting.ts";
 
 /** Environment variables. */
@@ -26,6 +26,7 @@ export interface Offer {
   readonly value: string;
   /** What is shown of it, in columns. */
   readonly columns: readonly string[];
+  readonly color?: Color | undefined;
 }
 
 /** Lets a person choose, and resolves with the value; Esc and Ctrl-C are ERR_INTERRUPTED. */

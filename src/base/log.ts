@@ -3,6 +3,7 @@
 // quote or a backslash in a secret looks different afterwards.
 import { printable, printableJson } from "./printable.ts";
 import { Redactor } from "./redact.ts";
+import type { Color } from "./style.ts";
 
 /** The forms of a log: lines for people, or one JSON object a line for machines. */
 export type LogFormat = "text" | "json";
@@ -26,8 +27,8 @@ export interface Problem {
 export interface Log {
   /** A step, with --verbose. */
   readonly verbose: (text: string, fields?: Fields) => void;
-  /** The one line for a person at a terminal; not with --quiet and not into a pipe. */
-  readonly notice: (text: string, fields?: Fields) => void;
+  /** The one line for a person at a terminal, in the target's color; not with --quiet and not into a pipe. */
+  readonly notice: (text: string, fields?: Fields, color?: Color) => void;
   /** Something that happened while rdsiam serves: in text with --verbose, in JSON always but with --quiet. */
   readonly event: (text: string, fields?: Fields) => void;
   /** A line that is always written, as it stands. */
@@ -46,7 +47,7 @@ export interface Log {
 
 /** How a log is made. */
 export interface LogOptions {
-  readonly write: (text: string) => void;
+  readonly write: (text: string, color?: Color) => void;
   readonly verbose: boolean;
   readonly notices: boolean;
   /** "text" when absent. */
@@ -60,6 +61,7 @@ interface LogEntry {
   readonly level: Level;
   readonly problem: Problem;
   readonly fields: Fields | undefined;
+  readonly color?: Color | undefined;
 }
 
 /** Makes a log. */
@@ -72,18 +74,18 @@ export function createLog(options: LogOptions): Log {
       format === "json"
         ? jsonLine(entry, redactor, verbose, now())
         : lines.map((each) => printable(redactor.strike(each))).join("\n");
-    options.write(`${clean}\n`);
+    options.write(`${clean}\n`, entry.color);
   };
-  const line = (level: Level, text: string, fields?: Fields): void =>
-    write([text], { level, problem: { message: text.replace(/^rdsiam: /, "") }, fields });
+  const line = (level: Level, text: string, fields?: Fields, color?: Color): void =>
+    write([text], { level, problem: { message: text.replace(/^rdsiam: /, "") }, fields, color });
   const tell = (level: Level, problem: Problem, fields?: Fields): void =>
     write(problemLines(level, problem, verbose), { level, problem, fields });
   return {
     verbose: (text, fields) => {
       if (verbose) line("debug", `rdsiam: ${text}`, fields);
     },
-    notice: (text, fields) => {
-      if (options.notices) line("info", `rdsiam: ${text}`, fields);
+    notice: (text, fields, color) => {
+      if (options.notices) line("info", `rdsiam: ${text}`, fields, color);
     },
     event: (text, fields) => {
       if (verbose || (format === "json" && options.notices))

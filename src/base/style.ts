@@ -3,8 +3,23 @@
 // https://no-color.org, https://force-color.org, https://nodejs.org/api/tty.html#writestreamgetcolordepthenv
 import { styleText } from "node:util";
 
-/** What a piece of text is. */
-export type StyleRole = "error" | "warning" | "ok" | "skip" | "heading" | "label" | "faint";
+/** The colors of a terminal, in the order of their numbers. */
+export const COLORS = [
+  "black",
+  "red",
+  "green",
+  "yellow",
+  "blue",
+  "magenta",
+  "cyan",
+  "white",
+] as const;
+
+/** A color of a terminal. */
+export type Color = (typeof COLORS)[number];
+
+/** What a piece of text is, or the color of its target. */
+export type StyleRole = "error" | "warning" | "ok" | "skip" | "heading" | "label" | "faint" | Color;
 
 /** Paints a text, or leaves it as it is where there is no colour. */
 export type Style = (role: StyleRole, text: string) => string;
@@ -59,5 +74,7 @@ export function paintLabels(text: string, style: Style): string {
 
 function paint(role: StyleRole, text: string): string {
   // Whether the stream is a terminal has been settled: not once more, and not of the process's own stdout.
-  return styleText([...FORMATS[role]], text, { validateStream: false });
+  const format =
+    role in FORMATS ? FORMATS[role as keyof typeof FORMATS] : (["bold", role] as const);
+  return styleText([...format] as Parameters<typeof styleText>[0], text, { validateStream: false });
 }

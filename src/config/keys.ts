@@ -6,6 +6,7 @@
 import type { Environment } from "../base/context.ts";
 import { REGION } from "../base/partitions.ts";
 import {
+  COLOR,
   COMMAND,
   DNS_SERVERS,
   FILES,
@@ -201,6 +202,15 @@ export const SETTINGS = {
     type: ON_OFF,
     default: true,
     option: "it depends on the database's tools, not on the run",
+  },
+  color: {
+    summary: "the color of psql's prompt and of the target's name",
+    about:
+      "The color of psql's prompt, of the connection line and of the name where targets are offered: black, red, green, yellow, " +
+      "blue, magenta, cyan or white. A prompt of psqlrc's own wins.",
+    type: COLOR,
+    option: "it is the target's, to be seen before a slip",
+    noVariable: "a color of the shell would be that of every target",
   },
   dnsServers: {
     summary: "comma-separated DNS servers for the host, IP or IP:PORT each",

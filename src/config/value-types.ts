@@ -1,5 +1,6 @@
 // The types of settings' values: how a text is checked, and what it is read as.
 
+import { type Color, COLORS } from "../base/style.ts";
 import { isIPv6, readHostPort, type WrittenHost } from "../base/host-port.ts";
 import { expandHome } from "./aws-files.ts";
 
@@ -96,6 +97,16 @@ export function matching(pattern: RegExp, otherwise: string): ValueType<string> 
 
 function matches(pattern: RegExp, otherwise: string): ValueType<string>["problem"] {
   return (text) => (pattern.test(text) ? undefined : otherwise);
+}
+
+/** The name of a color. */
+export const COLOR: ValueType<Color> = {
+  problem: (text) => (isColor(text) ? undefined : `must be one of ${COLORS.join(", ")}`),
+  read: (text) => (isColor(text) ? text : "white"),
+};
+
+function isColor(text: string): text is Color {
+  return COLORS.some((color) => color === text);
 }
 
 /** A whole number within limits. */

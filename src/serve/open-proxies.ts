@@ -56,7 +56,11 @@ export async function openProxies(
       await listening();
       const others = onlyUser === undefined ? "" : ", other users log in by themselves";
       const source = identities[index] === undefined ? "" : `, ${identities[index]}`;
-      context.log.notice(`${login.settings.label}: ${describeLogin(login)}${others}${source}`);
+      context.log.notice(
+        `${login.settings.label}: ${describeLogin(login)}${others}${source}`,
+        {},
+        login.settings.color,
+      );
     }
   } catch (error) {
     await Promise.all(opened.map((each) => each[Symbol.asyncDispose]()));

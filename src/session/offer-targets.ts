@@ -30,8 +30,9 @@ export async function offerTargets(
   const rank = (name: string): number => recent.indexOf(name) + 1 || MOST_REMEMBERED + 1;
   const choices = usable
     .toSorted((one, other) => rank(one.name) - rank(other.name))
-    .map(({ name, host, port, user, dbname }) => ({
+    .map(({ name, host, port, user, dbname, color }) => ({
       value: name,
+      color,
       columns: [name, user ?? "", `${host}:${port ?? 5432}`, dbname ?? user ?? ""],
     }));
   return { ...request, targetName: await choose("Target", choices) };

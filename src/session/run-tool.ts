@@ -7,7 +7,7 @@ import { RdsIamError } from "../base/errors.ts";
 import { loggingOnce } from "../base/log.ts";
 import { FAILED, problemOf } from "../base/problem.ts";
 import { firstSession } from "../base/waiting.ts";
-import { requireUser } from "../config/settings.ts";
+import { requireUser, type Settings } from "../config/settings.ts";
 import type { Proxy } from "../proxy/proxy.ts";
 import { notUtf8 } from "../runtime/lossy-text.ts";
 import { type ProxyTarget, toolEnvironment } from "../tool/environment.ts";
@@ -32,7 +32,7 @@ export interface Tool {
   /** Of the proxy; undefined for the target's own. */
   readonly localPort?: number | undefined;
   /** Fits arguments and environment to each other, once the environment is known. */
-  readonly fit?: ((command: ToolCommand) => ToolCommand) | undefined;
+  readonly fit?: ((command: ToolCommand, settings: readonly Settings[]) => ToolCommand) | undefined;
   /** Runs it where that is not on rdsiam's own terminal and streams. */
   readonly run?: typeof runTool | undefined;
 }
@@ -97,7 +97,7 @@ export async function runOnLogins(
   for (const [index, login] of logins.entries()) {
     const variables = login.prefix === "" ? "" : `${login.prefix}PGHOST, ...: `;
     const line = `${login.settings.label}: ${describeLogin(login)}, ${identities[index]?.name}`;
-    log.notice(`${variables}${line}`);
+    log.notice(`${variables}${line}`, {}, login.settings.color);
   }
   const command = {
     args: tool.args,
@@ -110,7 +110,10 @@ export async function runOnLogins(
   waiting.hide();
   const { exitStatus } = await (tool.run ?? runTool)({
     file: tool.file,
-    ...(tool.fit?.(command) ?? command),
+    ...(tool.fit?.(
+      command,
+      logins.map(({ settings }) => settings),
+    ) ?? command),
     started: () => {
       for (const proxy of proxies.list) proxy.prepare();
       for (const identity of identities) identity.prepare();

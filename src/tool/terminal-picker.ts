@@ -7,7 +7,7 @@ import process from "node:process";
 import { Readable, Writable } from "node:stream";
 import { AutocompletePrompt, isCancel } from "@clack/core";
 import type { Offer } from "../base/context.ts";
-import type { Style } from "../base/style.ts";
+import type { Color, Style } from "../base/style.ts";
 import { tableLines } from "../base/table.ts";
 import { passIgnored } from "../runtime/ignored-signals.ts";
 import { onSignals } from "../runtime/stop-signals.ts";
@@ -44,10 +44,12 @@ export async function pick(question: PickerQuestion): Promise<string | undefined
   );
   const left = new AbortController();
   using keys = openKeys(env, saved, () => left.abort());
+  const paintName = (label: string, color: Color | undefined): string =>
+    color === undefined ? label : style(color, label);
   const prompt = new AutocompletePrompt({
-    options: choices.map(({ value, columns: cells }, index) => ({
+    options: choices.map(({ value, columns: cells, color }, index) => ({
       value,
-      label: lines[index] ?? value,
+      label: paintName(lines[index] ?? value, color),
       text: cells.join(" ").toLowerCase(),
     })),
     filter: (typed, { text }) => words(typed).every((word) => text.includes(word)),

@@ -105,6 +105,7 @@ describe("SETTINGS", () => {
         "eu-west-1",
         "arn:aws:iam::123456789012:role/r",
         "direct",
+        "red",
       ];
       const text = candidates.find((each) => type.problem(each) === undefined) ?? assert.fail(name);
       const loaded = await loadFrom({
