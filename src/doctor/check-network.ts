@@ -145,14 +145,15 @@ export async function checkTls(
   const connection = await context.waiting.for(endpoint.host, connecting);
   closers.push(() => void connection.socket.destroy());
   const { socket } = connection;
+  const value = { backend, connection };
+  const { host, verification } = backend.middleman ?? backend;
+  if (verification === undefined) return { ...ok(`sslmode=disable: no TLS to ${host}`), value };
   const trust = await trustFor(context, request);
   const secured = socket instanceof TLSSocket ? socket : undefined;
   const shown = secured?.getPeerCertificate(true);
   const facts = certificateFacts(shown, trust.certificates, Date.now());
   const version = secured?.getProtocol() ?? "TLS";
-  const { host, verification } = backend.middleman ?? backend;
   const summary = `${version}, verified as ${host}`;
-  const value = { backend, connection };
   if (facts === undefined) {
     const notes = [`trusted CAs: ${(await verification()).trust}`];
     return { ...ok(summary, { notes }), value };

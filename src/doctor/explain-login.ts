@@ -41,7 +41,7 @@ export async function explainRefusedLogin(
   const { fields, message, sqlState } = error;
   const added = login.explain(user, error);
   const cause = fields.get("D") ?? added.detail;
-  const summary = `${sqlState} ${message}`;
+  const summary = `${sqlState} ${message}`.trimStart();
   if (sqlState === "28000" && error.isOfPassword) {
     const found = await findPermission(context, login);
     const notes = [

@@ -106,15 +106,17 @@ async function requestTls(
 }
 
 function refusedTls(trust: Trust, answer: number, stuffed: number): RdsIamError {
-  const isOnRds = trust.secret !== "password";
+  const isOnRds = trust.secret !== "password" && trust.hints === undefined;
   return new RdsIamError(
     `${trust.host} does not offer TLS as PostgreSQL ${isOnRds ? "on RDS " : ""}does`,
     {
       code: "ERR_TLS",
       detail: `${refusal(answer, stuffed)} ${notSent(trust)}`,
-      hint: isOnRds
-        ? "Check that the host and the port are those of the database; RDS always offers TLS."
-        : "Check that the host and the port are those of the database, and that it has ssl = on.",
+      hint:
+        trust.hints?.noTls ??
+        (isOnRds
+          ? "Check that the host and the port are those of the database; RDS always offers TLS."
+          : "Check that the host and the port are those of the database, and that it has ssl = on."),
     },
   );
 }

@@ -1,6 +1,6 @@
 // The database server, and a verified TLS connection to it on which nothing has been sent yet.
 import type { Buffer } from "node:buffer";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
 import type { Address } from "../base/address.ts";
@@ -14,6 +14,7 @@ import type { PasswordProvider } from "./backend-authentication.ts";
 import { startBackendTls } from "./backend-tls.ts";
 import { dial, type DialedConnection, watchBreak } from "./dial.ts";
 import { connectTimedOut } from "./failure.ts";
+import type { Trust } from "./tls-error.ts";
 
 const SILENCE = 3_000; // ms after which a connected server that says nothing is worth a line
 
@@ -23,6 +24,7 @@ export interface Verification {
   readonly secureContext: () => SecureContext;
   /** What is trusted, for messages. */
   readonly trust: string;
+  readonly hints?: Trust["hints"];
 }
 
 /** The database to log in to. */
@@ -38,8 +40,12 @@ export interface Backend {
   readonly dial?: (signal: AbortSignal, only?: Address) => Promise<DialedConnection>;
   /** That tunnel, for messages: `ssh to bastion.example.com`. */
   readonly tunnel?: string | undefined;
-  /** A server in between that ends TLS and logs in for us: who it must prove to be, and the message that hands it the token. */
-  readonly middleman?: Pick<Backend, "host" | "verification"> & {
+  /**
+   * A server in between that ends TLS and logs in for us: who it must prove to be, and the message that hands it the token.
+   * Without `verification` there is no TLS, which is for a server on this machine.
+   */
+  readonly middleman?: Pick<Backend, "host"> & {
+    readonly verification: Backend["verification"] | undefined;
     readonly startup: (message: StartupMessage, token: string) => StartupMessage;
   };
   /** How TLS begins; after an SSLRequest when absent. */
@@ -78,7 +84,7 @@ export interface ResumeOptions {
   readonly onSilence: () => void;
 }
 
-/** A TLS connection to the backend on which nothing has been sent yet. */
+/** A connection to the backend, with TLS but for a middleman that has none, on which nothing has been sent yet. */
 export interface BackendConnection {
   readonly socket: Socket;
   readonly address: Address;
@@ -125,7 +131,7 @@ async function openTls(
 ): Promise<BackendConnection> {
   // The certificates are read while the packets travel.
   const { host, verification } = backend.middleman ?? backend;
-  const verifying = Promise.resolve(verification());
+  const verifying = Promise.resolve(verification?.());
   verifying.catch(() => {});
   const { socket: carrier, address } = await dialBackend(backend, signal, only);
   const brokenBy = watchBreak(carrier);
@@ -133,7 +139,12 @@ async function openTls(
   const { resume } = backend;
   const silence = resume && setTimeout(resume.onSilence, SILENCE);
   try {
-    const identity = { host, direct, secret: backend.secret, ...(await verifying) };
+    const verified = await verifying;
+    if (verified === undefined && carrier instanceof Socket) {
+      return { socket: carrier, address, brokenBy };
+    }
+    if (verified === undefined) throw new TypeError("a tunnel that is not a socket needs TLS");
+    const identity = { host, direct, secret: backend.secret, ...verified };
     const socket = await startBackendTls(carrier, identity, signal);
     closeAfter(socket, carrier);
     return { socket, address, brokenBy };

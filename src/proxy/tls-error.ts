@@ -24,6 +24,8 @@ export interface Trust {
   readonly trust: string;
   /** What was not sent, for messages: an auth token when absent. */
   readonly secret?: "auth token" | "password" | undefined;
+  /** The remedies for a server that is not the database itself. */
+  readonly hints?: { readonly certificate: string; readonly noTls: string } | undefined;
 }
 
 /** The certificate that a peer showed; its texts are the peer's own and not to be trusted. */
@@ -119,7 +121,7 @@ export function notSent({ secret = "auth token" }: Pick<Trust, "secret">): strin
 }
 
 function explain(
-  { host, secret }: Trust,
+  { hints, host, secret }: Trust,
   code: string,
   shown: PresentedCertificate | undefined,
 ): { reason: string; hint: string } {
@@ -127,9 +129,10 @@ function explain(
     return {
       reason: `It is for ${shown === undefined || shown.names === "" ? "another name" : shown.names}, not for ${host}.`,
       hint:
-        secret === "password"
+        hints?.certificate ??
+        (secret === "password"
           ? "The server is not the one that the name belongs to; check the DNS answer or the tunnel. If you know the certificate's name for the right one, give it: --sign-host NAME."
-          : "The server is not the one that the canonical name belongs to; check the DNS answer or the tunnel.",
+          : "The server is not the one that the canonical name belongs to; check the DNS answer or the tunnel."),
     };
   }
   if (code === "CERT_HAS_EXPIRED") {
@@ -144,7 +147,7 @@ function explain(
       hint: "Check this machine's clock with: date -u.",
     };
   }
-  return { reason: untrusted(code, shown), hint: hintFor(shown?.issuer) };
+  return { reason: untrusted(code, shown), hint: hints?.certificate ?? hintFor(shown?.issuer) };
 }
 
 function untrusted(code: string, shown: PresentedCertificate | undefined): string {

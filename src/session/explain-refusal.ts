@@ -5,6 +5,26 @@ import { DSQL_ADMIN } from "../base/dsql.ts";
 import { parseEndpoint } from "../rds/endpoint.ts";
 import type { AddedFields, BackendRefusal } from "../proxy/failure.ts";
 
+// What rds-auth-proxy says itself: in English, without a SQLSTATE.
+// https://github.com/mothership/rds-auth-proxy/blob/main/pkg/pg/frontend.go (HandleAuthenticationRequest)
+const RDS_AUTH_PROXY: ReadonlyMap<string, AddedFields> = new Map([
+  [
+    "SASL auth not supported",
+    {
+      detail:
+        "The database asked for SCRAM-SHA-256, as it does for users without rds_iam, and rds-auth-proxy cannot answer that.",
+      hint: "As an administrator of the database: GRANT rds_iam TO the user. A user with a password needs another tunnel.",
+    },
+  ],
+  [
+    "host not allowed by ACL, or not configured for this proxy",
+    {
+      detail:
+        "rds-auth-proxy knows instances by their own endpoints, and of these the ones that its configuration allows.",
+      hint: "Name the instance's own endpoint with --host or rds_host, or have it allowed in target_acl or targets of the server's configuration.",
+    },
+  ],
+]);
 const UNASKED = "The server refused before it asked for an auth token.";
 
 /** What auth tokens are signed for. */
@@ -61,7 +81,7 @@ function explain(refusal: BackendRefusal, login: SignedLogin): AddedFields {
     const detail = isOfPassword ? signedFor(login) : UNASKED;
     return { detail, hint: `As an administrator of the database: ${grant}` };
   }
-  return explainAnyLogin(sqlState);
+  return explainAnyLogin(refusal);
 }
 
 // DSQL's texts are English alone; which SQLSTATE goes with which of them is not documented.
@@ -89,13 +109,14 @@ function explainDsql(refusal: BackendRefusal, login: SignedLogin): AddedFields {
       hint: `Most often the identity lacks ${action} on the cluster${unmapped}, or this machine's clock is wrong.`,
     };
   }
-  return explainAnyLogin(sqlState);
+  return explainAnyLogin(refusal);
 }
 
 /** Explains the refusal of a login with the password of a command. */
-export function explainPasswordRefusal({ isOfPassword, sqlState }: BackendRefusal): AddedFields {
+export function explainPasswordRefusal(refusal: BackendRefusal): AddedFields {
+  const { isOfPassword, sqlState } = refusal;
   if (sqlState !== "28P01" && !(sqlState === "28000" && isOfPassword))
-    return explainAnyLogin(sqlState);
+    return explainAnyLogin(refusal);
   return {
     detail: "The server refused the password that the command printed.",
     hint: "Run the password command by hand, with RDSIAM_USER set to the user's name, and log in with what it prints.",
@@ -111,7 +132,8 @@ export function explainPassedLogin({ fields }: BackendRefusal): AddedFields {
 }
 
 // Whatever the login was made with.
-function explainAnyLogin(sqlState: string): AddedFields {
+function explainAnyLogin({ fields, sqlState }: BackendRefusal): AddedFields {
+  if (sqlState === "") return RDS_AUTH_PROXY.get(fields.get("M") ?? "") ?? {};
   if (sqlState === "3D000") {
     return {
       detail: "The login itself worked.",

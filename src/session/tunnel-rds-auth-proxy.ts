@@ -24,12 +24,15 @@ export function throughMiddleman(
     },
     middleman: {
       // A certificate that the server made for itself is for localhost, whatever its address is.
-      host: via.verified ? via.host : "localhost",
-      verification: () => {
-        verification ??= verify(via);
-        verification.catch(() => (verification = undefined));
-        return verification;
-      },
+      host: via.sslmode === "verify-full" ? via.host : "localhost",
+      verification:
+        via.sslmode === "disable"
+          ? undefined
+          : () => {
+              verification ??= verify(via);
+              verification.catch(() => (verification = undefined));
+              return verification;
+            },
       // The server reads version 3.0 alone, and no options of the protocol.
       startup: (message, token) => {
         const parameters = message.parameters.filter(
@@ -44,13 +47,13 @@ export function throughMiddleman(
 
 async function verify(via: RdsAuthProxyAddress): Promise<Verification> {
   const { relayContext } = await import("../via/relay.ts");
-  const { host, port, ca, verified } = via;
-  if (verified) {
+  const { presentedCertificate, TLS_HINTS } = await import("../via/rds-auth-proxy.ts");
+  const { host, port, ca, sslmode } = via;
+  if (sslmode === "verify-full") {
     const trust = ca === undefined ? "the runtime's own CAs" : `those in ${ca}`;
     const context = await relayContext({ ca });
-    return { secureContext: () => context, trust };
+    return { secureContext: () => context, trust, hints: TLS_HINTS };
   }
-  const { presentedCertificate } = await import("../via/rds-auth-proxy.ts");
   const cert = await presentedCertificate({ host, port }, AbortSignal.timeout(PROBE_TIMEOUT));
   const context = createSecureContext({ ca: cert, minVersion: "TLSv1.2" });
   return { secureContext: () => context, trust: "the certificate that it showed first" };

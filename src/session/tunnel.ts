@@ -56,7 +56,7 @@ export async function openTunnel(
     const { throughMiddleman } = await import("./tunnel-rds-auth-proxy.ts");
     const secret = settings.passwordCommand === undefined ? "auth token" : "password";
     log.warning({
-      message: `rds-auth-proxy at ${via.host} reads the ${secret} and all data of its sessions`,
+      message: `rds-auth-proxy at ${via.host} reads the ${secret} and all data of its sessions${via.sslmode === "disable" ? ", which reach it without TLS" : ""}`,
       hint: "rdsiam relay sees neither: rdsiam relay --help",
     });
     return {

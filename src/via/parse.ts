@@ -19,10 +19,11 @@ export interface RelayAddress extends HostPort {
   readonly client: { readonly cert: string; readonly key: string } | undefined;
 }
 
-/** A server of the old rds-auth-proxy; not `verified` only at localhost, where a tunnel ends. */
+/** A server of the old rds-auth-proxy; `require` and `disable` only at localhost, where a tunnel ends. */
 export interface RdsAuthProxyAddress extends HostPort {
   readonly ca: string | undefined;
-  readonly verified: boolean;
+  /** Verified in full, not verified, or without TLS. */
+  readonly sslmode: "verify-full" | "require" | "disable";
 }
 
 /** A tunnel as `--via` names it. */
@@ -229,31 +230,38 @@ function readRelay(text: string, fail: Fail): Via {
   return fail("has half of a client certificate", "Give both: ?cert=FILE&key=FILE");
 }
 
-// The old server makes itself a new certificate at each start unless it is given one, and a new one cannot be verified.
-// Where kubectl port-forward has brought it to this machine, the tunnel vouches for it instead.
+// The old server makes itself a new certificate at each start unless it is given one, and a new one cannot be verified; its
+// quickstart has no TLS at all. Where kubectl port-forward has brought it to this machine, the tunnel vouches for it instead.
 function readRdsAuthProxy(text: string, fail: Fail): Via {
   const known = ["ca", "sslmode"];
   const { host, port, parameters } = splitRelay("rds-auth-proxy", { text, known }, fail);
   const ca = parameters.get("ca") ?? undefined;
-  const mode = parameters.get("sslmode") ?? "verify-full";
+  const sslmode = parameters.get("sslmode") ?? "verify-full";
+  if (sslmode !== "verify-full" && sslmode !== "require" && sslmode !== "disable") {
+    return fail("has an sslmode other than verify-full, require and disable");
+  }
+  const verified = sslmode === "verify-full";
   const isLoopback =
     host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
-  if (mode === "verify-full" && isIP(host) !== 0) {
+  if (verified && isIP(host) !== 0) {
     return fail(
       "has an address, and certificates are verified for names",
       "Write rds-auth-proxy://NAME:PORT.",
     );
   }
-  if (mode === "require" && !isLoopback) {
+  if (!verified && !isLoopback) {
     return fail(
-      "has sslmode=require, which sends the auth token to any server that answers",
-      "Name the server's certificate or its CA instead: ?ca=FILE. sslmode=require is for a tunnel's end at localhost.",
+      `has sslmode=${sslmode}, which sends the auth token to any server that answers`,
+      `Name the server's certificate or its CA instead: ?ca=FILE. sslmode=${sslmode} is for a tunnel's end at localhost.`,
     );
   }
-  if (mode !== "verify-full" && mode !== "require") {
-    return fail("has an sslmode other than verify-full and require");
+  if (!verified && ca !== undefined) {
+    return fail(
+      `has a CA, and sslmode=${sslmode}, which does not verify`,
+      "Leave one of them out.",
+    );
   }
-  return { kind: "rds-auth-proxy", host, port, ca, verified: mode === "verify-full" };
+  return { kind: "rds-auth-proxy", host, port, ca, sslmode };
 }
 
 // A bare % is taken as it is.

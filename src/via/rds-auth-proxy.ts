@@ -31,6 +31,14 @@ export function noCancel(): RdsIamError {
   });
 }
 
+/** The remedies for a TLS connection to the server that did not come up. */
+export const TLS_HINTS = {
+  certificate:
+    "Name the server as its certificate does, and the certificate or its CA: rds-auth-proxy://NAME:PORT?ca=FILE. At localhost, ?sslmode=require takes any certificate.",
+  noTls:
+    "Set ssl: enabled: true in the proxy section of its configuration. At localhost, ?sslmode=disable goes without TLS.",
+};
+
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
 /**
@@ -59,7 +67,7 @@ export async function presentedCertificate(server: HostPort, signal: AbortSignal
     signal.throwIfAborted();
     throw tunnelError(`no TLS with rds-auth-proxy at ${showHostPort(server)}`, {
       detail: `In the TLS handshake ${cause instanceof HandshakeError ? cause.message : "it failed"}. No auth token was sent.`,
-      hint: "Set ssl: enabled: true in the proxy section of its configuration.",
+      hint: TLS_HINTS.noTls,
       cause,
     });
   } finally {

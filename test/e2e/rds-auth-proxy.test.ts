@@ -11,6 +11,7 @@ import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 let server: RdsAuthProxy;
+let quickstart: RdsAuthProxy;
 let caFile: string;
 before(async () => {
   standIn = await startStage();
@@ -22,15 +23,17 @@ before(async () => {
   caFile = join(standIn.directory, "mothership.pem");
   await writeFile(caFile, certificate.cert);
   const { port } = standIn.gateway;
-  server = await startRdsAuthProxy({
-    certificate,
+  const options = {
     allowed: `${standIn.canonicalHost}:${port}`,
     databasePort: port,
     databaseCa: standIn.authority.cert,
-  });
+  };
+  server = await startRdsAuthProxy({ certificate, ...options });
+  quickstart = await startRdsAuthProxy(options);
 });
 after(async () => {
   await server[Symbol.asyncDispose]();
+  await quickstart[Symbol.asyncDispose]();
   await standIn[Symbol.asyncDispose]();
 });
 
@@ -40,16 +43,17 @@ function psql(via: string, ...words: readonly string[]): Promise<Finished> {
   return rdsiam(["psql", "--via", via, ...words], { env: standIn.env });
 }
 
-for (const [how, query] of [
-  ["verified with its own certificate", () => `?ca=${caFile}`],
-  ["taken at its word at a tunnel's end", () => "?sslmode=require"],
+for (const [how, query, asked] of [
+  ["verified with its own certificate", () => `?ca=${caFile}`, () => server],
+  ["taken at its word at a tunnel's end", () => "?sslmode=require", () => server],
+  ["without TLS at a tunnel's end", () => "?sslmode=disable", () => quickstart],
 ] as const) {
   test(
     `psql --via rds-auth-proxy://, ${how}: host and token go in the StartupMessage`,
     { skip },
     async () => {
       const logins = standIn.gateway.logins.length;
-      const via = `rds-auth-proxy://localhost:${server.port}${query()}`;
+      const via = `rds-auth-proxy://localhost:${asked().port}${query()}`;
       const ran = await psql(
         via,
         "prod",
@@ -59,10 +63,12 @@ for (const [how, query] of [
       assert.deepEqual([ran.status, ran.stdout], [0, "app_ro|psql\n"], ran.stderr);
       assert.match(
         ran.stderr,
-        /^rdsiam: warning: rds-auth-proxy at localhost reads the auth token and all data/,
+        asked() === quickstart
+          ? /^rdsiam: warning: rds-auth-proxy at localhost reads the auth token and all data of its sessions, which reach it without TLS\n/
+          : /^rdsiam: warning: rds-auth-proxy at localhost reads the auth token and all data of its sessions\n/,
       );
       assert.equal(standIn.gateway.logins.length, logins + 1);
-      const startup = server.startups.at(-1);
+      const startup = asked().startups.at(-1);
       assert.equal(startup?.get("host"), `${standIn.canonicalHost}:${standIn.gateway.port}`);
       assert.match(startup?.get("password") ?? "", /X-Amz-Signature=/);
     },
@@ -73,6 +79,26 @@ test("a server whose certificate is not trusted gets no token", { skip }, async 
   const before_ = server.startups.length;
   const ran = await psql(`rds-auth-proxy://localhost:${server.port}`, "prod", "-c", "select 1");
   assert.equal(ran.status, 2);
-  assert.match(ran.stderr, /the certificate of localhost is not trusted/);
+  assert.match(
+    ran.stderr,
+    /the certificate of localhost is not trusted[^]*HINT: .*rds-auth-proxy:\/\/NAME:PORT\?ca=FILE/,
+  );
   assert.equal(server.startups.length, before_);
 });
+
+for (const query of ["", "?sslmode=require"]) {
+  test(
+    `a server without TLS gets no token with "${query}", and the error names sslmode=disable`,
+    { skip },
+    async () => {
+      const ran = await psql(
+        `rds-auth-proxy://localhost:${quickstart.port}${query}`,
+        "prod",
+        "-c",
+        "",
+      );
+      assert.equal(ran.status, 2);
+      assert.match(ran.stderr, /TLS[^]*No auth token was sent\.[^]*HINT: .*\?sslmode=disable/);
+    },
+  );
+}

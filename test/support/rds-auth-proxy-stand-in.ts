@@ -22,7 +22,8 @@ export interface RdsAuthProxy extends AsyncDisposable {
 
 /** Starts a server that lets clients reach one host, which stands at a loopback port. */
 export async function startRdsAuthProxy(options: {
-  readonly certificate: Pick<Certificate, "cert" | "key">;
+  /** Without one it has no TLS, as in the quickstart. */
+  readonly certificate?: Pick<Certificate, "cert" | "key"> | undefined;
   readonly allowed: string;
   readonly databasePort: number;
   readonly databaseCa: string;
@@ -30,15 +31,19 @@ export async function startRdsAuthProxy(options: {
   const startups: ReadonlyMap<string, string>[] = [];
   const unknown: number[] = [];
   const sockets = new Set<Socket>();
-  const secureContext = tls.createSecureContext(options.certificate);
+  const { certificate } = options;
+  const secureContext = certificate && tls.createSecureContext(certificate);
   const serve = async (raw: Socket): Promise<void> => {
-    const request = await take(raw, 8);
-    if (request.readInt32BE(4) !== SSL_REQUEST) return void raw.destroy();
-    raw.write("S");
-    const client = new tls.TLSSocket(raw, { isServer: true, secureContext });
-    client.on("error", () => {});
-    const length = (await take(client, 4)).readInt32BE(0);
-    const body = await take(client, length - 4);
+    let client = raw;
+    let body = await takePacket(client);
+    if (body.readInt32BE(0) === SSL_REQUEST) {
+      raw.write(secureContext === undefined ? "N" : "S");
+      if (secureContext !== undefined) {
+        client = new tls.TLSSocket(raw, { isServer: true, secureContext });
+        client.on("error", () => {});
+      }
+      body = await takePacket(client);
+    }
     const code = body.readInt32BE(0);
     if (code !== STARTUP_3_0) {
       unknown.push(code);
@@ -70,7 +75,7 @@ export async function startRdsAuthProxy(options: {
 
 // The answer to a client that is not let through, or undefined when it goes on.
 async function logIn(
-  client: tls.TLSSocket,
+  client: Socket,
   parameters: Map<string, string>,
   options: Parameters<typeof startRdsAuthProxy>[0],
 ): Promise<Buffer | undefined> {
@@ -88,8 +93,9 @@ async function logIn(
   await once(database, "secureConnect");
   const own = [...parameters].filter(([name]) => name !== "host" && name !== "password");
   database.write(startup(own));
-  const asked = await take(database, 9);
-  if (asked.readInt32BE(5) !== 3) return fatal("unsupported auth request, or unexpected message");
+  const method = (await take(database, 9)).readInt32BE(5);
+  if (method === 10) return fatal("SASL auth not supported");
+  if (method !== 3) return fatal("unsupported auth request, or unexpected message");
   database.write(message("p", `${password}\0`));
   const verdict = await take(database, 5);
   const rest = await take(database, verdict.readInt32BE(1) - 4);
@@ -120,6 +126,11 @@ function message(type: string, text: string): Buffer {
 
 function fatal(text: string): Buffer {
   return message("E", `SFATAL\0M${text}\0\0`);
+}
+
+async function takePacket(socket: Socket): Promise<Buffer> {
+  const length = (await take(socket, 4)).readInt32BE(0);
+  return take(socket, length - 4);
 }
 
 // Reads exactly so many bytes, and leaves the rest.

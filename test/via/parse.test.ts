@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { describeVia, parseVia, viaSecrets } from "../../src/via/parse.ts";
 
-const OLD = { kind: "rds-auth-proxy", ca: undefined, verified: true };
+const OLD = { kind: "rds-auth-proxy", ca: undefined, sslmode: "verify-full" };
 const READ: readonly (readonly [string, unknown])[] = [
   ["direct", { kind: "direct" }],
   ["localhost:15432", { kind: "forwarded-port", host: "localhost", port: 15_432 }],
@@ -33,10 +33,12 @@ const READ: readonly (readonly [string, unknown])[] = [
   ],
   ["rds-auth-proxy://r?ca=a.pem", { ...OLD, host: "r", port: 8000, ca: "a.pem" }],
   ["rds-auth-proxy://r:9?sslmode=verify-full", { ...OLD, host: "r", port: 9 }],
-  ...["localhost", "127.0.0.2", "::1"].map((host) => {
-    const text = `rds-auth-proxy://${host === "::1" ? "[::1]" : host}:9?sslmode=require`;
-    return [text, { ...OLD, host, port: 9, verified: false }] as const;
-  }),
+  ...(["require", "disable"] as const).flatMap((sslmode) =>
+    ["localhost", "127.0.0.2", "::1"].map((host) => {
+      const text = `rds-auth-proxy://${host === "::1" ? "[::1]" : host}:9?sslmode=${sslmode}`;
+      return [text, { ...OLD, host, port: 9, sslmode }] as const;
+    }),
+  ),
 ];
 
 test("parseVia() + reads every form", () => {
@@ -79,7 +81,9 @@ const REFUSED = [
   "rds-auth-proxy://r?sslmode=require",
   "rds-auth-proxy://10.0.0.1?sslmode=require",
   "rds-auth-proxy://127.example.com?sslmode=require",
-  "rds-auth-proxy://localhost?sslmode=disable",
+  "rds-auth-proxy://r?sslmode=disable",
+  "rds-auth-proxy://localhost?sslmode=prefer",
+  "rds-auth-proxy://localhost?sslmode=disable&ca=f",
 ];
 
 test("parseVia() + refuses what is not a tunnel, with an ERR_CONFIG that names where it was given", () => {

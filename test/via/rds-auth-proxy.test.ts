@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
+import { USERS } from "../../src/demo/postgres-seed.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
 import { type Finished, rdsiam, without } from "../support/program.ts";
 import { type RdsAuthProxy, startRdsAuthProxy } from "../support/rds-auth-proxy-stand-in.ts";
@@ -51,7 +52,12 @@ test("a refusal of the database, and one of the server, reach psql", { skip }, a
   const off = await rdsiam(["psql", "--via", via, "--host", other, "prod", "-c", "select 1"], {
     env,
   });
-  assert.match(off.stderr, /host not allowed by ACL, or not configured for this proxy/);
+  assert.match(off.stderr, /not configured for this proxy\nDETAIL: .*\nHINT: .*instance's own/);
+  const scram = await psql("-U", USERS.legacy, "prod", "-c", "select 1");
+  assert.match(
+    scram.stderr,
+    /SASL auth not supported\nDETAIL: .* asked for SCRAM-SHA-256.*\nHINT: .*GRANT rds_iam/,
+  );
 });
 
 test(
