@@ -21,7 +21,7 @@ _rdsiam_flags() {
     ca) echo "--region --partition --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     completion) echo "--install --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     relay) echo "--health-port --health-address --session-timeout --config --listen --region --max-connections --max-user-connections --drain-timeout --tls-cert --tls-key --tls-client-ca --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
-    demo) echo "--quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
+    demo) echo "--install --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     *) echo "--quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
   esac
 }

@@ -456,6 +456,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' --version 'show the version'
             printf '%s\t%s\n' -V 'show the version'
         case demo
+            printf '%s\t%s\n' --install 'fetch a PostgreSQL server where none is installed'
             printf '%s\t%s\n' --quiet 'don\'t print the connection line'
             printf '%s\t%s\n' -q 'don\'t print the connection line'
             printf '%s\t%s\n' --verbose 'log each step to stderr'

@@ -121,6 +121,11 @@ export const OWN_OPTIONS = [
     summary: "write the script where the shell looks for it",
     commands: ["completion"],
   },
+  {
+    name: "install",
+    summary: "fetch a PostgreSQL server where none is installed",
+    commands: ["demo"],
+  },
   { name: "unset", summary: "print the unset commands", commands: ["env"] },
   { name: "yes", summary: "write without asking", commands: ["init"] },
   {

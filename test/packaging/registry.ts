@@ -28,7 +28,7 @@ export async function startRegistry(tarball: string, manifest: Manifest): Promis
     asked.push(path);
     if (path === "/package.tgz") {
       response.end(bytes);
-    } else if (path === `/${manifest.name}`) {
+    } else if (decodeURIComponent(path) === `/${manifest.name}`) {
       response.setHeader("content-type", "application/json");
       response.end(JSON.stringify(metadata()));
     } else {
