@@ -93,6 +93,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' --require-tls 'refuse connections without TLS'
             printf '%s\t%s\n' --tls-client-ca 'require client certificates of these CAs'
             printf '%s\t%s\n' --password-file 'file with the proxy\'s password; made if absent'
+            printf '%s\t%s\n' --show-password 'print the URL with the password on a terminal too'
             printf '%s\t%s\n' --client-auth 'how tools log in (default: scram-sha-256)'
             printf '%s\t%s\n' --auth 'iam, or pass-through (client authenticates itself)'
             printf '%s\t%s\n' --match-user 'use IAM for --user only; others log in themselves'

@@ -227,6 +227,11 @@ export const PROXY_OPTIONS = [
     commands: ["proxy"],
   },
   {
+    name: "showPassword",
+    summary: "print the URL with the password on a terminal too",
+    commands: ["proxy"],
+  },
+  {
     name: "clientAuth",
     value: "METHOD",
     choices: ["scram-sha-256", "password", "trust"],

@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import { databaseUrl } from "../base/database-url.ts";
+import { quoteForShell, shellWord } from "../base/shell-word.ts";
 import type { LocalOptions } from "../serve/local-side.ts";
 import type { OpenedProxy } from "../serve/open-proxies.ts";
 
@@ -62,6 +63,30 @@ export function readyLines(proxies: readonly ReadyProxy[]): readonly string[] {
   const [first] = proxies;
   if (proxies.length === 1 && first !== undefined) return [urlOf(first)];
   return proxies.map((ready) => `${ready.target} ${urlOf(ready)}`);
+}
+
+/** What a person reads on a terminal, where the password stays on the screen: it is printed when it is asked for. */
+export function readyText(proxies: readonly ReadyProxy[]): readonly string[] {
+  const lines = proxies.flatMap((ready) => {
+    const { target, host, port, password } = ready;
+    const hidden = typeof password === "object" ? ({ ...ready, password: "none" } as const) : ready;
+    const file = typeof password === "object" && "file" in password ? password.file : undefined;
+    const before = file === undefined ? "" : `PGPASSWORD="$(cat ${shellWord(file)})" `;
+    return [
+      `${target} is ready at ${host} port ${port}. Connect with:`,
+      `  ${before}psql ${quoteForShell(urlOf(hidden))}`,
+    ];
+  });
+  const isHidden = proxies.some(
+    ({ password }) => typeof password === "object" && "text" in password,
+  );
+  return [
+    ...lines,
+    ...(isHidden
+      ? ["The password: add --show-password, or name a file: --password-file FILE"]
+      : []),
+    "Ctrl-C stops it.",
+  ];
 }
 
 /** An object for one, an array for several. */

@@ -2,13 +2,13 @@
 import { constants } from "node:os";
 import type { LocalOptions } from "../serve/local-side.ts";
 import { openProxies, type OpenedProxy } from "../serve/open-proxies.ts";
-import { type Invocation, optionValue } from "../cli/options.ts";
+import { type Invocation, isOn, optionValue } from "../cli/options.ts";
 import { serveProxies } from "../serve/serve-proxies.ts";
 import type { RunContext } from "../base/context.ts";
 import { watchSignals } from "../runtime/stop-signals.ts";
 import { openHealth } from "../serve/health-port.ts";
 import { readProxyOptions } from "./proxy-options.ts";
-import { readyJson, readyLines, readyProxy } from "./proxy-ready.ts";
+import { readyJson, readyLines, readyProxy, readyText } from "./proxy-ready.ts";
 
 /** Serves until a signal; resolves with the exit status. */
 export async function runProxy(context: RunContext, invocation: Invocation): Promise<number> {
@@ -41,7 +41,7 @@ export async function runProxy(context: RunContext, invocation: Invocation): Pro
 }
 
 async function printReady(
-  { env, log, print }: RunContext,
+  { env, log, print, width }: RunContext,
   { options }: Invocation,
   { opened, local }: { readonly opened: readonly OpenedProxy[]; readonly local: LocalOptions },
 ): Promise<void> {
@@ -53,5 +53,9 @@ async function printReady(
     const { configText, toolSettings } = await import("./print-config.ts");
     // In one piece, so that a program that waits for it has all of it at once.
     print(configText(tool, await Promise.all(proxies.map(toolSettings))));
-  } else print(options.json === true ? readyJson(proxies) : readyLines(proxies).join("\n"));
+  } else if (options.json === true) print(readyJson(proxies));
+  else {
+    const isForPeople = width() !== undefined && !isOn(options, env, "showPassword");
+    print((isForPeople ? readyText(proxies) : readyLines(proxies)).join("\n"));
+  }
 }

@@ -25,6 +25,7 @@ import { isTerminal } from "../runtime/stdio.ts";
 import { mfaPrompt } from "./mfa-prompt.ts";
 import { type RunSettings, targetWords } from "./settings.ts";
 
+const SOON = 15 * 60_000; // ms
 const SECRETS_KEPT = 24; // secrets of a role, two an hour as a rule, that the log strikes out
 
 /** The settings that credentials depend on. */
@@ -84,14 +85,25 @@ export function openCredentials(
   const keepOut = recentSecrets(log.addSecret, SECRETS_KEPT);
   // It reads the profile's file, and stays the same for a run.
   let calls: boolean | undefined;
+  let isNoted = false;
   const credentials: CredentialSource = async () => {
     calls ??= willCall(need);
     // Where a person may be asked for something, the terminal is for that.
     const found = await (calls ? waiting.for(service, load()) : load());
     for (const secret of [found.secretAccessKey, found.sessionToken]) if (secret) keepOut(secret);
+    if (!isNoted) noteEnd(log, found);
+    isNoted = true;
     return found;
   };
   return { credentials, need };
+}
+
+// A session that is open then goes on, and a new login fails where nothing renews them.
+function noteEnd(log: Log, { expiration, source }: Credentials): void {
+  const left = (expiration?.getTime() ?? Number.POSITIVE_INFINITY) - Date.now();
+  if (left > SOON) return;
+  const minutes = Math.max(0, Math.round(left / 60_000));
+  log.notice(`the credentials of ${source} end in ${minutes} min`);
 }
 
 /**
