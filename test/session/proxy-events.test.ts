@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
+import { RdsIamError } from "../../src/base/errors.ts";
 import { createLog } from "../../src/base/log.ts";
 import type { ProxyEvent } from "../../src/proxy/proxy-options.ts";
 import { Sessions } from "../../src/proxy/sessions.ts";
-import { proxyEventLogger } from "../../src/session/proxy-events.ts";
+import { proxyEventLogger, recordLogins } from "../../src/session/proxy-events.ts";
 
 const REFUSED = { sqlState: "28000", message: "no" };
 
@@ -50,4 +51,20 @@ test("Sessions.find() + compares no key after 64 wrong ones in a second", (t) =>
   assert.equal(sessions.find(key), undefined);
   t.mock.timers.tick(1_000);
   assert.equal(sessions.find(key)?.key.processId, 7);
+});
+
+test("recordLogins() + has the last refusal, and none once a login has worked", () => {
+  const record = recordLogins();
+  record.note({ kind: "unauthenticated", reason: "no PostgreSQL frontend" });
+  record.note({ kind: "closed", user: "u" });
+  assert.deepEqual([record.worked(), record.refusal()], [false, undefined]);
+  const cause = new RdsIamError("no", { code: "ERR_CREDENTIALS" });
+  record.note({ kind: "refused", user: "u", error: REFUSED, cause });
+  assert.equal(record.refusal()?.message, "the login of u failed: no");
+  assert.equal(record.refusal()?.code, "ERR_CREDENTIALS");
+  record.note({ kind: "unauthenticated", reason: "wrong password", error: REFUSED });
+  record.note({ kind: "cancel", found: false });
+  assert.equal(record.refusal()?.message, "refused a login: wrong password");
+  record.note({ kind: "login", user: "u", database: "d", address: "::1", milliseconds: 1 });
+  assert.deepEqual([record.worked(), record.refusal()], [true, undefined]);
 });

@@ -130,6 +130,13 @@ test("proxyTunnel() + a SOCKS5 proxy that speaks another protocol or sends more 
     [
       [
         [3, NO_LOGIN],
+        [6, Buffer.from("04000001000000000000", "hex")],
+      ],
+      /does not speak SOCKS5/,
+    ],
+    [
+      [
+        [3, NO_LOGIN],
         [6, Buffer.concat([OPENED, Buffer.from("S")])],
       ],
       /more than its answer/,
