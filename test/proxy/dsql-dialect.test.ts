@@ -389,6 +389,19 @@ test("DsqlDialect: a Sync in the middle of a COPY is none", () => {
   assert.match(answer(message("C", "SET\0"), message("Z", "T")), /LOCK TABLE/);
 });
 
+test("DsqlDialect: the Sync after a COPY that failed ends its batch", () => {
+  const { dialect } = dialectAt({ minutes: 0 });
+  const send = (...parts: readonly Buffer[]): void =>
+    void dialect.fromFrontend.pass(Buffer.concat(parts));
+  const answer = (...parts: readonly Buffer[]): string =>
+    Buffer.concat(dialect.fromBackend.pass(Buffer.concat(parts))).toString("latin1");
+  send(extended("COPY t FROM STDIN"), message("H"));
+  answer(message("G", "\0\0\0"), message("E", "SERROR\0C22P02\0Mbad\0\0"));
+  send(message("d", "1\n"), sync, query("LOCK t"));
+  answer(message("Z", "I"));
+  assert.match(answer(message("C", "SET\0"), message("Z", "I")), /LOCK TABLE/);
+});
+
 test("DsqlDialect: each ignored statement is reported once", () => {
   const { dialect, reports } = dialectAt({ minutes: 0 });
   for (const sql of ["SET work_mem = 1; LOCK t", "set Work_Mem to 2", "SET TIME ZONE 'UTC'"])
