@@ -383,7 +383,7 @@ test("DsqlDialect: a Sync in the middle of a COPY is none", () => {
   const answer = (...parts: readonly Buffer[]): string =>
     Buffer.concat(dialect.fromBackend.pass(Buffer.concat(parts))).toString("latin1");
   send(extended("COPY t FROM STDIN"), message("H"));
-  answer(message("G", "\0\0\0"));
+  answer(message("G", "\0\0\0"), message("N", "SNOTICE\0C00000\0Mso far\0\0"));
   send(sync, message("d", "1\n"), sync, message("c"), sync, query("LOCK t"));
   answer(message("C", "COPY 1\0"), message("Z", "T"));
   assert.match(answer(message("C", "SET\0"), message("Z", "T")), /LOCK TABLE/);

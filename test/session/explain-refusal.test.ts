@@ -113,3 +113,20 @@ test("explainPassedLogin() + explains channel binding alone", () => {
   assert.match(explainPassedLogin(bound).hint ?? "", /channel_binding=disable/);
   assert.deepEqual(explainPassedLogin(refused("28P01", "no", true)), {});
 });
+
+test("explainRefusals() + Aurora DSQL: what the role lacks, what IAM lacks, and what only has to be tried again", () => {
+  const { explain } = explainRefusals({ ...TARGET, isDsql: true }, () => NOW);
+  for (const [user, code, message, isOfPassword, hint] of [
+    ["app", "28000", 'role "app" does not exist', true, /^As admin: CREATE ROLE "app"/],
+    ["app", "28000", "access denied", true, /lacks dsql:DbConnect on .* is not mapped to "app"/],
+    ["admin", "28000", "access denied", true, /lacks dsql:DbConnectAdmin on the cluster, or/],
+    ["admin", "28000", 'role "admin" does not exist', true, /lacks dsql:DbConnectAdmin/],
+    ["app", "53400", "rate exceeded", true, /try again/],
+    ["app", "53300", "too many", false, /connection limit/],
+    ["app", "28000", "access denied", false, undefined],
+  ] as const) {
+    const added = explain(user, refused(code, message, isOfPassword));
+    if (hint === undefined) assert.deepEqual(added, {}, message);
+    else assert.match(added.hint ?? "", hint, message);
+  }
+});
