@@ -285,9 +285,9 @@ test("--idle-timeout ends a session that waits for a command with 57P05, one in 
 });
 
 test("--session-timeout ends a session with 57P01 between messages, and without a word in the middle of one", async () => {
-  for (const [sent, last] of [
-    [READY, "57P01"],
-    [message("D", "half of an answer"), undefined],
+  for (const [sent, last, idleTimeout] of [
+    [READY, "57P01", undefined],
+    [message("D", "half of an answer"), undefined, 60_000],
   ] as const) {
     const { events, onEvent } = record();
     await using stage = await scene(
@@ -297,7 +297,7 @@ test("--session-timeout ends a session with 57P01 between messages, and without 
         peer.send(sent);
         await peer.message();
       },
-      { sessionTimeout: 300, idleTimeout: 60_000, onEvent },
+      { sessionTimeout: 300, idleTimeout, onEvent },
     );
     const frontend = new RawFrontend(stage.proxy.port);
     frontend.send(startup(USER));

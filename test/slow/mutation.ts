@@ -19,10 +19,10 @@ const LIMIT = 300_000; // ms for tests while nothing is changed; those of a muta
 // The test files of these rooms that wait for long, or work for long: last, and for what has survived the others.
 const SLOW = /^test\/(?:proxy\/(?:chaos|ending|flood|frontend-tls|fuzz)|via\/rds-auth-proxy)\./;
 const END_TO_END: Readonly<Record<string, readonly string[]>> = {
-  proxy: ["trust", "proxy", "cancel", "psql"],
-  relay: ["relay", "rds-auth-proxy"],
-  via: ["network", "via-terminal", "rds-auth-proxy"],
-  session: ["identity-errors", "known-hosts", "token-reuse", "exec-each", "network"],
+  proxy: ["e2e/trust", "e2e/proxy", "e2e/cancel", "e2e/psql"],
+  relay: ["commands/relay", "e2e/relay", "e2e/rds-auth-proxy"],
+  via: ["e2e/network", "e2e/via-terminal", "e2e/rds-auth-proxy"],
+  session: ["e2e/identity-errors", "e2e/known-hosts", "e2e/exec-each", "e2e/picker", "e2e/network"],
 };
 
 // What is replaced, and by what. That it is code shows when the compiled file differs.
@@ -72,7 +72,7 @@ async function main([number = "200", ...named]: readonly string[]): Promise<void
   ];
   const slow = (file: string): string[] => [
     ...nearestTests(file, importers).filter((test) => SLOW.test(test)),
-    ...(END_TO_END[roomOf(file)] ?? []).map((name) => `test/e2e/${name}.test.ts`),
+    ...(END_TO_END[roomOf(file)] ?? []).map((name) => `test/${name}.test.ts`),
   ];
   const kill = createKill();
   // What is quick first for all of them.
@@ -226,7 +226,7 @@ async function failing(
   tests: readonly string[],
   limit: number,
 ): Promise<string | undefined> {
-  if (tests.some((test) => test.startsWith("test/e2e/"))) {
+  if (tests.some((test) => /^test\/(?:e2e|commands)\//.test(test))) {
     if ((await run(tree, ["npm", "run", "--silent", "build"], LIMIT)) !== "0") return "the build";
   }
   const entry = join(tree, "build/mutant.test.ts");
