@@ -21,7 +21,7 @@ interface Action {
   /** The list in the answer, and the name of its elements. */
   readonly list: string;
   readonly item: string;
-  /** Parameters that choose items, and the items' keys that they are compared with. */
+  /** Parameters that choose items, and the items' keys that they are compared with; an item's own ARN does as well. */
   readonly filters?: Readonly<Record<string, string>>;
 }
 
@@ -153,9 +153,10 @@ function page(
   { items, parameters }: { items: Inventory[string]; parameters: URLSearchParams },
 ): Answer {
   const chosen = items.filter((each) =>
-    Object.entries(filters).every(
-      ([parameter, key]) => !parameters.has(parameter) || parameters.get(parameter) === each[key],
-    ),
+    Object.entries(filters).every(([parameter, key]) => {
+      const wanted = parameters.get(parameter);
+      return wanted === null || wanted === each[key] || wanted === each[`${item}Arn`];
+    }),
   );
   const start = Number(parameters.get("Marker") ?? 0);
   const end = start + Math.min(100, Number(parameters.get("MaxRecords") ?? 100));
