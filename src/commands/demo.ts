@@ -45,7 +45,8 @@ export async function runDemo(context: RunContext, invocation: Invocation): Prom
       hint: "Run: rdsiam demo -- COMMAND [arguments...]",
     });
   }
-  if (!invocation.dashes && !(await hasPsql(context)))
+  const withPsql = await hasPsql(context);
+  if (!invocation.dashes && !withPsql)
     return await queryWithoutPsql({ ...context, env }, invocation.tail);
   const file = await findTool(command, env);
   if (
@@ -53,7 +54,9 @@ export async function runDemo(context: RunContext, invocation: Invocation): Prom
     args.every((word) => word.startsWith("-"))
   )
     context.log.notice(
-      "Try: rdsiam psql prod  |  rdsiam doctor prod  |  rdsiam exec prod pg_dump -s",
+      withPsql
+        ? "Try: rdsiam psql prod  |  rdsiam doctor prod  |  rdsiam exec prod pg_dump -s"
+        : "Try: rdsiam doctor prod  |  rdsiam show prod  |  rdsiam token prod",
     );
   const { exitStatus } = await runTool({ file, args, env, signal: context.failed });
   return exitStatus;

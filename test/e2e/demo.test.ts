@@ -66,7 +66,7 @@ test("rdsiam demo -- COMMAND has rdsiam on its PATH and prod among its targets",
   await assertNothingLeft();
 });
 
-test("rdsiam demo without psql asks one query itself and says so", async () => {
+test("rdsiam demo without psql asks one query itself and says so; a shell is offered what works", async () => {
   const bin = join(directory, "bin");
   await rm(bin, { recursive: true, force: true });
   await mkdir(bin);
@@ -79,6 +79,13 @@ test("rdsiam demo without psql asks one query itself and says so", async () => {
   });
   assert.deepEqual([ran.status, ran.stdout], [0, "app_ro\n"], ran.stderr);
   assert.match(ran.stderr, /psql was not found/);
+  const words = [...COMMAND, "demo", "--", "sh"];
+  await using terminal = openTerminal(words, { TMPDIR: directory, PATH: bin });
+  await terminal.shows(
+    /Try: rdsiam doctor prod {2}\| {2}rdsiam show prod {2}\| {2}[^]*\(demo\) \$ /,
+  );
+  terminal.type("exit\r");
+  assert.equal((await terminal.exited).exitCode, 0);
   await assertNothingLeft();
 });
 
