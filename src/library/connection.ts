@@ -7,7 +7,7 @@ import { checkServerIdentity } from "node:tls";
 import { callbackify } from "node:util";
 import { RdsIamError } from "../base/errors.ts";
 import type { DatabaseEndpoint } from "../session/endpoint.ts";
-import { trustFor } from "../session/backend.ts";
+import { noReadOnlyDsql, trustFor } from "../session/backend.ts";
 import { readVia } from "../session/settings.ts";
 import { type Access, openAccess } from "./access.ts";
 import type { ConnectionOptions, ConnectionRequest, TlsOptions } from "./public.ts";
@@ -23,6 +23,7 @@ export async function openConnection(
   return guard(async () => {
     const forwarded = await forwardedPort(access);
     const endpoint = await access.locate();
+    if (access.settings.readOnly) checkReadOnly(access, endpoint);
     const password = (): Promise<string> => guard(() => access.token(endpoint));
     const { user, dbname } = access.settings;
     const { host, port, lookup } = forwarded ?? direct(access, endpoint);
@@ -92,6 +93,17 @@ async function tlsOptions(
     checkServerIdentity: (_name, certificate) =>
       checkServerIdentity(host, certificate as Parameters<typeof checkServerIdentity>[1]),
   };
+}
+
+// rdsiam's own proxy sets it after the login there; a driver has no place for that.
+function checkReadOnly({ settings }: Access, { host, kind }: DatabaseEndpoint): void {
+  if (kind === "dsql") throw noReadOnlyDsql(host);
+  if (kind !== "proxy" && kind !== "proxy-endpoint") return;
+  throw new RdsIamError(`${host} cannot be opened read-only by a driver: it is an RDS Proxy`, {
+    code: "ERR_USAGE",
+    detail: "RDS Proxy refuses a StartupMessage with options.",
+    hint: `Run: rdsiam proxy --read-only ${settings.words}, and connect to that; or leave {--read-only} and rds_read_only out, and run SET default_transaction_read_only = on in each new session.`,
+  });
 }
 
 const READ_ONLY = "default_transaction_read_only";

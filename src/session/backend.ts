@@ -126,8 +126,8 @@ function serverVersion(read: Buffer): number {
   return at === -1 ? 0 : Number.parseInt(read.toString("latin1", at + 15, at + 18), 10) || 0;
 }
 
-// A session that only promised to be read-only would be worse than none.
-function noReadOnlyDsql(host: string): RdsIamError {
+/** The error for a session of Aurora DSQL that is to be read-only; one that only promised to be would be worse than none. */
+export function noReadOnlyDsql(host: string): RdsIamError {
   return new RdsIamError(`${host} cannot be opened read-only: it is Aurora DSQL`, {
     code: "ERR_USAGE",
     detail: "DSQL takes neither default_transaction_read_only nor SET SESSION CHARACTERISTICS.",

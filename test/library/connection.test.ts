@@ -66,6 +66,24 @@ test("connectionOptions() takes username and dbname, and not the user and databa
   });
 });
 
+test("connectionOptions() + readOnly where a StartupMessage cannot ask for it (A28)", async () => {
+  const env = { ...standIn.env, AWS_PROFILE: "prod" };
+  const open = (host: string, readOnly: boolean) =>
+    connectionOptions({ host, user: "app_ro", readOnly, env });
+  const domain = "proxy-c1a2b3c4d5e6.eu-west-1.rds.amazonaws.com";
+  for (const host of [`pool.${domain}`, `reader.endpoint.${domain}`]) {
+    await assert.rejects(open(host, true), {
+      code: "ERR_USAGE",
+      message: `${host} cannot be opened read-only by a driver: it is an RDS Proxy`,
+      hint: /^Run: rdsiam proxy --read-only \S.* leave readOnly and rds_read_only out, and run SET/,
+    });
+    assert.equal("options" in (await open(host, false)), false);
+  }
+  await assert.rejects(open("abcdefghijklmnopqrstuvwxyz.dsql.eu-west-1.on.aws", true), {
+    message: /cannot be opened read-only: it is Aurora DSQL/,
+  });
+});
+
 test("connectionOptions(), authTokens() and signingSource() refuse an option that does not exist", async () => {
   const wrong = { host: standIn.alias, usr: "other", env: standIn.env };
   const refused = { code: "ERR_USAGE", message: "unknown option usr", hint: "Did you mean user?" };
