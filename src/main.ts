@@ -22,6 +22,7 @@ import { type Color, paintLabels, type Style, styleFor } from "./base/style.ts";
 import { unlessFailed, watchUncaught } from "./runtime/uncaught.ts";
 import { processTerminal } from "./tool/terminal-prompt.ts";
 import { createWaiting } from "./base/waiting.ts";
+import { fitToTerminal } from "./base/wrap.ts";
 import { VERSION } from "./base/version.ts";
 
 const TERMINAL = {
@@ -120,10 +121,9 @@ function print(line: string): void {
 function writeError(text: string, color?: Color): void {
   waiting.erase();
   const style = styleFor({ isTTY: isTerminal(2) }, process.env);
-  writeText(
-    2,
-    color === undefined ? paintLabels(text, style) : `${style(color, text.trimEnd())}\n`,
-  );
+  const home = homeDirectory(process.env);
+  const fit = isTerminal(2) ? fitToTerminal(text, { columns: TERMINAL.columns(), home }) : text;
+  writeText(2, color === undefined ? paintLabels(fit, style) : `${style(color, fit.trimEnd())}\n`);
 }
 
 // Most commands print nothing in color, so whether stdout is a terminal is looked up only here.

@@ -2,6 +2,8 @@
 import { printableJson } from "../base/printable.ts";
 import { type Invocation, isOn, VARIABLES } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
+import { withTilde } from "../base/wrap.ts";
+import type { PaintVerdict } from "../doctor/text.ts";
 import { offerTargets } from "../session/offer-targets.ts";
 
 const ROLES = { ok: "ok", fail: "error", skip: "skip" } as const;
@@ -15,8 +17,11 @@ export async function runDoctor(context: RunContext, invocation: Invocation): Pr
   const asJson = isOn(options, context.env, "json");
   const findings = await examine(context, { ...request, knownVariables: VARIABLES }, (finding) => {
     if (asJson) return;
-    const lines = findingLines(finding, (status, text) => context.style(ROLES[status], text));
-    for (const line of lines) context.print(line);
+    const columns = context.width();
+    const paint: PaintVerdict = (status, text) => context.style(ROLES[status], text);
+    for (const line of findingLines(finding, paint, columns)) {
+      context.print(columns === undefined ? line : withTilde(line, context.home));
+    }
   });
   const isOk = findings.every(({ status }) => status !== "fail");
   if (asJson) context.print(printableJson({ ok: isOk, steps: findings }, 2));

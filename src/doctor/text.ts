@@ -1,5 +1,6 @@
 // Findings as lines for people: the verdict, the step, what was found, and under it the cause and what to type.
 
+import { wrap } from "../base/wrap.ts";
 import type { Finding, Outcome } from "./finding.ts";
 
 const STEP_WIDTH = 14; // "reachability" and two spaces
@@ -14,14 +15,25 @@ const LABELS: Readonly<Record<Outcome["status"], string>> = {
 export type PaintVerdict = (status: Outcome["status"], text: string) => string;
 
 /** The lines of one finding. */
-export function findingLines(finding: Finding, paint: PaintVerdict): string[] {
+export function findingLines(
+  finding: Finding,
+  paint: PaintVerdict,
+  columns = Number.POSITIVE_INFINITY,
+): string[] {
   const { cause, notes = [], policy, remedy, sql = [], status, step, summary } = finding;
   const verdict = paint(status, LABELS[status]) + " ".repeat(6 - LABELS[status].length);
-  const lines = [`${verdict}${step.padEnd(STEP_WIDTH)}${printable(summary)}`];
-  const add = (text: string): void => void lines.push(`${INDENT}${printable(text)}`);
+  const [first = "", ...more] = wrap(printable(summary), columns - INDENT.length, 0).split("\n");
+  const lines = [
+    `${verdict}${step.padEnd(STEP_WIDTH)}${first}`,
+    ...more.map((line) => `${INDENT}${line}`),
+  ];
+  const add = (text: string, under = 0): void => {
+    const [first = "", ...rest] = wrap(printable(text), columns - INDENT.length, under).split("\n");
+    lines.push(`${INDENT}${first}`, ...rest.map((line) => `${INDENT}${line}`));
+  };
   for (const note of notes) add(note);
-  if (cause !== undefined) add(`cause:  ${cause}`);
-  if (remedy !== undefined) add(`remedy: ${remedy}`);
+  if (cause !== undefined) add(`cause:  ${cause}`, 8);
+  if (remedy !== undefined) add(`remedy: ${remedy}`, 8);
   if (policy !== undefined) {
     add("policy, to allow it in IAM:");
     for (const line of JSON.stringify(policy, undefined, 2).split("\n")) add(`  ${line}`);
