@@ -74,8 +74,9 @@ export async function until(
   return performance.now() - start;
 }
 
-// What psql writes, which canonical host an alias led to, the AWS CLI's cache of roles, and what V8 has compiled.
-const KEPT = /\/(?:\.psql_history|known_hosts|\.aws\/cli\/cache\/[^/]+|rdsiam\/compiled\/.+)$/;
+// What psql writes, where an alias led, the targets used last, the AWS CLI's cache of roles, and what V8 has compiled.
+const KEPT =
+  /\/(?:\.psql_history|known_hosts|recent_targets|\.aws\/cli\/cache\/[^/]+|rdsiam\/compiled\/.+)$/;
 
 /** Each file below a directory, but those that are there to stay, with the digest of its content. */
 export async function filesBelow(directory: string): Promise<Record<string, string>> {
