@@ -60,7 +60,8 @@ async function main([number = "200", ...named]: readonly string[]): Promise<void
   const rooms = named.length > 0 ? named : Object.keys(END_TO_END);
   const files = (await glob(rooms.map((room) => `src/${room}/*.ts`))).toSorted();
   const seed = process.env["RDSIAM_SEED"] ?? "1";
-  const mutants = await chooseMutants(files, Number(number), seed);
+  const chosen = await chooseMutants(files, Number(number), seed);
+  const mutants = chosen.filter(({ name }) => !Object.hasOwn(JUDGED, name));
   const importers = await readImporters();
   const known = await readLog();
   const jobs = Number(process.env["RDSIAM_JOBS"] ?? availableParallelism());
@@ -96,10 +97,11 @@ async function main([number = "200", ...named]: readonly string[]): Promise<void
     await Promise.all(trees.map(work));
   }
   await Promise.all(trees.map((tree) => rm(tree, { recursive: true, force: true })));
-  const survivors = mutants.map(({ name }) => name).filter((name) => known.get(name) === SURVIVED);
-  const open = survivors.filter((name) => !Object.hasOwn(JUDGED, name));
-  process.stdout.write(`seed ${seed}: ${survivors.length} of ${mutants.length} survived, `);
-  process.stdout.write(`${open.length} of them not judged\n${open.join("\n")}\n`);
+  const open = mutants.map(({ name }) => name).filter((name) => known.get(name) === SURVIVED);
+  process.stdout.write(`seed ${seed}: ${chosen.length} mutants, ${open.length} survived, `);
+  process.stdout.write(
+    `${chosen.length - mutants.length} were judged before\n${open.join("\n")}\n`,
+  );
   process.exitCode = open.length === 0 ? 0 : 1;
 }
 
