@@ -27,7 +27,8 @@ import { errorCode } from "./errno.ts";
 import { RdsIamError } from "./errors.ts";
 
 // Without O_NONBLOCK a pipe would wait for its writer.
-const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY } = constants;
+// On Windows the first two are undefined, which | takes for 0.
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 const MOST_LINKS = 40; // as Linux follows in one path

@@ -99,6 +99,7 @@ function valueText(name: SettingName, value: Settings[SettingName]): string | un
     return value ? on : off;
   }
   if (typeof value !== "object") return String(value);
-  if (!("host" in value)) return value.toString();
+  if (Array.isArray(value)) return value.join(",");
+  if (!("host" in value)) return undefined;
   return value.port === undefined ? value.host : showHostPort({ ...value, port: value.port });
 }

@@ -135,6 +135,8 @@ function createCounters(registry: Registry): (target: string) => TargetMetrics["
           return cancels.inc({ target, result: occurrence.found ? result : "unknown_key" });
         }
         case "closed":
+        case "expired":
+        case "ignored":
       }
     };
   };

@@ -138,7 +138,7 @@ function characters(bytes: string): number {
 
 function rewriteStatement(statement: Statement): Rewriting | undefined {
   const { shape } = statement;
-  switch (statement.tokens[0]?.shape) {
+  switch (statement.tokens[0]?.shape ?? "") {
     case "set":
       return rewriteSet(statement);
     case "reset": {

@@ -252,7 +252,13 @@ function withOneError(login: ToolLogin, { hasFailed, settled }: ToolIdentity): T
   };
   const { endpoint, passwords } = login;
   const get: typeof passwords.get = (who, options) =>
-    unlessFailed(() => passwords.get(who, options).finally(settled));
+    unlessFailed(async () => {
+      try {
+        return await passwords.get(who, options);
+      } finally {
+        await settled();
+      }
+    });
   return {
     ...login,
     endpoint: { ...endpoint, addresses: () => unlessFailed(endpoint.addresses) },

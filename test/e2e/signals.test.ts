@@ -98,20 +98,19 @@ describe("what was ignored at the start stays ignored, for rdsiam and the tool",
 
   test("rdsiam proxy goes on after SIGHUP and SIGINT, and ends with SIGTERM", async () => {
     const script = `trap '' HUP INT; "$@" proxy prod; echo status=$?`;
+    const signal = async (line: Buffer): Promise<void> => {
+      const all = await marked("ignoring-proxy");
+      const found = all.find(({ words }) => words.includes("proxy"));
+      assert.ok(found, "the proxy is not to be found");
+      for (const name of ["SIGHUP", "SIGINT"]) process.kill(found.pid, name);
+      const [url = ""] = /postgresql:\S+/.exec(String(line)) ?? [];
+      const login = await run(["psql", url, "-XAtc", "select 42"], { env });
+      assert.equal(login.stdout, "42\n", login.stderr);
+      process.kill(found.pid, "SIGTERM");
+    };
     const ran = await run(["setsid", "sh", "-c", script, "sh", ...COMMAND], {
       env: { ...env, RDSIAM_TEST_MARK: "ignoring-proxy" },
-      started: ({ stdout }) =>
-        stdout?.once("data", async (line: Buffer) => {
-          const found = (await marked("ignoring-proxy")).find(({ words }) =>
-            words.includes("proxy"),
-          );
-          assert.ok(found, "the proxy is not to be found");
-          for (const signal of ["SIGHUP", "SIGINT"]) process.kill(found.pid, signal);
-          const [url = ""] = /postgresql:\S+/.exec(String(line)) ?? [];
-          const login = await run(["psql", url, "-XAtc", "select 42"], { env });
-          assert.equal(login.stdout, "42\n", login.stderr);
-          process.kill(found.pid, "SIGTERM");
-        }),
+      started: ({ stdout }) => void stdout?.once("data", (line: Buffer) => void signal(line)),
     });
     assert.match(ran.stdout, /^status=0$/m);
   });
@@ -146,10 +145,7 @@ describe("SIGINT and SIGQUIT for rdsiam alone", { skip }, () => {
     const words = ["psql", "prod", "-Atc", "select pg_sleep(60), 'alone'"];
     const ran = await run(["setsid", ...COMMAND, ...words], {
       env,
-      started: async (child) => {
-        await until(queryRuns, "the query runs");
-        child.kill("SIGINT");
-      },
+      started: (child) => void until(queryRuns, "the query runs").then(() => child.kill("SIGINT")),
     });
     assert.equal(ran.status, 1);
     assert.match(ran.stderr, /canceling statement due to user request/);
@@ -261,16 +257,18 @@ describe("as process 1", { skip: skip || cannot }, () => {
       ready,
       more,
     }: { ready: (child: ChildProcess) => Promise<unknown>; more?: Record<string, string> },
-  ): Promise<Finished> =>
-    run([...UNSHARE, ...COMMAND, ...words], {
+  ): Promise<Finished> => {
+    const kill = async (child: ChildProcess): Promise<void> => {
+      const { pid } = child;
+      await ready(child);
+      const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+      process.kill(Number(children), signal);
+    };
+    return run([...UNSHARE, ...COMMAND, ...words], {
       env: { ...env, ...more },
-      started: async (child) => {
-        const { pid } = child;
-        await ready(child);
-        const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
-        process.kill(Number(children), signal);
-      },
+      started: (child) => void kill(child),
     });
+  };
 
   for (const signal of ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR2", "SIGALRM"] as const) {
     const status = 128 + constants.signals[signal];
