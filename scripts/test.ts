@@ -10,7 +10,7 @@ import { $, glob } from "zx";
 import { missingPostgresqlTools } from "./postgresql-tools.ts";
 
 // Node's own default is one less than the processors, which is one on a machine with two; most tests wait.
-const CONCURRENCY = availableParallelism() + 1;
+const CONCURRENCY = availableParallelism() + 2;
 
 // Longer than the whole suite may take: a test that hangs is named instead of hanging the run.
 const TIMEOUT_MS = 240_000;

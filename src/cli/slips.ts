@@ -22,7 +22,7 @@ export interface RefusedLine {
   readonly home: string;
 }
 
-interface Known extends RefusedLine {
+interface KnownLine extends RefusedLine {
   readonly loaded: LoadedTargets;
 }
 
@@ -36,7 +36,7 @@ export function explainSlip(error: RdsIamError, line: RefusedLine): RdsIamError 
 }
 
 // Without a configuration that can be read nothing is known, and its own error comes with the next command.
-function withTargets(line: RefusedLine): Known | undefined {
+function withTargets(line: RefusedLine): KnownLine | undefined {
   try {
     return { ...line, loaded: loadTargets(line) };
   } catch (error) {
@@ -45,7 +45,7 @@ function withTargets(line: RefusedLine): Known | undefined {
   }
 }
 
-function unexpectedWord(error: UnexpectedWord, known: Known): RdsIamError | undefined {
+function unexpectedWord(error: UnexpectedWord, known: KnownLine): RdsIamError | undefined {
   if (error.kind === "command") return notACommand(error, known);
   if (error.kind === "operand") return notAnOperand(error, known);
   return error.command === undefined
@@ -70,7 +70,7 @@ const OTHER_COMMANDS: Readonly<Record<string, string>> = {
   version: "--version",
 };
 
-function notACommand({ word, rest }: UnexpectedWord, known: Known): RdsIamError | undefined {
+function notACommand({ word, rest }: UnexpectedWord, known: KnownLine): RdsIamError | undefined {
   const { commands } = known;
   const [next = "", ...others] = rest;
   const isSwapped = commands.some(({ name }) => name === next);
@@ -95,7 +95,7 @@ function notACommand({ word, rest }: UnexpectedWord, known: Known): RdsIamError 
   return databaseAs("a command", word, known);
 }
 
-function otherCommand(meant: string, target: string, known: Known): string {
+function otherCommand(meant: string, target: string, known: KnownLine): string {
   const named = isTarget(target, known) ? target : undefined;
   const profile = known.loaded.targets.get(named ?? "")?.profile;
   const words = meant
@@ -105,7 +105,10 @@ function otherCommand(meant: string, target: string, known: Known): string {
   return `Run: rdsiam ${words}`;
 }
 
-function notAnOperand({ word, command }: UnexpectedWord, known: Known): RdsIamError | undefined {
+function notAnOperand(
+  { word, command }: UnexpectedWord,
+  known: KnownLine,
+): RdsIamError | undefined {
   if (command === undefined || command.takesTarget || !isTarget(word, known)) return undefined;
   const profile = known.loaded.targets.get(word)?.profile;
   const other =
@@ -117,7 +120,7 @@ function notAnOperand({ word, command }: UnexpectedWord, known: Known): RdsIamEr
 
 function optionBeforeCommand(
   { word, rest }: UnexpectedWord,
-  { commands }: Known,
+  { commands }: KnownLine,
 ): RdsIamError | undefined {
   const [flag = ""] = word.split("=");
   const option = OPTIONS.find(
@@ -137,7 +140,7 @@ function optionBeforeCommand(
 function optionBeforeTarget(
   error: UnexpectedWord,
   command: CommandSpec,
-  known: Known,
+  known: KnownLine,
 ): RdsIamError | undefined {
   const { word, rest } = error;
   const [flag = "", attached] = word.split("=");
@@ -183,7 +186,7 @@ const OF_HOSTS: ReadonlySet<ErrorCode> = new Set([
 function refusedLine(
   error: RdsIamError,
   invocation: Invocation,
-  known: Known,
+  known: KnownLine,
 ): RdsIamError | undefined {
   const { command, options, tail, target, targets, values } = invocation;
   const program = `rdsiam ${command?.name ?? "psql"}`;
@@ -212,7 +215,7 @@ function refusedLine(
 function notATool(
   error: RdsIamError,
   { options, tail, target }: Invocation,
-  known: Known,
+  known: KnownLine,
 ): RdsIamError | undefined {
   const [name, ...args] = tail;
   if (target !== undefined && name === undefined && isPostgresqlTool(target)) {
@@ -256,7 +259,7 @@ function notATool(
 function databaseAs(
   place: string,
   word: string,
-  { loaded }: Known,
+  { loaded }: KnownLine,
   program = "rdsiam psql",
 ): RdsIamError | undefined {
   // As --target NAME=TARGET has it.
@@ -287,14 +290,14 @@ function isUrl(text: string): boolean {
   return /^(?:jdbc:)?[a-z][a-z0-9+]*:\/\//i.test(text);
 }
 
-interface UrlParts {
+interface TypedUrl {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
   readonly user?: string | undefined;
   readonly dbname?: string | undefined;
 }
 
-function readUrl(text: string): UrlParts {
+function readUrl(text: string): TypedUrl {
   try {
     const { hostname, port, username, pathname } = new URL(text.replace(/^jdbc:/i, ""));
     const dbname = decodeURIComponent(pathname.slice(1)) || undefined;
@@ -310,7 +313,7 @@ function readUrl(text: string): UrlParts {
   }
 }
 
-function isTarget(word: string, { loaded }: Known): boolean {
+function isTarget(word: string, { loaded }: KnownLine): boolean {
   return loaded.targets.has(word);
 }
 

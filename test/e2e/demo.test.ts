@@ -156,7 +156,7 @@ for (const [shell, ...words] of SHELLS) {
 
 test("rdsiam demo -- rdsiam init makes a target that works in there", async () => {
   const script = `found=$(rdsiam discover --profile prod --region eu-west-1 --json)
-    value() { echo "$found" | sed -n "s/^ *\\"$1\\": \\"*\\([^,\\"]*\\).*/\\1/p"; }
+    value() { echo "$found" | sed -n "s/^ *\\"$1\\": \\"*\\([^,\\"]*\\).*/\\1/p" | head -n 1; }
     rdsiam init mine --profile prod --host "$(value host):$(value port)" --user app_ro --dbname orders && rdsiam token mine`;
   const ran = await demo(["--", "sh", "-c", script]);
   assert.equal(ran.status, 0, ran.stderr + ran.stdout);
