@@ -83,17 +83,15 @@ function __rdsiam_flags
         case proxy
             printf '%s\t%s\n' --json 'print JSON'
             printf '%s\t%s\n' --print-config 'print settings for a tool instead of the URL'
-            printf '%s\t%s\n' --health-port 'serve /startup /readiness /liveness /metrics'
-            printf '%s\t%s\n' --health-address 'address of that port (default: 127.0.0.1)'
             printf '%s\t%s\n' --port 'local port (default: rds_local_port, else any)'
             printf '%s\t%s\n' --socket 'a Unix socket in DIR instead of a port'
+            printf '%s\t%s\n' --show-password 'print the URL with the password on a terminal too'
             printf '%s\t%s\n' --listen 'where to listen; beyond loopback only with TLS'
             printf '%s\t%s\n' --tls-cert 'certificate to serve TLS with; reread on change'
             printf '%s\t%s\n' --tls-key 'its private key'
             printf '%s\t%s\n' --require-tls 'refuse connections without TLS'
             printf '%s\t%s\n' --tls-client-ca 'require client certificates of these CAs'
             printf '%s\t%s\n' --password-file 'file with the proxy\'s password; made if absent'
-            printf '%s\t%s\n' --show-password 'print the URL with the password on a terminal too'
             printf '%s\t%s\n' --client-auth 'how tools log in (default: scram-sha-256)'
             printf '%s\t%s\n' --auth 'iam, or pass-through (client authenticates itself)'
             printf '%s\t%s\n' --match-user 'use IAM for --user only; others log in themselves'
@@ -101,6 +99,8 @@ function __rdsiam_flags
             printf '%s\t%s\n' --max-connections 'sessions per target (100; with --listen 1000)'
             printf '%s\t%s\n' --max-user-connections 'sessions of one database user (default: no limit)'
             printf '%s\t%s\n' --session-timeout 'end sessions after that long (90s, 30m, 8h)'
+            printf '%s\t%s\n' --health-port 'serve /startup /readiness /liveness /metrics'
+            printf '%s\t%s\n' --health-address 'address of that port (default: 127.0.0.1)'
             printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
             printf '%s\t%s\n' --user 'database user'
             printf '%s\t%s\n' -U 'database user'
@@ -425,9 +425,9 @@ function __rdsiam_flags
             printf '%s\t%s\n' --version 'show the version'
             printf '%s\t%s\n' -V 'show the version'
         case relay
+            printf '%s\t%s\n' --session-timeout 'end sessions after that long (90s, 30m, 8h)'
             printf '%s\t%s\n' --health-port 'serve /startup /readiness /liveness /metrics'
             printf '%s\t%s\n' --health-address 'address of that port (default: 127.0.0.1)'
-            printf '%s\t%s\n' --session-timeout 'end sessions after that long (90s, 30m, 8h)'
             printf '%s\t%s\n' --config 'the relay\'s file: who may reach which database'
             printf '%s\t%s\n' --listen 'where to listen (default: 0.0.0.0:8443)'
             printf '%s\t%s\n' --region 'Region of the STS that identifies the clients'
@@ -494,7 +494,7 @@ end
 
 # Whether an option's value is the next word.
 function __rdsiam_takes_value
-    contains -- $argv[1] --target --each --tag --jobs --output-dir --env --region --partition --shell --sso-start-url --sso-region --sso-account-id --sso-role-name --print-config --health-port --health-address --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --max-user-connections --session-timeout --config --drain-timeout --host --user -U --dbname -d --via --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
+    contains -- $argv[1] --target --each --tag --jobs --output-dir --env --region --partition --shell --sso-start-url --sso-region --sso-account-id --sso-role-name --print-config --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --max-user-connections --session-timeout --health-port --health-address --config --drain-timeout --host --user -U --dbname -d --via --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
 end
 
 # The values of an option.

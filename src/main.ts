@@ -57,13 +57,10 @@ async function main(): Promise<number> {
     }
     if (options.help || command === undefined) {
       const { helpText } = await import("./cli/help.ts");
-      const text = helpText(command, {
-        commands: COMMANDS,
-        all: options.verbose ?? false,
-        style: paint,
-      });
       // The words behind it were meant for a tool, whose output goes to a file.
       const isAside = invocation.target !== undefined && !isTerminal(1);
+      const rows = options.verbose ? Infinity : rowsOf(isAside ? 2 : 1);
+      const text = helpText(command, { commands: COMMANDS, rows, style: paint });
       if (isAside) writeError(`${text}\n`);
       else print(text);
       // `rdsiam` alone is a usage error that is answered with the help.
@@ -133,6 +130,12 @@ function paint(...words: Parameters<Style>): string {
 
 function width(): number | undefined {
   return isTerminal(1) ? process.stdout.columns || 80 : undefined;
+}
+
+// Into a pipe or a file there is room for all.
+function rowsOf(fd: 1 | 2): number {
+  if (!isTerminal(fd)) return Infinity;
+  return (fd === 1 ? process.stdout : process.stderr).rows || 24;
 }
 
 async function toolEnded(): Promise<void> {

@@ -1,18 +1,18 @@
-// The help texts, made from the tables of commands and options. `--help` fits a screen: groups of options without room for
-// explanations are folded to their names, shared groups first; with --verbose every option is explained.
+// The help texts, made from the tables of commands and options. Everything is explained where there is room; on a terminal that is
+// too small for it, rare options are folded to their names first, then whole groups that commands share.
 import { optionFlag } from "../config/keys.ts";
 import type { OptionSpec } from "./option-table.ts";
 import { type CommandSpec, isOptionOf, OPTION_GROUPS } from "./options.ts";
 import { PLAIN, type Style } from "../base/style.ts";
 
-/** The size of a screen; a text for it leaves a line to the prompt. Commands with many options of their own get a tall one. */
-export const SCREEN = { columns: 80, rows: 24, tallRows: 40 };
+/** The usual size of a terminal. */
+export const SCREEN = { columns: 80, rows: 24 };
 
 /** How a help text is made. */
 export interface HelpOptions {
   readonly commands: readonly CommandSpec[];
-  /** Whether every option is explained, however long that gets. */
-  readonly all: boolean;
+  /** The height of the terminal, which keeps a line for the prompt; Infinity for the whole text. */
+  readonly rows: number;
   readonly style?: Style;
 }
 
@@ -20,29 +20,35 @@ type HelpSection = readonly string[];
 
 interface Look {
   readonly style: Style;
-  /** The groups whose options are named without explanations. */
-  readonly folded: readonly string[];
+  /** How many of FOLDS apply: their options are named without explanations. */
+  readonly folds: number;
 }
 
 const INDENT = 30; // columns in front of an option's summary
-const FOLDED_FIRST = ["General", "AWS", "Database"];
+const NAMES_INDENT = 6; // columns in front of options that are only named
+const FOLDS: readonly ((option: OptionSpec, title: string) => boolean)[] = [
+  ({ rare }) => rare === true,
+  ...["Serve", "General", "AWS", "Database"].map(
+    (group) => (_: OptionSpec, title: string) => title === group,
+  ),
+];
 
-/** The help of a command, or of the program. */
+/** The help of a command, or of the program: the fullest text that fits, else the shortest. */
 export function helpText(spec: CommandSpec | undefined, options: HelpOptions): string {
-  const { all, commands, style = PLAIN } = options;
-  const make = (folded: readonly string[]): HelpSection[] =>
+  const { commands, rows, style = PLAIN } = options;
+  const make = (folds: number): HelpSection[] =>
     spec === undefined
-      ? programHelp(commands, { style, folded })
-      : commandHelp(spec, { style, folded });
-  if (all) return spaced([...make([]), ...detailSections(spec)]);
-  const foldings = [0, 1, 2, 3].map((count) => make(FOLDED_FIRST.slice(0, count)));
-  const tries = foldings.flatMap((sections) => [spaced(sections), dense(sections)]);
-  const fitting = tries.find((text) => rowsOf(text) < SCREEN.rows);
-  if (fitting !== undefined) return fitting;
-  const tall = dense(make(FOLDED_FIRST));
-  return rowsOf(tall) < SCREEN.tallRows
-    ? tall
-    : dense(make(OPTION_GROUPS.map(({ title }) => title)));
+      ? programHelp(commands, { style, folds })
+      : commandHelp(spec, { style, folds });
+  let text = spaced([...make(0), ...detailSections(spec)]);
+  const more =
+    spec === undefined ? [] : [[`rdsiam ${spec.name} --help --verbose explains everything.`]];
+  for (let folds = 0; rowsOf(text) >= rows && folds <= FOLDS.length; folds += 1) {
+    const sections = [...make(folds), ...more];
+    text = spaced(sections);
+    if (rowsOf(text) >= rows) text = sections.flat().join("\n");
+  }
+  return text;
 }
 
 /** How an option is written: `-U, --user USER`, `--database-url[=NAME]`. */
@@ -60,10 +66,6 @@ function spaced(sections: readonly HelpSection[]): string {
   return sections.map((lines) => lines.join("\n")).join("\n\n");
 }
 
-function dense(sections: readonly HelpSection[]): string {
-  return sections.flat().join("\n");
-}
-
 function rowsOf(text: string): number {
   return text.split("\n").length;
 }
@@ -71,44 +73,55 @@ function rowsOf(text: string): number {
 function programHelp(commands: readonly CommandSpec[], look: Look): HelpSection[] {
   const { style } = look;
   const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
-  const summaries = commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
-  const examples = commands.slice(0, 1).flatMap(({ examples: all }) => all.slice(0, 1));
+  const groups = [...new Set(commands.map(({ group }) => group))].map((title) => [
+    style("heading", `${title}:`),
+    ...commands
+      .filter(({ group }) => group === title)
+      .map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`),
+  ]);
   return [
-    [`${style("heading", "Usage:")} rdsiam COMMAND [options] [TARGET] [arguments of the tool...]`],
-    [style("heading", "Commands:"), ...summaries],
+    [
+      "rdsiam runs PostgreSQL tools on Amazon RDS and Aurora with IAM authentication.",
+      `${style("heading", "Usage:")} rdsiam COMMAND [options] [TARGET] [arguments of the tool...]`,
+      "TARGET names a database, its user and its credentials: rdsiam init makes one.",
+    ],
+    ...groups,
     ...groupSections(undefined, look),
-    [style("heading", "Examples:"), ...examples.map((example) => `  ${example}`)],
-    ["rdsiam COMMAND --help explains a command; man rdsiam explains everything."],
+    [
+      `${style("heading", "Example:")} ${commands[0]?.examples[0] ?? ""}`,
+      "rdsiam COMMAND --help explains a command; man rdsiam explains everything.",
+    ],
   ];
 }
 
 function commandHelp(spec: CommandSpec, look: Look): HelpSection[] {
-  const { style, folded } = look;
+  const { style } = look;
   const usage = `${style("heading", "Usage:")} ${wrap(`rdsiam ${spec.usage}`, 7).trimStart()}`;
   const examples = spec.examples.map((example) => `  ${example}`);
-  const more = [`rdsiam ${spec.name} --help --verbose explains every option.`];
   return [
     [usage, sentence(spec.summary)],
     ...groupSections(spec.name, look),
     [style("heading", "Examples:"), ...examples],
-    ...(folded.length > 0 ? [more] : []),
   ];
 }
 
-// Folded groups share one section.
-function groupSections(command: string | undefined, { style, folded }: Look): HelpSection[] {
+// Groups of which all is folded share one section.
+function groupSections(command: string | undefined, { style, folds }: Look): HelpSection[] {
   const explained: HelpSection[] = [];
   const named: string[] = [];
   for (const { title, options } of OPTION_GROUPS) {
     const known = options.filter((option) => isOptionOf(option, command));
-    if (known.length === 0) continue;
+    const isFolded = (option: OptionSpec): boolean =>
+      FOLDS.slice(0, folds).some((fold) => fold(option, title));
     const heading = style("heading", `${title}:`);
-    if (!folded.includes(title)) {
-      explained.push([heading, ...known.flatMap(optionLines)]);
-      continue;
+    const shown = known.filter((option) => !isFolded(option)).flatMap(optionLines);
+    const names = known.filter(isFolded).map(optionSyntax).join("  ");
+    if (shown.length > 0) {
+      const rest = names === "" ? [] : [wrap(names, NAMES_INDENT)];
+      explained.push([heading, ...shown, ...rest]);
+    } else if (names !== "") {
+      named.push(`${heading} ${wrap(names, title.length + 2).trimStart()}`);
     }
-    const names = wrap(known.map(optionSyntax).join("  "), title.length + 2);
-    named.push(`${heading} ${names.trimStart()}`);
   }
   return named.length === 0 ? explained : [...explained, named];
 }

@@ -15,6 +15,8 @@ export interface OptionSpec {
   /** Whether every one applies when it is given more than once; otherwise the last does. */
   readonly repeatable?: boolean | undefined;
   readonly completes?: ValueKind | undefined;
+  /** Whether few need it: the first to be folded where a help text has no room. */
+  readonly rare?: boolean | undefined;
   readonly summary: string;
   /** The commands that know it; all when absent. */
   readonly commands?: readonly string[] | undefined;
@@ -162,21 +164,9 @@ export const OWN_OPTIONS = [
     summary: "print settings for a tool instead of the URL",
     commands: ["proxy"],
   },
-  {
-    name: "healthPort",
-    value: "N",
-    summary: "serve /startup /readiness /liveness /metrics",
-    commands: ["proxy", "relay"],
-  },
-  {
-    name: "healthAddress",
-    value: "ADDRESS",
-    summary: "address of that port (default: 127.0.0.1)",
-    commands: ["proxy", "relay"],
-  },
 ] as const satisfies readonly OptionSpec[];
 
-/** Options of the proxy's local side: where it listens, who may log in, what it hands the tool. */
+/** Options of the proxy's local side. */
 export const PROXY_OPTIONS = [
   {
     name: "port",
@@ -191,6 +181,15 @@ export const PROXY_OPTIONS = [
     summary: "a Unix socket in DIR instead of a port",
     commands: ["proxy"],
   },
+  {
+    name: "showPassword",
+    summary: "print the URL with the password on a terminal too",
+    commands: ["proxy"],
+  },
+] as const satisfies readonly OptionSpec[];
+
+/** Options of a proxy that serves others: where it listens, who may log in, how long sessions live. */
+export const SERVE_OPTIONS = [
   {
     name: "listen",
     value: "ADDRESS",
@@ -224,11 +223,6 @@ export const PROXY_OPTIONS = [
     value: "FILE",
     completes: "file",
     summary: "file with the proxy's password; made if absent",
-    commands: ["proxy"],
-  },
-  {
-    name: "showPassword",
-    summary: "print the URL with the password on a terminal too",
     commands: ["proxy"],
   },
   {
@@ -272,6 +266,18 @@ export const PROXY_OPTIONS = [
     name: "sessionTimeout",
     value: "DURATION",
     summary: "end sessions after that long (90s, 30m, 8h)",
+    commands: ["proxy", "relay"],
+  },
+  {
+    name: "healthPort",
+    value: "N",
+    summary: "serve /startup /readiness /liveness /metrics",
+    commands: ["proxy", "relay"],
+  },
+  {
+    name: "healthAddress",
+    value: "ADDRESS",
+    summary: "address of that port (default: 127.0.0.1)",
     commands: ["proxy", "relay"],
   },
 ] as const satisfies readonly OptionSpec[];
@@ -347,9 +353,10 @@ export const GENERAL_OPTIONS = [
     name: "logFormat",
     value: "FORMAT",
     choices: ["text", "json"],
+    rare: true,
     summary: "rdsiam's own lines on stderr: text or json",
   },
-  { name: "noInput", summary: "ask nothing; what is missing is an error" },
+  { name: "noInput", rare: true, summary: "ask nothing; what is missing is an error" },
   { name: "help", short: "h", summary: "show this help" },
-  { name: "version", short: "V", summary: "show the version" },
+  { name: "version", short: "V", rare: true, summary: "show the version" },
 ] as const satisfies readonly OptionSpec[];

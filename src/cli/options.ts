@@ -19,11 +19,13 @@ import {
   OWN_OPTIONS,
   PROXY_OPTIONS,
   RELAY_OPTIONS,
+  SERVE_OPTIONS,
 } from "./option-table.ts";
 
 type OwnOption =
   | (typeof OWN_OPTIONS)[number]
   | (typeof PROXY_OPTIONS)[number]
+  | (typeof SERVE_OPTIONS)[number]
   | (typeof RELAY_OPTIONS)[number]
   | (typeof GENERAL_OPTIONS)[number];
 type Valued = Extract<OwnOption, { readonly value: string }>["name"];
@@ -47,6 +49,8 @@ export type FlagName = NameOf<boolean>;
 /** One command. The table of all is commands/command-table.ts; it is handed in, because cli/ lies below commands/. */
 export interface CommandSpec {
   readonly name: string;
+  /** What it is for: a heading of `rdsiam --help`. */
+  readonly group: "Connect" | "Hand over" | "Set up" | "Serve" | "Try it out";
   readonly usage: string;
   readonly summary: string;
   /** Which of the words that follow belong to a wrapped tool. */
@@ -95,6 +99,7 @@ export interface OptionGroup {
 export const OPTION_GROUPS: readonly OptionGroup[] = [
   { title: "Options", options: OWN_OPTIONS },
   { title: "Proxy", options: PROXY_OPTIONS },
+  { title: "Serve", options: SERVE_OPTIONS },
   { title: "Relay", options: RELAY_OPTIONS },
   { title: "Database", options: settingOptions("Database") },
   { title: "AWS", options: settingOptions("AWS") },
@@ -124,8 +129,8 @@ function settingOptions(group: SettingOption["group"]): OptionSpec[] {
   return SETTING_NAMES.flatMap((name) => {
     const { summary, option }: Setting = SETTINGS[name];
     if (typeof option === "string" || option.group !== group) return [];
-    const { short, value, bare, completes, commands } = option;
-    return [{ name: option.name ?? name, summary, short, value, bare, completes, commands }];
+    const { group: _, ...rest } = option;
+    return [{ ...rest, name: option.name ?? name, summary }];
   });
 }
 

@@ -6,6 +6,7 @@ import type { CommandSpec } from "../cli/options.ts";
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "psql",
+    group: "Connect",
     load: async () => (await import("./psql.ts")).runPsql,
     usage: "psql [options] [TARGET] [psql arguments...]",
     summary: "open psql on a target",
@@ -18,6 +19,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "exec",
+    group: "Connect",
     load: async () => (await import("./exec.ts")).runExec,
     usage: "exec [options] [TARGET] [--] COMMAND [arguments...]",
     summary: "run any PostgreSQL tool on a target",
@@ -41,6 +43,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "proxy",
+    group: "Connect",
     load: async () => (await import("./proxy.ts")).runProxy,
     usage: "proxy [options] [TARGET...]",
     summary: "keep a proxy open for GUI tools, services and containers",
@@ -50,6 +53,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "token",
+    group: "Hand over",
     load: async () => (await import("./token.ts")).runToken,
     usage: "token [options] [TARGET]",
     summary: "print an auth token for tools that take a password (valid 15 min)",
@@ -62,6 +66,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "url",
+    group: "Hand over",
     load: async () => (await import("./url.ts")).runUrl,
     usage: "url [options] [TARGET]",
     summary: "print a URL for a direct connection (valid 15 min)",
@@ -76,6 +81,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "env",
+    group: "Hand over",
     load: async () => (await import("./env.ts")).runEnv,
     usage: "env [options] [TARGET]",
     summary: "print PG* variables for a direct connection (valid 15 min)",
@@ -89,6 +95,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "list",
+    group: "Set up",
     load: async () => (await import("./list.ts")).runList,
     usage: "list [options]",
     summary: "list the targets in the configuration",
@@ -98,6 +105,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "init",
+    group: "Set up",
     load: async () => (await import("./init.ts")).runInit,
     usage: "init [options] [NAME]",
     summary: "make a target by answering questions, or by options",
@@ -112,6 +120,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "show",
+    group: "Set up",
     load: async () => (await import("./show.ts")).runShow,
     usage: "show [options] [TARGET]",
     summary: "show a target's settings, and where each comes from",
@@ -125,6 +134,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "doctor",
+    group: "Set up",
     load: async () => (await import("./doctor.ts")).runDoctor,
     usage: "doctor [options] [TARGET]",
     summary: "check every step of a login; explain failures and how to fix them",
@@ -138,6 +148,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "policy",
+    group: "Set up",
     load: async () => (await import("./policy.ts")).runPolicy,
     usage: "policy [options] [TARGET]",
     summary: "print the minimal IAM policy and the GRANTs that a login needs",
@@ -150,6 +161,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "discover",
+    group: "Set up",
     load: async () => (await import("./discover.ts")).runDiscover,
     usage: "discover [options]",
     summary: "find the PostgreSQL databases of an AWS account",
@@ -162,6 +174,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "ca",
+    group: "Set up",
     load: async () => (await import("./ca.ts")).runCaUpdate,
     usage: "ca update [options]",
     summary: "fetch AWS's current root certificates for RDS",
@@ -172,6 +185,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "completion",
+    group: "Set up",
     load: async () => {
       const { runCompletion } = await import("./completion.ts");
       return (context, invocation) => runCompletion(context, invocation, COMMANDS);
@@ -189,6 +203,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "relay",
+    group: "Serve",
     load: async () => (await import("./relay.ts")).runRelay,
     usage: "relay [options]",
     summary: "run in the VPC and forward authorized clients to its databases",
@@ -206,6 +221,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "demo",
+    group: "Try it out",
     load: async () => (await import("./demo.ts")).runDemo,
     usage: "demo [options] [psql arguments...] | demo -- COMMAND [arguments...]",
     summary: "try it on a local stand-in (fake RDS), no AWS account needed",

@@ -34,6 +34,7 @@ export interface SettingOption {
   /** The value where none is given; one is then given as --name=VALUE alone. */
   readonly bare?: string | undefined;
   readonly completes?: ValueKind | undefined;
+  readonly rare?: boolean | undefined;
   /** Its heading in the help texts. */
   readonly group: "Database" | "AWS";
   readonly commands: readonly string[];
@@ -130,7 +131,13 @@ export const SETTINGS = {
     summary: "the RDS endpoint that the host stands for",
     about: "The RDS endpoint that the host stands for, where no CNAME shows it; HOST or HOST:PORT.",
     type: HOST,
-    option: { group: "Database", value: "HOST[:PORT]", completes: "host", commands: ON_DATABASE },
+    option: {
+      group: "Database",
+      rare: true,
+      value: "HOST[:PORT]",
+      completes: "host",
+      commands: ON_DATABASE,
+    },
   },
   strictHost: {
     summary: "fail when the host points elsewhere than before",
@@ -138,7 +145,7 @@ export const SETTINGS = {
       "yes: fail when the host points to another database than before; no: warn. When absent, one of another account or " +
       "Region fails, and another of the same account is a warning.",
     type: YES_NO,
-    option: { group: "Database", value: "no", bare: "yes", commands: ON_DATABASE },
+    option: { group: "Database", rare: true, value: "no", bare: "yes", commands: ON_DATABASE },
   },
   readOnly: {
     summary: "sessions start as default_transaction_read_only",
@@ -155,6 +162,7 @@ export const SETTINGS = {
     type: FILES,
     option: {
       group: "Database",
+      rare: true,
       value: "FILE|DIR|system",
       completes: "file",
       commands: ON_DATABASE,
@@ -248,18 +256,18 @@ export const SETTINGS = {
   roleSessionName: {
     summary: "session name for that role (default: rdsiam-USER)",
     type: matching(/^[\w+=,.@-]{2,64}$/, "must be 2 to 64 letters, digits or +=,.@-_"),
-    option: { group: "AWS", value: "NAME", commands: ON_AWS },
+    option: { group: "AWS", rare: true, value: "NAME", commands: ON_AWS },
   },
   externalId: {
     summary: "external id for that role",
     type: matching(/^[\w+=,.@:/-]{2,1224}$/, "must be 2 to 1224 letters, digits or +=,.@:/-_"),
-    option: { group: "AWS", value: "ID", commands: ON_AWS },
+    option: { group: "AWS", rare: true, value: "ID", commands: ON_AWS },
   },
   durationSeconds: {
     summary: "requested lifetime of that role's credentials",
     about: "The requested lifetime of that role's credentials, 900 to 43200 seconds.",
     type: integer(900, 43_200),
-    option: { group: "AWS", value: "N", commands: ON_AWS },
+    option: { group: "AWS", rare: true, value: "N", commands: ON_AWS },
   },
   mfaSerial: {
     summary: "MFA device for that role",
@@ -267,7 +275,7 @@ export const SETTINGS = {
       /^[\w+=/:,.@-]{9,256}$/,
       "is not a valid MFA device (arn:aws:iam::ACCOUNT:mfa/NAME, or a serial number)",
     ),
-    option: { group: "AWS", value: "ARN", commands: ON_AWS },
+    option: { group: "AWS", rare: true, value: "ARN", commands: ON_AWS },
   },
   mfaCode: {
     summary: "MFA code, where there is no terminal to ask for one",
@@ -275,7 +283,7 @@ export const SETTINGS = {
       /^\d{6}$/,
       "must be the six digits that the MFA device shows, leading zeros included",
     ),
-    option: { group: "AWS", value: "CODE", commands: ON_AWS },
+    option: { group: "AWS", rare: true, value: "CODE", commands: ON_AWS },
     noKey: "a code in a file is older than 30 seconds",
     secret: true,
   },
@@ -284,7 +292,7 @@ export const SETTINGS = {
     about: "on, or off to leave the AWS CLI's credential cache alone.",
     type: ON_OFF,
     default: true,
-    option: { group: "AWS", name: "noCache", commands: ON_AWS },
+    option: { group: "AWS", rare: true, name: "noCache", commands: ON_AWS },
     noVariable: "RDSIAM_NO_CACHE is the variable of --no-cache",
   },
   discover: {
@@ -300,7 +308,7 @@ export const SETTINGS = {
     summary: "limit of each call to AWS (default: 15)",
     about: "Seconds for one call to AWS with its retries, 15 when absent.",
     type: integer(1, 3_600),
-    option: { group: "AWS", value: "SECONDS", commands: ON_AWS },
+    option: { group: "AWS", rare: true, value: "SECONDS", commands: ON_AWS },
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 

@@ -64,7 +64,7 @@ describe("SETTINGS", () => {
       for (const [file, text] of COMPLETIONS) assert.ok(text.includes(flag), `${flag} in ${file}`);
       for (const command of COMMANDS.filter((each) => option.commands.includes(each.name))) {
         assert.ok(
-          helpText(command, { commands: COMMANDS, all: true }).includes(flag),
+          helpText(command, { commands: COMMANDS, rows: Infinity }).includes(flag),
           command.name,
         );
       }
