@@ -4,9 +4,19 @@
 export const STEPS: readonly (string | readonly string[])[] = [
   `# The first ten minutes
 
-From nothing to a dump of a database, with all that is printed (a terminal adds colour, and a table to \`list\`). No AWS account is needed: \`rdsiam demo\` starts a stand-in for RDS, STS and DNS
-on this machine, which checks auth tokens as AWS does. \`npm run transcript\` makes this page from what the commands really print; \`…\` is what
-differs from one run to the next.`,
+From nothing to a dump of a database, with all that is printed (a terminal adds color, and a table to \`list\`). No AWS account is needed:
+\`rdsiam demo\` starts a stand-in for RDS, STS and DNS on this machine, which checks auth tokens as AWS does. \`npm run transcript\` makes this
+page from what the commands really print; \`…\` is what differs from one run to the next.`,
+
+  "## Minute 0: get it",
+  `With Node 20.19 or newer (other ways, a binary among them: [Install](install.md)):
+
+<!-- needs: a release -->
+\`\`\`sh
+npm install --global rdsiam
+\`\`\`
+
+psql is your system's: \`apt install postgresql-client\`, or \`brew install libpq\`. Where no PostgreSQL server is installed, the demo offers to fetch one.`,
 
   "## Minute 1: does it work at all?",
   ["rdsiam demo -c 'select current_user, count(*) as orders from orders'"],
@@ -50,8 +60,11 @@ rdsiam demo -- bash
   ["rdsiam token prod"],
   "For GUI tools, `rdsiam proxy` keeps a port open; [GUI tools](gui-tools.md).",
 
+  "Where each setting comes from:",
+  ["rdsiam show prod"],
+
   "## Minute 10: your own database",
-  `In \`~/.aws/config\`, in a profile that has credentials already, or with \`source_profile\` or \`sso_session\`:
+  `\`rdsiam init orders\` asks for what it needs, writes the target and runs doctor. By hand: in \`~/.aws/config\`, in a profile that has credentials already, or with \`source_profile\` or \`sso_session\`:
 
 \`\`\`ini
 [profile orders]
