@@ -11,7 +11,9 @@ import {
   isOn,
   type Options,
   optionValue,
+  VARIABLES,
 } from "./cli/options.ts";
+import { isServiceVariable } from "./config/keys.ts";
 import { RdsIamError } from "./base/errors.ts";
 import { exitStatusOf, problemOf } from "./base/problem.ts";
 import { homeDirectory, type RunContext } from "./base/context.ts";
@@ -106,8 +108,27 @@ async function run(
 ): Promise<number> {
   refuseDebuggers(context.env);
   guardInspectorSignal();
+  // doctor has a note of each.
+  if (command.takesTarget && command.name !== "doctor") await warnOfMistyped(context);
   const runCommand = await command.load();
   return runCommand(context, invocation);
+}
+
+// A variable that is misspelled is passed over, and with it what it was to change.
+async function warnOfMistyped({ env, log }: RunContext): Promise<void> {
+  const unknown = Object.keys(env).filter(
+    (name) =>
+      name.startsWith("RDSIAM_") &&
+      !VARIABLES.includes(name) &&
+      !isServiceVariable(name, env[name] ?? ""),
+  );
+  if (unknown.length === 0) return;
+  const { nearestName } = await import("./base/nearest-name.ts");
+  for (const name of unknown) {
+    const nearest = nearestName(name, VARIABLES);
+    if (nearest === undefined) continue;
+    log.warning({ message: `unknown variable ${name}; did you mean ${nearest}?` });
+  }
 }
 
 function print(line: string): void {

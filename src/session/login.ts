@@ -6,6 +6,7 @@ import type { RunContext } from "../base/context.ts";
 import { DSQL_DATABASE } from "../base/dsql.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { recentSecrets } from "../base/redact.ts";
+import { SETTINGS } from "../config/keys.ts";
 import { requireUser, type Settings } from "../config/settings.ts";
 import type { DatabaseUser, PasswordProvider } from "../proxy/backend-authentication.ts";
 import type { AddedFields, BackendRefusal } from "../proxy/failure.ts";
@@ -215,9 +216,9 @@ export function commandPasswords(
 }
 
 /** The database and the user of a login, in one line for people. */
-export function describeLogin({ endpoint, settings, ...login }: Login): string {
-  const { host, port } = endpoint;
-  const server = `${host}:${port}`;
+export function describeLogin({ settings, ...login }: Login): string {
+  const { host, port } = settings;
+  const server = port === SETTINGS.port.default ? host : `${host}:${port}`;
   if (login.kind === "pass-through") return `${server}, logins are passed through`;
   const { user, dbname = "" } = login;
   const who = user === undefined ? "" : `${user} on `;

@@ -230,7 +230,8 @@ async function identify(
     settled = login.credentials().then(logged).then(sign, fail);
   };
   return {
-    name: early ?? roleArn ?? own,
+    // Where exactly the keys stand is for -v.
+    name: early?.replace(/ in [^"]*, line \d+.*$/, "") ?? roleArn ?? own,
     prepare: early === undefined ? call : sign,
     hasFailed: () => failed,
     settled: () => settled,

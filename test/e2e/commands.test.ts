@@ -135,3 +135,19 @@ test(
     assert.deepEqual([gone.status, gone.stderr], [0, ""]);
   },
 );
+
+test("a misspelled variable of rdsiam is a warning, and another program's is not", async () => {
+  const odd = {
+    RDSIAM_PROT: "6432",
+    RDSIAM_RGION: "x",
+    RDSIAM_SERVICE_HOST: "10.0.0.1",
+    RDSIAM_MINE: "1",
+  };
+  const ran = await rdsiam(["token", "prod"], { env: { ...standIn.env, ...odd } });
+  assert.equal(ran.status, 0);
+  assert.equal(
+    ran.stderr,
+    "rdsiam: warning: unknown variable RDSIAM_PROT; did you mean RDSIAM_PORT?\n" +
+      "rdsiam: warning: unknown variable RDSIAM_RGION; did you mean RDSIAM_REGION?\n",
+  );
+});

@@ -86,7 +86,7 @@ describe("openLogin()", () => {
     const context = contextOf();
     const login = await openLogin(context, await run(context, "prod"));
     assert.equal(login.kind, "iam");
-    assert.equal(describeLogin(login), `app_ro on ${HOST}:5432/orders`);
+    assert.equal(describeLogin(login), `app_ro on ${HOST}/orders`);
     assert.match((await login.identify()) ?? "", /profile "prod"/);
     if (login.kind !== "iam") return;
     assert.equal(login.need(), "files");
@@ -133,7 +133,7 @@ describe("openLogin()", () => {
     assert.equal(login.kind, "password");
     assert.equal(login.user, undefined);
     assert.equal(login.endpoint.host, "db.example.com");
-    assert.equal(describeLogin(login), "db.example.com:5432/, read-only");
+    assert.equal(describeLogin(login), "db.example.com/, read-only");
     assert.equal(await login.identify(), "a password command");
   });
 
@@ -141,7 +141,7 @@ describe("openLogin()", () => {
     const context = contextOf();
     const passed = await openLogin(context, await run(context, "vault"), { auth: "pass-through" });
     assert.equal(passed.kind, "pass-through");
-    assert.equal(describeLogin(passed), "db.example.com:5432, logins are passed through");
+    assert.equal(describeLogin(passed), "db.example.com, logins are passed through");
     assert.equal(await passed.identify(), undefined);
     const settled = await run(context, "vault", { user: "app", region: "eu-west-1", host: HOST });
     assert.equal((await openLogin(context, settled, { auth: "iam" })).kind, "iam");
