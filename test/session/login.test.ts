@@ -28,6 +28,11 @@ rds_host = ${HOST}
 rds_user = app_ro
 rds_dbname = orders
 
+[profile soon]
+credential_process = cat ${join(directory, "soon.json")}
+rds_host = ${HOST}
+rds_user = app_ro
+
 [profile vault]
 rds_host = db.example.com
 rds_password_command = echo of-the-command
@@ -106,6 +111,23 @@ describe("openLogin()", () => {
     const refusal = new BackendRefusal(Buffer.alloc(0), new Map([["C", "28000"]]), true);
     const { detail } = login.explain("app_ro", refusal);
     assert.match(detail ?? "", /^The auth token was signed for user "app_ro" on .*profile "prod"/);
+  });
+
+  test("+ IAM notes once that the credentials end within 15 minutes", async () => {
+    for (const [minutes, isNoted] of [
+      [14, true],
+      [16, false],
+    ] as const) {
+      const expiration = new Date(Date.now() + minutes * 60_000).toISOString();
+      const keys = { Version: 1, AccessKeyId: "AKIDSOON0000000000000", Expiration: expiration };
+      const made = JSON.stringify({ ...keys, SecretAccessKey: "secret/of+it", SessionToken: "t" });
+      writeFileSync(join(directory, "soon.json"), made);
+      const { context, written } = loggedContext();
+      const login = await openLogin(context, await run(context, "soon"));
+      for (let count = 0; count < 2; count += 1) await login.credentials();
+      const notes = written().match(/the credentials of profile "soon" .*end in 14 min/g) ?? [];
+      assert.equal(notes.length, isNoted ? 1 : 0, written());
+    }
   });
 
   test("+ IAM warns where the Region of the settings is not the one in the host's name", async () => {
