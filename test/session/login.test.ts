@@ -51,7 +51,7 @@ function contextOf(env: Readonly<Record<string, string>> = {}): RunContext {
 function loggedContext(env: Readonly<Record<string, string>> = {}) {
   let text = "";
   const write = (line: string): void => void (text += line);
-  const log = createLog({ write, verbose: false, notices: false });
+  const log = createLog({ write, verbose: false, notices: true });
   return { context: { ...contextOf(env), log }, written: () => text };
 }
 
