@@ -1,6 +1,7 @@
 // `rdsiam doctor`: runs each step of a login in turn, and prints what it found.
 import { printableJson } from "../base/printable.ts";
 import { type Invocation, isOn, VARIABLES } from "../cli/options.ts";
+import type { RdsIamError } from "../base/errors.ts";
 import type { RunContext } from "../base/context.ts";
 import { withTilde } from "../base/wrap.ts";
 import type { PaintVerdict } from "../doctor/text.ts";
@@ -15,7 +16,12 @@ export async function runDoctor(context: RunContext, invocation: Invocation): Pr
   const { examine } = await import("../doctor/doctor.ts");
   const { findingLines, summaryLine } = await import("../doctor/text.ts");
   const asJson = isOn(options, context.env, "json");
-  const findings = await examine(context, { ...request, knownVariables: VARIABLES }, (finding) => {
+  const { explainSlip } = await import("../cli/slips.ts");
+  // The command line was read: only its target can be a slip.
+  const explain = (error: RdsIamError): RdsIamError =>
+    explainSlip(error, { invocation, commands: [], ...context });
+  const known = { knownVariables: VARIABLES, explain };
+  const findings = await examine(context, { ...request, ...known }, (finding) => {
     if (asJson) return;
     const columns = context.width();
     const paint: PaintVerdict = (status, text) => context.style(ROLES[status], text);

@@ -1,6 +1,7 @@
 // The doctor's steps on this machine alone: configuration, environment, tool.
 import { proxySetting } from "../aws/proxy-setting.ts";
 import type { RunContext } from "../base/context.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { requireUser, resolveSettings, type Settings } from "../config/settings.ts";
 import { configWarnings } from "../config/targets.ts";
 import { withDsqlDefaults } from "../rds/endpoint.ts";
@@ -44,7 +45,8 @@ export async function checkConfig(
     const how = settings.passwordCommand === undefined ? [] : ["its password is a command's"];
     return { ...ok(what, { notes: [where, ...how, ...warnings] }), value };
   } catch (error) {
-    return { ...failure(error, { notes: warnings }), value };
+    const meant = error instanceof RdsIamError ? request.explain(error) : error;
+    return { ...failure(meant, { notes: warnings }), value };
   }
 }
 

@@ -8,6 +8,8 @@ import type { TargetRequest } from "../session/settings.ts";
 export interface DoctorRequest extends TargetRequest {
   /** The RDSIAM_ variables that this version reads. */
   readonly knownVariables: readonly string[];
+  /** Makes the error of a slip at the keyboard say what was meant. */
+  readonly explain: (error: RdsIamError) => RdsIamError;
 }
 
 /** Closes what a step opened, once all steps have run. */

@@ -67,3 +67,10 @@ test("rdsiam doctor goes on after a name that does not exist", async () => {
   assert.match(ran.stdout, /^ok {4}clock /m);
   assert.match(ran.stdout, /^skip {2}login /m);
 });
+
+test("rdsiam doctor says what was meant by an endpoint in the target's place", async () => {
+  const ran = await rdsiam(["doctor", standIn.canonicalHost], { env: standIn.env });
+  assert.equal(ran.status, 1);
+  assert.match(ran.stdout, /^FAIL {2}config +"orders\.\S+" is an RDS endpoint, not a target$/m);
+  assert.match(ran.stdout, /remedy: Write: rdsiam doctor --host orders\.\S+ -U USER -d DB/);
+});
