@@ -13,10 +13,13 @@ export interface DsqlCluster {
 /** The clusters, and the keys that requests are verified with. */
 export interface StandInDsqlOptions extends Pick<ApiOptions, "keys" | "now"> {
   readonly clusters: readonly DsqlCluster[];
+  /** Whether IAM policy allows no call. */
+  readonly isDenied?: boolean | undefined;
 }
 
 /** Starts the stand-in for the DSQL API on a free loopback port. */
-export async function startDsqlApi({ clusters, keys, now }: StandInDsqlOptions): Promise<Api> {
+export async function startDsqlApi(options: StandInDsqlOptions): Promise<Api> {
+  const { clusters, isDenied = false, keys, now } = options;
   const all = clusters.map((cluster) => ({
     ...cluster,
     identifier: cluster.endpoint.split(".", 1)[0],
@@ -30,6 +33,8 @@ export async function startDsqlApi({ clusters, keys, now }: StandInDsqlOptions):
     now,
     answer: ({ caller, path }) => {
       if (caller === undefined) return json(403, { message: "Missing Authentication Token" });
+      if (isDenied)
+        return json(403, { __type: "AccessDeniedException", message: "not authorized" });
       if (path === "/cluster") {
         return json(200, { clusters: all.map(({ arn, identifier }) => ({ arn, identifier })) });
       }

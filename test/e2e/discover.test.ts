@@ -34,7 +34,7 @@ const keys = new KeyStore();
 const options: RdsApiOptions = { keys, regions: ACCOUNT, denied: new Set(), throttled: 0 };
 const DSQL = "abcdefghijklmnopqrst123456.dsql.eu-west-1.on.aws";
 let [directory, home, api]: [string, Home, RdsApi] = ["", {} as Home, {} as RdsApi];
-let dsql: Api;
+let [dsql, deniedDsql]: [Api, Api] = [{} as Api, {} as Api];
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), "rdsiam-discover-"));
@@ -43,12 +43,13 @@ before(async () => {
   const arn = "arn:aws:dsql:eu-west-1:123456789012:cluster/abcdefghijklmnopqrst123456";
   const clusters = [{ arn, endpoint: DSQL, tags: { Name: "ledger", team: "books" } }];
   dsql = await startDsqlApi({ keys, clusters });
+  deniedDsql = await startDsqlApi({ keys, clusters, isDenied: true });
   const key = keys.createStaticKey({ arn: "arn:aws:iam::123456789012:user/admin" });
   await appendProfile(home, "corp", { region: "eu-west-1" }, key);
 });
 after(async () => {
   await api[Symbol.asyncDispose]();
-  await dsql[Symbol.asyncDispose]();
+  for (const each of [dsql, deniedDsql]) await each[Symbol.asyncDispose]();
   await rm(directory, { recursive: true, force: true });
 });
 beforeEach(async () => {
@@ -114,8 +115,7 @@ test("rdsiam discover without some permissions lists the rest, and names what is
 test("rdsiam discover without any permission is an error", async () => {
   for (const kind of ["DBProxies", "DBClusters", "DBInstances"])
     options.denied?.add(`Describe${kind}`);
-  // It knows no calls of DSQL.
-  const ran = await discoverWith({ rds: api.endpoint, dsql: api.endpoint });
+  const ran = await discoverWith({ rds: api.endpoint, dsql: deniedDsql.endpoint });
   assert.deepEqual([ran.status, ran.stdout], [125, ""]);
   assert.match(
     ran.stderr,
@@ -128,9 +128,9 @@ test("rdsiam discover without any permission is an error", async () => {
 });
 
 test("rdsiam discover without a permission of DSQL lists the rest", async () => {
-  const ran = await discoverWith({ rds: api.endpoint, dsql: api.endpoint }, "--json");
+  const ran = await discoverWith({ rds: api.endpoint, dsql: deniedDsql.endpoint }, "--json");
   assert.equal((JSON.parse(ran.stdout) as Row[]).length, 231);
-  assert.match(ran.stderr, /warning: .*the DSQL API in eu-west-1/);
+  assert.match(ran.stderr, /warning: not allowed to call dsql:ListClusters in eu-west-1/);
 });
 
 test("rdsiam discover that finds nothing where something could not be listed is an error", async () => {
