@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { verifyAuthToken } from "../../src/demo/sigv4.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { COMMAND, rdsiam, run } from "../support/program.ts";
+import { COMMAND, rdsiam, run, RUNTIME } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import process from "node:process";
 
@@ -128,7 +128,8 @@ test(
         ran.stderr,
         /^rdsiam: error: cannot write to standard output\nDETAIL: {2}The device is full \(ENOSPC\)\.\n$/,
       );
-      // Opened for reading only.
+      // Opened for reading only. Deno's own streams, which are Rust's, take EBADF for a success.
+      if (RUNTIME === "deno") continue;
       assert.match((await into("1</dev/null", args)).stderr, /DETAIL: {2}It failed with EBADF\./);
     }
     const gone = await into("| true", ["completion", "bash"]);
