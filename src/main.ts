@@ -124,7 +124,8 @@ async function warnOfMistyped({ env, log }: RunContext): Promise<void> {
   );
   if (unknown.length === 0) return;
   const { nearestName } = await import("./base/nearest-name.ts");
-  for (const name of unknown) {
+  // Deno has them in another order at each start.
+  for (const name of unknown.toSorted()) {
     const nearest = nearestName(name, VARIABLES);
     if (nearest === undefined) continue;
     log.warning({ message: `unknown variable ${name}; did you mean ${nearest}?` });
