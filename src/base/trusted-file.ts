@@ -53,7 +53,7 @@ export function trustedDirectory(directory: string): string {
   return real;
 }
 
-// A group of the user's own may write, as with the umask 002 that goes with it; in a directory with the sticky bit nobody else
+// A group of the user's own may write, as with the umask 002 that goes with it; in a directory with the sticky bit no one else
 // can move or remove what is ours.
 function refuseOthers(path: string, stats: Stats): void {
   const writers = stats.gid === process.getegid?.() ? 0o002 : OTHERS_WRITE;

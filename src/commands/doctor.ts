@@ -16,10 +16,11 @@ export async function runDoctor(context: RunContext, invocation: Invocation): Pr
   const { examine } = await import("../doctor/doctor.ts");
   const { findingLines, summaryLine } = await import("../doctor/text.ts");
   const asJson = isOn(options, context.env, "json");
-  const { explainSlip } = await import("../cli/slips.ts");
   // The command line was read: only its target can be a slip.
-  const explain = (error: RdsIamError): RdsIamError =>
-    explainSlip(error, { invocation, commands: [], ...context });
+  const explain = async (error: RdsIamError): Promise<RdsIamError> => {
+    const { explainSlip } = await import("../cli/slips.ts");
+    return explainSlip(error, { invocation, commands: [], ...context });
+  };
   const known = { knownVariables: VARIABLES, explain };
   const findings = await examine(context, { ...request, ...known }, (finding) => {
     if (asJson) return;

@@ -119,7 +119,7 @@ async function confirm(
   if (/^y(?:es)?$/i.test(answer?.trim() ?? "")) return;
   throw new RdsIamError(`${name} was not run`, {
     code: "ERR_INTERRUPTED",
-    hint: "Answer y, or add --yes; with --read-only there is no question.",
+    hint: "Answer y, or add --yes; --read-only runs are not asked about.",
   });
 }
 

@@ -80,7 +80,7 @@ async function showTarget(context: RunContext, input: SettingsInput): Promise<Sh
     }
     return { ...shown, problem: undefined };
   } catch (error) {
-    // What is no target is a mistake on the command line.
+    // An unknown target is a mistake on the command line.
     if (!(error instanceof RdsIamError) || (shown.rows.length === 0 && shown.file === undefined)) {
       throw error;
     }

@@ -42,7 +42,7 @@ export async function appendProfile(
   await appendFile(home.credentials, formatSection(name, credentialSettings(key)));
 }
 
-/** The URLs of the stand-ins' APIs; STS's where there is no other. */
+/** The URLs of the stand-ins' APIs; STS's URL is the default for the others. */
 export interface ApiEndpoints {
   readonly sts: string;
   readonly rds?: string | undefined;

@@ -45,7 +45,7 @@ export async function checkConfig(
     const how = settings.passwordCommand === undefined ? [] : ["its password is a command's"];
     return { ...ok(what, { notes: [where, ...how, ...warnings] }), value };
   } catch (error) {
-    const meant = error instanceof RdsIamError ? request.explain(error) : error;
+    const meant = error instanceof RdsIamError ? await request.explain(error) : error;
     return { ...failure(meant, { notes: warnings }), value };
   }
 }

@@ -9,7 +9,7 @@ export interface DoctorRequest extends TargetRequest {
   /** The RDSIAM_ variables that this version reads. */
   readonly knownVariables: readonly string[];
   /** Makes the error of a slip at the keyboard say what was meant. */
-  readonly explain: (error: RdsIamError) => RdsIamError;
+  readonly explain: (error: RdsIamError) => Promise<RdsIamError>;
 }
 
 /** Closes what a step opened, once all steps have run. */

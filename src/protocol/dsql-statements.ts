@@ -131,7 +131,7 @@ export function rewriteForDsql(sql: string, prepared?: PreparedSql): RewrittenSq
   return { sql: rewritten + sql.slice(last), tags, shifts, ignored };
 }
 
-// DSQL's texts are UTF-8: what is no continuation is a character.
+// DSQL's texts are UTF-8: each byte that does not continue a character begins one.
 function characters(bytes: string): number {
   return bytes.replaceAll(/[\x80-\xbf]+/g, "").length;
 }
