@@ -13,7 +13,7 @@ import {
   optionValue,
   VARIABLES,
 } from "./cli/options.ts";
-import { isServiceVariable } from "./config/keys.ts";
+import { isServiceVariable } from "./config/names.ts";
 import { RdsIamError } from "./base/errors.ts";
 import { exitStatusOf, problemOf } from "./base/problem.ts";
 import { homeDirectory, type RunContext } from "./base/context.ts";

@@ -3,14 +3,9 @@ import { optionSyntax, sentence } from "../../src/cli/help.ts";
 import type { OptionSpec } from "../../src/cli/option-table.ts";
 import { type CommandSpec, OPTION_GROUPS, optionVariable } from "../../src/cli/options.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
-import {
-  keyOf,
-  optionFlag,
-  type Setting,
-  SETTING_NAMES,
-  SETTINGS,
-  variableOf,
-} from "../../src/config/keys.ts";
+import { SETTING_NAMES, SETTINGS } from "../../src/config/keys.ts";
+import { keyOf, optionFlag, variableOf } from "../../src/config/names.ts";
+import type { Setting } from "../../src/config/setting.ts";
 
 const HEAD = `# Reference
 

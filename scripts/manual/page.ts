@@ -5,13 +5,9 @@ import { optionSyntax, sentence } from "../../src/cli/help.ts";
 import type { OptionSpec } from "../../src/cli/option-table.ts";
 import { type CommandSpec, OPTION_GROUPS, optionVariable } from "../../src/cli/options.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
-import {
-  keyOf,
-  type Setting,
-  SETTING_NAMES,
-  type SettingName,
-  SETTINGS,
-} from "../../src/config/keys.ts";
+import { SETTING_NAMES, type SettingName, SETTINGS } from "../../src/config/keys.ts";
+import { keyOf } from "../../src/config/names.ts";
+import type { Setting } from "../../src/config/setting.ts";
 
 // By hand, when the prose changes: the day of a build would make each build another.
 const DATE = "2026-11-21";

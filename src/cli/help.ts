@@ -1,6 +1,6 @@
 // The help texts, made from the tables of commands and options. Everything is explained where there is room; on a terminal that is
 // too small for it, rare options are folded to their names first, then whole groups that commands share.
-import { optionFlag } from "../config/keys.ts";
+import { optionFlag } from "../config/names.ts";
 import type { OptionSpec } from "./option-table.ts";
 import { type CommandSpec, isOptionOf, OPTION_GROUPS } from "./options.ts";
 import { PLAIN, type Style } from "../base/style.ts";

@@ -1,6 +1,7 @@
 // The options of the command line that are not settings of config/keys.ts: of one command or a few, of the proxy's local side,
 // of the relay, and of every command. After a change: npm run generate.
-import { ON_PROXY, type ValueKind } from "../config/keys.ts";
+import { ON_PROXY } from "../config/keys.ts";
+import type { ValueKind } from "../config/setting.ts";
 
 /** One option; with `value` it takes an argument, which has that name in help texts. */
 export interface OptionSpec {

@@ -3,16 +3,9 @@
 import type { Environment, RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import {
-  optionFlag,
-  type OptionValues,
-  ownVariable,
-  type Setting,
-  SETTING_NAMES,
-  type SettingOption,
-  SETTINGS,
-  variableOf,
-} from "../config/keys.ts";
+import { type OptionValues, SETTING_NAMES, SETTINGS } from "../config/keys.ts";
+import { optionFlag, ownVariable, variableOf } from "../config/names.ts";
+import type { Setting, SettingOption } from "../config/setting.ts";
 import {
   GENERAL_OPTIONS,
   type OptionSpec,

@@ -10,15 +10,9 @@ import { appendSections, formatSection, type NewSection } from "../config/add-ta
 import { parseAwsIni } from "../config/aws-ini.ts";
 import { hasIdentity } from "../config/choose-target.ts";
 import { givenText } from "../config/given.ts";
-import {
-  keyOf,
-  optionFlag,
-  type Setting,
-  SETTING_NAMES,
-  type SettingName,
-  SETTINGS,
-  valueProblem,
-} from "../config/keys.ts";
+import { SETTING_NAMES, type SettingName, SETTINGS, valueProblem } from "../config/keys.ts";
+import { keyOf, optionFlag } from "../config/names.ts";
+import type { Setting } from "../config/setting.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { openAccount } from "../session/account.ts";
 import { loadConfiguration } from "../session/settings.ts";

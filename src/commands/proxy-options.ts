@@ -6,7 +6,7 @@ import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { LocalOptions } from "../serve/local-side.ts";
 import { isOn, type OptionName, type Options, optionValue } from "../cli/options.ts";
-import { optionFlag } from "../config/keys.ts";
+import { optionFlag } from "../config/names.ts";
 import { localPort } from "./local-port.ts";
 
 const JDBC_TOOLS = ["dbeaver", "datagrip", "jdbc"];

@@ -8,7 +8,7 @@ import { tableLines } from "../base/table.ts";
 import { type Invocation, isOn } from "../cli/options.ts";
 import type { SettingsInput } from "../config/given.ts";
 import { whereIs } from "../config/aws-ini.ts";
-import { keyOf } from "../config/keys.ts";
+import { keyOf } from "../config/names.ts";
 import { type Origin, type SettingRow, settingRows } from "../config/origins.ts";
 import { requireUser } from "../config/settings.ts";
 import type { LoadedTargets } from "../config/targets.ts";

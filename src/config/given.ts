@@ -3,16 +3,9 @@
 
 import { RdsIamError } from "../base/errors.ts";
 import type { Environment } from "../base/context.ts";
-import {
-  optionFlag,
-  type OptionValues,
-  ownVariable,
-  type Setting,
-  type SettingName,
-  SETTINGS,
-  valueProblem,
-  variableOf,
-} from "./keys.ts";
+import { type OptionValues, type SettingName, SETTINGS, valueProblem } from "./keys.ts";
+import { optionFlag, ownVariable, variableOf } from "./names.ts";
+import type { Setting } from "./setting.ts";
 import type { LoadedTargets } from "./targets.ts";
 
 /** What the settings of a run are made from. */

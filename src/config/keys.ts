@@ -3,8 +3,9 @@
 // completions are made from it. A setting `roleArn` is the option --role-arn, the variable RDSIAM_ROLE_ARN, the key rds_role_arn
 // of an AWS profile and the key role_arn of rdsiam's own file.
 
-import type { Environment } from "../base/context.ts";
 import { REGION } from "../base/partitions.ts";
+import { keyOf } from "./names.ts";
+import type { Setting } from "./setting.ts";
 import {
   COLOR,
   COMMAND,
@@ -20,45 +21,6 @@ import {
   type ValueType,
   YES_NO,
 } from "./value-types.ts";
-
-/** What a completion can list for a value. */
-export type ValueKind = "tunnel" | "profile" | "region" | "target" | "file" | "directory" | "host";
-
-/** The option of a setting. */
-export interface SettingOption {
-  /** Where the option is not called as the setting is. */
-  readonly name?: string | undefined;
-  readonly short?: string | undefined;
-  /** The value's name in help texts; a flag has none. */
-  readonly value?: string | undefined;
-  /** The value where none is given; one is then given as --name=VALUE alone. */
-  readonly bare?: string | undefined;
-  readonly completes?: ValueKind | undefined;
-  readonly rare?: boolean | undefined;
-  /** Its heading in the help texts. */
-  readonly group: "Database" | "AWS";
-  readonly commands: readonly string[];
-}
-
-/** One setting. */
-export interface Setting {
-  /** For help texts and completions: no capital letter, no full stop. */
-  readonly summary: string;
-  /** For the man page and the reference, where the summary is not enough: whole sentences. */
-  readonly about?: string | undefined;
-  readonly type: ValueType<unknown>;
-  readonly default?: unknown;
-  /** Its option, or why there is none. */
-  readonly option: SettingOption | string;
-  /** Why no environment variable sets it. */
-  readonly noVariable?: string | undefined;
-  /** Why it is not a key of a target. */
-  readonly noKey?: string | undefined;
-  /** Another name of the key. */
-  readonly synonym?: string | undefined;
-  /** Whether an error must not show the value. */
-  readonly secret?: boolean | undefined;
-}
 
 /** The commands that end at one database. */
 const ON_DATABASE = [
@@ -359,37 +321,6 @@ export const KEYS: ReadonlyMap<string, SettingName> = new Map(
     return synonym === undefined ? [key] : [key, [synonym, name] as const];
   }),
 );
-
-/** A setting's key, without the prefix `rds_`: roleArn is role_arn. */
-export function keyOf(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-/** The spelling of an option on the command line: roleArn is --role-arn. */
-export function optionFlag(name: string): string {
-  return `--${keyOf(name).replaceAll("_", "-")}`;
-}
-
-/** The environment variable of a setting or an option: roleArn is RDSIAM_ROLE_ARN. */
-export function variableOf(name: string): string {
-  return `RDSIAM_${keyOf(name).toUpperCase()}`;
-}
-
-/** The text of a variable of rdsiam's; set to nothing is not set, as for AWS's and PostgreSQL's own variables. */
-export function ownVariable(env: Environment, variable: string): string | undefined {
-  const text = env[variable];
-  return text && !isServiceVariable(variable, text) ? text : undefined;
-}
-
-/**
- * Whether a variable is what Kubernetes sets in each pod beside a Service that is called `rdsiam`, or `rdsiam-` something:
- * RDSIAM_PORT=tcp://10.0.171.239:5432 and its like.
- * https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
- */
-export function isServiceVariable(variable: string, text: string): boolean {
-  if (variable.endsWith("_PORT") && /^(?:tcp|udp|sctp):\/\//.test(text)) return true;
-  return /_SERVICE_(?:HOST|PORT(?:_\w+)?)$|_PORT_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?$/.test(variable);
-}
 
 /** What is wrong with a setting's text, as the end of a sentence; undefined when it is valid. */
 export function valueProblem(name: SettingName, text: string): string | undefined {

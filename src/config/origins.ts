@@ -3,15 +3,9 @@
 import { showHostPort } from "../base/host-port.ts";
 import { chooseTarget } from "./choose-target.ts";
 import { givenText, type SettingsInput } from "./given.ts";
-import {
-  keyOf,
-  optionFlag,
-  type Setting,
-  SETTING_NAMES,
-  type SettingName,
-  SETTINGS,
-  variableOf,
-} from "./keys.ts";
+import { SETTING_NAMES, type SettingName, SETTINGS } from "./keys.ts";
+import { keyOf, optionFlag, variableOf } from "./names.ts";
+import type { Setting } from "./setting.ts";
 import type { Settings } from "./settings.ts";
 import type { LoadedTargets, Target } from "./targets.ts";
 import { ON_OFF } from "./value-types.ts";

@@ -10,7 +10,8 @@ import {
 } from "./choose-target.ts";
 import { type GivenText, givenText, type SettingsInput } from "./given.ts";
 import { whereIs } from "./aws-ini.ts";
-import { type Setting, SETTING_NAMES, SETTINGS, type SettingValues, valueProblem } from "./keys.ts";
+import { SETTING_NAMES, SETTINGS, type SettingValues, valueProblem } from "./keys.ts";
+import type { Setting } from "./setting.ts";
 import { type LoadedTargets, type Target, targetWithoutHost } from "./targets.ts";
 
 /** A tunnel, and where it was named: not every source may name a command, or a password. */

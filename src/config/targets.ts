@@ -10,14 +10,8 @@ import { textOf } from "./aws-profiles.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { shellCommand } from "../base/shell-word.ts";
 import { loadOwnFile, LONGEST_KEY, type OwnFile } from "./own-file.ts";
-import {
-  keyOf,
-  KEYS,
-  type PartialValues,
-  type SettingName,
-  SETTINGS,
-  valueProblem,
-} from "./keys.ts";
+import { KEYS, type PartialValues, type SettingName, SETTINGS, valueProblem } from "./keys.ts";
+import { keyOf } from "./names.ts";
 
 /** One database, as an AWS profile or a section of rdsiam's own file describes it. */
 export interface Target extends Omit<PartialValues, "host"> {

@@ -3,7 +3,7 @@
 
 import type { Environment } from "../base/context.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import { isServiceVariable } from "../config/keys.ts";
+import { isServiceVariable } from "../config/names.ts";
 
 /** What is known beside the environment. */
 export interface EnvironmentQuestion {

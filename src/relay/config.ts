@@ -11,7 +11,7 @@ import { nearestName } from "../base/nearest-name.ts";
 import type { CertificateFiles } from "../base/server-certificate.ts";
 import { type OptionName, type Options, optionValue } from "../cli/options.ts";
 import { whereIs } from "../config/aws-ini.ts";
-import { optionFlag } from "../config/keys.ts";
+import { optionFlag } from "../config/names.ts";
 import type { OwnSection } from "../config/own-file.ts";
 import {
   type AccessRule,

@@ -5,16 +5,9 @@ import { generatedFiles } from "../../scripts/manual/generated-files.ts";
 import { helpText } from "../../src/cli/help.ts";
 import { OPTIONS, VARIABLES } from "../../src/cli/options.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
-import {
-  keyOf,
-  KEYS,
-  optionFlag,
-  type Setting,
-  SETTING_NAMES,
-  SETTINGS,
-  valueProblem,
-  variableOf,
-} from "../../src/config/keys.ts";
+import { KEYS, SETTING_NAMES, SETTINGS, valueProblem } from "../../src/config/keys.ts";
+import { keyOf, optionFlag, variableOf } from "../../src/config/names.ts";
+import type { Setting } from "../../src/config/setting.ts";
 import { resolveSettings } from "../../src/config/settings.ts";
 import { loadFrom } from "../support/config-fixture.ts";
 

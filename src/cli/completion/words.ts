@@ -1,5 +1,5 @@
 // What the three completion scripts are made of: commands, their options, and what an option's value can be.
-import { optionFlag } from "../../config/keys.ts";
+import { optionFlag } from "../../config/names.ts";
 import type { OptionSpec } from "../option-table.ts";
 import { type CommandSpec, OPTIONS, optionsOf } from "../options.ts";
 import { REGIONS } from "./regions.ts";

@@ -11,7 +11,8 @@ import { generatedFiles } from "../../../scripts/manual/generated-files.ts";
 import { COMMANDS } from "../../../src/commands/command-table.ts";
 import { REGIONS } from "../../../src/cli/completion/regions.ts";
 import { OPTIONS } from "../../../src/cli/options.ts";
-import { KEYS, optionFlag, variableOf } from "../../../src/config/keys.ts";
+import { KEYS } from "../../../src/config/keys.ts";
+import { optionFlag, variableOf } from "../../../src/config/names.ts";
 
 const MANUAL = "man/rdsiam.1";
 
