@@ -1,10 +1,12 @@
-// What the stand-ins for STS and for the RDS API share: an HTTP server that verifies each request's signature, and AWS's
-// query API answers and errors, as XML with AWS's own texts.
+// What the stand-ins for AWS's APIs share: an HTTP server that verifies each signature, and the query API's answers and
+// errors, as XML with AWS's own texts.
 // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
 import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { listen } from "../base/listen.ts";
+import type { Certificate } from "./certificates.ts";
 import type { AccessKey, KeyStore } from "./keys.ts";
 import { type SignatureFault, verifyAuthorization, verifyPresigned } from "./sigv4.ts";
 
@@ -17,17 +19,22 @@ const EXPIRED_TOKEN = "The security token included in the request is expired";
 const NO_MATCH =
   "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
 
-/** An answer's HTTP status and body. */
+/** An answer's HTTP status and body, and headers instead of those of the query API. */
 export interface ApiAnswer {
   readonly status: number;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A request whose body and signature have been read. */
 export interface ApiRequest {
+  readonly method: string;
   readonly action: string;
   readonly path: string;
   readonly parameters: URLSearchParams;
+  readonly body: string;
+  /** By their names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
   /** The key that signed it; undefined where it is unsigned or its signature is not valid. */
   readonly caller: AccessKey | undefined;
 }
@@ -39,37 +46,41 @@ export interface ApiOptions {
   readonly region?: string | undefined;
   readonly keys: KeyStore;
   readonly now?: (() => Date) | undefined;
+  /** Serves HTTPS with it; HTTP when absent. */
+  readonly certificate?: Certificate | undefined;
   /** Answers a request that is unsigned or has a valid signature. */
-  readonly answer: (request: ApiRequest) => ApiAnswer;
+  readonly answer: (request: ApiRequest) => ApiAnswer | Promise<ApiAnswer>;
   /** Called with every request, valid or not, and the status of its answer. */
   readonly onAnswer?: ((request: ApiRequest, status: number) => void) | undefined;
 }
 
 /** A running stand-in. */
 export interface Api extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT`, for AWS_ENDPOINT_URL_STS and others. */
+  /** `http://127.0.0.1:PORT`, or `https://`, for AWS_ENDPOINT_URL_STS and others. */
   readonly endpoint: string;
 }
 
 /** Starts a stand-in on a free loopback port. */
 export async function startApi(options: ApiOptions): Promise<Api> {
   const now = options.now ?? (() => new Date());
-  const server = createServer((request, response) => {
-    void readBody(request).then(
-      (body) => {
-        const { status, body: text } =
-          body === undefined
-            ? makeFailure(413, "Sender", "too long")
-            : answerRequest(request, body, { ...options, now: now() });
-        const headers = { "content-type": "text/xml", date: now().toUTCString() };
-        response.writeHead(status, headers).end(text);
-      },
-      () => response.destroy(),
-    );
-  });
+  const serve = async (...[request, response]: Parameters<RequestListener>): Promise<void> => {
+    const body = await readBody(request);
+    const answer =
+      body === undefined
+        ? makeFailure(413, "Sender", "too long")
+        : await answerRequest(request, body, { ...options, now: now() });
+    const headers = { "content-type": "text/xml", date: now().toUTCString(), ...answer.headers };
+    response.writeHead(answer.status, headers).end(answer.body);
+  };
+  const listener: RequestListener = (request, response) => {
+    serve(request, response).catch(() => response.destroy());
+  };
+  const { certificate } = options;
+  const server =
+    certificate === undefined ? createServer(listener) : createTlsServer(certificate, listener);
   const port = await listen(server, { host: HOST, port: 0 });
   return {
-    endpoint: `http://${HOST}:${port}`,
+    endpoint: `${certificate === undefined ? "http" : "https"}://${HOST}:${port}`,
     [Symbol.asyncDispose]: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
@@ -78,18 +89,19 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   };
 }
 
-function answerRequest(
+async function answerRequest(
   request: IncomingMessage,
   body: Buffer,
   options: Omit<ApiOptions, "now"> & { readonly now: Date },
-): ApiAnswer {
+): Promise<ApiAnswer> {
   const { keys, now, region, service } = options;
   const { method = "", url = "/" } = request;
   const [path = "/", query = ""] = url.split("?");
   const headers = new Map(
     Object.entries(request.headers).map(([name, value]) => [name, String(value)] as const),
   );
-  const parameters = new URLSearchParams(method === "GET" ? query : body.toString("utf8"));
+  const text = body.toString("utf8");
+  const parameters = new URLSearchParams(method === "GET" ? query : text);
   const isPresigned = query.includes("X-Amz-Signature=");
   const verify = isPresigned ? verifyPresigned : verifyAuthorization;
   const verdict =
@@ -100,12 +112,13 @@ function answerRequest(
         )
       : undefined;
   const caller = verdict?.ok === true ? verdict.key : undefined;
-  const read = { action: parameters.get("Action") ?? "", path, parameters, caller };
+  const action = parameters.get("Action") ?? "";
+  const read = { method, action, path, parameters, body: text, headers, caller };
   const signed = headers.get("x-amz-date") ?? parameters.get("X-Amz-Date") ?? "";
   const answer =
     verdict?.ok === false
       ? makeSignatureFailure(verdict.fault, { signed, now: now.getTime() })
-      : options.answer(read);
+      : await options.answer(read);
   options.onAnswer?.(read, answer.status);
   return answer;
 }

@@ -47,12 +47,13 @@ export interface ApiEndpoints {
   readonly sts: string;
   readonly rds?: string | undefined;
   readonly dsql?: string | undefined;
+  readonly sso?: string | undefined;
 }
 
 /** What a child needs in its environment to use this home and these APIs. */
 export function makeEnvironment(
   home: Home,
-  { sts, rds = sts, dsql = sts }: ApiEndpoints,
+  { sts, rds = sts, dsql = sts, sso = sts }: ApiEndpoints,
 ): Readonly<Record<string, string>> {
   return {
     HOME: home.directory,
@@ -62,6 +63,8 @@ export function makeEnvironment(
     // Even one that knows no such calls: nothing of a demo goes to the real AWS.
     AWS_ENDPOINT_URL_RDS: rds,
     AWS_ENDPOINT_URL_DSQL: dsql,
+    AWS_ENDPOINT_URL_SSO: sso,
+    AWS_ENDPOINT_URL_SSO_OIDC: sso,
     AWS_EC2_METADATA_DISABLED: "true",
     // A proxy of the machine's own cannot reach this STS. The lower-case name wins where both are set.
     NO_PROXY: "127.0.0.1",

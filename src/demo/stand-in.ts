@@ -30,6 +30,7 @@ import { startRdsApi } from "./rds-api.ts";
 import type { Api } from "./aws-api.ts";
 import { startSts } from "./sts.ts";
 import type { StsStandIn } from "./sts.ts";
+import { type SsoStandIn, startSso } from "./sso-api.ts";
 
 const REGION = "eu-west-1";
 const ACCOUNT = "123456789012";
@@ -44,6 +45,10 @@ const LEDGER_HOST = `${LEDGER_ID}.dsql.${REGION}.on.aws`;
 const LEDGER_ARN = `arn:aws:dsql:${REGION}:${ACCOUNT}:cluster/${LEDGER_ID}`;
 const ALIAS = "orders.db.example.com";
 const PRIMARY_ALIAS = "orders-primary.db.example.com";
+
+const SSO_ACCOUNTS = {
+  [ACCOUNT]: { name: "orders", roles: { DatabaseReader: {}, Billing: { databaseUsers: [] } } },
+};
 
 /** The role that the target `stage` goes through. */
 export const ROLE_ARN = `arn:aws:iam::${ACCOUNT}:role/db-reader`;
@@ -78,6 +83,7 @@ export interface StandIn extends AsyncDisposable {
   readonly dsqlApi: Api;
   readonly sts: StsStandIn;
   readonly rds: Api;
+  readonly sso: SsoStandIn;
   readonly dns: DnsStandIn;
   readonly postgres: Postgres;
   readonly keys: KeyStore;
@@ -144,6 +150,8 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   const rds = keep(await startRdsApi({ keys, now, ...known }));
   const clusters = [{ endpoint: LEDGER_HOST, arn: LEDGER_ARN, tags: { Name: "ledger" } }];
   const dsqlApi = keep(await startDsqlApi({ keys, now, clusters }));
+  const startUrl = "https://d-0123456789.awsapps.com/start";
+  const sso = keep(await startSso({ keys, now, startUrl, accounts: SSO_ACCOUNTS }));
   const dns = keep(await startDns(zone()));
   const parts = {
     authority,
@@ -156,6 +164,7 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
     legacyPassword,
     postgres,
     rds,
+    sso,
     sts,
   };
   return { ...(await furnish(parts)), [Symbol.asyncDispose]: closing.close };
@@ -173,6 +182,7 @@ type Parts = Pick<
   | "legacyPassword"
   | "postgres"
   | "rds"
+  | "sso"
   | "sts"
 >;
 
@@ -201,7 +211,7 @@ async function startFront(
 
 // The home directory, with the targets in it.
 async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncDispose>> {
-  const { authority, directory, dns, dsql, dsqlApi, gateway, keys, rds, sts } = parts;
+  const { authority, directory, dns, dsql, dsqlApi, gateway, keys, rds, sso, sts } = parts;
   const caFile = join(directory, "rds-ca.pem");
   await writeFile(caFile, authority.cert);
   const home = await makeHome(directory);
@@ -239,6 +249,7 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
       sts: sts.endpoint,
       rds: rds.endpoint,
       dsql: dsqlApi.endpoint,
+      sso: sso.endpoint,
     }),
   };
 }
