@@ -12,7 +12,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' -U 'database user'
             printf '%s\t%s\n' --dbname 'database name'
             printf '%s\t%s\n' -d 'database name'
-            printf '%s\t%s\n' --via 'how to reach it: HOST:PORT, ssh://..., ssm://...'
+            printf '%s\t%s\n' --via 'how to reach it: ssm, ssh://..., HOST:PORT'
             printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
             printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
             printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
@@ -54,7 +54,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' -U 'database user'
             printf '%s\t%s\n' --dbname 'database name'
             printf '%s\t%s\n' -d 'database name'
-            printf '%s\t%s\n' --via 'how to reach it: HOST:PORT, ssh://..., ssm://...'
+            printf '%s\t%s\n' --via 'how to reach it: ssm, ssh://..., HOST:PORT'
             printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
             printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
             printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
@@ -106,7 +106,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' -U 'database user'
             printf '%s\t%s\n' --dbname 'database name'
             printf '%s\t%s\n' -d 'database name'
-            printf '%s\t%s\n' --via 'how to reach it: HOST:PORT, ssh://..., ssm://...'
+            printf '%s\t%s\n' --via 'how to reach it: ssm, ssh://..., HOST:PORT'
             printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
             printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
             printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
@@ -169,7 +169,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' -U 'database user'
             printf '%s\t%s\n' --dbname 'database name'
             printf '%s\t%s\n' -d 'database name'
-            printf '%s\t%s\n' --via 'how to reach it: HOST:PORT, ssh://..., ssm://...'
+            printf '%s\t%s\n' --via 'how to reach it: ssm, ssh://..., HOST:PORT'
             printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
             printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
             printf '%s\t%s\n' --sslrootcert 'comma-separated CA bundles to trust'
@@ -202,7 +202,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' -U 'database user'
             printf '%s\t%s\n' --dbname 'database name'
             printf '%s\t%s\n' -d 'database name'
-            printf '%s\t%s\n' --via 'how to reach it: HOST:PORT, ssh://..., ssm://...'
+            printf '%s\t%s\n' --via 'how to reach it: ssm, ssh://..., HOST:PORT'
             printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
             printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
             printf '%s\t%s\n' --sslrootcert 'comma-separated CA bundles to trust'
@@ -250,7 +250,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' -U 'database user'
             printf '%s\t%s\n' --dbname 'database name'
             printf '%s\t%s\n' -d 'database name'
-            printf '%s\t%s\n' --via 'how to reach it: HOST:PORT, ssh://..., ssm://...'
+            printf '%s\t%s\n' --via 'how to reach it: ssm, ssh://..., HOST:PORT'
             printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
             printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
             printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
@@ -284,7 +284,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' -U 'database user'
             printf '%s\t%s\n' --dbname 'database name'
             printf '%s\t%s\n' -d 'database name'
-            printf '%s\t%s\n' --via 'how to reach it: HOST:PORT, ssh://..., ssm://...'
+            printf '%s\t%s\n' --via 'how to reach it: ssm, ssh://..., HOST:PORT'
             printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
             printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
             printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
@@ -317,7 +317,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' -U 'database user'
             printf '%s\t%s\n' --dbname 'database name'
             printf '%s\t%s\n' -d 'database name'
-            printf '%s\t%s\n' --via 'how to reach it: HOST:PORT, ssh://..., ssm://...'
+            printf '%s\t%s\n' --via 'how to reach it: ssm, ssh://..., HOST:PORT'
             printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
             printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
             printf '%s\t%s\n' --sslrootcert 'comma-separated CA bundles to trust'
@@ -521,7 +521,7 @@ function __rdsiam_values
         case --host --sign-host
             __fish_print_hostnames
         case --via
-            printf '%s\n' ssh:// ssm:// socks5:// http:// https:// relay:// rds-auth-proxy://
+            printf '%s\n' ssm ssh:// ssm:// socks5:// http:// https:// relay:// rds-auth-proxy://
         case --profile
             __rdsiam_profiles
         case --log-format

@@ -3,6 +3,7 @@
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 
 import { RdsIamError } from "../base/errors.ts";
+import { partitionOf } from "../base/partitions.ts";
 import type { AwsCalls } from "./sdk.ts";
 
 /** Options of an STS client; empty for AWS's own rules. */
@@ -32,23 +33,33 @@ export function stsEndpointOptions(input: AwsCalls): StsEndpointOptions {
   return { useFipsEndpoint, useDualstackEndpoint, useGlobalEndpoint };
 }
 
+/** The services that are called, as in AWS_ENDPOINT_URL_<SERVICE>, with dashes. */
+type CalledService = "sts" | "rds" | "ssm" | "dsql" | "ec2" | "ec2-instance-connect";
+
+/** The URL of a service in a Region: the configured one, else AWS's own. */
+export function serviceUrl(service: CalledService, region: string, input: AwsCalls): string {
+  const fips = isTrue(input, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint") ? "-fips" : "";
+  return (
+    configuredEndpoint(service, input) ??
+    `https://${service}${fips}.${region}.${partitionOf(region).dnsSuffix}`
+  );
+}
+
 /** The configured URL of a service: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, [services], the profile's endpoint_url. */
-export function configuredEndpoint(
-  service: "sts" | "rds" | "ssm" | "dsql",
-  input: AwsCalls,
-): string | undefined {
+export function configuredEndpoint(service: CalledService, input: AwsCalls): string | undefined {
   const { env, profileValues, services } = input;
   if (isTrue(input, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls")) {
     return undefined;
   }
-  const variable = `AWS_ENDPOINT_URL_${service.toUpperCase()}`;
+  const key = service.replaceAll("-", "_");
+  const variable = `AWS_ENDPOINT_URL_${key.toUpperCase()}`;
   const section = profileValues?.get("services")?.text ?? "";
   const candidates: readonly (readonly [string, string | undefined])[] = [
     [variable, env[variable]],
     ["AWS_ENDPOINT_URL", env["AWS_ENDPOINT_URL"]],
     [
-      `endpoint_url of ${service} in [services ${section}]`,
-      services?.get(section)?.get(service)?.block?.get("endpoint_url")?.text,
+      `endpoint_url of ${key} in [services ${section}]`,
+      services?.get(section)?.get(key)?.block?.get("endpoint_url")?.text,
     ],
     ["the profile's endpoint_url", profileValues?.get("endpoint_url")?.text],
   ];

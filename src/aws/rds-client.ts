@@ -23,8 +23,8 @@ export interface RdsCaller {
 /** Why a call failed. */
 export type RdsFailure = "denied" | "throttled" | "disabled" | "other";
 
-// A throttled API refuses until its bucket fills again: more attempts than for STS, within the same time.
-const MAX_ATTEMPTS = 6;
+/** A throttled API refuses until its bucket fills again: more attempts than for STS, within the same time. */
+export const MAX_ATTEMPTS = 6;
 
 /** Makes a client of the RDS API; the caller destroys it. */
 export async function rdsClient(caller: RdsCaller): Promise<RDSClient> {
@@ -32,7 +32,7 @@ export async function rdsClient(caller: RdsCaller): Promise<RDSClient> {
 }
 
 /** The options of a client of a service. */
-export async function clientOptions(service: "dsql" | "rds", caller: RdsCaller) {
+export async function clientOptions(service: "dsql" | "rds" | "ssm", caller: RdsCaller) {
   const endpoint = configuredEndpoint(service, caller.calls);
   return {
     ...(await sdkClientOptions(caller.calls)),
@@ -50,7 +50,7 @@ export async function clientOptions(service: "dsql" | "rds", caller: RdsCaller) 
 /** What a call is for: the API's name for it, and how to go on without it. */
 export interface RdsPurpose {
   /** RDS when absent. */
-  readonly service?: "dsql" | "rds" | undefined;
+  readonly service?: "dsql" | "ec2" | "rds" | "ssm" | undefined;
   readonly action: string;
   readonly ways: string;
 }

@@ -11,6 +11,7 @@ import { identityError, innermost, readError, sentence } from "./sdk-error.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 
 const DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost";
+const UNUSABLE = /^(?:TargetNotConnected|InvalidTarget|InvalidInstanceId)/;
 
 /** The credentials and the Region of calls to Systems Manager. */
 export interface SsmCaller {
@@ -76,6 +77,13 @@ export async function startSsmSession(
   }
 }
 
+/** Why a session could not be opened on this instance, where another one may do; undefined for other failures. */
+export function instanceFailure(error: unknown): string | undefined {
+  const { name, text } = readError(error instanceof RdsIamError ? error.cause : error, []);
+  if (name.startsWith("AccessDenied")) return "may not be used: ssm:StartSession is denied";
+  return UNUSABLE.test(name) ? `is not connected: ${text}` : undefined;
+}
+
 function ssmError(error: unknown, target: string, { region, profile }: SsmCaller): RdsIamError {
   const known = innermost(error);
   if (known !== undefined) {
@@ -98,7 +106,7 @@ function hintFor(name: string, target: string): string | undefined {
   if (name.startsWith("AccessDenied")) {
     return `Allow ssm:StartSession on the instance and on the document ${DOCUMENT}.`;
   }
-  if (/^(TargetNotConnected|InvalidTarget|InvalidInstanceId)/.test(name)) {
+  if (UNUSABLE.test(name)) {
     return `Check that it runs and is connected: aws ssm describe-instance-information --filters Key=InstanceIds,Values=${target}`;
   }
   return undefined;

@@ -78,8 +78,9 @@ export const SETTINGS = {
     synonym: "database",
   },
   via: {
-    summary: "how to reach it: HOST:PORT, ssh://..., ssm://...",
-    about: "How to reach it, where it cannot be dialed directly; as for --via.",
+    summary: "how to reach it: ssm, ssh://..., HOST:PORT",
+    about:
+      "How to reach it, where it cannot be dialed directly: ssm, ssh://..., HOST:PORT and others (docs/tunnels.md).",
     type: TUNNEL,
     option: {
       group: "Database",

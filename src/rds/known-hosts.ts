@@ -1,5 +1,6 @@
 // Remembers what an alias resolved to: one line `ALIAS CANONICAL-HOST` each, so that a DNS answer that changed is noticed; and of
-// a server whether it takes TLS at once: `HOST:PORT direct-tls`, or `HOST:PORT sslrequest` where it no longer does.
+// a server whether it takes TLS at once: `HOST:PORT direct-tls`, or `HOST:PORT sslrequest` where it no longer does. In a file of
+// its own, of a database the instance that it was last reached through: `HOST i-...`.
 // TLS proves that a server is the canonical host, not that this is the database that was meant: an attacker who
 // controls DNS could point an alias to an RDS database of their own, which has a valid certificate too. As in OpenSSH's known_hosts nothing
 // is ever rewritten here: lines are added, an alias may have several, and a person removes them.
@@ -37,6 +38,14 @@ export function knownHostsFile(
   return join(env["XDG_STATE_HOME"] || join(home, ".local", "state"), "rdsiam", "known_hosts");
 }
 
+/** The file of instances, beside it. */
+export function knownInstancesFile(
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+): string {
+  return join(dirname(knownHostsFile(env, home)), "instances");
+}
+
 /** Compares an alias with what the file has of it; without a file every alias is new. */
 export function recognizeHost(file: string, host: KnownHost): Recognition {
   const before = parse(load(file))
@@ -62,10 +71,25 @@ export function rememberHost(file: string, host: KnownHost): void {
   addLine(file, host, (known) => known.length === 0);
 }
 
+/** What the file says last of a name. */
+function lastKnown(file: string, name: string): string | undefined {
+  return parse(load(file)).findLast(({ alias }) => alias === name)?.canonical;
+}
+
 /** Whether a server, HOST:PORT, is known to take TLS without an SSLRequest. */
 export function isDirectTlsKnown(file: string, server: string): boolean {
-  const known = parse(load(file)).findLast(({ alias }) => alias === server);
-  return known?.canonical === "direct-tls";
+  return lastKnown(file, server) === "direct-tls";
+}
+
+/** The instance that a database was last reached through. */
+export function knownInstance(file: string, database: string): string | undefined {
+  return lastKnown(file, database);
+}
+
+/** Adds the instance, where the file says otherwise. */
+export function rememberInstance(file: string, database: string, instance: string): void {
+  const line = { alias: database, canonical: instance };
+  addLine(file, line, (known) => known.at(-1)?.canonical !== instance);
 }
 
 /** Adds how TLS with a server, HOST:PORT, begins, where the file says otherwise. */

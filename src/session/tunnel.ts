@@ -10,6 +10,7 @@ import type { StartSsmSession } from "../via/ssm.ts";
 import type { TunnelEnd } from "../via/start.ts";
 import { callsOf } from "./credentials.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";
+import type { StartOnInstance } from "./jump-instance.ts";
 import type { RunSettings } from "./settings.ts";
 
 /** Where to, and with whose credentials. */
@@ -46,7 +47,7 @@ export async function openTunnel(
     warn: (message) => log.warning({ message }),
     // The tool only sees that its session ended; the reason is known here alone.
     onBroken: (error) => log.error(error),
-    startSsmSession: sessionStarter(context, request),
+    startSsmSession: await sessionStarter(context, request),
     proveIdentity: identityProver(() => callsOf(context, request), request.credentials),
   });
   if (tunnel === undefined) return DIRECT;
@@ -102,15 +103,26 @@ export function identityProver(
   };
 }
 
-function sessionStarter(context: RunContext, request: TunnelRequest): StartSsmSession {
-  const { credentials, endpoint, settings } = request;
-  return async (forwarding) => {
-    const { startSsmSession } = await import("../aws/ssm-session.ts");
+// Where the instance is still to be chosen, that is done now: what is wrong is reported before the tool starts.
+async function sessionStarter(
+  context: RunContext,
+  request: TunnelRequest,
+): Promise<StartSsmSession> {
+  const { credentials, endpoint, settings, via } = request;
+  const { region } = endpoint;
+  const caller = () => {
     const calls = callsOf(context, request);
-    const { profile } = settings;
-    const { region } = endpoint;
-    const session = await startSsmSession(forwarding, { credentials, region, calls, profile });
+    return { credentials, region, calls, profile: settings.profile };
+  };
+  const start: StartOnInstance = async (forwarding) => {
+    const { startSsmSession } = await import("../aws/ssm-session.ts");
+    const session = await startSsmSession(forwarding, caller());
     context.log.addSecret(session.response.TokenValue);
     return session;
   };
+  if (via.kind !== "ssm") return () => Promise.reject(new TypeError("not through ssm"));
+  const { instance: target } = via;
+  if (target !== undefined) return (destination) => start({ ...destination, target });
+  const { startOnNearest } = await import("./jump-instance.ts");
+  return startOnNearest(context, { endpoint, caller: caller(), tag: via.tag }, start);
 }

@@ -37,6 +37,13 @@ export type Via =
       readonly user: string | undefined;
     }
   | { readonly kind: "ssm"; readonly instance: string }
+  | {
+      readonly kind: "ssm";
+      /** The nearest to the database, of those with the tag where there is one. */
+      readonly instance: undefined;
+      /** `*` and `?` in its pattern are wildcards. */
+      readonly tag: { readonly key: string; readonly pattern: string } | undefined;
+    }
   | ({ readonly kind: "socks5" | "http" | "https" } & ProxyAddress)
   | { readonly kind: "command"; readonly command: string }
   | ({ readonly kind: "relay" } & RelayAddress)
@@ -52,7 +59,7 @@ const NAMES: Readonly<Record<ViaSource, string>> = {
 };
 
 const FORMS =
-  "One of: HOST:PORT, ssh://[USER@]HOST[:PORT], ssm://INSTANCE-ID, socks5://[USER:PASSWORD@]HOST:PORT, http://... or https://..., relay://HOST[:PORT], 'command:CMD %h %p', direct.";
+  "One of: HOST:PORT, ssh://[USER@]HOST[:PORT], ssm, ssm://INSTANCE-ID, ssm://Name=PATTERN, socks5://[USER:PASSWORD@]HOST:PORT, http://... or https://..., relay://HOST[:PORT], 'command:CMD %h %p', direct.";
 
 const DEFAULT_PORTS = {
   socks5: 1080,
@@ -74,6 +81,7 @@ export function parseVia(text: string, source: ViaSource): Via {
     throw new RdsIamError(`${NAMES[source]} ${why}`, { code: "ERR_CONFIG", hint });
   };
   if (text === "direct") return { kind: "direct" };
+  if (text === "ssm") return { kind: "ssm", instance: undefined, tag: undefined };
   if (text.startsWith("command:")) return readCommand(text.slice("command:".length), fail);
   if (text.startsWith("relay://")) return readRelay(text, fail);
   if (text.startsWith("rds-auth-proxy://")) return readRdsAuthProxy(text, fail);
@@ -89,9 +97,8 @@ export function parseVia(text: string, source: ViaSource): Via {
     case "ssh":
       return readSsh(login, rest, fail);
     case "ssm":
-      if (login !== undefined || !SSM_TARGET.test(rest))
-        return fail("has no valid instance after ssm://");
-      return { kind: "ssm", instance: rest };
+      if (login !== undefined) return fail("has a user after ssm://, which takes none");
+      return readSsm(rest, fail);
     case "socks5":
     case "socks5h":
       return readProxy("socks5", { login, rest, source }, fail);
@@ -119,7 +126,7 @@ export function describeVia(via: Via): string {
     case "ssh":
       return `ssh to ${via.user === undefined ? "" : `${via.user}@`}${via.host}`;
     case "ssm":
-      return `Session Manager on ${via.instance}`;
+      return `Session Manager on ${via.instance ?? nearest(via.tag)}`;
     case "socks5":
       return `the SOCKS proxy ${showHostPort(via)}`;
     case "http":
@@ -132,6 +139,10 @@ export function describeVia(via: Via): string {
     case "rds-auth-proxy":
       return `rds-auth-proxy at ${showHostPort(via)}`;
   }
+}
+
+function nearest(tag: { readonly key: string; readonly pattern: string } | undefined): string {
+  return `the nearest instance${tag === undefined ? "" : ` whose tag ${tag.key} is ${tag.pattern}`}`;
 }
 
 // Nothing but a bare name is shown: it has no room for a password.
@@ -167,6 +178,19 @@ function readSsh(login: string | undefined, rest: string, fail: Fail): Via {
     return fail("has no valid host after ssh://");
   }
   return { kind: "ssh", host: address.host, port: address.port, user };
+}
+
+function readSsm(rest: string, fail: Fail): Via {
+  if (rest === "auto") return { kind: "ssm", instance: undefined, tag: undefined };
+  if (SSM_TARGET.test(rest)) return { kind: "ssm", instance: rest };
+  const [, key, pattern] = /^(Name|tag:[^=]+)=(.+)$/.exec(decoded(rest)) ?? [];
+  if (key !== undefined && pattern !== undefined) {
+    return { kind: "ssm", instance: undefined, tag: { key: key.replace(/^tag:/, ""), pattern } };
+  }
+  return fail(
+    "has no valid instance after ssm://",
+    "Write ssm for the nearest instance, ssm://Name=PATTERN or ssm://tag:KEY=PATTERN for the nearest with that tag, or ssm://i-... for one.",
+  );
 }
 
 interface ProxyText {

@@ -35,9 +35,8 @@ export interface SsmSession {
   readonly endpoint: string;
 }
 
-/** Opens a port forwarding session to a host and port as seen from the instance. */
+/** Opens a port forwarding session to a host and port as seen from an instance. */
 export type StartSsmSession = (request: {
-  readonly target: string;
   readonly host: string;
   readonly port: number;
 }) => Promise<SsmSession>;
@@ -65,7 +64,6 @@ interface Running {
 
 /** Finds the plugin, and makes a tunnel that starts it with the first login. */
 export async function ssmTunnel(
-  instance: string,
   startSession: StartSsmSession,
   options: TunnelOptions,
 ): Promise<Tunnel> {
@@ -84,7 +82,7 @@ export async function ssmTunnel(
     );
   }
   const starter = new PluginStarter(options.connectTimeout, async ({ address, port }) => {
-    const session = await startSession({ target: instance, host: address, port });
+    const session = await startSession({ host: address, port });
     options.note(`tunnel: session ${session.response.SessionId} to ${address}:${port}`);
     return new Plugin(file, session, { env: options.env, isSafe });
   });

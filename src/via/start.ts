@@ -29,7 +29,7 @@ export async function startTunnel(
     case "ssh":
       return (await import("./ssh.ts")).sshTunnel(via, options);
     case "ssm":
-      return (await import("./ssm.ts")).ssmTunnel(via.instance, options.startSsmSession, options);
+      return (await import("./ssm.ts")).ssmTunnel(options.startSsmSession, options);
     case "command":
       return (await import("./command.ts")).commandTunnel(via.command, options);
     case "relay":

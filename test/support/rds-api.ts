@@ -29,7 +29,11 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   DescribeDBInstances: {
     list: "DBInstances",
     item: "DBInstance",
-    filters: { DBInstanceIdentifier: "DBInstanceIdentifier" },
+    filters: {
+      DBInstanceIdentifier: "DBInstanceIdentifier",
+      // The filter db-cluster-id is the only one that is used.
+      "Filters.Filter.1.Values.Value.1": "DBClusterIdentifier",
+    },
   },
   DescribeDBClusters: {
     list: "DBClusters",
@@ -44,6 +48,12 @@ const ACTIONS: Readonly<Record<string, Action>> = {
       DBClusterIdentifier: "DBClusterIdentifier",
     },
   },
+  DescribeDBSubnetGroups: {
+    list: "DBSubnetGroups",
+    item: "DBSubnetGroup",
+    filters: { DBSubnetGroupName: "DBSubnetGroupName" },
+  },
+  DescribeDBShardGroups: { list: "DBShardGroups", item: "DBShardGroup" },
   DescribeDBProxies: { list: "DBProxies", item: "member" },
   DescribeDBProxyEndpoints: { list: "DBProxyEndpoints", item: "member" },
   DescribeDBProxyTargets: {
@@ -59,6 +69,8 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 // The names of the elements of lists inside items.
 const MEMBERS: Readonly<Record<string, string>> = {
   TagList: "Tag",
+  Subnets: "Subnet",
+  DBClusterMembers: "DBClusterMember",
   Auth: "member",
   GlobalClusterMembers: "GlobalClusterMember",
 };

@@ -6,6 +6,11 @@ import { RdsIamError } from "../../src/base/errors.ts";
 import { describeVia, parseVia, viaSecrets } from "../../src/via/parse.ts";
 
 const OLD = { kind: "rds-auth-proxy", ca: undefined, sslmode: "verify-full" };
+
+function byTag(key: string, pattern: string) {
+  return { kind: "ssm", instance: undefined, tag: { key, pattern } };
+}
+
 const READ: readonly (readonly [string, unknown])[] = [
   ["direct", { kind: "direct" }],
   ["localhost:15432", { kind: "forwarded-port", host: "localhost", port: 15_432 }],
@@ -19,6 +24,11 @@ const READ: readonly (readonly [string, unknown])[] = [
   ["ssm://i-0123456789abcdef0", { kind: "ssm", instance: "i-0123456789abcdef0" }],
   ["ssm://mi-0123456789abcdef0", { kind: "ssm", instance: "mi-0123456789abcdef0" }],
   ["ssm://ecs:prod_0f9a_0f9a-123", { kind: "ssm", instance: "ecs:prod_0f9a_0f9a-123" }],
+  ["ssm", { kind: "ssm", instance: undefined, tag: undefined }],
+  ["ssm://auto/", { kind: "ssm", instance: undefined, tag: undefined }],
+  ["ssm://Name=bastion*", byTag("Name", "bastion*")],
+  ["ssm://tag:role=a%40b=c?", byTag("role", "a@b=c?")],
+  ["ssm://tag:Cost Center=42", byTag("Cost Center", "42")],
   ["socks5://h", { kind: "socks5", host: "h", port: 1080, user: undefined, password: undefined }],
   ["socks5h://u:p%40ss@h:9", { kind: "socks5", host: "h", port: 9, user: "u", password: "p@ss" }],
   ["http://h", { kind: "http", host: "h", port: 3128, user: undefined, password: undefined }],
@@ -63,6 +73,9 @@ const REFUSED = [
   "ssm://",
   "ssm://bastion",
   "ssm://i-XYZ",
+  "ssm://Name=",
+  "ssm://tag:=x",
+  "ssm://role=bastion",
   "ssm://u@i-0123456789abcdef0",
   "socks5://",
   "socks5://h:99999",
@@ -85,6 +98,16 @@ const REFUSED = [
   "rds-auth-proxy://localhost?sslmode=prefer",
   "rds-auth-proxy://localhost?sslmode=disable&ca=f",
 ];
+
+test("describeVia() + says which instance, or what is known of it", () => {
+  const said = (text: string): string => describeVia(parseVia(text, "target"));
+  assert.equal(said("ssm"), "Session Manager on the nearest instance");
+  assert.equal(
+    said("ssm://tag:role=b*"),
+    "Session Manager on the nearest instance whose tag role is b*",
+  );
+  assert.equal(said("ssm://i-0123456789abcdef0"), "Session Manager on i-0123456789abcdef0");
+});
 
 test("parseVia() + refuses what is not a tunnel, with an ERR_CONFIG that names where it was given", () => {
   for (const text of REFUSED) {

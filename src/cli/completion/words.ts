@@ -18,9 +18,12 @@ export const HEADER = [
 ];
 
 /** How the values of --via begin. */
-export const TUNNELS = ["ssh", "ssm", "socks5", "http", "https", "relay", "rds-auth-proxy"].map(
-  (scheme) => `${scheme}://`,
-);
+export const TUNNELS = [
+  "ssm",
+  ...["ssh", "ssm", "socks5", "http", "https", "relay", "rds-auth-proxy"].map(
+    (scheme) => `${scheme}://`,
+  ),
+];
 
 /** A piece of shell as it stands, but for \\` and \\${, which are written so for TypeScript's sake. */
 export function shell(piece: TemplateStringsArray): string {

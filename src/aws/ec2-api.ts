@@ -1,0 +1,102 @@
+// What rdsiam asks EC2: the instances that could carry a connection.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
+
+import { parseXML } from "@aws-sdk/xml-builder";
+import { type RdsCaller, rdsError } from "./rds-client.ts";
+import { signedCall } from "./signed-call.ts";
+
+const VERSION = "2016-11-15"; // of the API
+const PAGE = "1000"; // the most that EC2 gives at once
+
+/** An instance, as far as it matters here. */
+export interface Ec2Instance {
+  readonly id: string;
+  /** Its Name tag. */
+  readonly name: string | undefined;
+  /** `running`, `stopped`, ... */
+  readonly state: string;
+  readonly vpc: string | undefined;
+  readonly subnet: string | undefined;
+  readonly zone: string | undefined;
+}
+
+/** A condition: a filter's name, and values of which one must match; `*` and `?` are wildcards. */
+export type Ec2Filter = readonly [name: string, ...values: string[]];
+
+/** The instances that all filters match. */
+export async function describeInstances(
+  caller: RdsCaller,
+  filters: readonly Ec2Filter[],
+  ways: string,
+): Promise<readonly Ec2Instance[]> {
+  const pages = await describePages(caller, { action: "DescribeInstances", filters }, ways);
+  return pages
+    .flatMap((page) => items(page, "reservationSet"))
+    .flatMap((reservation) => items(reservation, "instancesSet"))
+    .map((instance) => ({
+      id: text(instance, "instanceId") ?? "",
+      name: nameTag(instance),
+      state: text(instance, "instanceState", "name") ?? "",
+      vpc: text(instance, "vpcId"),
+      subnet: text(instance, "subnetId"),
+      zone: text(instance, "placement", "availabilityZone"),
+    }));
+}
+
+interface Ec2Query {
+  readonly action: string;
+  readonly filters: readonly Ec2Filter[];
+}
+
+async function describePages(
+  caller: RdsCaller,
+  { action, filters }: Ec2Query,
+  ways: string,
+): Promise<readonly unknown[]> {
+  const pages: unknown[] = [];
+  let next: string | undefined;
+  try {
+    do {
+      const words = new URLSearchParams({ Action: action, Version: VERSION, MaxResults: PAGE });
+      for (const [index, [name, ...values]] of filters.entries()) {
+        words.set(`Filter.${index + 1}.Name`, name);
+        values.forEach((value, at) => words.set(`Filter.${index + 1}.Value.${at + 1}`, value));
+      }
+      if (next !== undefined) words.set("NextToken", next);
+      const answer = await signedCall(caller, {
+        service: "ec2",
+        headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
+        body: words.toString(),
+      });
+      const page = child(parseXML(answer), `${action}Response`);
+      pages.push(page);
+      next = text(page, "nextToken") || undefined;
+    } while (next !== undefined);
+  } catch (error) {
+    throw rdsError(error, caller, { service: "ec2", action, ways });
+  }
+  return pages;
+}
+
+function nameTag(instance: unknown): string | undefined {
+  const tag = items(instance, "tagSet").find((each) => text(each, "key") === "Name");
+  return text(tag, "value") || undefined;
+}
+
+function child(node: unknown, name: string): unknown {
+  return typeof node === "object" && node !== null
+    ? (node as Readonly<Record<string, unknown>>)[name]
+    : undefined;
+}
+
+// EC2's lists have elements that are called `item`; a single one is no array, and none is an empty text.
+function items(node: unknown, name: string): readonly unknown[] {
+  const found = child(child(node, name), "item") ?? [];
+  return Array.isArray(found) ? found : [found];
+}
+
+function text(node: unknown, ...path: readonly string[]): string | undefined {
+  let each = node;
+  for (const name of path) each = child(each, name);
+  return typeof each === "string" ? each : undefined;
+}
