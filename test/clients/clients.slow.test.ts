@@ -1,4 +1,5 @@
-// The slice of `npm run test:slow -- clients` that npm run test:slow runs: what is printed, typed into psql and node-postgres.
+// The slice of `npm run test:slow -- clients` that npm run test:slow runs: what is printed, typed into psql and node-postgres, and
+// the clients of Aurora DSQL that are on this machine.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
@@ -8,6 +9,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import pg from "pg";
 import type { StandIn } from "../../src/demo/stand-in.ts";
+import { prepare } from "../drivers/drivers.ts";
+import { clients, tryClient } from "../support/clients.ts";
 import { rdsiam, run, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { openProxy } from "../support/open-proxy.ts";
@@ -41,6 +44,20 @@ test("psql takes the line that is printed for docker", { skip: without("psql") }
   const ran = await run(["sh", "-c", `${docker}\n${line} -Atc '${QUERY}'`]);
   assert.equal(ran.stdout, "app_ro|orders\n", ran.stderr);
 });
+
+const files = { passwordFile: "", tlsCert: "", tlsKey: "" };
+for (const client of clients(files).filter(({ target }) => target === "ledger")) {
+  test(`rdsiam proxy ledger: ${client.name}`, async (context) => {
+    const compiled = await mkdtemp(join(directory, "client-"));
+    const reason = await prepare(client.driver, compiled, { installs: false });
+    if (reason !== undefined) return context.skip(reason);
+    const outcomes = await tryClient(client, standIn, compiled);
+    assert.deepEqual(
+      outcomes.filter(({ ok }) => !ok),
+      [],
+    );
+  });
+}
 
 test("with a fixed port and a password file the settings stay the same, and have no password in them", async () => {
   const file = join(directory, "password");

@@ -41,7 +41,6 @@ public class Pgjdbc {
     properties.setProperty("user", System.getenv("PGUSER"));
     properties.setProperty("password", System.getenv("PGPASSWORD"));
     properties.setProperty("sslmode", System.getenv("PGSSLMODE"));
-    properties.setProperty("gssEncMode", System.getenv("PGGSSENCMODE"));
     String host = System.getenv("PGHOST") + ":" + System.getenv("PGPORT");
     return DriverManager.getConnection(
         "jdbc:postgresql://" + host + "/" + System.getenv("PGDATABASE"), properties);
@@ -81,6 +80,14 @@ public class Pgjdbc {
     row.next();
     say("query", row.getInt(1), row.getString(2));
     copy(connection, statement);
+    connection.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
+    connection.setAutoCommit(false);
+    statement.execute("lock table t in access share mode");
+    ResultSet locked = statement.executeQuery("select count(*) from t");
+    locked.next();
+    say("locked", locked.getInt(1));
+    connection.commit();
+    connection.setAutoCommit(true);
     say("error", sqlstate(statement, "select * from no_such_table"));
     Thread canceller =
         new Thread(

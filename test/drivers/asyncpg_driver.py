@@ -41,10 +41,13 @@ async def main():
     await connection.copy_from_query("select * from t order by n", output=out)
     lines = "".join(f"{n}\t{s}\n" for n, s in rows)
     print("copyout", 10_000 if out.getvalue().decode() == lines else "differs")
+    async with connection.transaction(isolation="read_committed"):
+        await connection.execute("lock table t in access share mode")
+        print("locked", await connection.fetchval("select count(*) from t"))
     print("error", await sqlstate(connection.execute("select * from no_such_table")))
     print("cancel", await cancel(connection))
     await connection.execute("set statement_timeout = 200")
-    print("timeout", await sqlstate(connection.execute("select pg_sleep(30)")))
+    print("timeout", await sqlstate(connection.execute("select pg_sleep(1)")))
     print("after", await connection.fetchval("select 1"))
     await connection.close()
 

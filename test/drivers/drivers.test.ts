@@ -16,7 +16,7 @@ for (const driver of DRIVERS.filter(({ name }) =>
     }
     await using standIn = await startStage();
     await addRefusedTarget(standIn);
-    const outcomes = await tryDriver(driver, { standIn, directory: "" });
+    const outcomes = await tryDriver(driver, { standIn, directory: "", target: "prod" });
     assert.deepEqual(
       outcomes.filter(({ ok }) => !ok),
       [],

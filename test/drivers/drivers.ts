@@ -59,11 +59,22 @@ export const DRIVERS: readonly Driver[] = [
     install: () => installDebianPackages(["libdbd-pg-perl"]),
     command: () => ["/usr/bin/perl", join(HERE, "dbd_pg.pl")],
   },
+  {
+    name: "pgcli",
+    probe: ["pgcli", "--version"],
+    install: () => installDebianPackages(["pgcli"]),
+    command: () => ["sh", join(HERE, "pgcli.sh")],
+  },
 ];
 
-/** Sees to a driver; undefined when it can run, else the reason why not. */
-export async function prepare(driver: Driver, directory: string): Promise<string | undefined> {
+/** Sees to a driver, by installing it where that is allowed; undefined when it can run, else the reason why not. */
+export async function prepare(
+  driver: Driver,
+  directory: string,
+  { installs = true } = {},
+): Promise<string | undefined> {
   if (!(await isThere(driver))) {
+    if (!installs) return `${driver.name} is not on this machine`;
     const reason = await driver.install();
     if (reason !== undefined) return reason;
     if (!(await isThere(driver))) return `it is not there after its installation`;

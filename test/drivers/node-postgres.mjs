@@ -36,6 +36,10 @@ async function main() {
   const out = [];
   for await (const chunk of client.query(copyTo("copy t to stdout"))) out.push(chunk);
   say("copyout", Buffer.concat(out).toString() === lines.join("") ? lines.length : "differs");
+  await client.query("begin isolation level read committed; lock table t in access share mode");
+  const locked = await client.query("select count(*)::int as it from t");
+  await client.query("commit");
+  say("locked", locked.rows[0].it);
   say("error", await sqlstate(client.query("select * from no_such_table")));
   const query = new pg.Query("select pg_sleep(30)");
   const failed = once(query, "error");
@@ -44,7 +48,7 @@ async function main() {
   new pg.Client(process.env.CLIENT_URL).cancel(client, query);
   say("cancel", (await failed)[0].code);
   await client.query("set statement_timeout = 200");
-  say("timeout", await sqlstate(client.query("select pg_sleep(30)")));
+  say("timeout", await sqlstate(client.query("select pg_sleep(1)")));
   say("after", (await client.query("select 1 as it")).rows[0].it);
   await client.end();
 }

@@ -31,11 +31,16 @@ connection.copy_data("copy t to stdout") do
   end
 end
 puts "copyout #{out == lines ? 10_000 : 'differs'}"
+connection.transaction do
+  connection.exec("set transaction isolation level read committed")
+  connection.exec("lock table t in access share mode")
+  puts "locked #{connection.exec('select count(*) from t').getvalue(0, 0)}"
+end
 puts "error #{sqlstate(connection, 'select * from no_such_table')}"
 canceller = Thread.new { sleep 0.3; connection.cancel }
 puts "cancel #{sqlstate(connection, 'select pg_sleep(30)')}"
 canceller.join
 connection.exec("set statement_timeout = 200")
-puts "timeout #{sqlstate(connection, 'select pg_sleep(30)')}"
+puts "timeout #{sqlstate(connection, 'select pg_sleep(1)')}"
 puts "after #{connection.exec('select 1').getvalue(0, 0)}"
 connection.close

@@ -26,6 +26,9 @@ $lines = array_map(fn (int $at): string => "$at\trow $at\n", range(0, 9999));
 pg_copy_from($connection, "t", $lines);
 echo "copyin ", implode(" ", pg_fetch_row(pg_query($connection, "select count(*), sum(n) from t"))), "\n";
 echo "copyout ", pg_copy_to($connection, "t") === $lines ? 10000 : "differs", "\n";
+pg_query($connection, "begin isolation level read committed; lock table t in access share mode");
+echo "locked ", pg_fetch_result(pg_query($connection, "select count(*) from t"), 0, 0), "\n";
+pg_query($connection, "commit");
 echo "error ", sqlstate($connection, "select * from no_such_table"), "\n";
 pg_send_query($connection, "select pg_sleep(30)");
 usleep(300000);
@@ -35,7 +38,7 @@ $asked = pg_cancel_query($connection);
 $seconds = microtime(true) - $start;
 echo "cancel ", $asked && $seconds < 5 ? "57014" : "after $seconds s", "\n";
 pg_query($connection, "set statement_timeout = 200");
-echo "timeout ", sqlstate($connection, "select pg_sleep(30)"), "\n";
+echo "timeout ", sqlstate($connection, "select pg_sleep(1)"), "\n";
 while (pg_get_result($connection)) {
 }
 echo "after ", pg_fetch_result(pg_query($connection, "select 1"), 0, 0), "\n";

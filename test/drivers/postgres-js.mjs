@@ -42,6 +42,11 @@ async function main() {
   const [sum] = await sql`select count(*)::int as c, sum(n)::int as s from t`;
   say("copyin", sum.c, sum.s);
   say("copyout", (await copyOut()) === lines.join("") ? lines.length : "differs");
+  await sql.begin("isolation level read committed", async (inside) => {
+    await inside`lock table t in access share mode`;
+    const [locked] = await inside`select count(*)::int as it from t`;
+    say("locked", locked.it);
+  });
   say("error", await sqlstate(sql`select * from no_such_table`));
   const query = sql`select pg_sleep(30)`;
   const failed = sqlstate(query);
@@ -49,7 +54,7 @@ async function main() {
   query.cancel();
   say("cancel", await failed);
   await sql`set statement_timeout = 200`;
-  say("timeout", await sqlstate(sql`select pg_sleep(30)`));
+  say("timeout", await sqlstate(sql`select pg_sleep(1)`));
   const [after] = await sql`select 1 as it`;
   say("after", after.it);
   await sql.end();

@@ -3,6 +3,7 @@ import threading
 from io import StringIO
 
 import psycopg2
+import psycopg2.extensions
 
 
 def sqlstate(statement):
@@ -32,10 +33,17 @@ print("copyin", *cursor.fetchone())
 out = StringIO()
 cursor.copy_expert("copy t to stdout", out)
 print("copyout", 10_000 if out.getvalue() == lines else "differs")
+connection.isolation_level = psycopg2.extensions.ISOLATION_LEVEL_READ_COMMITTED
+connection.autocommit = False
+cursor.execute("lock table t in access share mode")
+cursor.execute("select count(*) from t")
+print("locked", cursor.fetchone()[0])
+connection.commit()
+connection.autocommit = True
 print("error", sqlstate("select * from no_such_table"))
 threading.Timer(0.3, connection.cancel).start()
 print("cancel", sqlstate("select pg_sleep(30)"))
 cursor.execute("set statement_timeout = 200")
-print("timeout", sqlstate("select pg_sleep(30)"))
+print("timeout", sqlstate("select pg_sleep(1)"))
 cursor.execute("select 1")
 print("after", cursor.fetchone()[0])

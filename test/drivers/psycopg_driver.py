@@ -28,10 +28,15 @@ print("copyin", *connection.execute("select count(*), sum(n) from t").fetchone()
 with connection.cursor().copy("copy t to stdout") as copy:
     out = b"".join(bytes(chunk) for chunk in copy)
 print("copyout", 10_000 if out.decode() == lines else "differs")
+connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+with connection.transaction():
+    connection.execute("lock table t in access share mode")
+    print("locked", connection.execute("select count(*) from t").fetchone()[0])
+connection.isolation_level = None
 print("error", sqlstate("select * from no_such_table"))
 threading.Timer(0.3, connection.cancel).start()
 print("cancel", sqlstate("select pg_sleep(30)"))
 connection.execute("set statement_timeout = 200")
-print("timeout", sqlstate("select pg_sleep(30)"))
+print("timeout", sqlstate("select pg_sleep(1)"))
 print("after", connection.execute("select 1").fetchone()[0])
 connection.close()

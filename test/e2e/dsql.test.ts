@@ -137,6 +137,37 @@ test(
   },
 );
 
+// Of pgAdmin 9: _initialize() and _set_user_info() in web/pgadmin/utils/driver/psycopg3/connection.py.
+const PGADMIN = [
+  "SET DateStyle=ISO; SET client_min_messages=notice; SELECT set_config('bytea_output','hex',false) FROM pg_show_all_settings() WHERE name = 'bytea_output'; SET client_encoding='utf-8';",
+  "SELECT version()",
+  `
+SELECT
+    db.oid as did, db.datname, db.datallowconn,
+    pg_encoding_to_char(db.encoding) AS serverencoding,
+    has_database_privilege(db.oid, 'CREATE') as cancreate,
+    datistemplate
+FROM
+    pg_catalog.pg_database db
+WHERE db.datname = current_database()`,
+  `
+        SELECT
+             gss_authenticated, encrypted
+        FROM
+            pg_catalog.pg_stat_gssapi
+        WHERE pid = pg_backend_pid()`,
+];
+
+test("rdsiam psql: pgAdmin's first statements are answered", { skip }, async () => {
+  const words = PGADMIN.flatMap((sql) => ["-c", sql]);
+  const ran = await psql(["ledger", "-XAt", "-v", "ON_ERROR_STOP=1", ...words]);
+  assert.match(
+    ran.stdout,
+    /^SET\nSET\nhex\nSET\nPostgreSQL .*\n\d+\|postgres\|t\|.*\nf\|f\n$/,
+    ran.stderr,
+  );
+});
+
 test("rds_dsql_dialect = off leaves all of it to DSQL", { skip }, async () => {
   const env = { ...standIn.env, RDSIAM_DSQL_DIALECT: "off" };
   const ran = await rdsiam(["psql", "ledger", "-Xc", "SET statement_timeout = 0"], { env });

@@ -7,11 +7,8 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { type Client, clients, type ProxyFiles } from "../support/clients.ts";
-import { openProxy } from "../support/open-proxy.ts";
+import { type Client, clients, type ProxyFiles, tryClient } from "../support/clients.ts";
 import { prepare } from "../drivers/drivers.ts";
-import { judgeSteps, type Outcome } from "../drivers/steps.ts";
-import { run } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 
 interface Tally {
@@ -30,7 +27,7 @@ async function main(): Promise<void> {
   const tally: Tally = { tried: 0, skipped: 0, failed: 0 };
   try {
     await using standIn = await startStage();
-    for (const client of wanted) await tryClient(client, { standIn, directory, tally });
+    for (const client of wanted) await tryOne(client, { standIn, directory, tally });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -55,7 +52,7 @@ interface Trial {
   readonly tally: Tally;
 }
 
-async function tryClient(client: Client, { standIn, directory, tally }: Trial): Promise<void> {
+async function tryOne(client: Client, { standIn, directory, tally }: Trial): Promise<void> {
   const compiled = join(directory, client.name);
   await mkdir(compiled);
   const reason = await prepare(client.driver, compiled);
@@ -65,22 +62,11 @@ async function tryClient(client: Client, { standIn, directory, tally }: Trial): 
     return;
   }
   tally.tried += 1;
-  const outcomes = await outcomesOf(client, standIn, client.driver.command(compiled));
+  const outcomes = await tryClient(client, standIn, compiled);
   const failures = outcomes.filter(({ ok }) => !ok);
   if (failures.length > 0) tally.failed += 1;
   const words = failures.map(({ cell, step }) => `${step}: ${cell}`);
   process.stdout.write(`${client.name}: ${words.length === 0 ? "ok" : words.join("; ")}\n`);
-}
-
-async function outcomesOf(
-  { read, words }: Client,
-  { env, gateway }: StandIn,
-  command: readonly string[],
-): Promise<readonly Outcome[]> {
-  await using proxy = openProxy([...words, "prod"], env);
-  const cancels = gateway.cancels;
-  const ran = await run(command, { env: await read(proxy) });
-  return judgeSteps(ran, gateway.cancels > cancels);
 }
 
 void main();

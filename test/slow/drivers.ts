@@ -1,4 +1,5 @@
-// npm run test:slow -- drivers [--only psycopg2,pgx]: each driver's script through `rdsiam exec`, with PG* alone, and a table.
+// npm run test:slow -- drivers [--only psycopg2,pgx]: each driver's script through `rdsiam exec`, with PG* alone, on `prod` and
+// on Aurora DSQL, and a table.
 // A driver that cannot be installed here is named with the reason; that is no failure.
 
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -7,10 +8,16 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Driver, DRIVERS, prepare } from "../drivers/drivers.ts";
-import { addRefusedTarget, type Outcome, STEPS, tryDriver } from "../drivers/steps.ts";
+import {
+  addRefusedTarget,
+  DRIVER_TARGETS,
+  type Outcome,
+  STEPS,
+  tryDriver,
+} from "../drivers/steps.ts";
 import { startStage } from "../support/stage.ts";
 
-const NAME_WIDTH = 15;
+const NAME_WIDTH = 22;
 const CELL_WIDTH = 9;
 
 async function main(): Promise<void> {
@@ -37,8 +44,11 @@ async function run(drivers: readonly Driver[], parent: string): Promise<void> {
     await mkdir(directory);
     const reason = await prepare(driver, directory);
     if (reason !== undefined) skipped.push(`${driver.name} skipped: ${reason}`);
-    if (reason === undefined)
-      results.set(driver.name, await tryDriver(driver, { standIn, directory }));
+    if (reason !== undefined) continue;
+    for (const target of DRIVER_TARGETS) {
+      const name = target === "prod" ? driver.name : `${driver.name}, ${target}`;
+      results.set(name, await tryDriver(driver, { standIn, directory, target }));
+    }
   }
   report(results, skipped);
 }
@@ -59,7 +69,7 @@ function report(
   }
   for (const line of [...failures, ...skipped]) process.stdout.write(`${line}\n`);
   process.stdout.write(
-    `${results.size} drivers tried, ${skipped.length} skipped, ${failures.length} steps failed\n`,
+    `${results.size} runs, ${skipped.length} skipped, ${failures.length} steps failed\n`,
   );
   process.exitCode = failures.length === 0 && results.size > 0 ? 0 : 1;
 }

@@ -2,8 +2,17 @@
 // for a tool, read as that tool reads them. GUI tools are stood in for by the driver that they are made of.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import type { StandIn } from "../../src/demo/stand-in.ts";
 import { type Driver, DRIVERS } from "../drivers/drivers.ts";
-import type { OpenProxy } from "./open-proxy.ts";
+import {
+  type DriverTarget,
+  gatewayOf,
+  judgeSteps,
+  type Outcome,
+  TARGET_WORDS,
+} from "../drivers/steps.ts";
+import { type OpenProxy, openProxy } from "./open-proxy.ts";
+import { run } from "./program.ts";
 
 /** What a driver's script is started with. */
 export type ClientEnvironment = Readonly<Record<string, string>>;
@@ -12,6 +21,8 @@ export type ClientEnvironment = Readonly<Record<string, string>>;
 export interface Client {
   readonly name: string;
   readonly driver: Driver;
+  /** `prod` when absent. */
+  readonly target?: DriverTarget | undefined;
   /** What is added to the words of `rdsiam proxy`. */
   readonly words: readonly string[];
   /** Reads what was printed. */
@@ -33,18 +44,26 @@ export function clients({ passwordFile, tlsCert, tlsKey }: ProxyFiles): readonly
   const password = (): string => readFileSync(passwordFile, "utf8").trim();
   const config = (tool: string): readonly string[] => ["--print-config", tool];
   return [
-    ...["node-postgres", "postgres-js", "psycopg", "pgx"].map((name) => ({
+    ...["node-postgres", "postgres-js", "psycopg", "pgx", "pgcli"].map((name) => ({
       name: `${name}, the ready line`,
       driver: driverNamed(name),
       words: [],
       read: readyLine,
     })),
-    {
-      name: "pgjdbc, --print-config jdbc",
+    ...["node-postgres", "psycopg", "pgcli"].map((name) => ({
+      name: `${name}, Aurora DSQL`,
+      driver: driverNamed(name),
+      target: "ledger" as const,
+      words: [],
+      read: readyLine,
+    })),
+    ...(["prod", "ledger"] as const).map((target) => ({
+      name: `pgjdbc, --print-config jdbc${target === "ledger" ? ", Aurora DSQL" : ""}`,
       driver: driverNamed("pgjdbc"),
+      target,
       words: config("jdbc"),
-      read: async (proxy) => ({ CLIENT_URL: await firstOf(proxy, /^(jdbc:\S+)\n/m) }),
-    },
+      read: async (proxy: OpenProxy) => ({ CLIENT_URL: await firstOf(proxy, /^(jdbc:\S+)\n/m) }),
+    })),
     {
       name: "pgjdbc, --print-config jdbc, TLS",
       driver: driverNamed("pgjdbc"),
@@ -83,8 +102,21 @@ export function clients({ passwordFile, tlsCert, tlsKey }: ProxyFiles): readonly
   ];
 }
 
+/** Runs a client's script through a proxy of its target; `directory` is the one that its driver was prepared in. */
+export async function tryClient(
+  { driver, read, target = "prod", words }: Client,
+  standIn: StandIn,
+  directory: string,
+): Promise<readonly Outcome[]> {
+  await using proxy = openProxy([...words, ...TARGET_WORDS[target]], standIn.env);
+  const gateway = gatewayOf(standIn, target);
+  const cancels = gateway.cancels;
+  const ran = await run(driver.command(directory), { env: await read(proxy) });
+  return judgeSteps(ran, { target, cancelled: gateway.cancels > cancels });
+}
+
 /** The environment for a driver that takes the ready line's URI. */
-export async function readyLine(proxy: OpenProxy): Promise<ClientEnvironment> {
+async function readyLine(proxy: OpenProxy): Promise<ClientEnvironment> {
   return { CLIENT_URL: await firstOf(proxy, READY_LINE) };
 }
 

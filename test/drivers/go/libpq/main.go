@@ -13,6 +13,9 @@ import (
 )
 
 func sqlstate(err error) string {
+	if err == nil {
+		return "none"
+	}
 	var failure *pq.Error
 	if errors.As(err, &failure) {
 		return string(failure.Code)
@@ -65,6 +68,13 @@ func main() {
 	_, err = conn.ExecContext(ctx, "create temp table t (n int, s text)")
 	must(err)
 	copyIn(ctx, conn)
+	locked, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	must(err)
+	_, err = locked.ExecContext(ctx, "lock table t in access share mode")
+	must(err)
+	must(locked.QueryRowContext(ctx, "select count(*) from t").Scan(&number))
+	fmt.Println("locked", number)
+	must(locked.Commit())
 	_, err = conn.ExecContext(ctx, "select * from no_such_table")
 	fmt.Println("error", sqlstate(err))
 	short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
@@ -77,7 +87,7 @@ func main() {
 	must(err)
 	_, err = conn.ExecContext(ctx, "set statement_timeout = 200")
 	must(err)
-	_, err = conn.ExecContext(ctx, "select pg_sleep(30)")
+	_, err = conn.ExecContext(ctx, "select pg_sleep(1)")
 	fmt.Println("timeout", sqlstate(err))
 	must(conn.QueryRowContext(ctx, "select 1").Scan(&number))
 	fmt.Println("after", number)

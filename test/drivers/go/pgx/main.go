@@ -15,6 +15,9 @@ import (
 )
 
 func sqlstate(err error) string {
+	if err == nil {
+		return "none"
+	}
 	var failure *pgconn.PgError
 	if errors.As(err, &failure) {
 		return failure.Code
@@ -67,6 +70,13 @@ func main() {
 	must(conn.QueryRow(ctx, "select $1::int + 1, $2::text", 41, "Zoë").Scan(&number, &text))
 	fmt.Println("query", number, text)
 	copyBoth(ctx, conn)
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	must(err)
+	_, err = tx.Exec(ctx, "lock table t in access share mode")
+	must(err)
+	must(tx.QueryRow(ctx, "select count(*) from t").Scan(&number))
+	fmt.Println("locked", number)
+	must(tx.Commit(ctx))
 	_, err = conn.Exec(ctx, "select * from no_such_table")
 	fmt.Println("error", sqlstate(err))
 	go func() {
@@ -77,7 +87,7 @@ func main() {
 	fmt.Println("cancel", sqlstate(err))
 	_, err = conn.Exec(ctx, "set statement_timeout = 200")
 	must(err)
-	_, err = conn.Exec(ctx, "select pg_sleep(30)")
+	_, err = conn.Exec(ctx, "select pg_sleep(1)")
 	fmt.Println("timeout", sqlstate(err))
 	must(conn.QueryRow(ctx, "select 1").Scan(&number))
 	fmt.Println("after", number)
