@@ -16,6 +16,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   memory: "COPY of 1 GB to a reader that stops: memory stays bounded",
   mutation: "200 changed places of proxy, relay, via and session: which no test notices",
   relay: "10,000 bad requests; logins in a flood; 1,000 sessions on three replicas",
+  ssm: "rdsiam's and AWS's own data channel against one stand-in agent, where Go is",
   tls: "every libpq from 12 to 18 with verified TLS to the proxy",
   tools: "PostgreSQL's own tools, compared with the unix socket",
   via: "pg_dump of 100 MB through each --via",
