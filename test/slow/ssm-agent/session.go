@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	capacityOut = 100_000
+	capacityOut = 16_384 // the agent keeps 100,000, and is not as quick as this without -throttle
 	capacityIn  = 100_000
 	synFlag     = 1
 )

@@ -13,7 +13,7 @@ import (
 
 const (
 	lateBy   = 20 * time.Millisecond
-	underWay = 1_024 // frames
+	underWay = 65_536 // frames: more than there are ever, so that who sends never waits, and goes on reading
 )
 
 // wire is one WebSocket of a session, with the way's latency, and what it loses and delivers late.
