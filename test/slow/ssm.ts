@@ -16,6 +16,7 @@ import {
   startSsmAgent,
 } from "../support/ssm-agent.ts";
 import { type ByteCounts, type Carried, carry, startByteServer } from "../support/ssm-bytes.ts";
+import { recordAll } from "../support/ssm-record.ts";
 
 const BYTES = Number(process.env["RDSIAM_MEGABYTES"] ?? 100) * 1_000_000;
 const OLD_AGENT = ["-agent-version", "3.0.196.0"];
@@ -32,22 +33,33 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
 interface Scene {
   readonly programs: SsmPrograms;
   readonly certificate: SsmCertificate;
+  /** For files. */
+  readonly directory: string;
 }
 
 const PARTS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = { plugin: provePlugin };
+
+// Not run unless it is asked for: what it writes is in the repository.
+const ON_DEMAND: typeof PARTS = { record: recordConversations };
 
 async function main(wanted: readonly string[]): Promise<void> {
   const programs = await buildSsmPrograms();
   if (typeof programs === "string") return tell(`skipped: ${programs}`);
   const directory = await mkdtemp(join(tmpdir(), "rdsiam-ssm-"));
   try {
-    const scene = { programs, certificate: await writeCertificate(directory) };
-    for (const [name, part] of Object.entries(PARTS)) {
+    const scene = { programs, certificate: await writeCertificate(directory), directory };
+    const parts = wanted.length === 0 ? PARTS : { ...PARTS, ...ON_DEMAND };
+    for (const [name, part] of Object.entries(parts)) {
       if (wanted.length === 0 || wanted.includes(name)) await part(scene);
     }
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+async function recordConversations({ programs, certificate, directory }: Scene): Promise<void> {
+  const names = await recordAll(programs, certificate, directory);
+  tell(`recorded: ${names.join(", ")}`);
 }
 
 // All at once: they wait for each other's acknowledgements more than for a processor.

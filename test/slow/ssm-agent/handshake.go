@@ -39,7 +39,7 @@ func (s *session) handshake() (string, error) {
 			Error        string
 		}
 	}
-	if err := awaitJson(s.handling.responses, &response); err != nil {
+	if err := s.awaitJson(s.handling.responses, &response); err != nil {
 		return "", err
 	}
 	processed := map[message.ActionType]bool{}
@@ -114,7 +114,7 @@ func (s *session) challenge() error {
 		return err
 	}
 	var response message.EncryptionChallengeResponse
-	if err := awaitJson(s.handling.challenges, &response); err != nil {
+	if err := s.awaitJson(s.handling.challenges, &response); err != nil {
 		return err
 	}
 	opened, err := s.cipher.Decrypt(quiet, response.Challenge)
@@ -132,9 +132,12 @@ func (s *session) sendJson(kind message.PayloadType, content any) error {
 	return s.send(kind, payload)
 }
 
-func awaitJson(payloads <-chan []byte, content any) error {
+// awaitJson returns when the message is acknowledged too: the plugin's reader dies of what comes while it opens its port.
+func (s *session) awaitJson(payloads <-chan []byte, content any) error {
 	select {
 	case payload := <-payloads:
+		s.inbound.Lock()
+		defer s.inbound.Unlock()
 		return json.Unmarshal(payload, content)
 	case <-time.After(handshakeTimeout):
 		return errors.New("Handshake timed out. Please ensure that you have the latest version of the session manager plugin.")

@@ -132,6 +132,7 @@ func (s *service) generateDataKey(w http.ResponseWriter, c call) {
 		return
 	}
 	plain, blob := random(64), random(48)
+	s.recorder.line(answer{"from": "kms", "plaintext": plain, "ciphertext": blob})
 	s.mu.Lock()
 	s.dataKeys[string(blob)] = dataKey{plain, c.EncryptionContext}
 	s.mu.Unlock()

@@ -286,7 +286,7 @@ func (s *session) publish(isOn bool) {
 	if isOn {
 		kind = message.StartPublicationMessage
 	}
-	frame, err := serialize(kind, 0, 0, 0, nil)
+	frame, err := serialize(kind, 0, 0, 0, []byte("{}"))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.isPaused = !isOn || s.wire == nil

@@ -123,16 +123,19 @@ func newRecorder(name string) *recorder {
 }
 
 func (r *recorder) write(from string, kind int, frame []byte) {
+	if kind == websocket.TextMessage {
+		r.line(answer{"from": from, "text": string(frame)})
+	} else {
+		r.line(answer{"from": from, "frame": frame})
+	}
+}
+
+func (r *recorder) line(line answer) {
 	if r.file == nil {
 		return
 	}
-	line := answer{"at": time.Since(r.from).Milliseconds(), "from": from}
-	if kind == websocket.TextMessage {
-		line["text"] = string(frame)
-	} else {
-		line["frame"] = frame
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	line["at"] = time.Since(r.from).Milliseconds()
 	_ = json.NewEncoder(r.file).Encode(line)
 }
