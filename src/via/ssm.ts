@@ -7,7 +7,6 @@
 // https://github.com/aws/session-manager-plugin
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import type { Socket } from "node:net";
 import process from "node:process";
 import { promisify } from "node:util";
 import type { RdsIamError } from "../base/errors.ts";
@@ -59,7 +58,8 @@ exec "$@" 3<&-
 interface Running {
   readonly plugin: Plugin;
   readonly port: number;
-  readonly sockets: Set<Socket>;
+  /** One for each connection, from before it is made. */
+  readonly users: Set<object>;
 }
 
 /** Finds the plugin, and makes a tunnel that starts it with the first login. */
@@ -89,10 +89,13 @@ export async function ssmTunnel(
   const hint = "The next login starts session-manager-plugin anew.";
   return {
     open: async (destination, signal) => {
-      const { plugin, port, sockets } = await starter.running(destination, signal);
+      const { plugin, port, users } = await starter.running(destination, signal);
       const address = { host: "127.0.0.1", port };
-      const socket = await connectTcp(address, { what: "session-manager-plugin", hint }, signal);
-      sockets.add(socket);
+      const user = {};
+      users.add(user);
+      const connecting = connectTcp(address, { what: "session-manager-plugin", hint }, signal);
+      connecting.catch(() => users.delete(user));
+      const socket = await connecting;
       let isAnswered = false;
       const reportIfDied = async (): Promise<void> => {
         // The end of its connections may be seen before its own.
@@ -101,9 +104,9 @@ export async function ssmTunnel(
       };
       socket.once("data", () => (isAnswered = true));
       socket.once("close", () => {
-        sockets.delete(socket);
+        users.delete(user);
         // It accepts connections and carries nothing: it hangs, or its session is over.
-        if (!isAnswered && sockets.size === 0) void plugin.close();
+        if (!isAnswered && users.size === 0) void starter.retire(destination, plugin);
         if (isAnswered) void reportIfDied();
       });
       void plugin.gone.then(() => socket.destroy(broken(destination, plugin)));
@@ -127,10 +130,16 @@ class PluginStarter {
   }
 
   async running(destination: Destination, signal: AbortSignal): Promise<Running> {
-    const key = `${destination.address} ${destination.port}`;
+    const key = keyOf(destination);
     const starting = this.#starting.get(key) ?? this.#start(key, destination);
     this.#starting.set(key, starting);
     return unlessAborted(starting, signal);
+  }
+
+  /** Ends a plugin; the next connection gets another, and does not meet the end of this one. */
+  async retire(destination: Destination, plugin: Plugin): Promise<void> {
+    this.#starting.delete(keyOf(destination));
+    await plugin.close();
   }
 
   async close(): Promise<void> {
@@ -146,18 +155,23 @@ class PluginStarter {
       plugin = await this.#make(destination);
       const own = plugin;
       this.#plugins.add(own);
+      const starting = this.#starting.get(key);
       void own.gone.then(() => {
         this.#plugins.delete(own);
-        this.#starting.delete(key);
+        if (this.#starting.get(key) === starting) this.#starting.delete(key);
       });
       if (this.#isClosed) void own.close();
-      return { plugin, port: await plugin.port(limit), sockets: new Set() };
+      return { plugin, port: await plugin.port(limit), users: new Set() };
     } catch (error) {
       this.#starting.delete(key);
       void plugin?.close();
       throw error;
     }
   }
+}
+
+function keyOf({ address, port }: Destination): string {
+  return `${address} ${port}`;
 }
 
 function broken({ host, port }: Destination, plugin: Plugin): RdsIamError {
