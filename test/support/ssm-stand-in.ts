@@ -11,6 +11,7 @@ import { join } from "node:path";
 import process from "node:process";
 import type { KeyStore } from "../../src/demo/keys.ts";
 import { verifyAuthorization } from "../../src/demo/sigv4.ts";
+import { describeAgents, type VpcApi } from "./vpc-api.ts";
 
 /** One call of the API. */
 export interface SsmCall {
@@ -87,7 +88,10 @@ else server.listen(0, "127.0.0.1", () => {
 `;
 
 /** Starts the API, and writes the plugin. */
-export async function startSsmStandIn(keys: KeyStore): Promise<SsmStandIn> {
+export async function startSsmStandIn(
+  keys: KeyStore,
+  { instances }: Pick<VpcApi, "instances"> = { instances: [] },
+): Promise<SsmStandIn> {
   const directory = await mkdtemp(join(tmpdir(), "rdsiam-ssm-"));
   const bin = join(directory, "bin");
   await mkdir(bin);
@@ -134,6 +138,9 @@ export async function startSsmStandIn(keys: KeyStore): Promise<SsmStandIn> {
         body: { __type: "InvalidSignatureException", message: verdict.reason },
       };
     const action = headers.get("x-amz-target") ?? "";
+    if (action === "AmazonSSM.DescribeInstanceInformation") {
+      return { status: 200, body: describeAgents({ instances }, JSON.parse(body.toString())) };
+    }
     calls.push({ action, request: JSON.parse(body.toString()), caller: verdict.key.arn });
     if (standIn.refuseWith !== undefined) {
       return {
