@@ -13,6 +13,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' --dbname 'database name'
             printf '%s\t%s\n' -d 'database name'
             printf '%s\t%s\n' --via 'how to reach it: ssm, ssh://..., HOST:PORT'
+            printf '%s\t%s\n' --ssm-sessions 'sessions of Systems Manager at once (default: 8)'
             printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
             printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
             printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
@@ -55,6 +56,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' --dbname 'database name'
             printf '%s\t%s\n' -d 'database name'
             printf '%s\t%s\n' --via 'how to reach it: ssm, ssh://..., HOST:PORT'
+            printf '%s\t%s\n' --ssm-sessions 'sessions of Systems Manager at once (default: 8)'
             printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
             printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
             printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
@@ -107,6 +109,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' --dbname 'database name'
             printf '%s\t%s\n' -d 'database name'
             printf '%s\t%s\n' --via 'how to reach it: ssm, ssh://..., HOST:PORT'
+            printf '%s\t%s\n' --ssm-sessions 'sessions of Systems Manager at once (default: 8)'
             printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
             printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
             printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
@@ -494,7 +497,7 @@ end
 
 # Whether an option's value is the next word.
 function __rdsiam_takes_value
-    contains -- $argv[1] --target --each --tag --jobs --output-dir --env --region --partition --shell --sso-start-url --sso-region --sso-account-id --sso-role-name --print-config --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --max-user-connections --session-timeout --health-port --health-address --config --drain-timeout --host --user -U --dbname -d --via --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
+    contains -- $argv[1] --target --each --tag --jobs --output-dir --env --region --partition --shell --sso-start-url --sso-region --sso-account-id --sso-role-name --print-config --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --max-user-connections --session-timeout --health-port --health-address --config --drain-timeout --host --user -U --dbname -d --via --ssm-sessions --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
 end
 
 # The values of an option.

@@ -9,7 +9,7 @@ import { glob } from "zx";
 /** The rooms of src from the lowest floor up; rooms on one floor do not know each other. */
 const FLOORS: readonly (readonly string[])[] = [
   ["base"],
-  ["protocol", "runtime"],
+  ["protocol", "runtime", "ssm"],
   ["config", "aws", "rds", "via", "proxy", "tool", "health"],
   ["cli", "session"],
   ["serve", "doctor", "relay", "library"],

@@ -84,19 +84,12 @@ interface Started {
 }
 
 function startAttempt(request: Request, network: Network): Started {
-  const { bundle, env, limits } = network;
+  const { limits } = network;
   const isTls = request.protocol === "https:";
   const port = request.port ?? (isTls ? 443 : 80);
-  const { hostname } = request;
-  const proxy = proxySetting({ protocol: request.protocol, hostname, port }, env);
-  const service = request.port === undefined ? hostname : `${hostname}:${port}`;
-  const ca = bundle === undefined ? undefined : [...bundle.certificates];
-  let tunnelStatus: number | undefined;
-  const httpsAgent =
-    proxy === undefined || !isTls
-      ? new Agent({ ...VERIFIED, keepAlive: false, ...(ca === undefined ? {} : { ca }) })
-      : tunnelAgent(proxy, ca, (status) => (tunnelStatus = status));
-  const attempt = (): Attempt => ({ service, proxy, tunnelStatus, bundle });
+  const { hostname, protocol } = request;
+  const { agent, attempt } = serviceAgent({ protocol, hostname, port }, network);
+  const { proxy } = attempt();
   let refused: RdsIamError | undefined;
   return {
     inner: new NodeHttpHandler({
@@ -104,16 +97,41 @@ function startAttempt(request: Request, network: Network): Started {
       requestTimeout: limits.whole,
       throwOnRequestTimeout: true,
       httpAgent: { keepAlive: false },
-      httpsAgent,
+      httpsAgent: agent,
     }),
     request: proxy === undefined || isTls ? request : absoluteForm(request, proxy),
     refusal: (status) => {
+      const { tunnelStatus } = attempt();
       const isRefused = isTls ? tunnelStatus !== undefined && tunnelStatus !== 200 : status === 407;
       refused = isRefused ? tunnelRefused(attempt(), tunnelStatus ?? status) : undefined;
       return refused;
     },
     explain: (error) => refused ?? networkError(error, attempt()),
   };
+}
+
+/** An agent for TLS with a service, and how its attempt stands. */
+export interface ServiceAgent {
+  readonly agent: Agent;
+  readonly attempt: () => Attempt;
+}
+
+/** Makes the agent for one call: through the proxy that the environment has for it, verified with the bundle. */
+export function serviceAgent(
+  call: { readonly protocol: string; readonly hostname: string; readonly port: number },
+  { bundle, env }: Pick<Network, "bundle" | "env">,
+): ServiceAgent {
+  const isTls = call.protocol === "https:";
+  const proxy = proxySetting(call, env);
+  const service =
+    call.port === (isTls ? 443 : 80) ? call.hostname : `${call.hostname}:${call.port}`;
+  const ca = bundle === undefined ? undefined : [...bundle.certificates];
+  let tunnelStatus: number | undefined;
+  const agent =
+    proxy === undefined || !isTls
+      ? new Agent({ ...VERIFIED, keepAlive: false, ...(ca === undefined ? {} : { ca }) })
+      : tunnelAgent(proxy, ca, (status) => (tunnelStatus = status));
+  return { agent, attempt: () => ({ service, proxy, tunnelStatus, bundle }) };
 }
 
 function tunnelAgent(

@@ -1,16 +1,23 @@
-// Opens a Session Manager session that forwards a port to a host as seen from the instance. Import this file late: the
+// Opens a Session Manager session that forwards a port to a host as seen from the instance, resumes it and ends it. Import this file late: the
 // SDK's modules come with it. (They are imported by name here, which leaves most of them out of the bundle.)
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartSession.html
 
-import { SSMClient, StartSessionCommand } from "@aws-sdk/client-ssm";
+import {
+  ResumeSessionCommand,
+  SSMClient,
+  StartSessionCommand,
+  TerminateSessionCommand,
+} from "@aws-sdk/client-ssm";
 import { RdsIamError } from "../base/errors.ts";
 import type { Credentials } from "./credentials.ts";
 import { configuredEndpoint } from "./endpoints.ts";
 import { signingKeys } from "./keys.ts";
+import { rdsError } from "./rds-client.ts";
 import { identityError, innermost, readError, sentence } from "./sdk-error.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 
 const DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost";
+const RESUME_WAYS = "Without it, the next login starts a session anew.";
 const UNUSABLE = /^(?:TargetNotConnected|InvalidTarget|InvalidInstanceId)/;
 
 /** The credentials and the Region of calls to Systems Manager. */
@@ -42,6 +49,7 @@ export interface OpenedSession {
   readonly profile: string | undefined;
   /** The URL of the API. */
   readonly endpoint: string;
+  readonly target: string;
 }
 
 /** Opens a session; every failure is an RdsIamError. */
@@ -50,16 +58,11 @@ export async function startSsmSession(
   caller: SsmCaller,
 ): Promise<OpenedSession> {
   const { region, profile } = caller;
-  const configured = configuredEndpoint("ssm", caller.calls);
-  const client = new SSMClient({
-    ...(await sdkClientOptions(caller.calls)),
-    region,
-    credentials: signingKeys(await caller.credentials()),
-    ...(configured === undefined ? {} : { endpoint: configured }),
-  });
+  const { target } = forwarding;
+  const client = await ssmClient(caller);
   // Without localPortNumber the plugin takes any free port.
   const request = {
-    Target: forwarding.target,
+    Target: target,
     DocumentName: DOCUMENT,
     Parameters: { host: [forwarding.host], portNumber: [String(forwarding.port)] },
   };
@@ -68,13 +71,53 @@ export async function startSsmSession(
       new StartSessionCommand(request),
     );
     if (!SessionId || !TokenValue || !StreamUrl) throw new Error("Invalid response from SSM");
-    const endpoint = configured ?? client.config.endpointProvider({ Region: region }).url.origin;
-    return { response: { SessionId, TokenValue, StreamUrl }, request, region, profile, endpoint };
+    const endpoint =
+      configuredEndpoint("ssm", caller.calls) ??
+      client.config.endpointProvider({ Region: region }).url.origin;
+    const response = { SessionId, TokenValue, StreamUrl };
+    return { response, request, region, profile, endpoint, target };
   } catch (error) {
-    throw ssmError(error, forwarding.target, caller);
+    throw ssmError(error, target, caller);
   } finally {
     client.destroy();
   }
+}
+
+/** Asks for a new token of a session whose connection was cut, a secret; undefined when the session is over. */
+export async function resumeSsmSession(
+  sessionId: string,
+  caller: SsmCaller,
+): Promise<string | undefined> {
+  const client = await ssmClient(caller);
+  try {
+    const command = new ResumeSessionCommand({ SessionId: sessionId });
+    return (await client.send(command)).TokenValue || undefined;
+  } catch (error) {
+    if (readError(error, []).name.startsWith("DoesNotExist")) return undefined;
+    throw rdsError(error, caller, { service: "ssm", action: "ResumeSession", ways: RESUME_WAYS });
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Ends a session. */
+export async function endSsmSession(sessionId: string, caller: SsmCaller): Promise<void> {
+  const client = await ssmClient(caller);
+  try {
+    await client.send(new TerminateSessionCommand({ SessionId: sessionId }));
+  } finally {
+    client.destroy();
+  }
+}
+
+async function ssmClient({ calls, credentials, region }: SsmCaller): Promise<SSMClient> {
+  const configured = configuredEndpoint("ssm", calls);
+  return new SSMClient({
+    ...(await sdkClientOptions(calls)),
+    region,
+    credentials: signingKeys(await credentials()),
+    ...(configured === undefined ? {} : { endpoint: configured }),
+  });
 }
 
 /** Why a session could not be opened on this instance, where another one may do; undefined for other failures. */

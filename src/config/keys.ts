@@ -90,6 +90,24 @@ export const SETTINGS = {
     },
     secret: true,
   },
+  ssmSessions: {
+    summary: "sessions of Systems Manager at once (default: 8)",
+    about:
+      "How many sessions of Systems Manager a tunnel through it may have at once, 1 to 32: one for each connection, since an " +
+      "agent sends no more than 1 MB/s through one; further connections share them.",
+    type: integer(1, 32),
+    default: 8,
+    option: { group: "Database", rare: true, value: "N", commands: ON_PROXY },
+  },
+  ssmPlugin: {
+    summary: "go through Systems Manager with session-manager-plugin",
+    about:
+      "yes: a tunnel through Systems Manager is carried by AWS's session-manager-plugin, which has to be installed, instead of by " +
+      "rdsiam itself.",
+    type: YES_NO,
+    default: false,
+    option: "it depends on the machine, not on the run",
+  },
   signHost: {
     summary: "the RDS endpoint that the host stands for",
     about: "The RDS endpoint that the host stands for, where no CNAME shows it; HOST or HOST:PORT.",

@@ -55,15 +55,6 @@ export interface SsoTokens {
   readonly refreshToken?: string | undefined;
 }
 
-/** An answer with a client's registration. */
-export interface ClientAnswer {
-  readonly clientId: string;
-  readonly clientSecret: string;
-  /** Seconds since 1970. */
-  readonly clientIdIssuedAt: number;
-  readonly clientSecretExpiresAt: number;
-}
-
 /** The fields of a request's body. */
 export type SsoFields = Readonly<Record<string, unknown>>;
 
@@ -97,7 +88,7 @@ export class SsoOidc {
   }
 
   /** RegisterClient */
-  register(fields: SsoFields): ClientAnswer {
+  register(fields: SsoFields): object {
     const { clientName, clientType, issuerUrl } = fields;
     const grantTypes = strings(fields["grantTypes"]) ?? [DEVICE_CODE, "refresh_token"];
     const redirectUris = strings(fields["redirectUris"]) ?? [];

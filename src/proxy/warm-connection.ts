@@ -43,8 +43,9 @@ export class BackendConnections implements Disposable {
 
   /** Opens a connection for a login that is expected. */
   prepare(): void {
-    // Other ways than dialing cost more than time: a process, a session with AWS, a channel of ssh's.
-    if (this.#closed || this.#warm?.isAlive || this.#backend.dial !== undefined) return;
+    if (this.#closed || this.#warm?.isAlive) return;
+    // Other ways than dialing cost more than time: a process, a channel of ssh's.
+    if (this.#backend.dial !== undefined) return this.#backend.prepareDial?.();
     const first = this.#isFresh ? this.#known.addresses[0] : undefined;
     const backend = this.#isFresh ? this.#at(this.#known.addresses) : this.#backend;
     this.#warm = new WarmConnection(backend, first, this.#life);

@@ -7,7 +7,7 @@ import { RdsIamError } from "../base/errors.ts";
 import type { Backend } from "../proxy/backend.ts";
 import type { ProveIdentity } from "../via/relay.ts";
 import type { StartSsmSession } from "../via/ssm.ts";
-import type { TunnelEnd } from "../via/start.ts";
+import type { SsmOptions, SsmVia, TunnelEnd } from "../via/start.ts";
 import { callsOf } from "./credentials.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";
 import type { StartOnInstance } from "./jump-instance.ts";
@@ -21,7 +21,7 @@ export interface TunnelRequest extends RunSettings {
 
 /** The backend's part of a tunnel; empty when it is dialed directly. */
 export interface BackendTunnel extends AsyncDisposable {
-  readonly backend: Pick<Backend, "dial" | "middleman" | "tunnel">;
+  readonly backend: Pick<Backend, "dial" | "middleman" | "prepareDial" | "tunnel">;
 }
 
 const DIRECT: BackendTunnel = { backend: {}, [Symbol.asyncDispose]: async () => {} };
@@ -33,7 +33,7 @@ export async function openTunnel(
 ): Promise<BackendTunnel> {
   const { endpoint, settings, via } = request;
   if (via.kind === "direct") return DIRECT;
-  const { startTunnel, tunnelDialer } = await import("../via/start.ts");
+  const { startTunnel, tunnelDialer, tunnelPreparer } = await import("../via/start.ts");
   const { describeVia } = await import("../via/parse.ts");
   const { findTool } = await import("../tool/find-tool.ts");
   const { env, log } = context;
@@ -47,12 +47,13 @@ export async function openTunnel(
     warn: (message) => log.warning({ message }),
     // The tool only sees that its session ended; the reason is known here alone.
     onBroken: (error) => log.error(error),
-    startSsmSession: await sessionStarter(context, request),
+    ssm: (chosen) => ssmOptions(context, request, chosen),
     proveIdentity: identityProver(() => callsOf(context, request), request.credentials),
   });
   if (tunnel === undefined) return DIRECT;
   const close = (): PromiseLike<void> => tunnel[Symbol.asyncDispose]();
-  const dial = tunnelDialer(tunnel, await tunnelEnd(request));
+  const end = await tunnelEnd(request);
+  const dial = tunnelDialer(tunnel, end);
   if (via.kind === "rds-auth-proxy") {
     const { throughMiddleman } = await import("./tunnel-rds-auth-proxy.ts");
     const secret = settings.passwordCommand === undefined ? "auth token" : "password";
@@ -65,7 +66,8 @@ export async function openTunnel(
       [Symbol.asyncDispose]: close,
     };
   }
-  return { backend: { dial, tunnel: description }, [Symbol.asyncDispose]: close };
+  const prepareDial = tunnelPreparer(tunnel, end);
+  return { backend: { dial, prepareDial, tunnel: description }, [Symbol.asyncDispose]: close };
 }
 
 // Without DNS servers of the database's own network, the far end knows its names better than we do. Relays have lists of
@@ -104,11 +106,12 @@ export function identityProver(
 }
 
 // Where the instance is still to be chosen, that is done now: what is wrong is reported before the tool starts.
-async function sessionStarter(
+async function ssmOptions(
   context: RunContext,
   request: TunnelRequest,
-): Promise<StartSsmSession> {
-  const { credentials, endpoint, settings, via } = request;
+  via: SsmVia,
+): Promise<SsmOptions> {
+  const { credentials, endpoint, settings } = request;
   const { region } = endpoint;
   const caller = () => {
     const calls = callsOf(context, request);
@@ -120,9 +123,13 @@ async function sessionStarter(
     context.log.addSecret(session.response.TokenValue);
     return session;
   };
-  if (via.kind !== "ssm") return () => Promise.reject(new TypeError("not through ssm"));
-  const { instance: target } = via;
-  if (target !== undefined) return (destination) => start({ ...destination, target });
-  const { startOnNearest } = await import("./jump-instance.ts");
-  return startOnNearest(context, { endpoint, caller: caller(), tag: via.tag }, start);
+  const startSession = async (): Promise<StartSsmSession> => {
+    const { instance: target } = via;
+    if (target !== undefined) return (destination) => start({ ...destination, target });
+    const { startOnNearest } = await import("./jump-instance.ts");
+    return startOnNearest(context, { endpoint, caller: caller(), tag: via.tag }, start);
+  };
+  const { ssmService } = await import("./tunnel-ssm.ts");
+  const service = ssmService(await startSession(), caller, context.log);
+  return { service, plugin: settings.ssmPlugin, sessions: settings.ssmSessions };
 }

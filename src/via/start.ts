@@ -6,14 +6,27 @@ import type { Address } from "../base/address.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import type { Via } from "./parse.ts";
 import type { ProveIdentity } from "./relay.ts";
-import type { StartSsmSession } from "./ssm.ts";
+import type { SsmService } from "./ssm.ts";
 import type { Tunnel, TunnelOptions } from "./tunnel.ts";
+
+/** A tunnel through Systems Manager. */
+export type SsmVia = Extract<Via, { readonly kind: "ssm" }>;
+
+/** How sessions of Systems Manager are opened. */
+export interface SsmOptions {
+  readonly service: SsmService;
+  /** Whether by the plugin. */
+  readonly plugin: boolean;
+  /** How many at once, without the plugin. */
+  readonly sessions: number;
+}
 
 /** Starts a tunnel; undefined where the database is dialed directly. */
 export async function startTunnel(
   via: Via,
   options: TunnelOptions & {
-    readonly startSsmSession: StartSsmSession;
+    /** Asked for a tunnel through Systems Manager. */
+    readonly ssm: (via: SsmVia) => Promise<SsmOptions>;
     readonly proveIdentity: ProveIdentity;
   },
 ): Promise<Tunnel | undefined> {
@@ -29,7 +42,7 @@ export async function startTunnel(
     case "ssh":
       return (await import("./ssh.ts")).sshTunnel(via, options);
     case "ssm":
-      return (await import("./ssm.ts")).ssmTunnel(options.startSsmSession, options);
+      return ssm(await options.ssm(via), options);
     case "command":
       return (await import("./command.ts")).commandTunnel(via.command, options);
     case "relay":
@@ -39,12 +52,34 @@ export async function startTunnel(
   }
 }
 
+async function ssm({ plugin, service, sessions }: SsmOptions, options: TunnelOptions) {
+  if (!plugin) return (await import("./ssm.ts")).ssmTunnel(service, { ...options, sessions });
+  const { ssmPluginTunnel } = await import("./ssm-plugin.ts");
+  return ssmPluginTunnel(service.startSession, options);
+}
+
 /** A database at the end of a tunnel. */
 export interface TunnelEnd {
   readonly host: string;
   readonly port: number;
   /** Looks its addresses up from here; undefined where the far end looks the name up. */
   readonly addresses: (() => Promise<readonly Address[]>) | undefined;
+}
+
+/** Makes a function that gets a tunnel ready for the next connection to a database; undefined where there is nothing to do. */
+export function tunnelPreparer(
+  { prepare }: Tunnel,
+  { host, port, addresses }: TunnelEnd,
+): (() => void) | undefined {
+  if (prepare === undefined) return undefined;
+  return () => {
+    const looked = addresses?.() ?? Promise.resolve([{ address: host }]);
+    // A name that does not exist is the login's error.
+    looked.then(
+      ([first]) => first && prepare({ host, port, address: first.address }),
+      () => {},
+    );
+  };
 }
 
 /** Dials through a tunnel: the first address that it reaches, or `only` (for a cancel). */
@@ -60,7 +95,9 @@ export function tunnelDialer(
     let failure: RdsIamError | undefined;
     for (const candidate of candidates) {
       try {
-        const socket = await tunnel.open({ host, port, address: candidate.address }, signal);
+        const { address } = candidate;
+        const isBrief = only !== undefined;
+        const socket = await tunnel.open({ host, port, address, isBrief }, signal);
         return { socket, address: reported(tunnel.addressOf?.(socket)) ?? candidate };
       } catch (error) {
         signal.throwIfAborted();

@@ -13,12 +13,16 @@ export interface Destination {
   readonly port: number;
   /** What the far end dials: an address, or a name that it looks up itself. */
   readonly address: string;
+  /** For a cancel request: a few bytes that must not wait. */
+  readonly isBrief?: boolean | undefined;
 }
 
 /** A running tunnel (`--via`): it opens connections, and is closed with the run. */
 export interface Tunnel extends AsyncDisposable {
   /** Opens a connection; rejects with ERR_VIA or the signal's reason. If the tunnel breaks later, the stream fails with ERR_VIA. */
   readonly open: (destination: Destination, signal: AbortSignal) => Promise<Duplex>;
+  /** Gets ready for a connection that is expected; absent where opening one takes no longer than dialing. */
+  readonly prepare?: ((destination: Destination) => void) | undefined;
   /** The address at the end of a connection, where the far end reports it. */
   readonly addressOf?: ((connection: Duplex) => string | undefined) | undefined;
 }

@@ -94,6 +94,7 @@ describe("SETTINGS", () => {
         "yes",
         "off",
         "1000",
+        "12",
         "10.0.0.2",
         "eu-west-1",
         "arn:aws:iam::123456789012:role/r",

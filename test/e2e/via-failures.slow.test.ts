@@ -24,6 +24,10 @@ function psql(via: string, env: Readonly<Record<string, string>> = {}): Promise<
   return rdsiam(["psql", "--via", via, ...SELECT], { env: { ...scene.standIn.env, ...env } });
 }
 
+function byPlugin(): Readonly<Record<string, string>> {
+  return { ...scene.ssm.env, RDSIAM_SSM_PLUGIN: "yes" };
+}
+
 function fromEnvironment(
   via: string,
   env: Readonly<Record<string, string>> = {},
@@ -229,11 +233,11 @@ test("--via ssh + many logins share one connection", { skip: lackingFor("ssh") }
 });
 
 test(
-  "--via ssm + the plugin gets what the AWS CLI gives it, and no token on its command line",
+  "--via ssm by the plugin + it gets what the AWS CLI gives it, and no token on its command line",
   { skip },
   async () => {
     const { ssm, standIn } = scene;
-    const ran = await psql("ssm://i-0123456789abcdef0", ssm.env);
+    const ran = await psql("ssm://i-0123456789abcdef0", byPlugin());
     assert.deepEqual([ran.stdout, ran.stderr], ["42\n", ""]);
     const start = (await ssm.starts()).at(-1);
     const request = {
@@ -260,12 +264,12 @@ test(
 );
 
 test(
-  "--via ssm + an old plugin gets the token in the old way, with a warning",
+  "--via ssm by the plugin + an old one gets the token in the old way, with a warning",
   { skip },
   async () => {
     const { ssm } = scene;
     await ssm.setVersion("1.2.497.0");
-    const ran = await psql("ssm://i-0123456789abcdef0", ssm.env);
+    const ran = await psql("ssm://i-0123456789abcdef0", byPlugin());
     await ssm.setVersion("1.2.707.0");
     assert.equal(ran.stdout, "42\n");
     assert.match(ran.stderr, /^rdsiam: warning: session-manager-plugin is 1\.2\.497\.0/);
@@ -276,10 +280,10 @@ test(
   },
 );
 
-test("--via ssm + a plugin that dies at its start says why", { skip }, async () => {
+test("--via ssm by the plugin + one that dies at its start says why", { skip }, async () => {
   const { ssm } = scene;
   await ssm.setMode("die");
-  const ran = await psql("ssm://i-0123456789abcdef0", ssm.env);
+  const ran = await psql("ssm://i-0123456789abcdef0", byPlugin());
   await ssm.setMode("forward");
   assert.match(
     ran.stderr,
@@ -288,7 +292,7 @@ test("--via ssm + a plugin that dies at its start says why", { skip }, async () 
 });
 
 test(
-  "--via ssm + a plugin that hangs is ended, and the next login starts another",
+  "--via ssm by the plugin + one that hangs is ended, and the next login starts another",
   { skip },
   async () => {
     const { ssm, standIn } = scene;
@@ -299,7 +303,7 @@ test(
       const script = `psql -Atc 'select 41'; touch '${go}'; until [ -e '${go}.go' ]; do sleep 0.05; done; psql -Atc 'select 42'`;
       const env = {
         ...standIn.env,
-        ...ssm.env,
+        ...byPlugin(),
         RDSIAM_CONNECT_TIMEOUT: "8",
         RDSIAM_TEST_MARK: mark,
       };
@@ -331,7 +335,7 @@ test(
 );
 
 test(
-  "--via ssm + a refusal of the API and a missing plugin, each with what to do",
+  "--via ssm by the plugin + a refusal of the API and a missing plugin, each with what to do",
   { skip },
   async () => {
     const { ssm } = scene;
@@ -340,7 +344,7 @@ test(
       ["TargetNotConnected", /HINT: {2}Check that it runs and is connected/],
     ] as const) {
       ssm.refuseWith = refusal;
-      const ran = await psql("ssm://i-0123456789abcdef0", ssm.env);
+      const ran = await psql("ssm://i-0123456789abcdef0", byPlugin());
       ssm.refuseWith = undefined;
       assert.match(
         ran.stderr,
@@ -348,11 +352,11 @@ test(
       );
       assert.match(ran.stderr, hint);
     }
-    const missing = await psql("ssm://i-0123456789abcdef0");
+    const missing = await psql("ssm://i-0123456789abcdef0", { RDSIAM_SSM_PLUGIN: "yes" });
     assert.equal(missing.status, 125);
     assert.match(
       missing.stderr,
-      /^rdsiam: error: session-manager-plugin was not found\nDETAIL: .*\nHINT: {2}Install it: https:\/\/docs\.aws\.amazon\.com\//,
+      /^rdsiam: error: session-manager-plugin was not found\nDETAIL: .*\nHINT: {2}Set rds_ssm_plugin = no to do without it, or install it: https:\/\/docs\.aws\.amazon\.com\//,
     );
   },
 );

@@ -1,5 +1,5 @@
 // Every --via against the real thing on loopback: sshd, a SOCKS5 and a CONNECT proxy, socat; for Systems Manager a stand-in
-// for the API and for the plugin. The 100 MB dumps are `npm run test:slow -- via`.
+// for the API, the agent and the plugin. The 100 MB dumps are `npm run test:slow -- via`.
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -108,7 +108,7 @@ test(
   "--via: a run leaves no ssh, plugin or command behind",
   { skip: lackingFor("ssh") },
   async () => {
-    for (const name of ["ssh", "ssm", "command"] as const) {
+    for (const name of ["ssh", "ssm", "ssm-plugin", "command"] as const) {
       const { args, env } = way(name);
       const mark = `via-left-${name}-${process.pid}`;
       const ran = await rdsiam(["psql", ...args, "prod", "-Atc", "select 1"], {
@@ -122,15 +122,16 @@ test(
       assert.deepEqual([ran.status, ran.stdout, ran.stderr], [0, "1\n", ""]);
       assert.deepEqual(await marked(mark), [], name);
     }
+    assert.ok(scene.ssm.sessions.every(({ ended }) => ended !== undefined));
     assert.deepEqual(await sshMasters(scene.ssh), []);
   },
 );
 
 test(
-  "--via ssh, ssm: rdsiam killed outright leaves nothing either",
+  "--via ssh, ssm-plugin: rdsiam killed outright leaves nothing either",
   { skip: lackingFor("ssh") },
   async () => {
-    for (const name of ["ssh", "ssm"] as const) {
+    for (const name of ["ssh", "ssm-plugin"] as const) {
       const { args, env } = way(name);
       const mark = `via-killed-${name}-${process.pid}`;
       const running = rdsiam(["psql", ...args, "prod", "-Atc", "select pg_sleep(60)"], {

@@ -19,7 +19,16 @@ import {
 } from "./via-servers.ts";
 
 /** The names of the ways. */
-export const WAYS = ["tunnel", "socks5", "http", "https", "ssh", "ssm", "command"] as const;
+export const WAYS = [
+  "tunnel",
+  "socks5",
+  "http",
+  "https",
+  "ssh",
+  "ssm",
+  "ssm-plugin",
+  "command",
+] as const;
 
 /** One of the names. */
 export type WayName = (typeof WAYS)[number];
@@ -53,6 +62,7 @@ const PROGRAMS: Readonly<Record<WayName, readonly string[]>> = {
   https: ["tinyproxy", "socat"],
   ssh: ["sshd", "ssh", "ssh-keygen"],
   ssm: [],
+  "ssm-plugin": [],
   command: ["socat"],
 };
 
@@ -107,6 +117,15 @@ export async function startViaScene(): Promise<ViaScene> {
   ways.set("ssm", {
     args: ["--via", "ssm://i-0123456789abcdef0"],
     env: ssm.env,
+    breakIt: async () => {
+      for (const session of ssm.sessions) session.end("by the service", "the test ends it");
+    },
+    mend: async () => {},
+    isOurs: true,
+  });
+  ways.set("ssm-plugin", {
+    args: ["--via", "ssm://i-0123456789abcdef0"],
+    env: { ...ssm.env, RDSIAM_SSM_PLUGIN: "yes" },
     breakIt: async () => {
       const last = (await ssm.starts()).at(-1);
       if (last !== undefined) process.kill(last.pid, "SIGKILL");
