@@ -5,8 +5,9 @@
 // https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-postgresql-compatibility-unsupported-features.html
 import { Buffer } from "node:buffer";
 import { Transform } from "node:stream";
+import { DSQL_DATABASE } from "../base/dsql.ts";
 import { encodeMessage, type Message, readMessage } from "../protocol/message.ts";
-import type { StartupMessage } from "../protocol/startup-packet.ts";
+import { loginNames, type StartupMessage, startupParameter } from "../protocol/startup-packet.ts";
 
 // Measured on a real cluster by others: github.com/awslabs/aurora-dsql-connectors, pgdump-proxy in awslabs/aurora-dsql-tools,
 // and the records of github.com/Dreamescaper/dsql-emulator.
@@ -18,8 +19,47 @@ const SESSION = new Set(["user", "database", "options", "amzn-cluster-id"]);
 const STATEMENT =
   /(?:[^;'"$/-]|[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$\w*\$)[\s\S]*?\1|--[^\n]*|\/\*[\s\S]*?\*\/|[$/-])+/g;
 
-/** The setting of a StartupMessage that DSQL does not take, as its own refusal names it; undefined when there is none. */
-export function refusedParameter({ parameters }: StartupMessage): string | undefined {
+/** How the stand-in for a cluster behaves. */
+export interface DsqlOptions {
+  /** Closes a connection that begins with SSLRequest. */
+  readonly directOnly?: boolean | undefined;
+  /** The only name that a token may be signed for; the one of SNI by default. */
+  readonly tokenHost?: string | undefined;
+  /** What `amzn-cluster-id` must be, as at an interface endpoint. */
+  readonly clusterId?: string | undefined;
+}
+
+/** What DSQL says to a login before it asks for a token; undefined when it asks. */
+export function refusedLogin(
+  startup: StartupMessage,
+  {
+    clusterId,
+    hosts,
+    sni,
+  }: DsqlOptions & { readonly hosts: readonly string[]; readonly sni: string },
+): { readonly sqlState: string; readonly message: string } | undefined {
+  const options = startupParameter(startup, "options")?.toString() ?? "";
+  const [, named] = /(?:^| )amzn-cluster-id=(\S+)/.exec(options) ?? [];
+  // Without private DNS most clients send the name of the interface endpoint, and the options alone tell the cluster.
+  const isInterface = sni.includes(".vpce.") && hosts.some((host) => host.startsWith(`${named}.`));
+  if (!hosts.includes(sni) && !isInterface)
+    return { sqlState: "28000", message: "unable to accept connection, sni was not received" };
+  if (clusterId !== undefined && clusterId !== named)
+    return { sqlState: "28000", message: "unable to accept connection, invalid cluster id" };
+  const setting = refusedParameter(startup);
+  if (setting !== undefined)
+    return {
+      sqlState: "0A000",
+      message: `setting configuration parameter "${setting}" not supported`,
+    };
+  const { database } = loginNames(startup);
+  if (database !== DSQL_DATABASE)
+    return { sqlState: "3D000", message: `database "${database}" does not exist` };
+  return undefined;
+}
+
+// The setting that DSQL does not take, as its own refusal names it.
+function refusedParameter({ parameters }: StartupMessage): string | undefined {
   const names = parameters.flatMap(({ name, value }) => {
     const inOptions = name.toString() === "options" ? value.toString() : "";
     const words = inOptions.matchAll(/(?:-c\s*|--)([\w.-]+)=/g);

@@ -6,8 +6,8 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { type Duplex, pipeline, Transform } from "node:stream";
+import { setTimeout } from "node:timers/promises";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
-import { DSQL_DATABASE } from "../base/dsql.ts";
 import { listen } from "../base/listen.ts";
 import { type Decoded, SocketReader } from "../base/socket-reader.ts";
 import { encodeAuthenticationCleartextPassword } from "../protocol/authentication.ts";
@@ -21,7 +21,7 @@ import {
   startupParameter,
   type StartupPacket,
 } from "../protocol/startup-packet.ts";
-import { refusedParameter, refuseStatements, withoutOptions } from "./dsql.ts";
+import { type DsqlOptions, refusedLogin, refuseStatements, withoutOptions } from "./dsql.ts";
 import type { KeyStore } from "./keys.ts";
 import { verifyAuthToken } from "./sigv4.ts";
 
@@ -53,12 +53,8 @@ export interface GatewayOptions {
   /** Send no BackendKeyData, as RDS Proxy. */
   readonly omitBackendKeyData?: boolean | undefined;
   readonly now?: (() => Date) | undefined;
-}
-
-/** How the stand-in for Aurora DSQL behaves. */
-export interface DsqlOptions {
-  /** Closes a connection that begins with SSLRequest. */
-  readonly directOnly?: boolean | undefined;
+  /** Milliseconds that a paused cluster takes to resume: connections are taken, and nothing is answered until then. */
+  readonly resumeTime?: number | undefined;
 }
 
 /** A login that was let through to PostgreSQL; only an IAM login has a host and a token's digest. */
@@ -96,6 +92,7 @@ export class Gateway {
   readonly #sockets = new Set<Socket | TLSSocket>();
   #secureContext: SecureContext;
   #port = 0;
+  #resumed: Promise<void> | undefined;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -140,6 +137,8 @@ export class Gateway {
   // Serves one accepted socket until it is handed to the backend or ended.
   async #serve(raw: Socket): Promise<void> {
     this.#track(raw);
+    const { resumeTime } = this.#options;
+    if (resumeTime !== undefined) await (this.#resumed ??= setTimeout(resumeTime));
     let arrival: Arrival = { socket: raw, reader: new SocketReader(raw, MAX_LOGIN) };
     let packet = await readPacket(arrival);
     const isEncrypted = packet?.kind === "SSLRequest" || packet?.kind === "ClientHello";
@@ -209,23 +208,14 @@ export class Gateway {
     if (user === reservedUser) {
       return fail("reserved user", `pg_hba.conf rejects connection for ${names}, SSL encryption`);
     }
-    const isDsql = this.#options.dsql !== undefined;
-    if (isDsql) {
-      const sni = (socket as TLSSocket).servername ?? "";
-      if (!this.#options.hosts.includes(String(sni))) {
-        return fail("no SNI", "unable to accept connection, sni was not received");
-      }
-      const refused = refusedParameter(startup);
-      if (refused !== undefined) {
-        return refuse(
-          socket,
-          "0A000",
-          `setting configuration parameter "${refused}" not supported`,
-        );
-      }
-      if (database !== DSQL_DATABASE) {
-        return refuse(socket, "3D000", `database "${database}" does not exist`);
-      }
+    const { dsql, hosts } = this.#options;
+    const isDsql = dsql !== undefined;
+    const sni = String((socket as TLSSocket).servername || "");
+    const tokenHost = dsql?.tokenHost ?? sni;
+    const refused = isDsql ? refusedLogin(startup, { ...dsql, hosts, sni }) : undefined;
+    if (refused !== undefined) {
+      this.refusals.push({ user, reason: refused.message });
+      return refuse(socket, refused.sqlState, refused.message);
     }
     const packet = encodeStartupMessage(isDsql ? withoutOptions(startup) : startup);
     if (!isDsql && !(await isIamUser(user))) {
@@ -244,7 +234,7 @@ export class Gateway {
     const isPassword = answer?.body.at(-1) === 0;
     const token = isPassword ? answer.body.toString("utf8", 0, answer.body.length - 1) : "";
     const verdict = isPassword
-      ? this.#verify(token, user)
+      ? this.#verify(token, user, isDsql && hosts.includes(tokenHost) ? [tokenHost] : hosts)
       : { ok: false as const, reason: "no password was sent" };
     if (!verdict.ok) {
       early?.destroy();
@@ -293,10 +283,14 @@ export class Gateway {
     pipeline([backend, ...filters, socket], onEnd);
   }
 
-  #verify(token: string, user: string): ReturnType<typeof verifyAuthToken> {
+  #verify(
+    token: string,
+    user: string,
+    hosts: readonly string[],
+  ): ReturnType<typeof verifyAuthToken> {
     this.tokens.push(token);
     return verifyAuthToken(token, {
-      hosts: this.#options.hosts,
+      hosts,
       port: this.#options.databasePort ?? this.#port,
       region: this.#options.region,
       user,

@@ -11,7 +11,8 @@ import type { Certificate } from "./certificates.ts";
 import { startDns } from "./dns.ts";
 import type { DnsStandIn } from "./dns.ts";
 import { startGateway } from "./gateway.ts";
-import type { DsqlOptions, Gateway, GatewayOptions } from "./gateway.ts";
+import type { DsqlOptions } from "./dsql.ts";
+import type { Gateway, GatewayOptions } from "./gateway.ts";
 import { appendProfile, makeEnvironment, makeHome } from "./home.ts";
 import type { StandInKeys } from "./home.ts";
 import { KeyStore } from "./keys.ts";
@@ -40,8 +41,11 @@ const INSTANCE_HOST = `orders-1.${ZONE}`;
 const CLUSTER_ARN = `arn:aws:rds:${REGION}:${ACCOUNT}:cluster:orders`;
 const RESOURCE_ID = "cluster-ABCDEFGHIJKL01234";
 /** The Aurora DSQL cluster behind the target `ledger`. */
-const LEDGER_ID = "ledger6abcdefghijklmnop234";
+export const LEDGER_ID = "ledger6abcdefghijklmnop234";
 const LEDGER_HOST = `${LEDGER_ID}.dsql.${REGION}.on.aws`;
+// The same through PrivateLink: with private DNS, and without.
+const LEDGER_PRIVATE_HOST = `${LEDGER_ID}.dsql-fnh4.${REGION}.on.aws`;
+const INTERFACE_HOST = `vpce-0123456789abcdef0-abcdefgh.dsql-fnh4.${REGION}.vpce.amazonaws.com`;
 const LEDGER_ARN = `arn:aws:dsql:${REGION}:${ACCOUNT}:cluster/${LEDGER_ID}`;
 const ALIAS = "orders.db.example.com";
 const PRIMARY_ALIAS = "orders-primary.db.example.com";
@@ -65,6 +69,8 @@ export interface StandInOptions {
   readonly preferEmbedded?: boolean | undefined;
   readonly omitBackendKeyData?: boolean | undefined;
   readonly dsql?: DsqlOptions | undefined;
+  /** Milliseconds that the cluster behind `prod` takes to resume at the first connection; not paused when absent. */
+  readonly resumeTime?: number | undefined;
   /** The gateway's port; any free one by default. */
   readonly port?: number | undefined;
   /** The clock of the gateway and of STS. */
@@ -96,6 +102,8 @@ export interface StandIn extends AsyncDisposable {
   readonly canonicalHost: string;
   readonly instanceHost: string;
   readonly dsqlHost: string;
+  /** Its names through PrivateLink: the private one, and that of the interface endpoint. */
+  readonly privateLink: { readonly host: string; readonly interfaceHost: string };
   readonly authority: Certificate;
   readonly caFile: string;
   /** The password of the user that is not in rds_iam. */
@@ -142,8 +150,16 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   const { authority, leaf } = await makeCertificates();
   const hosts = [CLUSTER_HOST, INSTANCE_HOST];
   const gateway = keep(await startFront(options, { keys, leaf, postgres, hosts }));
-  const ledger = { keys, leaf, postgres, hosts: [LEDGER_HOST], dsql: options.dsql ?? {} };
-  const dsql = keep(await startFront({ ...options, port: undefined }, ledger));
+  const ledger = {
+    keys,
+    leaf,
+    postgres,
+    hosts: [LEDGER_HOST, LEDGER_PRIVATE_HOST],
+    dsql: options.dsql ?? {},
+  };
+  const dsql = keep(
+    await startFront({ ...options, port: undefined, resumeTime: undefined }, ledger),
+  );
   const sts = keep(await startSts({ keys, roles: { [ROLE_ARN]: {} }, now }));
   const cluster = { host: CLUSTER_HOST, port: gateway.port, dbname: DATABASE };
   const known = { clusterArn: CLUSTER_ARN, resourceId: RESOURCE_ID, ...cluster };
@@ -206,6 +222,7 @@ async function startFront(
     port: options.port,
     omitBackendKeyData: options.omitBackendKeyData,
     now: options.now,
+    resumeTime: options.resumeTime,
   });
 }
 
@@ -244,6 +261,7 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
     canonicalHost: CLUSTER_HOST,
     instanceHost: INSTANCE_HOST,
     dsqlHost: LEDGER_HOST,
+    privateLink: { host: LEDGER_PRIVATE_HOST, interfaceHost: INTERFACE_HOST },
     region: REGION,
     env: makeEnvironment(home, {
       sts: sts.endpoint,
@@ -272,7 +290,7 @@ async function makeCertificates(): Promise<{
   });
   const leaf = await makeLeaf({
     subject: `CN=${CLUSTER_HOST.slice(0, 64)}`,
-    names: [CLUSTER_HOST, INSTANCE_HOST, LEDGER_HOST],
+    names: [CLUSTER_HOST, INSTANCE_HOST, LEDGER_HOST, LEDGER_PRIVATE_HOST],
     issuer: authority,
   });
   return { authority, leaf };
@@ -285,5 +303,7 @@ function zone(): Parameters<typeof startDns>[0] {
     [CLUSTER_HOST]: { cname: INSTANCE_HOST },
     [INSTANCE_HOST]: { a: ["127.0.0.1"] },
     [LEDGER_HOST]: { a: ["127.0.0.1"] },
+    [LEDGER_PRIVATE_HOST]: { a: ["127.0.0.1"] },
+    [INTERFACE_HOST]: { a: ["127.0.0.1"] },
   };
 }

@@ -5,7 +5,13 @@ import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { requireUser } from "../config/settings.ts";
 import type { PasswordProvider } from "../proxy/backend-authentication.ts";
-import { type BackendSession, loginToBackend } from "../proxy/backend-login.ts";
+import { connectBackend } from "../proxy/backend.ts";
+import {
+  type BackendSession,
+  loginToBackend,
+  startupFor,
+  withFreshPassword,
+} from "../proxy/backend-login.ts";
 import { BackendRefusal } from "../proxy/failure.ts";
 import { endSession, type QueryRow, simpleQuery } from "../proxy/simple-query.ts";
 import type { IamLogin, PasswordLogin } from "../session/login.ts";
@@ -35,11 +41,17 @@ export async function checkLogin(
   const user = requireUser(settings);
   const database = login.dbname ?? user;
   const parameters = { user, database, application_name: "rdsiam doctor" };
-  const message = { minor: 0, parameters: Object.entries(parameters).map(startupParameter) };
+  const { message } = startupFor(backend, {
+    minor: 0,
+    parameters: Object.entries(parameters).map(startupParameter),
+  });
   const started = performance.now();
   try {
     const passwords = keptSecret(context, login.passwords);
-    const loggingIn = loginToBackend(connection, { backend, message, passwords }, context.failed);
+    const loggingIn = withFreshPassword(async (fresh) => {
+      const used = fresh ? await connectBackend(backend, context.failed) : connection;
+      return loginToBackend(used, { backend, message, passwords, fresh }, context.failed);
+    });
     const session = await context.waiting.for(endpoint.host, loggingIn);
     closers.push(() => endSession(session));
     endpoint.remember();

@@ -6,6 +6,7 @@ import { Duplex } from "node:stream";
 import { checkServerIdentity } from "node:tls";
 import { callbackify } from "node:util";
 import { RdsIamError } from "../base/errors.ts";
+import { unnamedCluster } from "../rds/endpoint.ts";
 import type { DatabaseEndpoint } from "../session/endpoint.ts";
 import { noReadOnlyDsql, trustFor } from "../session/backend.ts";
 import { readVia } from "../session/settings.ts";
@@ -27,6 +28,7 @@ export async function openConnection(
     const password = (): Promise<string> => guard(() => access.token(endpoint));
     const { user, dbname } = access.settings;
     const { host, port, lookup } = forwarded ?? direct(access, endpoint);
+    const options = serverOptions(access, endpoint);
     return {
       host,
       port,
@@ -34,8 +36,8 @@ export async function openConnection(
       database: dbname ?? user,
       password,
       ssl: await tlsOptions(access, endpoint),
-      ...nodePostgres(access, lookup),
-      ...postgresJs(access, { host, port, lookup, password }),
+      ...nodePostgres(access, lookup, options),
+      ...postgresJs(access, { host, port, lookup, password, options }),
     };
   });
 }
@@ -106,14 +108,23 @@ function checkReadOnly({ settings }: Access, { host, kind }: DatabaseEndpoint): 
   });
 }
 
-const READ_ONLY = "default_transaction_read_only";
+// The `options` of a StartupMessage.
+function serverOptions({ settings }: Access, endpoint: DatabaseEndpoint): string | undefined {
+  if (settings.readOnly) return "-c default_transaction_read_only=on";
+  const clusterId = unnamedCluster(settings.host, endpoint);
+  return clusterId === undefined ? undefined : `-c amzn-cluster-id=${clusterId}`;
+}
 
-function nodePostgres({ settings }: Access, lookup: LookupFunction | undefined) {
-  const { applicationName, connectTimeout, hasConnectTimeout, readOnly } = settings;
+function nodePostgres(
+  { settings }: Access,
+  lookup: LookupFunction | undefined,
+  options: string | undefined,
+) {
+  const { applicationName, connectTimeout, hasConnectTimeout } = settings;
   return {
     ...(applicationName === undefined ? {} : { application_name: applicationName }),
     ...(hasConnectTimeout ? { connectionTimeoutMillis: connectTimeout * 1_000 } : {}),
-    ...(readOnly ? { options: `-c ${READ_ONLY}=on` } : {}),
+    ...(options === undefined ? {} : { options }),
     ...(lookup === undefined ? {} : { stream: () => lookingUp(lookup) }),
   };
 }
@@ -128,17 +139,18 @@ function lookingUp(lookup: LookupFunction): Socket {
 }
 
 interface Dial extends Dialed {
+  readonly options: string | undefined;
   readonly password: () => Promise<string>;
 }
 
 // Session settings have a place in postgres.js's options whose name node-postgres uses for something else: they are put
 // there when it dials. And a token that cannot be made has to fail here: from its password function that ends the process
 // (it is not caught), and a socket function that throws would lose one of the pool's connections for good.
-function postgresJs({ settings }: Access, { host, port, lookup, password }: Dial) {
-  const { applicationName, connectTimeout, hasConnectTimeout, readOnly } = settings;
+function postgresJs({ settings }: Access, { host, port, lookup, password, options }: Dial) {
+  const { applicationName, connectTimeout, hasConnectTimeout } = settings;
   const session = {
     ...(applicationName === undefined ? {} : { application_name: applicationName }),
-    ...(readOnly ? { [READ_ONLY]: "on" } : {}),
+    ...(options === undefined ? {} : { options }),
   };
   const socket = async (driver: object = {}): Promise<Duplex> => {
     try {

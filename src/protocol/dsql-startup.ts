@@ -9,14 +9,22 @@ const OWN = /^(?:user|database|options|replication|_pq_\..*|amzn[-_].*)$/;
 const OPTION = /(?:-c[ \t\n\r\f\v]+)?(?:\\[^]|[^ \t\n\r\f\v\\])+/g;
 const SETTING = /^(?:-c\s*|--)([^=]+)=([^]*)$/;
 
-/** A StartupMessage without the settings that are ignored, and those; for a cluster's ID where the host name does not have it. */
+/** A StartupMessage without the settings that are ignored, and those. */
 export function startupForDsql(
   message: StartupMessage,
-  clusterId?: string,
+  {
+    clusterId,
+    isWhole = false,
+  }: {
+    /** Of the cluster, where the host name does not have it. */
+    readonly clusterId?: string | undefined;
+    /** Whether nothing is ignored. */
+    readonly isWhole?: boolean;
+  } = {},
 ): { readonly message: StartupMessage; readonly ignored: readonly string[] } {
   const ignored: string[] = [];
   const isKept = (name: string, value: string): boolean => {
-    if (OWN.test(name) || !isIgnored(name, value)) return true;
+    if (isWhole || OWN.test(name) || !isIgnored(name, value)) return true;
     ignored.push(`SET ${name.toLowerCase()}`);
     return false;
   };

@@ -29,15 +29,26 @@ export interface DatabaseUser {
   readonly database: string;
 }
 
+/** A password for one login. */
+export interface IssuedPassword {
+  readonly password: string;
+  /** Whether an earlier login had it too; never with `fresh`. */
+  readonly reused: boolean;
+  /** Whether the server may want another one instead, which `fresh` gives. */
+  readonly isGuess?: boolean | undefined;
+  /** To be called when the login worked. */
+  readonly accepted?: (() => unknown) | undefined;
+}
+
 /** Where the passwords of logins come from. */
 export interface PasswordProvider {
   /** An auth token answers AuthenticationCleartextPassword alone, a password any method. */
   readonly kind: "auth token" | "password";
-  /** Called when the backend asks for it, once in each login; `reused` when an earlier login had it too, never with `fresh`. */
+  /** Called when the backend asks for it, once in each login; `fresh` after one that was refused. */
   readonly get: (
     who: DatabaseUser,
     options: { readonly fresh: boolean },
-  ) => Promise<{ readonly password: string; readonly reused: boolean }>;
+  ) => Promise<IssuedPassword>;
 }
 
 /** The login to authenticate. */

@@ -20,9 +20,15 @@ import {
   type StartupMessage,
   startupParameter,
 } from "../protocol/startup-packet.ts";
+import { startupForDsql } from "../protocol/dsql-startup.ts";
 import { encodeQuery } from "../protocol/query.ts";
 import { type Backend, type BackendConnection, brokenOff } from "./backend.ts";
-import { authenticate, loginLimit, type PasswordProvider } from "./backend-authentication.ts";
+import {
+  authenticate,
+  type IssuedPassword,
+  loginLimit,
+  type PasswordProvider,
+} from "./backend-authentication.ts";
 import { deadline, unlessAborted } from "../base/deadline.ts";
 import type { Address } from "../base/address.ts";
 import { BackendRefusal, loginTimedOut, passwordTimedOut, violation } from "./failure.ts";
@@ -53,6 +59,15 @@ export interface BackendLogin {
   readonly late?: boolean | undefined;
 }
 
+/** A frontend's StartupMessage as a backend takes it, and the settings that are left out. */
+export function startupFor(
+  { dialect, clusterId }: Pick<Backend, "clusterId" | "dialect">,
+  message: StartupMessage,
+): { readonly message: StartupMessage; readonly ignored: readonly string[] } {
+  if (dialect === undefined && clusterId === undefined) return { message, ignored: [] };
+  return startupForDsql(message, { clusterId, isWhole: dialect === undefined });
+}
+
 /** Logs in; the password is asked for once the server asks. */
 export async function loginToBackend(
   connection: BackendConnection,
@@ -63,13 +78,12 @@ export async function loginToBackend(
   const { socket, address } = connection;
   const reader = new SocketReader(socket, MAX_LOGIN_BYTES);
   const { user, database } = loginNames(message);
-  let isReused = false;
+  let issued: IssuedPassword | undefined;
   const password = async (): Promise<string> => {
     const issuing = passwords.get({ user, database }, { fresh });
-    const issued = await unlessAborted(issuing, limit.signal, () =>
+    issued = await unlessAborted(issuing, limit.signal, () =>
       parent.aborted ? (parent.reason as Error) : passwordTimedOut(passwords.kind, backend),
     );
-    isReused = issued.reused;
     return issued.password;
   };
   try {
@@ -86,15 +100,30 @@ export async function loginToBackend(
     await setParameters({ reader, socket, signal: limit.signal }, greeting, { backend, late });
     const read = Buffer.concat([...greeting, reader.detach()]);
     backend.negotiation?.worked(read);
+    issued?.accepted?.();
     return { socket, address, cancelKey, read };
   } catch (error) {
     reader.detach();
     socket.destroy();
     if (error instanceof BackendRefusal) {
-      error.isPasswordReused = isReused;
+      // One that an earlier login had may have been refused for its age.
+      const isStale = error.sqlState === "28000" && issued?.reused === true;
+      error.isWorthAnother = isStale || (error.isOfPassword && issued?.isGuess === true);
       error.isReplication = startupParameter(message, "replication") !== undefined;
     }
     throw connection.brokenBy() ?? brokenOff(error, backend);
+  }
+}
+
+/** Attempts a login; once more with a fresh password where that may be accepted. */
+export async function withFreshPassword(
+  attempt: (fresh: boolean) => Promise<BackendSession>,
+): Promise<BackendSession> {
+  try {
+    return await attempt(false);
+  } catch (error) {
+    if (error instanceof BackendRefusal && error.isWorthAnother) return attempt(true);
+    throw error;
   }
 }
 

@@ -3,8 +3,7 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { encodeAuthenticationOk } from "../protocol/authentication.ts";
 import { addDetailAndHint, encodeFatalError } from "../protocol/error-response.ts";
-import { startupForDsql } from "../protocol/dsql-startup.ts";
-import { loginNames, type StartupMessage } from "../protocol/startup-packet.ts";
+import { loginNames } from "../protocol/startup-packet.ts";
 import type { PasswordProvider } from "./backend-authentication.ts";
 import { type Backend, connectBackend } from "./backend.ts";
 import {
@@ -12,6 +11,8 @@ import {
   type BackendSession,
   loginToBackend,
   passLogin,
+  startupFor,
+  withFreshPassword,
 } from "./backend-login.ts";
 import { forwardCancel } from "./cancel.ts";
 import { closesWithin, deadline } from "../base/deadline.ts";
@@ -159,13 +160,6 @@ async function begin(
   }
 }
 
-function startupFor(
-  { dialect, clusterId }: Backend,
-  message: StartupMessage,
-): { readonly message: StartupMessage; readonly ignored: readonly string[] } {
-  return dialect === undefined ? { message, ignored: [] } : startupForDsql(message, clusterId);
-}
-
 // RDS Proxy (0A000) and pgbouncer (08P01) refuse startup parameters that they do not know, before they ask for a password. Then
 // ours are set after the login, for this session and all that follow.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.html#rds-proxy.limits-pgsql
@@ -185,28 +179,19 @@ async function withParameters<T>(
   }
 }
 
-// A password that an earlier login had may have been refused for its age: then once more with a fresh one.
-async function logIn(
+function logIn(
   login: BackendLogin,
   connections: BackendConnections,
   gone: AbortSignal,
 ): Promise<BackendSession> {
-  const attempt = async (fresh: boolean): Promise<BackendSession> => {
+  return withFreshPassword(async (fresh) => {
     const connection = await connections.take(gone);
     const loggingIn = loginToBackend(connection, { ...login, fresh }, gone);
     connections.loggingIn();
     const session = await loggingIn;
     connections.loggedIn();
     return session;
-  };
-  try {
-    return await attempt(false);
-  } catch (error) {
-    const isStale =
-      error instanceof BackendRefusal && error.sqlState === "28000" && error.isPasswordReused;
-    if (!isStale) throw error;
-    return attempt(true);
-  }
+  });
 }
 
 function serveSession(session: Session, context: ConnectionContext): Promise<void> {

@@ -63,6 +63,7 @@ export function parseEndpoint(name: string): Endpoint | undefined {
 /** What a run's settings leave to Aurora DSQL. */
 export interface DsqlDefaults {
   readonly host: string;
+  readonly signHost?: { readonly host: string; readonly port?: number | undefined } | undefined;
   readonly user?: string | undefined;
   readonly dbname?: string | undefined;
   readonly region?: string | undefined;
@@ -75,18 +76,47 @@ export function isDsql(host: string): boolean {
 }
 
 const CLUSTER_ID = /^[a-z0-9]{26}$/;
+// vpce-....dsql-fnh4.eu-west-1.vpce.amazonaws.com: it serves every cluster of its Region.
+// https://docs.aws.amazon.com/aurora-dsql/latest/userguide/privatelink-managing-clusters.html
+const INTERFACE_ENDPOINT = /\.(dsql-[a-z0-9]+\.[a-z0-9-]+)\.vpce\.amazonaws\.com(?:\.cn)?\.?$/i;
 
 /**
- * Fills in what AWS's own DSQL connectors do where the host is a DSQL endpoint, or a bare cluster ID with a Region: the whole
- * endpoint, the user `admin`, the database `postgres`. Other settings are returned as they are.
+ * Fills in what AWS's own DSQL connectors do where the host (or the sign host of another name) is a DSQL endpoint, or a bare
+ * cluster ID with a Region: the whole endpoint, the user `admin`, the database `postgres`. Other settings are returned as they are.
  */
 export function withDsqlDefaults<S extends DsqlDefaults>(settings: S): S {
+  const { signHost } = settings;
   const region = settings.region ?? settings.profileRegion;
-  const isId = region !== undefined && CLUSTER_ID.test(settings.host);
-  const host = isId ? `${settings.host}.dsql.${region}.on.aws` : settings.host;
-  if (!isDsql(host)) return settings;
+  const [, dialed] = INTERFACE_ENDPOINT.exec(settings.host) ?? [];
+  const service = dialed ?? (region === undefined ? undefined : `dsql.${region}`);
+  const whole = (host: string): string =>
+    service !== undefined && CLUSTER_ID.test(host) ? `${host}.${service}.on.aws` : host;
+  const host = whole(settings.host);
+  const signed = signHost && { ...signHost, host: whole(signHost.host) };
+  if (!isDsql(signed?.host ?? host)) return settings;
   const { user = DSQL_ADMIN, dbname = DSQL_DATABASE } = settings;
-  return { ...settings, host, user, dbname };
+  return { ...settings, host, ...(signed && { signHost: signed }), user, dbname };
+}
+
+/** The ID of a DSQL cluster that is dialed by a name that does not have it: an interface endpoint's, without private DNS. */
+export function unnamedCluster(
+  dialed: string,
+  { host }: Pick<Endpoint, "host">,
+): string | undefined {
+  return INTERFACE_ENDPOINT.test(dialed) ? host.split(".")[0] : undefined;
+}
+
+/**
+ * The public endpoint of the cluster that an endpoint of PrivateLink leads to. AWS's documentation signs tokens for it, and
+ * others have found that the private name is wanted.
+ */
+export function publicDsqlHost({
+  host,
+  kind,
+}: Pick<Endpoint, "host" | "kind">): string | undefined {
+  return kind === "dsql" && /\.dsql-/.test(host)
+    ? host.replace(/\.dsql-[a-z0-9]+\./, ".dsql.")
+    : undefined;
 }
 
 // ID.dsql.REGION.on.aws, and ID.dsql-SUFFIX.REGION.on.aws through PrivateLink.

@@ -6,7 +6,7 @@ import { SETTINGS } from "../config/keys.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Backend, ResumeOptions, TlsNegotiation, Verification } from "../proxy/backend.ts";
 import { caDirectory } from "../rds/ca-store.ts";
-import { parseEndpoint } from "../rds/endpoint.ts";
+import { parseEndpoint, unnamedCluster } from "../rds/endpoint.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";
 
 const LOGIN_TIMEOUT = 30_000; // ms that the server gets for each login once TLS stands; a throttled IAM check takes seconds
@@ -14,10 +14,6 @@ const LOGIN_TIMEOUT = 30_000; // ms that the server gets for each login once TLS
 const FIRST_WITH_DIRECT_TLS = 17; // https://www.postgresql.org/docs/17/release-17.html
 const RESUME_SECONDS = 60;
 const SERVER_KINDS: ReadonlySet<string> = new Set(["instance", "cluster", "reader"]);
-
-// An interface endpoint serves every cluster of its Region.
-// https://docs.aws.amazon.com/aurora-dsql/latest/userguide/privatelink-managing-clusters.html
-const VPC_ENDPOINT = /\.vpce\.amazonaws\.com(?:\.cn)?\.?$/i;
 
 const READ_ONLY = { default_transaction_read_only: "on" };
 
@@ -48,7 +44,7 @@ export async function openBackend(
     addresses: endpoint.addresses,
     connectTimeout: settings.connectTimeout * 1_000,
     loginTimeout: LOGIN_TIMEOUT,
-    clusterId: VPC_ENDPOINT.test(settings.host) ? endpoint.host.split(".")[0] : undefined,
+    clusterId: unnamedCluster(settings.host, endpoint),
     dialect: endpoint.kind === "dsql" && settings.dsqlDialect ? "dsql" : undefined,
     parameters: settings.readOnly ? READ_ONLY : {},
     negotiation: await tlsNegotiation(context, request),

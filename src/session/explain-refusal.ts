@@ -38,7 +38,7 @@ export interface SignedFor {
 /** Whose credentials signed which token; `source` is `profile "prod"`, a role's ARN. */
 export interface Signature {
   readonly identity: { readonly source: string; readonly expiration?: Date | undefined };
-  readonly token: { readonly expiresAt: Date };
+  readonly token: { readonly expiresAt: Date; readonly host: string };
 }
 
 /** Remembers the last signature and explains refusals with it. */
@@ -154,9 +154,11 @@ function signedFor({ host, port, region, user, last, now }: SignedLogin): string
   const lives = [`the auth token had ${secondsLeft(last.token.expiresAt)} s left`];
   const end = last.identity.expiration;
   if (end !== undefined) lives.push(`the credentials ${secondsLeft(end)} s`);
+  const before =
+    last.token.host === host ? "" : ` One that was signed for ${host} was refused before.`;
   return (
-    `The auth token was signed for user ${quoted(user)} on ${host}:${port} in ${region} with the credentials of ` +
-    `${last.identity.source}; ${lives.join(", ")}.`
+    `The auth token was signed for user ${quoted(user)} on ${last.token.host}:${port} in ${region} with the credentials of ` +
+    `${last.identity.source}; ${lives.join(", ")}.${before}`
   );
 }
 

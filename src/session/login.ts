@@ -14,6 +14,7 @@ import { passwordEnvironment, runPasswordCommand } from "../tool/password-comman
 import { openCredentials, type RunCredentials } from "./credentials.ts";
 import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "./endpoint.ts";
 import { explainPassedLogin, explainPasswordRefusal, explainRefusals } from "./explain-refusal.ts";
+import { publicDsqlHost } from "../rds/endpoint.ts";
 import { resolveRun } from "./resolve-run.ts";
 import type { RunSettings, TargetRequest } from "./settings.ts";
 
@@ -113,7 +114,13 @@ export function iamLogin(
   const user = requireUser(run.settings);
   const { host, port, region } = endpoint;
   const isDsql = endpoint.kind === "dsql";
-  const authToken = authTokenSource({ host, port, region, isDsql, credentials });
+  const signFor = (signed: string): AuthTokenSource =>
+    authTokenSource({ host: signed, port, region, isDsql, credentials });
+  const authToken = signFor(host);
+  const publicHost = publicDsqlHost(endpoint);
+  const publicToken = publicHost === undefined ? undefined : signFor(publicHost);
+  // The one that the server takes, once that is known.
+  let taken = publicToken === undefined ? authToken : undefined;
   const refusals = explainRefusals({ host, port, region, isDsql });
   return {
     kind: "iam",
@@ -127,9 +134,15 @@ export function iamLogin(
     passwords: {
       kind: "auth token",
       get: async (who, { fresh }) => {
-        const made = await authToken(who.user, { renew: fresh });
+        const source = taken ?? (fresh ? publicToken : undefined) ?? authToken;
+        const made = await source(who.user, { renew: fresh });
         refusals.signed({ identity: made.identity, token: made });
-        return { password: made.token, reused: made.reused };
+        return {
+          password: made.token,
+          reused: made.reused,
+          isGuess: taken === undefined,
+          accepted: () => (taken = source),
+        };
       },
     },
     identify: async () => (await credentials()).source,

@@ -50,6 +50,16 @@ test("rdsiam psql: an alias of a DSQL cluster is followed and signed", { skip },
   assert.deepEqual([ran.status, ran.stdout], [0, "admin|postgres|60\n"], ran.stderr);
 });
 
+test("rdsiam psql: through PrivateLink the private name is signed for", { skip }, async () => {
+  const { dsql, privateLink } = standIn;
+  const seen = dsql.tokens.length;
+  const ran = await psql(["--host", `${privateLink.host}:${dsql.port}`, "ledger", "-Atc", WHO]);
+  assert.deepEqual([ran.status, ran.stdout], [0, "admin|postgres|60\n"], ran.stderr);
+  const [token = "", ...others] = dsql.tokens.slice(seen);
+  assert.match(token, /^ledger\w{20}\.dsql-fnh4\.eu-west-1\.on\.aws\/\?Action=DbConnectAdmin&/);
+  assert.deepEqual(others, []);
+});
+
 test("rdsiam psql: a role that DSQL does not have is created and mapped", { skip }, async () => {
   const ran = await psql(["-U", "auditor", "ledger", "-c", "select 1"]);
   assert.equal(ran.status, 2);

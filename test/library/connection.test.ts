@@ -6,8 +6,9 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { after, before, test } from "node:test";
 import pg from "pg";
+import postgres from "postgres";
 import { makeAuthority } from "../../src/demo/certificates.ts";
-import { ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
+import { LEDGER_ID, ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
 import {
   authTokens,
   connectionOptions,
@@ -19,7 +20,7 @@ import { startStage } from "../support/stage.ts";
 
 let standIn: StandIn;
 before(async () => {
-  standIn = await startStage();
+  standIn = await startStage({ dsql: { clusterId: LEDGER_ID } });
 });
 after(() => standIn[Symbol.asyncDispose]());
 
@@ -82,6 +83,19 @@ test("connectionOptions() + readOnly where a StartupMessage cannot ask for it (A
   await assert.rejects(open("abcdefghijklmnopqrstuvwxyz.dsql.eu-west-1.on.aws", true), {
     message: /cannot be opened read-only: it is Aurora DSQL/,
   });
+});
+
+test("connectionOptions() + Aurora DSQL: an interface endpoint is told the cluster, with both drivers", async () => {
+  const { dsql, key, privateLink } = standIn;
+  const settings = { ...standIn.targetSettings, rds_dbname: "postgres", rds_port: dsql.port };
+  const vpce = { rds_host: privateLink.interfaceHost, rds_sign_host: LEDGER_ID };
+  await standIn.addProfile("vpce", { ...settings, ...vpce }, key);
+  assert.equal((await options("vpce")).options, `-c amzn-cluster-id=${LEDGER_ID}`);
+  assert.equal(await query(await options("vpce")), "admin");
+  const sql = postgres({ ...(await options("vpce")), max: 1 });
+  const rows = await sql`select current_user as it`;
+  assert.equal(rows[0]?.["it"], "admin");
+  await sql.end();
 });
 
 test("connectionOptions(), authTokens() and signingSource() refuse an option that does not exist", async () => {

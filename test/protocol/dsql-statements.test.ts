@@ -187,7 +187,7 @@ test("startupForDsql() leaves settings out that would refuse the login, and adds
       name: Buffer.from(name),
       value: Buffer.from(value),
     }));
-    const { message, ignored } = startupForDsql({ minor: 2, parameters: list }, clusterId);
+    const { message, ignored } = startupForDsql({ minor: 2, parameters: list }, { clusterId });
     assert.equal(message.minor, 2);
     const kept = message.parameters.map(({ name, value }) => [name.toString(), value.toString()]);
     return [Object.fromEntries(kept), ignored];
@@ -216,6 +216,13 @@ test("startupForDsql() leaves settings out that would refuse the login, and adds
     { user: "a", options: "-c amzn-cluster-id=mine" },
     [],
   ]);
+  const whole = { minor: 0, parameters: [{ name: Buffer.from("jit"), value: Buffer.from("off") }] };
+  const { message, ignored } = startupForDsql(whole, { clusterId: "abc", isWhole: true });
+  assert.deepEqual(
+    message.parameters.map(({ name, value }) => `${name.toString()} ${value.toString()}`),
+    ["jit off", "options -c amzn-cluster-id=abc"],
+  );
+  assert.deepEqual(ignored, []);
   // A session that is to be read only must not begin as another.
   const promise = {
     user: "a",

@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isSameAccount, parseEndpoint } from "../../src/rds/endpoint.ts";
+import {
+  type DsqlDefaults,
+  isSameAccount,
+  parseEndpoint,
+  publicDsqlHost,
+  unnamedCluster,
+  withDsqlDefaults,
+} from "../../src/rds/endpoint.ts";
 
 const H = "c9akciq32rgz";
 const TABLE: readonly (readonly [string, string, string | undefined])[] = [
@@ -104,6 +111,60 @@ test("parseEndpoint() takes junk without throwing, and what it takes ends in a k
       assert.ok(endpoint === undefined || endpoint.host.endsWith(`.${endpoint.dnsSuffix}`));
     }),
   );
+});
+
+const ID = "abcdefghijklmnopqrst123456";
+const INTERFACE = "vpce-0a-1b.dsql-fnh4.us-east-2.vpce.amazonaws.com";
+
+test("withDsqlDefaults() completes a cluster ID as host or sign host, and fills in user and database", () => {
+  const all = { user: "admin", dbname: "postgres" };
+  const host = `${ID}.dsql.eu-west-1.on.aws`;
+  const signHost = { host: `${ID}.dsql-fnh4.us-east-2.on.aws` };
+  const cases: readonly (readonly [DsqlDefaults, DsqlDefaults])[] = [
+    [
+      { host: ID, region: "eu-west-1" },
+      { host, region: "eu-west-1", ...all },
+    ],
+    [
+      { host: ID, profileRegion: "eu-west-1" },
+      { host, profileRegion: "eu-west-1", ...all },
+    ],
+    [
+      { host, user: "app", dbname: "other" },
+      { host, user: "app", dbname: "other" },
+    ],
+    // The interface endpoint has the Region.
+    [
+      { host: INTERFACE, signHost: { host: ID } },
+      { host: INTERFACE, signHost, ...all },
+    ],
+    [
+      { host: INTERFACE, signHost },
+      { host: INTERFACE, signHost, ...all },
+    ],
+    [
+      { host: "10.0.0.7", signHost: { host, port: 5 } },
+      { host: "10.0.0.7", signHost: { host, port: 5 }, ...all },
+    ],
+  ];
+  for (const [given, expected] of cases) assert.deepEqual(withDsqlDefaults(given), expected);
+  for (const same of [
+    { host: ID },
+    { host: INTERFACE },
+    { host: "db.example.com", region: "eu-west-1" },
+  ])
+    assert.equal(withDsqlDefaults(same), same);
+});
+
+test("unnamedCluster() is the cluster behind an interface endpoint, publicDsqlHost() its public name", () => {
+  const endpoint = parseEndpoint(`${ID}.dsql-fnh4.us-east-2.on.aws`);
+  assert.ok(endpoint !== undefined);
+  assert.equal(unnamedCluster(INTERFACE, endpoint), ID);
+  assert.equal(unnamedCluster(endpoint.host, endpoint), undefined);
+  const open = `${ID}.dsql.us-east-2.on.aws`;
+  assert.equal(publicDsqlHost(endpoint), open);
+  assert.equal(publicDsqlHost({ host: open, kind: "dsql" }), undefined);
+  assert.equal(publicDsqlHost({ host: "a.dsql-b.example.com", kind: "unknown" }), undefined);
 });
 
 test("isSameAccount() compares the hash, the Region and the partition, and nothing else", () => {

@@ -24,7 +24,7 @@ function explained(code: string, message: string, refused: Refused = {}) {
   if (isOfPassword) {
     refusals.signed({
       identity: { source: 'profile "prod"', expiration: end(100) },
-      token: { expiresAt: end(42) },
+      token: { expiresAt: end(42), host: TARGET.host },
     });
   }
   const fields = new Map([
