@@ -18,6 +18,8 @@ export interface DatabaseNetwork {
   readonly zones: ReadonlySet<string>;
   /** The subnets that they may be in: those of their zones, else all of the database. */
   readonly subnets: ReadonlySet<string>;
+  /** Whether they are known to have no address outside of the VPC. */
+  readonly isPrivate: boolean;
 }
 
 /** Asks the RDS API where the database behind an endpoint is; `ways` says how to go on without it. */
@@ -60,7 +62,7 @@ async function networkOf(
         found.endpoint ?? {};
       return vpc === undefined
         ? undefined
-        : { vpc, zones: new Set(), subnets: new Set(VpcSubnetIds) };
+        : { vpc, zones: new Set(), subnets: new Set(VpcSubnetIds), isPrivate: true };
     }
     case "cluster": {
       const { DBClusterIdentifier: name, DBClusterMembers = [], DBSubnetGroup } = found.cluster;
@@ -75,7 +77,7 @@ async function networkOf(
         members.filter(({ DBInstanceIdentifier }) => names.has(DBInstanceIdentifier)),
       );
       if (network !== undefined || DBSubnetGroup === undefined) return network;
-      return ofGroup(await subnetGroup(DBSubnetGroup, asking), []);
+      return ofGroup(await subnetGroup(DBSubnetGroup, asking), [], false);
     }
   }
 }
@@ -101,12 +103,14 @@ function subnetGroup(DBSubnetGroupName: string, { caller, ways }: Asking) {
 
 function ofInstances(instances: readonly DBInstance[]): DatabaseNetwork | undefined {
   const zones = instances.flatMap(({ AvailabilityZone: zone }) => (zone ? [zone] : []));
-  return ofGroup(instances[0]?.DBSubnetGroup, zones);
+  const isPrivate = instances.every(({ PubliclyAccessible }) => PubliclyAccessible === false);
+  return ofGroup(instances[0]?.DBSubnetGroup, zones, isPrivate);
 }
 
 function ofGroup(
   group: DBSubnetGroup | undefined,
   inZones: readonly string[],
+  isPrivate: boolean,
 ): DatabaseNetwork | undefined {
   const { Subnets = [], VpcId: vpc } = group ?? {};
   if (vpc === undefined) return undefined;
@@ -115,7 +119,7 @@ function ofGroup(
     ({ SubnetAvailabilityZone: zone }) => zones.size === 0 || zones.has(zone?.Name ?? ""),
   );
   const subnets = near.flatMap(({ SubnetIdentifier: id }) => (id === undefined ? [] : [id]));
-  return { vpc, zones, subnets: new Set(subnets) };
+  return { vpc, zones, subnets: new Set(subnets), isPrivate };
 }
 
 function noVpc(host: string, detail: string, ways: string): RdsIamError {

@@ -2,7 +2,8 @@
 // A target of a profile that is there becomes a section of rdsiam's own file, as `rdsiam discover --write` adds it; a profile
 // that is new is one with the target's keys in ~/.aws/config. What is in the files is never touched.
 import type { FoundDatabase } from "../aws/discover.ts";
-import type { RunContext } from "../base/context.ts";
+import type { RdsCaller } from "../aws/rds-client.ts";
+import type { Choose, RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { shellWord } from "../base/shell-word.ts";
 import { type Invocation, isOn, type Options } from "../cli/options.ts";
@@ -37,11 +38,11 @@ export async function runInit(context: RunContext, invocation: Invocation): Prom
   const loaded = loadConfiguration(context);
   if (target !== undefined) checkName(target, loaded);
   const login = await chooseLogin(context, options, loaded);
+  const texts: SettingTexts = givenTexts(context, options);
   const found =
     options.host === undefined && login.sso === undefined
-      ? await chooseDatabase(context, { ...options, profile: login.profile }, loaded)
+      ? await chooseDatabase(context, { ...options, profile: login.profile }, { loaded, texts })
       : undefined;
-  const texts: SettingTexts = givenTexts(context, options);
   texts.profile = login.profile;
   // The Region of one that was found is where it was looked for.
   if (found !== undefined) Object.assign(texts, foundTexts(found), { region: undefined });
@@ -136,11 +137,17 @@ async function chooseLogin(
   return { profile: undefined, sso };
 }
 
+interface InitSoFar {
+  readonly loaded: LoadedTargets;
+  /** What is set already; the tunnel is added. */
+  readonly texts: SettingTexts;
+}
+
 // Undefined where it is to be typed.
 async function chooseDatabase(
   context: RunContext,
   options: Options,
-  loaded: LoadedTargets,
+  { loaded, texts }: InitSoFar,
 ): Promise<FoundDatabase | undefined> {
   const choose = context.terminal.chooser();
   if (choose === undefined) return undefined;
@@ -161,7 +168,44 @@ async function chooseDatabase(
   if (choices.length === 0) return undefined;
   const other = { value: ELSEWHERE, columns: [ELSEWHERE, "", "its host is typed", ""] };
   const host = await choose("Database", [...choices, other]);
-  return databases.find((each) => each.host === host);
+  const chosen = databases.find((each) => each.host === host);
+  if (
+    chosen !== undefined &&
+    texts.via === undefined &&
+    (await isPrivate(context, chosen, caller))
+  ) {
+    texts.via = await chooseTunnel(context, choose);
+  }
+  return chosen;
+}
+
+// A public one needs no tunnel; of one that RDS tells nothing about, the doctor will say that it cannot be reached.
+async function isPrivate(
+  context: RunContext,
+  { kind, host, signHost }: FoundDatabase,
+  caller: RdsCaller,
+): Promise<boolean> {
+  const { databaseNetwork } = await import("../aws/database-network.ts");
+  const endpoint = signHost === undefined ? { host, kind } : { host: signHost, kind: "cluster" };
+  const asking = databaseNetwork(endpoint, caller, "Without it, add a tunnel yourself: --via");
+  try {
+    return (await context.waiting.for("the RDS API", asking)).isPrivate;
+  } catch (error) {
+    if (!(error instanceof RdsIamError)) throw error;
+    // Without a VPC it is on the internet.
+    if (error.code !== "ERR_VIA") context.log.warning({ message: error.message });
+    return false;
+  }
+}
+
+async function chooseTunnel(context: RunContext, choose: Choose): Promise<string | undefined> {
+  const chosen = await choose("It is private. Reach it", [
+    { value: "ssm", columns: ["ssm", "through an instance of its VPC, by Systems Manager"] },
+    { value: "", columns: ["directly", "there is a VPN, or this machine is in the VPC"] },
+    { value: ELSEWHERE, columns: [ELSEWHERE, "a tunnel that is typed: ssh://BASTION, ..."] },
+  ]);
+  if (chosen === ELSEWHERE) return ask(context, { what: "Tunnel", option: "via" });
+  return chosen === "" ? undefined : chosen;
 }
 
 function foundTexts({ host, port, signHost }: FoundDatabase): SettingTexts {

@@ -55,6 +55,15 @@ export interface SsoTokens {
   readonly refreshToken?: string | undefined;
 }
 
+/** An answer with a client's registration. */
+export interface ClientAnswer {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** Seconds since 1970. */
+  readonly clientIdIssuedAt: number;
+  readonly clientSecretExpiresAt: number;
+}
+
 /** The fields of a request's body. */
 export type SsoFields = Readonly<Record<string, unknown>>;
 
@@ -88,7 +97,7 @@ export class SsoOidc {
   }
 
   /** RegisterClient */
-  register(fields: SsoFields): object {
+  register(fields: SsoFields): ClientAnswer {
     const { clientName, clientType, issuerUrl } = fields;
     const grantTypes = strings(fields["grantTypes"]) ?? [DEVICE_CODE, "refresh_token"];
     const redirectUris = strings(fields["redirectUris"]) ?? [];

@@ -21,7 +21,10 @@ const LIBPQ =
   /^PG(?:HOST|HOSTADDR|PORT|USER|DATABASE|PASSWORD|PASSFILE|SERVICE|SERVICEFILE|SSL\w*|REQUIRE\w+|CHANNELBINDING|GSSENCMODE|TARGETSESSIONATTRS|LOADBALANCEHOSTS)$/;
 // What rdsiam or the tool reads, and whose value is not a secret once a URL's login is removed.
 const HEEDED: readonly (readonly [RegExp, string])[] = [
-  [/^AWS_ENDPOINT_URL(?:_STS|_RDS|_SSM)?$/, "calls to AWS go there"],
+  [
+    /^AWS_ENDPOINT_URL(?:_STS|_RDS|_SSM|_EC2|_EC2_INSTANCE_CONNECT|_KMS)?$/,
+    "calls to AWS go there",
+  ],
   [/^AWS_CA_BUNDLE$/, "calls to AWS trust this file alone"],
   [
     /^(?:AWS_CONFIG_FILE|AWS_SHARED_CREDENTIALS_FILE|RDSIAM_CONFIG_FILE)$/,

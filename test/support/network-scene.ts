@@ -58,8 +58,10 @@ export interface CorporateProxy extends Running {
   refuse: number | undefined;
 }
 
-/** Starts the proxy: CONNECT for https, absolute URLs for http. */
-export async function startProxy(): Promise<CorporateProxy> {
+/** Starts the proxy: CONNECT for https, absolute URLs for http. The names in `hosts` are ports of this machine. */
+export async function startProxy(
+  hosts: Readonly<Record<string, number>> = { localhost: 0 },
+): Promise<CorporateProxy> {
   const asked: string[] = [];
   const login = Buffer.from(`${LOGIN.user}:${LOGIN.password}`).toString("base64");
   const refusal = ({ headers }: IncomingMessage): number | undefined =>
@@ -79,7 +81,8 @@ export async function startProxy(): Promise<CorporateProxy> {
       return;
     }
     const [host = "", port = ""] = (incoming.url ?? "").split(":");
-    const onward = connect(Number(port), host === "localhost" ? "127.0.0.1" : host, () => {
+    const own = hosts[host];
+    const onward = connect(own || Number(port), own === undefined ? host : "127.0.0.1", () => {
       socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
       onward.pipe(socket).pipe(onward);
     });

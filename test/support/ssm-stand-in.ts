@@ -16,6 +16,7 @@ import type { KeyStore } from "../../src/demo/keys.ts";
 import { type SignedRequest, verifyAuthorization } from "../../src/demo/sigv4.ts";
 import { WebSocketServer } from "ws";
 import { type AgentSettings, TwinSession } from "./ssm-twin.ts";
+import { describeAgents, type StandInInstance } from "./vpc-api.ts";
 
 /** One call of the API. */
 export interface SsmCall {
@@ -52,6 +53,8 @@ export interface SsmStandIn extends AsyncDisposable {
   readonly dataKeys: string[];
   /** The agents of the sessions that begin. */
   readonly agent: AgentSettings;
+  /** What DescribeInstanceInformation answers from. */
+  readonly instances: StandInInstance[];
   /** The sessions that were started, as their agents see them. */
   readonly sessions: TwinSession[];
   readonly starts: () => Promise<readonly PluginStart[]>;
@@ -136,6 +139,7 @@ export async function startSsmStandIn(keys: KeyStore, pem?: Pem): Promise<SsmSta
     calls: [],
     tokens: [],
     dataKeys: [],
+    instances: [],
     sessions: [],
     agent: { version: "3.3.3050.0", kmsKey: undefined, throttle: false, loss: 0, reorder: 0 },
     env: {
@@ -236,6 +240,8 @@ class SessionService {
 
   #perform(action: string, request: SsmCall["request"]): SsmReply {
     switch (action) {
+      case "DescribeInstanceInformation":
+        return { status: 200, body: describeAgents(this.#standIn, { ...request }) };
       case "StartSession":
         return { status: 200, body: this.#start(request) };
       case "ResumeSession":

@@ -74,9 +74,9 @@ export async function until(
   return performance.now() - start;
 }
 
-// What psql writes, where an alias led, the targets used last, the AWS CLI's cache of roles, and what V8 has compiled.
+// What psql writes, where an alias led, the targets used last, the AWS CLI's caches of roles and logins, and what V8 has compiled.
 const KEPT =
-  /\/(?:\.psql_history|known_hosts|recent_targets|\.aws\/cli\/cache\/[^/]+|rdsiam\/compiled\/.+)$/;
+  /\/(?:\.psql_history|known_hosts|recent_targets|\.aws\/(?:cli|sso)\/cache\/[^/]+|rdsiam\/compiled\/.+)$/;
 
 /** Each file below a directory, but those that are there to stay, with the digest of its content. */
 export async function filesBelow(directory: string): Promise<Record<string, string>> {

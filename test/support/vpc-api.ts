@@ -153,7 +153,7 @@ function ssm(api: VpcApi, target: string, request: Readonly<Record<string, unkno
       Message: `User: X is not authorized to perform: ssm:${action} on resource: *`,
     });
   }
-  if (action === "DescribeInstanceInformation") return agents(api, request);
+  if (action === "DescribeInstanceInformation") return json(200, describeAgents(api, request));
   const instance = api.instances.find((each) => each.id === id);
   const isOnline = instance?.agent?.status === "Online";
   const refusal = api.refusals.get(String(id)) ?? (isOnline ? undefined : "TargetNotConnected");
@@ -167,7 +167,11 @@ interface AgentFilter {
   readonly Values: readonly string[];
 }
 
-function agents(api: VpcApi, request: Readonly<Record<string, unknown>>): ApiReply {
+/** The answer to DescribeInstanceInformation. */
+export function describeAgents(
+  api: Pick<VpcApi, "instances">,
+  request: Readonly<Record<string, unknown>>,
+) {
   const { Filters = [], NextToken: token = "0" } = request;
   const chosen = api.instances.filter(({ agent, id }) =>
     (Filters as readonly AgentFilter[]).every(({ Key, Values }) =>
@@ -184,7 +188,7 @@ function agents(api: VpcApi, request: Readonly<Record<string, unknown>>): ApiRep
     ResourceType: "EC2Instance",
   }));
   const rest = start + PAGE < known.length ? { NextToken: String(start + PAGE) } : {};
-  return json(200, { InstanceInformationList, ...rest });
+  return { InstanceInformationList, ...rest };
 }
 
 function ec2Failure(status: number, code: string, message: string): ApiReply {
