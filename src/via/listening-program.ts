@@ -1,0 +1,237 @@
+// A program that listens on a loopback port and carries each connection from there to the far end, as session-manager-plugin and
+// `kubectl port-forward` do: it is started when it is needed, and again when it has died or no longer answers. It has a session
+// of its own, as the terminal's Ctrl-C is for the tool; a small shell beside it ends it with this process: by itself it would stay.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import process from "node:process";
+import type { RdsIamError } from "../base/errors.ts";
+import { atMost, unlessAborted } from "../base/deadline.ts";
+import { shown } from "./child-stream.ts";
+import { connectTcp, type Destination, type TunnelOptions } from "./tunnel.ts";
+
+const EXIT_DELAY = 500; // ms between the end of a connection and that of the program that carried it
+const KILL_DELAY = 1_500; // ms from SIGINT, on which it ends what it has open, to SIGKILL
+const MAX_OUTPUT = 4_000; // characters kept
+
+// The program takes the shell's own process id. The pipe ends when the program has, or when we are gone.
+const GUARD = `
+exec 3<&0 </dev/null
+( read -r _ <&3; kill -s INT $$ || exit; sleep 1; kill -s KILL $$ ) >/dev/null 2>&1 &
+exec "$@" 3<&-
+`;
+
+/** How such a program is started. */
+export interface ListeningCommand {
+  /** For messages. */
+  readonly name: string;
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Finds the port in what it prints. */
+  readonly opened: RegExp;
+}
+
+/** Such a program, running. */
+export class ListeningProgram {
+  /** Resolves when it is gone. */
+  readonly gone: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #command: ListeningCommand;
+  #output = "";
+  #how: string | undefined;
+  #isClosing = false;
+  #wake: () => void = () => {};
+
+  constructor(command: ListeningCommand) {
+    const { args, env, file } = command;
+    this.#command = command;
+    this.#child = spawn("/bin/sh", ["-c", GUARD, "sh", file, ...args], {
+      env: { ...env },
+      detached: true,
+      stdio: "pipe",
+    });
+    const { stderr, stdin, stdout } = this.#child;
+    for (const stream of [stdout, stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => this.#read(text));
+      stream?.on("error", () => {});
+    }
+    stdin?.on("error", () => {});
+    this.gone = new Promise((resolve) => {
+      const settle = (how: string): void => {
+        this.#how ??= how;
+        stdin?.destroy();
+        this.#wake();
+        resolve();
+      };
+      this.#child.once("exit", (code, signal) =>
+        settle(code === null ? `signal ${signal}` : `exit status ${code}`),
+      );
+      this.#child.once("error", (error) => settle(error.message));
+    });
+  }
+
+  /** Whether it still runs. */
+  get isRunning(): boolean {
+    return this.#how === undefined;
+  }
+
+  /** Whether it ended without close(). */
+  get hasDied(): boolean {
+    return !this.isRunning && !this.#isClosing;
+  }
+
+  /** The end of its output. */
+  get said(): string {
+    return shown(this.#output);
+  }
+
+  /** How it ended and the end of its output: the sentences of a DETAIL. */
+  get detail(): string {
+    const how = this.#how === undefined ? "still runs" : `ended with ${this.#how}`;
+    const { said } = this;
+    return `${this.#command.name} ${how}. ${said === "" ? "It said nothing." : `It said: ${said}`}`;
+  }
+
+  /** The port that it listens on; undefined if it ends, or `limit` aborts, before there is one. */
+  async port(limit: AbortSignal): Promise<number | undefined> {
+    const onAbort = (): void => this.#wake();
+    limit.addEventListener("abort", onAbort);
+    try {
+      for (;;) {
+        const port = this.#command.opened.exec(this.#output)?.[1];
+        if (port !== undefined) return Number(port);
+        if (!this.isRunning || limit.aborted) return undefined;
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+    } finally {
+      limit.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Ends it. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#kill("SIGINT");
+    const timer = setTimeout(() => this.#kill("SIGKILL"), KILL_DELAY);
+    await this.gone;
+    clearTimeout(timer);
+  }
+
+  #read(text: string): void {
+    this.#output = (this.#output + text).slice(-MAX_OUTPUT);
+    this.#wake();
+  }
+
+  #kill(signal: NodeJS.Signals): void {
+    const { pid } = this.#child;
+    if (pid === undefined || !this.isRunning) return;
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It has just ended.
+    }
+  }
+}
+
+/** What the programs of a tunnel are, and what is said when one fails. */
+export interface ListeningOptions extends Pick<TunnelOptions, "connectTimeout" | "onBroken"> {
+  readonly name: string;
+  readonly start: (destination: Destination) => Promise<ListeningProgram>;
+  /** Destinations with the same key share a program. */
+  readonly keyOf: (destination: Destination) => string;
+  /** The error for one that opened no port. */
+  readonly noPort: (program: ListeningProgram) => RdsIamError;
+  /** The error for a connection that it carried, and broke. */
+  readonly broken: (destination: Destination, program: ListeningProgram) => RdsIamError;
+}
+
+interface RunningProgram {
+  readonly program: ListeningProgram;
+  readonly port: number;
+  /** One for each connection, from before it is made. */
+  readonly users: Set<object>;
+}
+
+/** The programs of a tunnel: one start at a time for each key, however many logins wait for it. */
+export class ListeningPrograms {
+  readonly #options: ListeningOptions;
+  readonly #starting = new Map<string, Promise<RunningProgram>>();
+  readonly #programs = new Set<ListeningProgram>();
+  #isClosed = false;
+
+  constructor(options: ListeningOptions) {
+    this.#options = options;
+  }
+
+  /** The program for a destination, started where it does not run. */
+  async running(destination: Destination, signal: AbortSignal): Promise<RunningProgram> {
+    const key = this.#options.keyOf(destination);
+    const starting = this.#starting.get(key) ?? this.#start(key, destination);
+    this.#starting.set(key, starting);
+    return unlessAborted(starting, signal);
+  }
+
+  /** Connects to a destination through its program. */
+  async open(destination: Destination, signal: AbortSignal): Promise<Socket> {
+    const { broken, keyOf, name, onBroken } = this.#options;
+    const { program, port, users } = await this.running(destination, signal);
+    const user = {};
+    users.add(user);
+    const hint = `The next login starts ${name} anew.`;
+    const connecting = connectTcp({ host: "127.0.0.1", port }, { what: name, hint }, signal);
+    connecting.catch(() => users.delete(user));
+    const socket = await connecting;
+    let isAnswered = false;
+    const reportIfDied = async (): Promise<void> => {
+      // The end of its connections may be seen before its own.
+      await atMost(EXIT_DELAY, program.gone);
+      if (program.hasDied) onBroken(broken(destination, program));
+    };
+    socket.once("data", () => (isAnswered = true));
+    socket.once("close", () => {
+      users.delete(user);
+      // It accepts connections and carries nothing: it hangs, or what it leads to is gone. The next login gets another.
+      if (!isAnswered && users.size === 0) void this.#retire(keyOf(destination), program);
+      if (isAnswered) void reportIfDied();
+    });
+    void program.gone.then(() => socket.destroy(broken(destination, program)));
+    return socket;
+  }
+
+  /** Ends all. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#programs].map((program) => program.close()));
+  }
+
+  async #retire(key: string, program: ListeningProgram): Promise<void> {
+    // It may have been replaced already.
+    if (this.#programs.has(program)) this.#starting.delete(key);
+    await program.close();
+  }
+
+  async #start(key: string, destination: Destination): Promise<RunningProgram> {
+    const { connectTimeout, noPort, start } = this.#options;
+    let program: ListeningProgram | undefined;
+    // Its own limit, as long as the login's: the next login must not wait for a start that the first one has given up.
+    const limit = AbortSignal.timeout(connectTimeout);
+    try {
+      const own = (program = await start(destination));
+      this.#programs.add(own);
+      const starting = this.#starting.get(key);
+      void own.gone.then(() => {
+        this.#programs.delete(own);
+        if (this.#starting.get(key) === starting) this.#starting.delete(key);
+      });
+      if (this.#isClosed) void own.close();
+      const port = await own.port(limit);
+      if (port === undefined) throw noPort(own);
+      return { program: own, port, users: new Set() };
+    } catch (error) {
+      this.#starting.delete(key);
+      void program?.close();
+      throw error;
+    }
+  }
+}
