@@ -28,25 +28,8 @@ export async function callerIdentity(
   const where = stsEndpointOptions(calls);
   const region = stsRegion("", calls);
   const { STSClient, GetCallerIdentityCommand } = await import("@aws-sdk/client-sts");
-  const client = new STSClient({
-    ...(await sdkClientOptions(calls)),
-    ...where,
-    region,
-    credentials: signingKeys(keys),
-  });
-  let isFirst = true;
-  client.middlewareStack.add(
-    (next) => async (sent) => {
-      const before = Date.now();
-      const result = await next(sent);
-      const ahead = clockAhead(result.response, (before + Date.now()) / 2);
-      if (isFirst && ahead !== undefined) onClock(ahead);
-      isFirst = false;
-      return result;
-    },
-    // The innermost step: it sees every attempt's answer before the SDK reads it.
-    { step: "deserialize", priority: "low", name: "rdsiamClock" },
-  );
+  const options = await sdkClientOptions(calls);
+  const client = new STSClient({ ...options, ...where, region, credentials: signingKeys(keys) });
   try {
     const { Arn, Account } = await client.send(new GetCallerIdentityCommand({}));
     if (!Arn || !Account) throw new Error("Invalid response from STS");
@@ -58,13 +41,8 @@ export async function callerIdentity(
       secrets: [keys.secretAccessKey, keys.sessionToken],
     });
   } finally {
+    const { clockAhead } = options.requestHandler;
+    if (clockAhead !== undefined) onClock(clockAhead);
     client.destroy();
   }
-}
-
-function clockAhead(response: unknown, here: number): number | undefined {
-  const { headers } = response as { readonly headers?: Readonly<Record<string, string>> };
-  // A Date header has whole seconds, cut off: on average half of one is missing.
-  const there = Date.parse(headers?.["date"] ?? "") + 500;
-  return Number.isNaN(there) ? undefined : Math.round(here - there);
 }

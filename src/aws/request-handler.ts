@@ -31,6 +31,8 @@ type Answer = Awaited<ReturnType<NodeHttpHandler["handle"]>>;
 export class AwsRequestHandler extends NodeHttpHandler {
   /** The last failure that is explained here better than by the SDK, some of whose parts drop the cause. */
   failure: RdsIamError | undefined;
+  /** How far the clock here was ahead of AWS's at the first answer, in ms; negative when it was behind. Exact to about a second. */
+  clockAhead: number | undefined;
   readonly #network: Network;
   // A call's retries share its id, and its end.
   readonly #ends = new Map<string, AbortSignal>();
@@ -46,8 +48,10 @@ export class AwsRequestHandler extends NodeHttpHandler {
     const given = options.abortSignal;
     const abortSignal = given instanceof AbortSignal ? AbortSignal.any([given, limit]) : limit;
     const attempt = startAttempt(request, this.#network);
+    const before = Date.now();
     try {
       const answer = await attempt.inner.handle(attempt.request, { ...options, abortSignal });
+      this.clockAhead ??= clockAhead(answer.response.headers, (before + Date.now()) / 2);
       const status = answer.response.statusCode;
       const refusal = attempt.refusal(status);
       if (refusal !== undefined) {
@@ -72,6 +76,12 @@ export class AwsRequestHandler extends NodeHttpHandler {
     }
     return end;
   }
+}
+
+function clockAhead(headers: Readonly<Record<string, string>>, here: number): number | undefined {
+  // A Date header has whole seconds, cut off: on average half of one is missing.
+  const there = Date.parse(headers["date"] ?? "") + 500;
+  return Number.isNaN(there) ? undefined : Math.round(here - there);
 }
 
 interface Started {

@@ -11,6 +11,12 @@ import type { ProfileSections, ProfileValues } from "./profile-files.ts";
 /** The default limit of one call to AWS with its retries, in seconds. */
 export const DEFAULT_AWS_TIMEOUT = 15;
 
+/**
+ * Milliseconds that AWS allows between its clock and the one that signed.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+ */
+export const MOST_SKEW = 300_000;
+
 /** How AWS is called: environment, profile and time limit. */
 export interface AwsCalls {
   readonly env: Environment;

@@ -8,6 +8,7 @@ import {
   connectPolicy,
   connectResource,
 } from "../aws/connect-policy.ts";
+import { MOST_SKEW } from "../aws/sdk.ts";
 import type { RunContext } from "../base/context.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import { BackendRefusal } from "../proxy/failure.ts";
@@ -16,7 +17,7 @@ import { checkStatement, type Grantee, grantServer, grantStatements } from "../r
 import type { IamLogin } from "../session/login.ts";
 import { findPermission, type FoundPermission } from "../session/permission.ts";
 import { targetWords } from "../session/settings.ts";
-import { type FoundIdentity, MOST_SKEW } from "./check-identity.ts";
+import type { FoundIdentity } from "./check-identity.ts";
 import { fail, failure, type More, type Outcome } from "./finding.ts";
 
 /** A login that did not work. */
