@@ -16,6 +16,8 @@ _rdsiam_flags() {
     init) echo "--yes --sso-start-url --sso-region --sso-account-id --sso-role-name --host --user -U --dbname -d --via --sign-host --strict-host --read-only --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     show) echo "--all --json --host --user -U --dbname -d --via --sign-host --strict-host --read-only --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     doctor) echo "--json --host --user -U --dbname -d --via --sign-host --strict-host --sslrootcert --password-command --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
+    login) echo "--device-code --no-browser --profile --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
+    logout) echo "--quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     policy) echo "--json --host --user -U --dbname -d --sign-host --strict-host --sslrootcert --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     discover) echo "--region --all-regions --tag --write --json --user -U --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     ca) echo "--region --partition --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
@@ -96,9 +98,9 @@ END {
 }
 '
 
-_rdsiam_commands="psql exec proxy token url env list init show doctor policy discover ca completion relay demo"
+_rdsiam_commands="psql exec proxy token url env list init show doctor login logout policy discover ca completion relay demo"
 _rdsiam_with_tool=" psql exec "
-_rdsiam_with_target=" psql exec proxy token url env show doctor policy "
+_rdsiam_with_target=" psql exec proxy token url env show doctor login policy "
 _rdsiam_with_targets=" proxy "
 
 _rdsiam_targets() {

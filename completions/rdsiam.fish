@@ -345,6 +345,32 @@ function __rdsiam_flags
             printf '%s\t%s\n' -h 'show this help'
             printf '%s\t%s\n' --version 'show the version'
             printf '%s\t%s\n' -V 'show the version'
+        case login
+            printf '%s\t%s\n' --device-code 'confirm a code in any browser, on any machine'
+            printf '%s\t%s\n' --no-browser 'print the page\'s URL, open nothing'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'don\'t print the connection line'
+            printf '%s\t%s\n' -q 'don\'t print the connection line'
+            printf '%s\t%s\n' --verbose 'log each step to stderr'
+            printf '%s\t%s\n' -v 'log each step to stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --no-input 'ask nothing; what is missing is an error'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
+        case logout
+            printf '%s\t%s\n' --quiet 'don\'t print the connection line'
+            printf '%s\t%s\n' -q 'don\'t print the connection line'
+            printf '%s\t%s\n' --verbose 'log each step to stderr'
+            printf '%s\t%s\n' -v 'log each step to stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --no-input 'ask nothing; what is missing is an error'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
         case policy
             printf '%s\t%s\n' --json 'print JSON'
             printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
@@ -543,6 +569,8 @@ function __rdsiam_commands
     printf '%s\t%s\n' init 'make a target by answering questions, or by options'
     printf '%s\t%s\n' show 'show a target\'s settings, and where each comes from'
     printf '%s\t%s\n' doctor 'check every step of a login; explain failures and how to fix them'
+    printf '%s\t%s\n' login 'log in to IAM Identity Center (SSO), without the AWS CLI'
+    printf '%s\t%s\n' logout 'end every login to IAM Identity Center on this machine'
     printf '%s\t%s\n' policy 'print the minimal IAM policy and the GRANTs that a login needs'
     printf '%s\t%s\n' discover 'find the PostgreSQL databases of an AWS account'
     printf '%s\t%s\n' ca 'fetch AWS\'s current root certificates for RDS'
@@ -587,7 +615,7 @@ END {
 '
 
 set -g __rdsiam_with_tool psql exec
-set -g __rdsiam_with_target psql exec proxy token url env show doctor policy
+set -g __rdsiam_with_target psql exec proxy token url env show doctor login policy
 set -g __rdsiam_with_targets proxy
 
 function __rdsiam_targets

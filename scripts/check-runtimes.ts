@@ -3,13 +3,11 @@
 // RDSIAM_TEST_LAUNCHER is how some tests start a TypeScript file under the same runtime.
 
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import process from "node:process";
 import { $, glob } from "zx";
-import { compileTests } from "./compile-tests.ts";
 import { missingPostgresqlTools } from "./postgresql-tools.ts";
 import { runtimePath } from "./runtimes.ts";
-import { makeScratchDirectory } from "./scratch.ts";
 
 interface Subject {
   readonly name: string;
@@ -31,16 +29,12 @@ const NAMES = ["node20", "node", "bun", "deno", "binary"];
 // Most tests wait; see test.ts.
 const CONCURRENCY = availableParallelism() + 1;
 const BUNDLE = resolve("dist/rdsiam.js");
-// Tests that start TypeScript files under a runtime, which a binary is not.
-const LAUNCHED = ["test/tool/run.test.ts", "test/tool/terminal.test.ts"];
-const SCRATCH = makeScratchDirectory();
 
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
   await $`npm run --silent build`;
   await missingPostgresqlTools();
-  const compiled = await compileTests();
-  const files = [...(await glob("test/e2e/*.test.ts")), ...LAUNCHED].map(compiled);
+  const files = await glob("test/e2e/*.test.ts");
   const results: Result[] = [];
   for (const name of wanted.length > 0 ? wanted : NAMES) {
     const subject = await prepare(name);
@@ -71,13 +65,14 @@ async function prepare(name: string): Promise<Subject | undefined> {
   return { name, command: [file, BUNDLE], launcher };
 }
 
-async function runSuite(subject: Subject, all: readonly string[]): Promise<Result> {
+async function runSuite(subject: Subject, endToEnd: readonly string[]): Promise<Result> {
   process.stdout.write(`\n== ${subject.name}: ${subject.command.join(" ")}\n`);
-  const files = subject.launcher === undefined ? all.slice(0, -LAUNCHED.length) : all;
+  const files =
+    subject.launcher === undefined
+      ? endToEnd
+      : [...endToEnd, "test/tool/run.test.ts", "test/tool/terminal.test.ts"];
   const environment: Record<string, string | undefined> = {
     ...process.env,
-    TMPDIR: SCRATCH,
-    RDSIAM_TEST_CACHE: join(SCRATCH, "cache"),
     RDSIAM_RUNTIME: subject.name,
     RDSIAM_COMMAND: JSON.stringify(subject.command),
   };
@@ -89,7 +84,7 @@ async function runSuite(subject: Subject, all: readonly string[]): Promise<Resul
     env: environment,
     nothrow: true,
     verbose: true,
-  })`node --test --test-reporter=spec --test-concurrency=${CONCURRENCY} --test-timeout=300000 ${files}`;
+  })`node --import tsx --test --test-reporter=spec --test-concurrency=${CONCURRENCY} --test-timeout=300000 ${files}`;
   const failed = count(run.stdout, "fail") + count(run.stdout, "cancelled");
   return {
     name: subject.name,

@@ -1,16 +1,13 @@
 // npm test [FILE...] [node --test option...]: builds, sees to psql, and runs the quick suite: every test/**/*.test.ts but *.slow.test.ts.
 // The others are for npm run test:slow.
-// RDSIAM_TEST_MISSING tells the tests which PostgreSQL tools are not there; those that need one skip themselves. RDSIAM_TEST_CACHE is
-// where the runs of rdsiam in them share what Node has compiled.
+// RDSIAM_TEST_MISSING tells the tests which PostgreSQL tools are not there; those that need one skip themselves.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { $, glob } from "zx";
-import { compileTests } from "./compile-tests.ts";
 import { missingPostgresqlTools } from "./postgresql-tools.ts";
-import { makeScratchDirectory } from "./scratch.ts";
 
 // Node's own default is one less than the processors, which is one on a machine with two; most tests wait.
 const CONCURRENCY = availableParallelism() + 2;
@@ -18,12 +15,10 @@ const CONCURRENCY = availableParallelism() + 2;
 // Longer than the whole suite may take: a test that hangs is named instead of hanging the run.
 const TIMEOUT_MS = 240_000;
 
-// Rooms whose test files run one after another in one process, unless they change its environment: a process takes a third of a second
-// of processor time to load the sources, which is more than most of these files need. Files that wait for long stay alone.
+// Rooms whose test files run one after another in one process, unless they change its environment: a process takes half a second of
+// processor time to load tsx and the sources, which is more than most of these files need. Files that wait for long stay alone.
 const ROOMS =
-  /^test\/(?:aws|base|cli|commands|config|demo|doctor|e2e|health|library|protocol|rds|relay|serve|session|via)$/;
-// These wait for long: those with the same first letter share a process, and others run beside them.
-const FEW = /^test\/e2e$/;
+  /^test\/(?:aws|base|cli|commands|config|demo|doctor|health|library|protocol|rds|relay|serve|session|via)$/;
 const CHANGES_ENVIRONMENT = /process\.env\[.+\] = |\(process\.env,|cleanProcessEnvironment/;
 
 async function main(): Promise<void> {
@@ -36,24 +31,16 @@ async function main(): Promise<void> {
     return;
   }
   const missing = await missingPostgresqlTools();
-  // tsx is quicker than the compiler of all for a few files, and gives the lines of the sources in stack traces.
-  const loader = named.length > 0 ? ["--import", "tsx"] : [];
-  const files = named.length > 0 ? named : await quickSuite(await compileTests());
-  const scratch = makeScratchDirectory();
+  const files = named.length > 0 ? named : await quickSuite();
   const run = await $({
     stdio: "inherit",
     nothrow: true,
-    env: {
-      ...process.env,
-      TMPDIR: scratch,
-      RDSIAM_TEST_CACHE: join(scratch, "cache"),
-      RDSIAM_TEST_MISSING: missing.join(" "),
-    },
-  })`node ${loader} --test --test-reporter=spec --test-concurrency=${CONCURRENCY} --test-timeout=${TIMEOUT_MS} ${options} ${files}`;
+    env: { ...process.env, RDSIAM_TEST_MISSING: missing.join(" ") },
+  })`node --import tsx --test --test-reporter=spec --test-concurrency=${CONCURRENCY} --test-timeout=${TIMEOUT_MS} ${options} ${files}`;
   process.exitCode = run.exitCode ?? 1;
 }
 
-async function quickSuite(compiled: (file: string) => string): Promise<string[]> {
+async function quickSuite(): Promise<string[]> {
   const all = await glob("test/**/*.test.ts", {
     ignore: ["**/node_modules/**", "**/*.slow.test.ts"],
   });
@@ -62,24 +49,19 @@ async function quickSuite(compiled: (file: string) => string): Promise<string[]>
   for (const file of all.toSorted()) {
     const room = dirname(file);
     const isShared = ROOMS.test(room) && !CHANGES_ENVIRONMENT.test(readFileSync(file, "utf8"));
-    if (!isShared) files.push(compiled(file));
-    else {
-      const part = FEW.test(room) ? `${room}-${file.charAt(room.length + 1)}` : room;
-      rooms.set(part, [...(rooms.get(part) ?? []), file]);
-    }
+    if (isShared) rooms.set(room, [...(rooms.get(room) ?? []), file]);
+    else files.push(file);
   }
-  // A room takes longer than a file.
-  return [...Array.from(rooms, writeRoom), ...files];
+  return [...files, ...Array.from(rooms, writeRoom)].toSorted();
+}
 
-  // The test file of a room, with a suite for each of its files.
-  function writeRoom([room, members]: readonly [string, readonly string[]]): string {
-    const entry = compiled(`${room}.test.ts`);
-    const suites = members.map(
-      (file) => `describe("${file}", () => import("${compiled(file)}"));\n`,
-    );
-    writeFileSync(entry, `import { describe } from "node:test";\n${suites.join("")}`);
-    return entry;
-  }
+// The test file of a room, with a suite for each of its files.
+function writeRoom([room, files]: readonly [string, readonly string[]]): string {
+  const entry = `build/${room}.test.ts`;
+  const suites = files.map((file) => `describe("${file}", () => import("${resolve(file)}"));\n`);
+  mkdirSync(dirname(entry), { recursive: true });
+  writeFileSync(entry, `import { describe } from "node:test";\n${suites.join("")}`);
+  return entry;
 }
 
 void main();

@@ -80,7 +80,7 @@ async function signToken(
     throw new RdsIamError(`the credentials of ${source} have expired`, {
       code: "ERR_CREDENTIALS",
       detail: `They ended at ${expiration.toISOString()}; a token signed with them would be refused.`,
-      hint: "Get new credentials (aws sso login, or the tool that made them), then try again.",
+      hint: "Get new credentials (rdsiam login, or the tool that made them), then try again.",
     });
   }
   const token = await sign(options, user, signingKeys(identity));

@@ -123,8 +123,8 @@ function entryText(role: AssumedRole): string {
   });
 }
 
-// Python escapes every character beyond ASCII, JavaScript none.
-function pythonJson(value: string | number | undefined): string {
+/** A value as Python's json.dumps() writes it, which escapes every character beyond ASCII. */
+export function pythonJson(value: string | number | undefined): string {
   return JSON.stringify(value).replaceAll(
     /[\u007F-\uFFFF]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,

@@ -15,6 +15,7 @@ import { checkProfiles } from "./profile-check.ts";
 import { withoutCredentials } from "./profile-errors.ts";
 import { placeOf, type ProfileFiles } from "./profile-files.ts";
 import { type SourceContext, sourceCredentials, stsCalls } from "./source-credentials.ts";
+import { type AskSsoLogin, isGood, keptToken, ssoSession, type TokenContext } from "./sso-token.ts";
 
 /** AWS credentials and where they are from. */
 export interface Credentials extends AwsKeys {
@@ -51,6 +52,10 @@ export interface CredentialOptions {
   readonly own?: (() => Promise<AwsKeys>) | undefined;
   /** Asks a person for the code of an MFA device; absent where there is no one to ask. */
   readonly askMfaCode?: AskMfaCode | undefined;
+  /** Asks a person to log in to IAM Identity Center; absent where there is no one to ask. */
+  readonly askSsoLogin?: AskSsoLogin | undefined;
+  /** Called when another process is waited for; what it returns is called when that is over. */
+  readonly onWait?: TokenContext["onWait"];
   /** What a credential_process finds around it, when it is started; absent where there is no one to ask. */
   readonly processSurroundings?: (() => ProcessSurroundings) | undefined;
   /** The directory of the AWS CLI's credential cache; absent where nothing may be cached. */
@@ -120,6 +125,8 @@ function contextOf(options: CredentialOptions, now: () => number): SourceContext
     cache: cacheDirectory === undefined ? undefined : openCliCache(cacheDirectory, now),
     note,
     processSurroundings: options.processSurroundings?.(),
+    askSsoLogin: options.askSsoLogin,
+    onWait: options.onWait,
     configProfile: options.configProfile,
     awsTimeout: options.awsTimeout,
   };
@@ -268,12 +275,15 @@ export function credentialNeed({
   role,
   ...options
 }: SourceOptions & Pick<CredentialOptions, "role">): CredentialNeed {
-  const base = sourceNeed(runSource(options), options.env);
+  const base = sourceNeed(runSource(options), options);
   if (role === undefined || base === "terminal") return base;
   return role.mfaSerial === undefined ? "network" : "terminal";
 }
 
-function sourceNeed(source: ChosenSource, env: Environment): CredentialNeed {
+function sourceNeed(
+  source: ChosenSource,
+  { env, files }: Pick<SourceOptions, "env" | "files">,
+): CredentialNeed {
   switch (source.method) {
     case "env":
     case "shared-credentials-file":
@@ -282,7 +292,8 @@ function sourceNeed(source: ChosenSource, env: Environment): CredentialNeed {
     case "boto-config":
       return "files";
     case "assume-role": {
-      const asks = source.mfaSerial !== undefined || sourceNeed(source.from, env) === "terminal";
+      const asks =
+        source.mfaSerial !== undefined || sourceNeed(source.from, { env, files }) === "terminal";
       return asks ? "terminal" : "network";
     }
     // It may ask on the terminal for the passphrase of its own store.
@@ -294,7 +305,9 @@ function sourceNeed(source: ChosenSource, env: Environment): CredentialNeed {
     case "assume-role-with-web-identity":
     case "container-role":
     case "login":
-    case "sso":
       return "network";
+    // Without a good token a person may be asked to log in.
+    case "sso":
+      return isGood(keptToken(ssoSession(source, files), { env })) ? "network" : "terminal";
   }
 }

@@ -46,7 +46,10 @@ export function serviceUrl(service: CalledService, region: string, input: AwsCal
 }
 
 /** The configured URL of a service: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, [services], the profile's endpoint_url. */
-export function configuredEndpoint(service: CalledService, input: AwsCalls): string | undefined {
+export function configuredEndpoint(
+  service: CalledService | "sso" | "sso-oidc",
+  input: AwsCalls,
+): string | undefined {
   const { env, profileValues, services } = input;
   if (isTrue(input, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls")) {
     return undefined;

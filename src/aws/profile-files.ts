@@ -42,6 +42,9 @@ export interface ProfileFiles {
 }
 
 /** Where a value is, for people; the config file's path when it is nowhere. */
-export function placeOf(value: ProfileValue | undefined, { paths }: ProfileFiles): string {
+export function placeOf(
+  value: ProfileValue | undefined,
+  { paths }: Pick<ProfileFiles, "paths">,
+): string {
   return value === undefined ? paths.config : `${value.file}, line ${value.line}`;
 }

@@ -60,6 +60,8 @@ interface Cause {
   readonly explain: (context: IdentityContext, error: SdkError) => Explanation;
 }
 
+const SSO_LOGIN = "aws sso login";
+
 const UNREADABLE_FILE = /^(?:ENOENT|EACCES|EISDIR|ENOTDIR): ([^,]+), \w+ '?([^']*)'?$/;
 
 // The first one that matches is reported.
@@ -82,19 +84,12 @@ const CAUSES: readonly Cause[] = [
   },
   // Without a login session this is another service's answer.
   { either: /UnauthorizedException/, onlyWithLogin: true, explain: loginMissing },
-  {
-    either: /ForbiddenException|ResourceNotFoundException|No access/,
-    explain: () => ({
-      why: "SSO gives no access to that account and role",
-      hint: "Check sso_account_id and sso_role_name; list them with: aws sso list-accounts, or in the AWS access portal.",
-    }),
-  },
   { name: /^AccessDenied(Exception)?$/, explain: accessDenied },
   {
     name: /^(ExpiredToken|RequestExpired)(Exception)?$/,
     explain: (context) => ({
       why: "the credentials for the call have expired",
-      hint: `Get new ones (aws sso login, or the tool that made them), then try again. ${checkHint(context)}`,
+      hint: `Get new ones (rdsiam login, or the tool that made them), then try again. ${checkHint(context)}`,
     }),
   },
   {
@@ -205,15 +200,24 @@ function isCause(cause: Cause, { name, text, codes }: SdkError, context: Identit
   );
 }
 
-function loginMissing(context: IdentityContext): Explanation {
-  const { loginCommand = "aws sso login", loginProfile: profile = context.profile } = context;
+function loginMissing(
+  context: Pick<IdentityContext, "loginCommand" | "loginProfile" | "profile">,
+): Explanation {
+  const { loginCommand = SSO_LOGIN, loginProfile: profile = context.profile } = context;
   const [of, suffix] =
     profile === undefined ? ["", ""] : [` of profile "${profile}"`, ` --profile ${profile}`];
+  const ours = loginCommand === SSO_LOGIN ? `, or: rdsiam login${suffix}` : "";
   return {
     message: `the AWS login${of} is missing or has expired`,
     code: "ERR_CREDENTIALS",
-    hint: `Run: ${loginCommand}${suffix}`,
+    hint: `Run: ${loginCommand}${suffix}${ours}`,
   };
+}
+
+/** The error for a profile whose login with IAM Identity Center is missing or has expired. */
+export function missingLogin(profile: string, detail: string): RdsIamError {
+  const { message = "", hint } = loginMissing({ profile });
+  return new RdsIamError(message, { code: "ERR_CREDENTIALS", detail, hint });
 }
 
 function accessDenied(context: IdentityContext, { text }: SdkError): Explanation {

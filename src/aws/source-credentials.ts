@@ -12,6 +12,7 @@ import { processCredentials, type ProcessSurroundings } from "./process-credenti
 import { placeOf, type ProfileFiles, type ProfileValue } from "./profile-files.ts";
 import { type AwsCalls, SDK_LOGGER, sdkClientOptions, sdkFiles } from "./sdk.ts";
 import { type IdentityContext, identityError, readError } from "./sdk-error.ts";
+import type { AskSsoLogin, TokenContext } from "./sso-token.ts";
 
 /** What credentials are made from. */
 export interface SourceContext extends RoleContext {
@@ -22,6 +23,8 @@ export interface SourceContext extends RoleContext {
   readonly configProfile: string | undefined;
   readonly awsTimeout: number | undefined;
   readonly processSurroundings: ProcessSurroundings | undefined;
+  readonly askSsoLogin: AskSsoLogin | undefined;
+  readonly onWait: TokenContext["onWait"];
 }
 
 /** Credentials, and how they came to be. */
@@ -108,7 +111,13 @@ async function resolve(
     }
     case "assume-role-with-web-identity":
       return webIdentityKeys(source, step, context);
-    case "sso":
+    case "sso": {
+      const { askSsoLogin: askLogin, files, note, onWait } = context;
+      refuseLost(source.profile, files.sdkFile([source.profile]).lost, files);
+      const { ssoKeys } = await import("./sso-keys.ts");
+      const calls = awsCalls(source.profile, context);
+      return ssoKeys(source, files, { calls, askLogin, note, onWait });
+    }
     case "login":
       return loginKeys(source, context);
     case "custom-process": {
@@ -157,26 +166,23 @@ async function webIdentityKeys(
   }
 }
 
-// A login that `aws sso login` or `aws login` keeps in a file, and that the SDK renews.
+// A login that `aws login` keeps in a file, and that the SDK renews.
 async function loginKeys(
-  source: ChosenSource & { method: "login" | "sso" },
+  { profile }: ChosenSource & { method: "login" },
   context: SourceContext,
 ): Promise<AwsKeys> {
-  const { method, profile } = source;
   const { files } = context;
   const { text, lost } = files.sdkFile([profile]);
   refuseLost(profile, lost, files);
   const calls = stsCalls(profile, context);
   const client = await sdkClientOptions(calls);
-  const { fromLoginCredentials, fromSSO } = await import("@aws-sdk/credential-providers");
-  const make = method === "sso" ? fromSSO : fromLoginCredentials;
-  const provider = make({
+  const { fromLoginCredentials } = await import("@aws-sdk/credential-providers");
+  const provider = fromLoginCredentials({
     profile,
     ...(await sdkFiles(profile, text)),
     // A profile that was logged in since the last call is read anew.
     ignoreCache: true,
     logger: client.logger,
-    // No region here: it would win over sso_region.
     clientConfig: client,
     parentClientConfig: { ...client, region: async () => stsRegion("", calls) },
   });
@@ -298,7 +304,7 @@ function noCredentials(profile: string | undefined, status?: number): RdsIamErro
   return new RdsIamError("no AWS credentials", {
     code: "ERR_CREDENTIALS",
     detail: `Neither the environment nor ${profile === undefined ? "a default profile" : `profile "${profile}"`} nor a metadata service${answer} has any.`,
-    hint: "Name a profile with {--profile} NAME, or log in: aws sso login",
+    hint: "Name a profile with {--profile} NAME, or log in: rdsiam login",
   });
 }
 

@@ -151,6 +151,12 @@ export const OWN_OPTIONS = [
     summary: "permission set to log in with",
     commands: ["init"],
   },
+  {
+    name: "deviceCode",
+    summary: "confirm a code in any browser, on any machine",
+    commands: ["login"],
+  },
+  { name: "noBrowser", summary: "print the page's URL, open nothing", commands: ["login"] },
   { name: "all", summary: "every target; the broken ones are marked", commands: ["show"] },
   { name: "names", summary: "print the names only", commands: ["list"] },
   {

@@ -59,7 +59,7 @@ function unexpectedWord(error: UnexpectedWord, known: KnownLine): RdsIamError | 
 const OTHER_COMMANDS: Readonly<Record<string, string>> = {
   connect: "psql TARGET",
   open: "psql TARGET",
-  login: "aws sso login --profile PROFILE",
+  sso: "login",
   ls: "list",
   targets: "list",
   status: "doctor TARGET",
@@ -99,12 +99,7 @@ function notACommand({ word, rest }: UnexpectedWord, known: KnownLine): RdsIamEr
 
 function otherCommand(meant: string, target: string, known: KnownLine): string {
   const named = isTarget(target, known) ? target : undefined;
-  const profile = known.loaded.targets.get(named ?? "")?.profile;
-  const words = meant
-    .replace("TARGET", shellWord(named ?? "TARGET"))
-    .replace("PROFILE", shellWord(profile ?? "PROFILE"));
-  if (meant.startsWith("aws ")) return `rdsiam logs in with your AWS credentials: ${words}`;
-  return `Run: rdsiam ${words}`;
+  return `Run: rdsiam ${meant.replace("TARGET", shellWord(named ?? "TARGET"))}`;
 }
 
 function notAnOperand(

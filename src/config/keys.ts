@@ -38,6 +38,7 @@ const ON_DATABASE = [
 
 /** The commands that call AWS with credentials. */
 const ON_AWS = [...ON_DATABASE, "discover", "relay"];
+const ON_LOGIN = [...ON_AWS, "login"];
 
 /** The commands that open the proxy. */
 export const ON_PROXY: readonly string[] = ["psql", "exec", "proxy"];
@@ -217,7 +218,7 @@ export const SETTINGS = {
   profile: {
     summary: "AWS profile for the credentials",
     type: TEXT,
-    option: { group: "AWS", value: "NAME", completes: "profile", commands: ON_AWS },
+    option: { group: "AWS", value: "NAME", completes: "profile", commands: ON_LOGIN },
     noKey: "a key of rdsiam's own file alone; in AWS's files the profile is the target itself",
   },
   region: {
@@ -289,7 +290,7 @@ export const SETTINGS = {
     summary: "limit of each call to AWS (default: 15)",
     about: "Seconds for one call to AWS with its retries, 15 when absent.",
     type: integer(1, 3_600),
-    option: { group: "AWS", rare: true, value: "SECONDS", commands: ON_AWS },
+    option: { group: "AWS", rare: true, value: "SECONDS", commands: ON_LOGIN },
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 

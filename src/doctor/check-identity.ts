@@ -1,6 +1,7 @@
 // The doctor's steps about the AWS identity: credentials, identity, role, and the clock, which AWS's answer shows.
 import type { CallerIdentity } from "../aws/caller-identity.ts";
 import { type Credentials, runSource } from "../aws/credentials.ts";
+import { MOST_SKEW } from "../aws/sdk.ts";
 import type { RunContext } from "../base/context.ts";
 import type { Settings } from "../config/settings.ts";
 import { parseEndpoint } from "../rds/endpoint.ts";
@@ -14,11 +15,6 @@ import { fail, failure, type StepResult, lacking, ok, type Outcome, skip } from 
 
 const MINUTE = 60_000; // ms
 const TOKEN_LIFE = 15 * MINUTE;
-/**
- * Milliseconds that AWS allows between its clock and the one that signed.
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
- */
-export const MOST_SKEW = 5 * MINUTE;
 
 /** The credentials of a run. */
 export interface FoundCredentials {
@@ -50,7 +46,8 @@ export async function checkCredentials(
     const base = { ...config, settings: { ...settings, roleArn: undefined } };
     const isProfiles = settings.roleArn === undefined;
     const region = fallbackRegion(settings);
-    const source = openCredentials(context, base, region, { withoutRole: isProfiles });
+    const parts = { withoutRole: isProfiles, withoutLogin: true };
+    const source = openCredentials(context, base, region, parts);
     const found = await source.credentials().catch(() => undefined);
     if (found === undefined) throw error;
     const value = { withoutRole: { credentials: found, error } };
@@ -67,7 +64,7 @@ function describeCredentials({ accessKeyId, expiration, source }: Credentials): 
   if (left <= 0) {
     return fail(`${source}: expired`, {
       cause: `They ended at ${expiration.toISOString()}.`,
-      remedy: "Get new ones: aws sso login, or whatever made them.",
+      remedy: "Get new ones: rdsiam login, or whatever made them.",
     });
   }
   const notes =

@@ -48,7 +48,10 @@ async function runSteps(
     asksAws
       ? steps.run(step, needs, check)
       : steps.run(step, {}, () => skip("the password is a command's: AWS is not asked"));
-  const aws = config && openCredentials(context, config, fallbackRegion(config.settings));
+  // It says what to type for a login, and does not log in.
+  const aws =
+    config &&
+    openCredentials(context, config, fallbackRegion(config.settings), { withoutLogin: true });
   const credentials = await ofAws("credentials", { config, aws }, (needs) =>
     checkCredentials(context, needs.config, needs.aws),
   );

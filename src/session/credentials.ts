@@ -46,6 +46,8 @@ export interface CredentialParts {
   readonly own?: (() => Promise<AwsKeys>) | undefined;
   /** Leaves out the role that the profile itself assumes. */
   readonly withoutRole?: boolean | undefined;
+  /** Asks no one to log in to IAM Identity Center. */
+  readonly withoutLogin?: boolean | undefined;
 }
 
 /** Creates the credential source of a run for a database in a Region; nothing is fetched yet. */
@@ -53,7 +55,7 @@ export function openCredentials(
   { env, home, log, terminal, waiting }: CredentialContext,
   { settings, loaded }: CredentialSettings,
   region: string,
-  { own, withoutRole }: CredentialParts = {},
+  { own, withoutRole, withoutLogin }: CredentialParts = {},
 ): RunCredentials {
   for (const password of proxyPasswords(env)) log.addSecret(password);
   const { profile, configProfile } = settings;
@@ -76,6 +78,14 @@ export function openCredentials(
       terminal,
       onCode: log.addSecret,
     }),
+    askSsoLogin:
+      withoutLogin === true
+        ? undefined
+        : async (session, logIn) => {
+            const { askSsoLogin } = await import("./sso-prompt.ts");
+            return askSsoLogin({ env, log, terminal, waiting }, session, logIn);
+          },
+    onWait: (what) => waiting.start(what),
     cacheDirectory: settings.cache ? cliCacheDirectory(home) : undefined,
     note: log.verbose,
   });

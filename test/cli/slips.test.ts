@@ -81,7 +81,7 @@ const SLIPS: readonly Slip[] = [
   ["connect prod", ["rdsiam psql prod"]],
   ["connect", ["rdsiam psql TARGET"]],
   ["ls", ["rdsiam list"]],
-  ["login prod", ["aws sso login --profile prod"]],
+  ["sso login", ["rdsiam login"]],
   ["configure", ["rdsiam init"]],
   ["version", ["rdsiam --version"]],
   ["lst", ['Did you mean "rdsiam list"']],

@@ -1,7 +1,9 @@
-// Which connection goes when too many have proven nothing; `npm run test:slow -- flood` has thousands.
+// A slice of `npm run test:slow -- flood`, and which connection goes when too many have proven nothing.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
+import { flood } from "../support/flood.ts";
+import { brokenBounds, figures } from "../support/flood-report.ts";
 import { RawFrontend, startup } from "../support/raw-frontend.ts";
 import { logIn, scene } from "../support/scripted-backend.ts";
 
@@ -12,6 +14,13 @@ async function connected(port: number): Promise<RawFrontend> {
   await once(frontend.socket, "connect");
   return frontend;
 }
+
+test("proxy: 2,000 silent sockets slow neither an open session nor a new login", async (t) => {
+  const options = { sockets: 2_000, batch: 200, loginTimeout: 1_500, quiet: 500 };
+  const result = await flood(options);
+  for (const line of figures(result)) t.diagnostic(line);
+  assert.deepEqual(brokenBounds(result, options, { slack: 250 }), []);
+});
 
 test("proxy: 200 silent connections do not push out a login that is under way", async () => {
   await using stage = await scene(async (peer) => {

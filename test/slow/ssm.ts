@@ -1,33 +1,21 @@
 // npm run test:slow -- ssm [PART...]: AWS's own session-manager-plugin and rdsiam's own data channel against the same stand-in for
 // Systems Manager in Go, which uses AWS's messages and encryption. Without Go there is nothing to compare, and it says so.
 // RDSIAM_MEGABYTES makes the transfers smaller or larger.
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { setTimeout } from "node:timers/promises";
 import { once } from "node:events";
-import { SSMClient, StartSessionCommand } from "@aws-sdk/client-ssm";
-import { KeyStore } from "../../src/demo/keys.ts";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import {
   buildSsmPrograms,
-  runPlugin,
-  sessionRequest,
   type SsmCertificate,
   type SsmPrograms,
   startPlugin,
-  type SsmService,
   startSsmAgent,
 } from "../support/ssm-agent.ts";
-import { type Carrier, SsmDatabase } from "../support/ssm-dump.ts";
 import { type ByteCounts, type Carried, carry, startByteServer } from "../support/ssm-bytes.ts";
-import { openOwn } from "../support/ssm-own.ts";
-import { until } from "../support/traces.ts";
-import { startSsmStandIn } from "../support/ssm-stand-in.ts";
-import type { AgentSettings } from "../support/ssm-twin.ts";
-import { startStage } from "../support/stage.ts";
 import { recordAll } from "../support/ssm-record.ts";
 
 const BYTES = Number(process.env["RDSIAM_MEGABYTES"] ?? 100) * 1_000_000;
@@ -35,19 +23,11 @@ const OLD_AGENT = ["-agent-version", "3.0.196.0"];
 const KMS = ["-kms", "arn:aws:kms:eu-west-1:123456789012:key/stand-in"];
 
 /** The four kinds of session: options of the stand-in. */
-const KINDS = {
+const KINDS: Readonly<Record<string, readonly string[]>> = {
   smux: [],
   "smux, KMS": KMS,
   plain: OLD_AGENT,
   "plain, KMS": [...OLD_AGENT, ...KMS],
-} satisfies Readonly<Record<string, readonly string[]>>;
-
-/** The same for the stand-in in TypeScript. */
-const TWINS: Readonly<Record<keyof typeof KINDS, Partial<AgentSettings>>> = {
-  smux: {},
-  "smux, KMS": { kmsKey: KMS[1] },
-  plain: { version: "3.0.196.0" },
-  "plain, KMS": { version: "3.0.196.0", kmsKey: KMS[1] },
 };
 
 interface Scene {
@@ -57,20 +37,12 @@ interface Scene {
   readonly directory: string;
 }
 
-const PARTS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
-  plugin: provePlugin,
-  twin: proveTwin,
-  own: proveOwn,
-  loss: loseFrames,
-  restart: restartAgent,
-  speed: compareSpeed,
-};
+const PARTS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = { plugin: provePlugin };
 
 // Not run unless it is asked for: what it writes is in the repository.
 const ON_DEMAND: typeof PARTS = { record: recordConversations };
 
 async function main(wanted: readonly string[]): Promise<void> {
-  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
   const programs = await buildSsmPrograms();
   if (typeof programs === "string") return tell(`skipped: ${programs}`);
   const directory = await mkdtemp(join(tmpdir(), "rdsiam-ssm-"));
@@ -103,114 +75,6 @@ async function provePlugin({ programs, certificate }: Scene): Promise<void> {
   await Promise.all(proving);
 }
 
-// The twin of the stand-in that the other tests use verifies each signature, so that these are real.
-async function proveTwin({ certificate, directory, programs }: Scene): Promise<void> {
-  tell(`session-manager-plugin and the stand-in in TypeScript, ${BYTES / 1e6} MB each way`);
-  const keys = new KeyStore();
-  const { accessKeyId, secretAccessKey } = keys.createStaticKey({ arn: "arn:aws:iam::1:user/x" });
-  const [cert, key] = await Promise.all([certificate.cert, certificate.key].map(readText));
-  await using server = await startByteServer();
-  const request = sessionRequest({ host: "127.0.0.1", port: server.port });
-  const proving = Object.entries(TWINS).map(async ([name, agent]) => {
-    await using service = await startSsmStandIn(keys, { cert: cert ?? "", key: key ?? "" });
-    Object.assign(service.agent, agent);
-    const { endpoint } = service;
-    const credentials = { accessKeyId, secretAccessKey };
-    const client = new SSMClient({ endpoint, region: "eu-west-1", credentials });
-    const { SessionId, StreamUrl, TokenValue } = await client.send(
-      new StartSessionCommand(request),
-    );
-    const env = {
-      ...service.env,
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      SSL_CERT_FILE: certificate.root,
-      // The plugin's socket is named after the session's ID, which all of these share.
-      TMPDIR: await mkdtemp(join(directory, "plugin-")),
-    };
-    const response = { SessionId, StreamUrl, TokenValue };
-    await using plugin = await runPlugin(programs, { endpoint, env }, { request, response });
-    tellCarried(name, await carryTo(plugin.port, { up: BYTES, down: BYTES }));
-  });
-  await Promise.all(proving);
-}
-
-async function proveOwn(scene: Scene): Promise<void> {
-  tell(`rdsiam's own data channel, ${BYTES / 1e6} MB each way at the same time`);
-  for (const [name, words] of Object.entries(KINDS)) await carryOwn(scene, name, words);
-}
-
-// The agent sends its oldest message again alone, each 100 ms: what is lost takes long to come, whoever waits for it.
-async function loseFrames(scene: Scene): Promise<void> {
-  tell(`rdsiam's own data channel, ${BYTES / 1e6} MB each way, 1 % of frames lost and 1 % late`);
-  const words = ["-loss", "1", "-reorder", "1"];
-  const kinds = Object.entries(KINDS);
-  await Promise.all(kinds.map(([name, kind]) => carryOwn(scene, name, [...words, ...kind])));
-}
-
-// At the agent's own speed, so that few frames are on their way when the WebSocket is cut: each costs its 100 ms.
-async function restartAgent(scene: Scene): Promise<void> {
-  tell(`rdsiam's own data channel, ${BYTES / 1e6} MB each way, its WebSocket cut three times`);
-  for (const name of ["smux", "plain, KMS"] as const) {
-    await carryOwn(scene, name, ["-throttle", ...KINDS[name]], async ({ control }) => {
-      for (const order of ["cut", "bye", "cut"] as const) {
-        await setTimeout(2_000);
-        await control(order);
-      }
-    });
-  }
-}
-
-// What a client can do: the agent gives 1 KB in a millisecond at most, and takes whatever comes.
-const MARKS = { load: 3, dump: 0, "dump -j8": 8 } as const;
-
-async function compareSpeed({ certificate, programs }: Scene): Promise<void> {
-  tell(`${BYTES / 1e6} MB through an agent at its own speed: seconds, MB/s, times the plugin's`);
-  await using standIn = await startStage();
-  const words = ["-throttle", "-dial", "127.0.0.1"];
-  await using service = await startSsmAgent(programs, certificate, words);
-  const database = new SsmDatabase(standIn, BYTES / 1e6, { programs, service });
-  await database.fill();
-  const measures = {
-    load: (carrier: Carrier) => database.load(carrier),
-    dump: (carrier: Carrier) => database.dump(carrier),
-    "dump -j8": (carrier: Carrier) => database.dumpParallel(carrier),
-  };
-  for (const [name, mark] of Object.entries(MARKS)) {
-    const measure = measures[name as keyof typeof MARKS];
-    const plugin = await measure("plugin");
-    const own = await measure("rdsiam");
-    const isMet = plugin / own >= mark;
-    if (!isMet) process.exitCode = 1;
-    const shown = [plugin, own].map(
-      (took) => `${took.toFixed(1)} s ${(BYTES / 1e6 / took).toFixed(2)}`,
-    );
-    tell(
-      `  ${name.padEnd(12)} plugin ${shown[0]}, rdsiam ${shown[1]}: ${(plugin / own).toFixed(1)} times` +
-        (mark === 0 ? "" : `, ${isMet ? "" : "NOT "}${mark} times`),
-    );
-  }
-  await until(async () => (await service.control("count")).open === 0, "no session left open");
-}
-
-async function carryOwn(
-  { certificate, programs }: Scene,
-  name: string,
-  words: readonly string[],
-  disturb?: (service: SsmService) => Promise<void>,
-): Promise<void> {
-  await using server = await startByteServer();
-  await using service = await startSsmAgent(programs, certificate, words);
-  await using session = await openOwn(service, { host: "127.0.0.1", port: server.port });
-  const disturbing = disturb?.(service);
-  const stream = session.connect();
-  tellCarried(name, await carry(stream, { up: BYTES, down: BYTES }));
-  await disturbing;
-  const { resumed } = await service.control("count");
-  if (resumed > 0) tell(`  ${name.padEnd(12)} was resumed ${resumed} times`);
-  stream.destroy();
-}
-
 async function carryTo(port: number, counts: ByteCounts): Promise<Carried> {
   const socket = connect(port, "127.0.0.1");
   await once(socket, "connect");
@@ -240,10 +104,6 @@ async function writeCertificate(directory: string): Promise<SsmCertificate> {
     key: await file("key.pem", leaf.key),
     root: await file("root.pem", issuer.cert),
   };
-}
-
-async function readText(file: string): Promise<string> {
-  return readFile(file, "utf8");
 }
 
 function tell(line: string): void {

@@ -32,12 +32,6 @@ export interface SsmService extends AsyncDisposable {
 /** To every session: cut its WebSocket, or say goodbye first; pause_publication, start_publication, channel_closed; or nothing. */
 export type SsmOrder = "cut" | "bye" | "pause" | "start" | "close" | "count";
 
-/** What a session forwards to. */
-export interface SsmDestination {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** The sessions of a stand-in. */
 export interface SsmCount {
   readonly started: number;
@@ -113,43 +107,6 @@ export async function startSsmAgent(
   };
 }
 
-/** The parameters of StartSession. */
-export function sessionRequest({ host, port }: SsmDestination) {
-  return {
-    Target: "i-0123456789abcdef0",
-    DocumentName: "AWS-StartPortForwardingSessionToRemoteHost",
-    Parameters: { host: [host], portNumber: [`${port}`], localPortNumber: ["0"] },
-  };
-}
-
-/** Calls Systems Manager or KMS, with a signature that only looks like one. */
-export async function callSsm(
-  { endpoint }: SsmService,
-  action: "StartSession" | "ResumeSession" | "TerminateSession" | "GenerateDataKey",
-  body: Readonly<Record<string, unknown>>,
-): Promise<Readonly<Record<string, string | undefined>>> {
-  const isKms = action === "GenerateDataKey";
-  const answer = await fetch(endpoint, {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: {
-      "x-amz-target": `${isKms ? "TrentService" : "AmazonSSM"}.${action}`,
-      ...signatureHeaders(isKms ? "kms" : "ssm"),
-    },
-  });
-  if (!answer.ok) throw new Error(`${action}: ${await answer.text()}`);
-  return (await answer.json()) as Record<string, string | undefined>;
-}
-
-/** Headers that look like a signature for a service. */
-export function signatureHeaders(service: string): Readonly<Record<string, string>> {
-  const scope = `20260101/eu-west-1/${service}/aws4_request`;
-  return {
-    authorization: `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/${scope}, SignedHeaders=host, Signature=0`,
-    "x-amz-date": "20260101T000000Z",
-  };
-}
-
 /** A port that the plugin forwards. */
 export interface PluginPort extends AsyncDisposable {
   readonly port: number;
@@ -158,27 +115,41 @@ export interface PluginPort extends AsyncDisposable {
 
 /** Opens a session to a host and port, and starts the plugin with it. */
 export async function startPlugin(
-  programs: SsmPrograms,
-  service: SsmService,
-  destination: SsmDestination,
-): Promise<PluginPort> {
-  const request = sessionRequest(destination);
-  return runPlugin(programs, service, {
-    request,
-    response: await callSsm(service, "StartSession", request),
-  });
-}
-
-/** Starts the plugin with a session that was opened, as the AWS CLI does it. */
-export async function runPlugin(
   { plugin }: SsmPrograms,
-  { endpoint, env }: Pick<SsmService, "endpoint" | "env">,
-  session: { readonly request: unknown; readonly response: unknown },
+  service: SsmService,
+  destination: { readonly host: string; readonly port: number },
 ): Promise<PluginPort> {
-  const [response, request] = [JSON.stringify(session.response), JSON.stringify(session.request)];
-  const child = spawn(plugin, [response, "eu-west-1", "StartSession", "", request, endpoint], {
+  const request = {
+    Target: "i-0123456789abcdef0",
+    DocumentName: "AWS-StartPortForwardingSessionToRemoteHost",
+    Parameters: {
+      host: [destination.host],
+      portNumber: [`${destination.port}`],
+      localPortNumber: ["0"],
+    },
+  };
+  const scope = "20260101/eu-west-1/ssm/aws4_request";
+  const answer = await fetch(service.endpoint, {
+    method: "POST",
+    body: JSON.stringify(request),
+    headers: {
+      "x-amz-target": "AmazonSSM.StartSession",
+      "x-amz-date": "20260101T000000Z",
+      authorization: `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/${scope}, SignedHeaders=host, Signature=0`,
+    },
+  });
+  const session = await answer.text();
+  const words = [
+    session,
+    "eu-west-1",
+    "StartSession",
+    "",
+    JSON.stringify(request),
+    service.endpoint,
+  ];
+  const child = spawn(plugin, words, {
     stdio: ["ignore", "pipe", "inherit"],
-    env: cleanEnvironment({ ...env, HOME: "/nonexistent" }),
+    env: cleanEnvironment({ ...service.env, HOME: "/nonexistent" }),
   });
   let output = "";
   child.stdout.on("data", (text: string) => (output += text));

@@ -1,0 +1,128 @@
+// `rdsiam login`: logs in to IAM Identity Center for a target or an AWS profile.
+import { runSource } from "../aws/credentials.ts";
+import type { ChosenSource } from "../aws/choose-source.ts";
+import { awsCalls } from "../aws/source-credentials.ts";
+import { sessionName } from "../aws/sso-cache.ts";
+import { ssoSession, type SsoSource, ssoToken } from "../aws/sso-token.ts";
+import type { RunContext } from "../base/context.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { shellCommand } from "../base/shell-word.ts";
+import { type Invocation, isOn } from "../cli/options.ts";
+import { proxyPasswords } from "../aws/proxy-setting.ts";
+import type { Settings } from "../config/settings.ts";
+import type { LoadedTargets } from "../config/targets.ts";
+import { loadConfiguration, resolveWithWarnings } from "../session/settings.ts";
+import { leadThrough } from "../session/sso-prompt.ts";
+import { findTool } from "../tool/find-tool.ts";
+import { runTool } from "../tool/run.ts";
+
+/** Logs in; resolves with the exit status. */
+export async function runLogin(context: RunContext, invocation: Invocation): Promise<number> {
+  const { env, home, log } = context;
+  const { options, target } = invocation;
+  for (const password of proxyPasswords(env)) log.addSecret(password);
+  const loaded = loadConfiguration(context);
+  const settings = resolveWithWarnings(
+    {
+      targetName: target,
+      // Any host will do: it is never connected to.
+      options: { ...options, host: "localhost" },
+      loaded,
+      env,
+      home,
+    },
+    log,
+  );
+  const source = loginSource(settings, loaded, env);
+  if (source.method === "login") return runAwsLogin(context, source.profile);
+  if (isOn(options, env, "noInput")) throw noPerson(source);
+  await logInTo(context, invocation, { loaded, settings, source });
+  return 0;
+}
+
+/** A login, and what it was chosen from. */
+interface ChosenSso {
+  readonly loaded: LoadedTargets;
+  readonly settings: Settings;
+  readonly source: SsoSource;
+}
+
+async function logInTo(
+  context: RunContext,
+  { options }: Invocation,
+  { loaded, settings, source }: ChosenSso,
+): Promise<void> {
+  const { env, log, waiting } = context;
+  const session = ssoSession(source, loaded.aws);
+  const { awsTimeout, configProfile } = settings;
+  const { deviceCode, noBrowser } = options;
+  const write = (text: string): void =>
+    text
+      .trimEnd()
+      .split("\n")
+      .forEach((line) => log.always(line));
+  const token = await ssoToken(
+    session,
+    {
+      calls: awsCalls(source.profile, { env, files: loaded.aws, configProfile, awsTimeout }),
+      askLogin: (_session, logIn) =>
+        leadThrough(context, session, logIn, { deviceCode, noBrowser, write }),
+      onWait: (what) => waiting.start(what),
+      note: log.verbose,
+    },
+    { anew: true },
+  );
+  const until = token === undefined ? "" : ` until ${token.expiresAt}`;
+  log.always(`rdsiam: logged in to ${sessionName(session)} (${session.startUrl})${until}`);
+}
+
+function loginSource(
+  { configProfile, profile }: Settings,
+  { aws }: LoadedTargets,
+  env: RunContext["env"],
+): SsoSource | (ChosenSource & { readonly method: "login" }) {
+  let source = runSource({ configProfile, profile, env, files: aws });
+  while (source.method === "assume-role") source = source.from;
+  if (source.method === "sso" || source.method === "login") return source;
+  const ready = [...aws.profiles].flatMap(([name, values]) =>
+    values.has("sso_account_id") || values.has("login_session") ? [name] : [],
+  );
+  const whose = profile === undefined ? "the credentials in use do" : `profile "${profile}" does`;
+  throw new RdsIamError(`${whose} not log in with IAM Identity Center`, {
+    code: "ERR_CREDENTIALS",
+    detail:
+      ready.length === 0
+        ? "No profile in the configuration does."
+        : `These profiles do: ${ready.join(", ")}.`,
+    hint:
+      ready[0] === undefined
+        ? "Make one: rdsiam init, or aws configure sso"
+        : shellCommand`Name one of them: rdsiam login --profile ${ready[0]}`,
+  });
+}
+
+// It proves itself with a key of its own, which the AWS CLI alone keeps.
+async function runAwsLogin({ env }: RunContext, profile: string): Promise<number> {
+  const hint = shellCommand`Install the AWS CLI 2.32 or newer, then run: aws login --profile ${profile}`;
+  const file = await findTool("aws", env).catch((cause: unknown) => {
+    throw new RdsIamError(`profile "${profile}" uses "aws login", and there is no AWS CLI here`, {
+      code: "ERR_CREDENTIALS",
+      hint,
+      cause,
+    });
+  });
+  const given = Object.entries(env).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  const args = ["login", "--profile", profile];
+  const { exitStatus } = await runTool({ file, args, env: Object.fromEntries(given) });
+  return exitStatus;
+}
+
+function noPerson({ profile }: SsoSource): RdsIamError {
+  return new RdsIamError("a login needs a person", {
+    code: "ERR_USAGE",
+    detail: "Questions are switched off, and the login is in a browser.",
+    hint: shellCommand`Run it without {--no-input} (RDSIAM_NO_INPUT): rdsiam login --profile ${profile}`,
+  });
+}
