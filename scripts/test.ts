@@ -18,7 +18,7 @@ const TIMEOUT_MS = 240_000;
 // Rooms whose test files run one after another in one process, unless they change its environment: a process takes half a second of
 // processor time to load tsx and the sources, which is more than most of these files need. Files that wait for long stay alone.
 const ROOMS =
-  /^test\/(?:aws|base|cli|commands|config|demo|doctor|health|library|protocol|rds|relay|serve|session|via)$/;
+  /^test\/(?:aws|base|cli|commands|config|demo|doctor|health|library|protocol|rds|relay|serve|session|ssm|via)$/;
 const CHANGES_ENVIRONMENT = /process\.env\[.+\] = |\(process\.env,|cleanProcessEnvironment/;
 
 async function main(): Promise<void> {

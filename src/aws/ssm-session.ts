@@ -12,7 +12,7 @@ import { RdsIamError } from "../base/errors.ts";
 import type { Credentials } from "./credentials.ts";
 import { configuredEndpoint } from "./endpoints.ts";
 import { signingKeys } from "./keys.ts";
-import { rdsError } from "./rds-client.ts";
+import { rdsError, rdsFailure } from "./rds-client.ts";
 import { identityError, innermost, readError, sentence } from "./sdk-error.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 
@@ -83,18 +83,21 @@ export async function startSsmSession(
   }
 }
 
-/** Asks for a new token of a session whose connection was cut, a secret; undefined when the session is over. */
+/** Asks for a new token of a session whose connection was cut, a secret; gives the error where another attempt would be in vain. */
 export async function resumeSsmSession(
   sessionId: string,
   caller: SsmCaller,
-): Promise<string | undefined> {
+): Promise<string | Error> {
   const client = await ssmClient(caller);
   try {
     const command = new ResumeSessionCommand({ SessionId: sessionId });
-    return (await client.send(command)).TokenValue || undefined;
+    return (await client.send(command)).TokenValue || new Error("it is over");
   } catch (error) {
-    if (readError(error, []).name.startsWith("DoesNotExist")) return undefined;
-    throw rdsError(error, caller, { service: "ssm", action: "ResumeSession", ways: RESUME_WAYS });
+    if (readError(error, []).name.startsWith("DoesNotExist")) return new Error("it is over");
+    const purpose = { service: "ssm", action: "ResumeSession", ways: RESUME_WAYS } as const;
+    const failure = rdsError(error, caller, purpose);
+    if (rdsFailure(error) === "denied") return failure;
+    throw failure;
   } finally {
     client.destroy();
   }

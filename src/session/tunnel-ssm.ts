@@ -17,7 +17,7 @@ export function ssmService(
     resumeSession: async (sessionId) => {
       const { resumeSsmSession } = await import("../aws/ssm-session.ts");
       const token = await resumeSsmSession(sessionId, caller());
-      if (token !== undefined) log.addSecret(token);
+      if (typeof token === "string") log.addSecret(token);
       return token;
     },
     endSession: async (sessionId) => {

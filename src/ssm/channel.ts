@@ -39,8 +39,8 @@ export interface ChannelOptions {
   /** A secret. */
   readonly token: string;
   readonly connect: (signal: AbortSignal) => Promise<WebSocket>;
-  /** Asks for a new token; undefined when the session is over. Rejects where it cannot be resumed. */
-  readonly resume: () => Promise<string | undefined>;
+  /** A new token, or why there will be none; rejects where it is worth another attempt. */
+  readonly resume: () => Promise<string | Error>;
   /** Ends the session through the API. */
   readonly end: () => Promise<void>;
   readonly makeDataKey: MakeDataKey;
@@ -261,20 +261,23 @@ export class DataChannel {
     const why = `Its WebSocket was closed${reason === "" ? "" : ` (${reason})`} with code ${code}`;
     if (this.#state === "opening") return this.#settle(new Error(`${why}.`));
     this.#outgoing.stop("cut");
-    let failure = "";
+    let failure: Error | undefined;
     for (let attempt = 0; attempt < MOST_ATTEMPTS && this.#state === "open"; attempt++) {
       try {
         await delay(FIRST_DELAY * (1 + Math.random()) * 2 ** attempt);
         const token = await this.#options.resume();
-        if (token === undefined) return this.#end(new Error(`${why}, and the session is over.`));
-        return await this.#connect(token, AbortSignal.timeout(ATTEMPT_LIMIT));
+        if (typeof token === "string") {
+          return await this.#connect(token, AbortSignal.timeout(ATTEMPT_LIMIT));
+        }
+        failure = token;
+        break;
       } catch (error) {
-        failure = (error as Error).message;
+        failure = error as Error;
       }
     }
     if (this.#state !== "open") return;
     void this.#options.end().catch(() => {});
-    this.#end(new Error(`${why}, and the session could not be resumed: ${failure}.`));
+    this.#end(new Error(`${why}, and the session could not be resumed: ${failure?.message}.`));
   }
 
   #end(error: Error): void {

@@ -1,6 +1,6 @@
 // The messages to the agent: numbered, kept until they are acknowledged, sent again when that takes too long, and no more of them
 // on the way than the agent keeps up with.
-// Round trip and retransmission timeout are the plugin's. It sends the oldest message again alone, without an end, and has no
+// The round trip's estimate is the plugin's. It sends the oldest message again alone, without an end, and has no
 // window but its 1 ms of sleep for each message; here:
 // - The window is TCP's: it grows with acknowledgements, and is halved when a message has to be sent again.
 // - No message waits for ever. The agent acknowledges no duplicate, so what was sent again several times, each time before
@@ -16,7 +16,7 @@ const MOST_WINDOW = 1_024; // messages, 1 MB
 const MOST_KEPT = 4 * MOST_WINDOW; // messages that are not acknowledged, those that were sent again included
 
 const TICK = 100; // ms between looks for what has to be sent again
-const FIRST_TIMEOUT = 200; // ms
+const LEAST_TIMEOUT = 200; // ms; the plugin's first one, and TCP's least: a busy process is not a lost message
 const FIRST_ROUND_TRIP = 100; // ms
 const MOST_TIMEOUT = 1_000; // ms
 const LONGEST_WAIT = 20_000; // ms between two attempts
@@ -39,6 +39,7 @@ interface Queued {
 /** The messages of a session to its agent. */
 export class Outgoing {
   readonly #transmit: (bytes: Buffer) => void;
+  readonly #now: () => number;
   readonly #kept = new Map<number, Unacknowledged>();
   readonly #waiting: Queued[] = [];
   #next = 0;
@@ -47,14 +48,16 @@ export class Outgoing {
   #threshold = MOST_WINDOW;
   #roundTrip = FIRST_ROUND_TRIP;
   #variation = 0;
-  #timeout = FIRST_TIMEOUT;
+  #timeout = LEAST_TIMEOUT;
   #lastSentThatArrived = 0;
   #halvedAt = 0;
   #stops = new Set<"cut" | "paused">();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(transmit: (bytes: Buffer) => void) {
+  /** `now` is a clock of milliseconds. */
+  constructor(transmit: (bytes: Buffer) => void, now = () => performance.now()) {
     this.#transmit = transmit;
+    this.#now = now;
   }
 
   /** Whether something is not acknowledged yet. */
@@ -72,9 +75,10 @@ export class Outgoing {
   sendNow(payloadType: number, payload: Buffer): void {
     const sequence = this.#next++;
     const bytes = encodeMessage({ type: "input_stream_data", sequence, payloadType, payload });
-    this.#kept.set(sequence, { bytes, sentAt: performance.now(), attempts: 0 });
+    this.#kept.set(sequence, { bytes, sentAt: this.#now(), attempts: 0 });
     this.#onTheWay += 1;
-    this.#timer ??= setInterval(() => this.#tick(), TICK);
+    // What this process was too busy to read is read first.
+    this.#timer ??= setInterval(() => setImmediate(() => this.#tick()), TICK);
     if (!this.#stops.has("cut")) this.#transmit(bytes);
   }
 
@@ -85,7 +89,7 @@ export class Outgoing {
     this.#forget(sequence, message);
     this.#lastSentThatArrived = Math.max(this.#lastSentThatArrived, message.sentAt);
     // Of one that was sent again nobody knows which time is acknowledged.
-    if (message.attempts === 0) this.#measure(performance.now() - message.sentAt);
+    if (message.attempts === 0) this.#measure(this.#now() - message.sentAt);
     const growth = this.#window < this.#threshold ? 1 : 1 / this.#window;
     this.#window = Math.min(MOST_WINDOW, this.#window + growth);
     this.#flush();
@@ -136,13 +140,13 @@ export class Outgoing {
     this.#variation += (Math.abs(this.#roundTrip - roundTrip) - this.#variation) / 4;
     this.#roundTrip += (roundTrip - this.#roundTrip) / 8;
     const timeout = this.#roundTrip + Math.max(LEAST_VARIATION, 4 * this.#variation);
-    this.#timeout = Math.min(MOST_TIMEOUT, timeout);
+    this.#timeout = Math.min(MOST_TIMEOUT, Math.max(LEAST_TIMEOUT, timeout));
   }
 
   // Sent again are those that were overtaken; of the others a few, since an agent that is busy acknowledges nothing for a while.
   #tick(): void {
     if (this.#stops.has("cut")) return;
-    const now = performance.now();
+    const now = this.#now();
     let others = 0;
     for (const [sequence, message] of this.#kept) {
       const wait = Math.min(LONGEST_WAIT, this.#timeout * 2 ** message.attempts);
@@ -158,7 +162,7 @@ export class Outgoing {
   #again(message: Unacknowledged): void {
     if (message.attempts === 0) this.#onTheWay -= 1;
     message.attempts += 1;
-    message.sentAt = performance.now();
+    message.sentAt = this.#now();
     this.#transmit(message.bytes);
   }
 

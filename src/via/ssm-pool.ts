@@ -37,7 +37,7 @@ export class SessionPool {
       return await this.#connect(member, signal);
     } catch (error) {
       signal.throwIfAborted();
-      const other = this.#membersFor(destination).find(({ session }) => session?.isShared);
+      const other = this.#membersFor(destination).find(({ session }) => session?.isFree);
       if (other === undefined) throw error;
       const { message } = error as Error;
       this.#options.note(`tunnel: connections share a session, as no other was opened: ${message}`);
@@ -48,7 +48,7 @@ export class SessionPool {
   /** Opens a session for a login that is expected. */
   prepare(destination: Destination): void {
     const members = this.#membersFor(destination);
-    if (members.length >= this.#options.limit || members.some((each) => each.load === 0)) return;
+    if (members.length >= this.#options.limit || members.some(({ load }) => load === 0)) return;
     this.#start(destination);
   }
 
@@ -59,16 +59,15 @@ export class SessionPool {
 
   #membersFor(destination: Destination): Member[] {
     const key = keyOf(destination);
-    return [...this.#members].filter((each) => each.key === key && each.isUsable);
+    return [...this.#members].filter((each) => each.key === key && !each.isOver);
   }
 
   #choose(destination: Destination): Member {
     const members = this.#membersFor(destination);
-    const idle = members.find(({ load }) => load === 0);
-    const shared = members.filter(({ session }) => session?.isShared ?? true);
-    const [least] = shared.toSorted((a, b) => a.load - b.load);
+    const usable = members.filter(({ session }) => session?.isFree ?? true);
+    const [least] = usable.toSorted((a, b) => a.load - b.load);
     if (destination.isBrief && least?.session !== undefined) return least;
-    if (idle !== undefined) return idle;
+    if (least?.load === 0) return least;
     if (members.length < this.#options.limit) return this.#start(destination);
     if (least === undefined) throw this.#options.allTaken();
     return least;
@@ -101,7 +100,7 @@ class Member {
   #session: PortSession | undefined;
   #claims = 0;
   #timer: NodeJS.Timeout | undefined;
-  #isUsable = true;
+  #isOver = false;
 
   constructor(destination: Destination, { open, timeout, timedOut }: PoolOptions) {
     this.key = keyOf(destination);
@@ -116,7 +115,7 @@ class Member {
         return session.over;
       })
       .catch(() => {})
-      .finally(() => (this.#isUsable = false));
+      .finally(() => (this.#isOver = true));
   }
 
   /** Once it is open. */
@@ -124,8 +123,8 @@ class Member {
     return this.#session;
   }
 
-  get isUsable(): boolean {
-    return this.#isUsable && (this.#session?.isFree ?? true);
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Connections, and logins that wait for one. */
@@ -152,7 +151,7 @@ class Member {
   /** Ends it. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#isUsable = false;
+    this.#isOver = true;
     this.#stop.abort(new Error("the tunnel is closed"));
     const session = await this.#opening.catch(() => undefined);
     await session?.close();
@@ -160,7 +159,7 @@ class Member {
 
   #rest(): void {
     clearTimeout(this.#timer);
-    if (this.load > 0 || this.#session === undefined || !this.#isUsable) return;
+    if (this.load > 0 || this.#session === undefined || this.#isOver) return;
     this.#timer = setTimeout(() => void this.close(), LIFE);
     this.#timer.unref();
   }

@@ -39,8 +39,8 @@ export interface SsmDial extends SocketOptions {
 /** What Systems Manager and AWS KMS do for a session. */
 export interface SsmService {
   readonly startSession: StartSsmSession;
-  /** A new token for a session that was cut; undefined when it is over. */
-  readonly resumeSession: (sessionId: string) => Promise<string | undefined>;
+  /** A new token for a session that was cut, or why there will be none. */
+  readonly resumeSession: (sessionId: string) => Promise<string | Error>;
   readonly endSession: (sessionId: string) => Promise<void>;
   readonly makeDataKey: (keyId: string, session: SsmSession) => Promise<DataKey>;
   readonly dial: (session: SsmSession) => Promise<SsmDial>;
@@ -110,7 +110,7 @@ async function openSession(
         // The plugin asks for no token where the URL itself is signed.
         resume: () =>
           StreamUrl.includes("X-Amz-")
-            ? Promise.reject(new Error("its URL is good for one connection"))
+            ? Promise.resolve(new Error("its URL is good for one connection"))
             : service.resumeSession(sessionId),
         end: () => service.endSession(sessionId),
         makeDataKey: (keyId) => service.makeDataKey(keyId, started),

@@ -60,13 +60,13 @@ export interface SsmStandIn extends AsyncDisposable {
   readonly starts: () => Promise<readonly PluginStart[]>;
   readonly setMode: (mode: PluginMode) => Promise<void>;
   readonly setVersion: (version: string) => Promise<void>;
-  /** Refuses the next calls with this error of the API's; `refuseOnly` those of one action. */
+  /** Refuses the next calls with this error of the API's; `refuseOnly` those of one action, or of OpenDataChannel, the WebSocket. */
   refuseWith: string | undefined;
   refuseOnly: string | undefined;
 }
 
 /** A certificate and its key, in PEM. */
-interface Pem {
+export interface Pem {
   readonly cert: string;
   readonly key: string;
 }
@@ -223,7 +223,8 @@ class SessionService {
     server.on("upgrade", (request: IncomingMessage, socket, head: Buffer) => {
       const id = /^\/v1\/data-channel\/(.+)\?role=publish_subscribe$/.exec(request.url ?? "")?.[1];
       const session = this.#standIn.sessions.find(({ options }) => options.id === id);
-      if (session === undefined || !this.#verify(request, "ssmmessages", "").ok) {
+      const isRefused = this.#standIn.refuseOnly === "OpenDataChannel";
+      if (session === undefined || isRefused || !this.#verify(request, "ssmmessages", "").ok) {
         socket.end("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
         return;
       }
