@@ -3,11 +3,12 @@
 // RDSIAM_TEST_LAUNCHER is how some tests start a TypeScript file under the same runtime.
 
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import process from "node:process";
 import { $, glob } from "zx";
 import { missingPostgresqlTools } from "./postgresql-tools.ts";
 import { runtimePath } from "./runtimes.ts";
+import { makeScratchDirectory } from "./scratch.ts";
 
 interface Subject {
   readonly name: string;
@@ -29,6 +30,7 @@ const NAMES = ["node20", "node", "bun", "deno", "binary"];
 // Most tests wait; see test.ts.
 const CONCURRENCY = availableParallelism() + 1;
 const BUNDLE = resolve("dist/rdsiam.js");
+const SCRATCH = makeScratchDirectory();
 
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
@@ -73,6 +75,8 @@ async function runSuite(subject: Subject, endToEnd: readonly string[]): Promise<
       : [...endToEnd, "test/tool/run.test.ts", "test/tool/terminal.test.ts"];
   const environment: Record<string, string | undefined> = {
     ...process.env,
+    TMPDIR: SCRATCH,
+    RDSIAM_TEST_CACHE: join(SCRATCH, "cache"),
     RDSIAM_RUNTIME: subject.name,
     RDSIAM_COMMAND: JSON.stringify(subject.command),
   };

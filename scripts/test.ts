@@ -1,13 +1,15 @@
 // npm test [FILE...] [node --test option...]: builds, sees to psql, and runs the quick suite: every test/**/*.test.ts but *.slow.test.ts.
 // The others are for npm run test:slow.
-// RDSIAM_TEST_MISSING tells the tests which PostgreSQL tools are not there; those that need one skip themselves.
+// RDSIAM_TEST_MISSING tells the tests which PostgreSQL tools are not there; those that need one skip themselves. RDSIAM_TEST_CACHE is
+// where the runs of rdsiam in them share what Node has compiled.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { $, glob } from "zx";
 import { missingPostgresqlTools } from "./postgresql-tools.ts";
+import { makeScratchDirectory } from "./scratch.ts";
 
 // Node's own default is one less than the processors, which is one on a machine with two; most tests wait.
 const CONCURRENCY = availableParallelism() + 2;
@@ -32,10 +34,16 @@ async function main(): Promise<void> {
   }
   const missing = await missingPostgresqlTools();
   const files = named.length > 0 ? named : await quickSuite();
+  const scratch = makeScratchDirectory();
   const run = await $({
     stdio: "inherit",
     nothrow: true,
-    env: { ...process.env, RDSIAM_TEST_MISSING: missing.join(" ") },
+    env: {
+      ...process.env,
+      TMPDIR: scratch,
+      RDSIAM_TEST_CACHE: join(scratch, "cache"),
+      RDSIAM_TEST_MISSING: missing.join(" "),
+    },
   })`node --import tsx --test --test-reporter=spec --test-concurrency=${CONCURRENCY} --test-timeout=${TIMEOUT_MS} ${options} ${files}`;
   process.exitCode = run.exitCode ?? 1;
 }

@@ -2,8 +2,7 @@
 // programs that make none themselves. All in one directory, in memory where the machine has room; closing leaves nothing.
 import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
-import { chmod, cp, mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Signer } from "@aws-sdk/rds-signer";
 import { verifyAuthToken } from "../../src/demo/sigv4.ts";
@@ -11,12 +10,11 @@ import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { startDns } from "../../src/demo/dns.ts";
 import { appendProfile, makeEnvironment, makeHome } from "../../src/demo/home.ts";
 import { type AccessKey, KeyStore } from "../../src/demo/keys.ts";
+import { roomyDirectory } from "../scratch.ts";
 import { type Ldap, startLdap } from "./ldap.ts";
 import { type Server, startServer } from "./server.ts";
 
 const REGION = "eu-west-1";
-const MEMORY_DIRECTORY = "/dev/shm";
-const ROOM = 4e9; // bytes: data, what COPY in writes, and the write-ahead log
 
 /** The database, its owner and the name that its certificate has. */
 export const DATABASE = "bench";
@@ -41,7 +39,7 @@ export interface Scene extends AsyncDisposable {
 
 /** Starts everything; settles when the database can be logged in to. */
 export async function startScene(): Promise<Scene> {
-  const directory = await mkdtemp(join(await roomyDirectory(), "rdsiam-bench-"));
+  const directory = await mkdtemp(join(roomyDirectory(), "rdsiam-bench-"));
   const closers: (() => PromiseLike<unknown>)[] = [
     () => rm(directory, { recursive: true, force: true }),
   ];
@@ -94,11 +92,6 @@ async function startParts(
   const signed = { hostname: HOST, port: server.port, region: REGION, username: USER, credentials };
   const makeToken = (): Promise<string> => new Signer(signed).getAuthToken();
   return { directory, server, caFile, awsEnvironment, region: REGION, bundle, makeToken };
-}
-
-async function roomyDirectory(): Promise<string> {
-  const { bavail, bsize } = await statfs(MEMORY_DIRECTORY).catch(() => ({ bavail: 0, bsize: 0 }));
-  return bavail * bsize >= ROOM ? MEMORY_DIRECTORY : tmpdir();
 }
 
 // A token that was verified once is known from then on, so that a login costs the server the same whoever made it.

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { startPostgres } from "../../src/demo/postgres.ts";
 import { formatAligned, runQuery } from "../../src/demo/query.ts";
 
-const ENV = { PATH: process.env["PATH"] };
+const ENV = { PATH: process.env["PATH"], TMPDIR: process.env["TMPDIR"] };
 
 test("formatAligned() prints psql's aligned style", () => {
   const columns = [

@@ -17,8 +17,8 @@ after(() => standIn[Symbol.asyncDispose]());
 
 const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 // All 256 are tried without the rest of the program in test/tool/run.test.ts.
-const STATUSES = [4, 5, 8, 16, 32, 63, 64, 65, 100, 124, 126, 127, 128, 129, 130, 137, 143, 254];
-const SIGNALS = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM".split(" ");
+const STATUSES = [4, 64, 126, 127, 137, 254];
+const SIGNALS = ["HUP", "INT", "KILL", "SEGV", "TERM"];
 
 // Four at a time, for each is a whole run.
 async function exits(scripts: readonly string[]): Promise<(number | null)[]> {

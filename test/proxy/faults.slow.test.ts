@@ -1,4 +1,4 @@
-// More of what fuzz.test.ts and chaos.test.ts have a few of; `npm run test:slow -- fuzz` and `-- chaos` have all.
+// More of what fuzz.test.ts has a few of, and a slice of chaos; `npm run test:slow -- fuzz` and `-- chaos` have all.
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
