@@ -6,6 +6,7 @@ import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { $, glob } from "zx";
+import { compileTests } from "./compile-tests.ts";
 import { missingPostgresqlTools } from "./postgresql-tools.ts";
 import { runtimePath } from "./runtimes.ts";
 import { makeScratchDirectory } from "./scratch.ts";
@@ -30,13 +31,16 @@ const NAMES = ["node20", "node", "bun", "deno", "binary"];
 // Most tests wait; see test.ts.
 const CONCURRENCY = availableParallelism() + 1;
 const BUNDLE = resolve("dist/rdsiam.js");
+// Tests that start TypeScript files under a runtime, which a binary is not.
+const LAUNCHED = ["test/tool/run.test.ts", "test/tool/terminal.test.ts"];
 const SCRATCH = makeScratchDirectory();
 
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
   await $`npm run --silent build`;
   await missingPostgresqlTools();
-  const files = await glob("test/e2e/*.test.ts");
+  const compiled = await compileTests();
+  const files = [...(await glob("test/e2e/*.test.ts")), ...LAUNCHED].map(compiled);
   const results: Result[] = [];
   for (const name of wanted.length > 0 ? wanted : NAMES) {
     const subject = await prepare(name);
@@ -67,12 +71,9 @@ async function prepare(name: string): Promise<Subject | undefined> {
   return { name, command: [file, BUNDLE], launcher };
 }
 
-async function runSuite(subject: Subject, endToEnd: readonly string[]): Promise<Result> {
+async function runSuite(subject: Subject, all: readonly string[]): Promise<Result> {
   process.stdout.write(`\n== ${subject.name}: ${subject.command.join(" ")}\n`);
-  const files =
-    subject.launcher === undefined
-      ? endToEnd
-      : [...endToEnd, "test/tool/run.test.ts", "test/tool/terminal.test.ts"];
+  const files = subject.launcher === undefined ? all.slice(0, -LAUNCHED.length) : all;
   const environment: Record<string, string | undefined> = {
     ...process.env,
     TMPDIR: SCRATCH,
@@ -88,7 +89,7 @@ async function runSuite(subject: Subject, endToEnd: readonly string[]): Promise<
     env: environment,
     nothrow: true,
     verbose: true,
-  })`node --import tsx --test --test-reporter=spec --test-concurrency=${CONCURRENCY} --test-timeout=300000 ${files}`;
+  })`node --test --test-reporter=spec --test-concurrency=${CONCURRENCY} --test-timeout=300000 ${files}`;
   const failed = count(run.stdout, "fail") + count(run.stdout, "cancelled");
   return {
     name: subject.name,

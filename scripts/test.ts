@@ -3,11 +3,12 @@
 // RDSIAM_TEST_MISSING tells the tests which PostgreSQL tools are not there; those that need one skip themselves. RDSIAM_TEST_CACHE is
 // where the runs of rdsiam in them share what Node has compiled.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { $, glob } from "zx";
+import { compileTests } from "./compile-tests.ts";
 import { missingPostgresqlTools } from "./postgresql-tools.ts";
 import { makeScratchDirectory } from "./scratch.ts";
 
@@ -17,10 +18,12 @@ const CONCURRENCY = availableParallelism() + 2;
 // Longer than the whole suite may take: a test that hangs is named instead of hanging the run.
 const TIMEOUT_MS = 240_000;
 
-// Rooms whose test files run one after another in one process, unless they change its environment: a process takes half a second of
-// processor time to load tsx and the sources, which is more than most of these files need. Files that wait for long stay alone.
+// Rooms whose test files run one after another in one process, unless they change its environment: a process takes a third of a second
+// of processor time to load the sources, which is more than most of these files need. Files that wait for long stay alone.
 const ROOMS =
-  /^test\/(?:aws|base|cli|commands|config|demo|doctor|health|library|protocol|rds|relay|serve|session|ssm|via)$/;
+  /^test\/(?:aws|base|cli|commands|config|demo|doctor|e2e|health|library|protocol|rds|relay|serve|session|ssm|via)$/;
+// These wait for long: those with the same first letter share a process, and others run beside them.
+const FEW = /^test\/e2e$/;
 const CHANGES_ENVIRONMENT = /process\.env\[.+\] = |\(process\.env,|cleanProcessEnvironment/;
 
 async function main(): Promise<void> {
@@ -33,7 +36,10 @@ async function main(): Promise<void> {
     return;
   }
   const missing = await missingPostgresqlTools();
-  const files = named.length > 0 ? named : await quickSuite();
+  const compiled = await compileTests();
+  const files = named.length > 0 ? named.map(compiled) : await quickSuite(compiled);
+  // For the lines of the sources in a stack trace, which take time to find.
+  if (named.length > 0) options.push("--enable-source-maps");
   const scratch = makeScratchDirectory();
   const run = await $({
     stdio: "inherit",
@@ -44,11 +50,11 @@ async function main(): Promise<void> {
       RDSIAM_TEST_CACHE: join(scratch, "cache"),
       RDSIAM_TEST_MISSING: missing.join(" "),
     },
-  })`node --import tsx --test --test-reporter=spec --test-concurrency=${CONCURRENCY} --test-timeout=${TIMEOUT_MS} ${options} ${files}`;
+  })`node --test --test-reporter=spec --test-concurrency=${CONCURRENCY} --test-timeout=${TIMEOUT_MS} ${options} ${files}`;
   process.exitCode = run.exitCode ?? 1;
 }
 
-async function quickSuite(): Promise<string[]> {
+async function quickSuite(compiled: (file: string) => string): Promise<string[]> {
   const all = await glob("test/**/*.test.ts", {
     ignore: ["**/node_modules/**", "**/*.slow.test.ts"],
   });
@@ -57,19 +63,24 @@ async function quickSuite(): Promise<string[]> {
   for (const file of all.toSorted()) {
     const room = dirname(file);
     const isShared = ROOMS.test(room) && !CHANGES_ENVIRONMENT.test(readFileSync(file, "utf8"));
-    if (isShared) rooms.set(room, [...(rooms.get(room) ?? []), file]);
-    else files.push(file);
+    if (!isShared) files.push(compiled(file));
+    else {
+      const part = FEW.test(room) ? `${room}-${file.charAt(room.length + 1)}` : room;
+      rooms.set(part, [...(rooms.get(part) ?? []), file]);
+    }
   }
-  return [...files, ...Array.from(rooms, writeRoom)].toSorted();
-}
+  // A room takes longer than a file.
+  return [...Array.from(rooms, writeRoom), ...files];
 
-// The test file of a room, with a suite for each of its files.
-function writeRoom([room, files]: readonly [string, readonly string[]]): string {
-  const entry = `build/${room}.test.ts`;
-  const suites = files.map((file) => `describe("${file}", () => import("${resolve(file)}"));\n`);
-  mkdirSync(dirname(entry), { recursive: true });
-  writeFileSync(entry, `import { describe } from "node:test";\n${suites.join("")}`);
-  return entry;
+  // The test file of a room, with a suite for each of its files.
+  function writeRoom([room, members]: readonly [string, readonly string[]]): string {
+    const entry = compiled(`${room}.test.ts`);
+    const suites = members.map(
+      (file) => `describe("${file}", () => import("${compiled(file)}"));\n`,
+    );
+    writeFileSync(entry, `import { describe } from "node:test";\n${suites.join("")}`);
+    return entry;
+  }
 }
 
 void main();

@@ -1,8 +1,10 @@
-// More of what fuzz.test.ts has a few of, and a slice of chaos; `npm run test:slow -- fuzz` and `-- chaos` have all.
+// More of what fuzz.test.ts has a few of, and slices of chaos and flood; `npm run test:slow -- fuzz`, `-- chaos` and `-- flood` have all.
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { runChaos } from "../support/chaos.ts";
+import { flood } from "../support/flood.ts";
+import * as floodReport from "../support/flood-report.ts";
 import { brokenBounds, figures } from "../support/fuzz-report.ts";
 import { fuzz } from "../support/fuzz.ts";
 import { seedOf } from "../support/random.ts";
@@ -28,3 +30,10 @@ test(
     assert.ok([...struck.values()].reduce((sum, each) => sum + each.struck, 0) > 80);
   },
 );
+
+test("proxy: 2,000 silent sockets slow neither an open session nor a new login", async (t) => {
+  const options = { sockets: 2_000, batch: 200, loginTimeout: 1_500, quiet: 500 };
+  const result = await flood(options);
+  for (const line of floodReport.figures(result)) t.diagnostic(line);
+  assert.deepEqual(floodReport.brokenBounds(result, options, { slack: 250 }), []);
+});
