@@ -78,9 +78,9 @@ async function tunnelEnd({ endpoint, settings, via }: TunnelRequest): Promise<Tu
   if (via.kind !== "relay" && via.kind !== "rds-auth-proxy") {
     return { ...dialed, addresses: settings.dnsServers.length > 0 ? addresses : undefined };
   }
-  const { parseEndpoint } = await import("../rds/endpoint.ts");
-  const own = parseEndpoint(dialHost) === undefined ? { host, port } : dialed;
-  return { ...own, addresses: undefined };
+  const { parseEndpoint, unnamedCluster } = await import("../rds/endpoint.ts");
+  const isOwn = parseEndpoint(dialHost) !== undefined || unnamedCluster(dialHost, endpoint);
+  return { ...(isOwn ? dialed : { host, port }), addresses: undefined };
 }
 
 /** Proves the identity of the credentials that sign the auth tokens too. The relay chooses the STS endpoint, which must be AWS's: else ERR_VIA. */

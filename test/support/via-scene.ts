@@ -71,8 +71,8 @@ export function lackingFor(name: WayName): string | false {
   return lacking("psql", "pg_dump", ...PROGRAMS[name]);
 }
 
-/** Starts everything that this machine has the programs for. */
-export async function startViaScene(): Promise<ViaScene> {
+/** Starts everything that this machine has the programs for, in front of the database of one target. */
+export async function startViaScene(target: "prod" | "ledger" = "prod"): Promise<ViaScene> {
   const standIn = await startStage();
   const opened: AsyncDisposable[] = [standIn];
   const keep = <T extends AsyncDisposable>(part: T): T => {
@@ -80,7 +80,7 @@ export async function startViaScene(): Promise<ViaScene> {
     return part;
   };
   const ways = new Map<WayName, TestWay>();
-  const { port } = standIn.gateway;
+  const { port } = target === "prod" ? standIn.gateway : standIn.dsql;
   const has = (name: WayName): boolean => lackingFor(name) === false;
   const tunnel = has("tunnel") ? keep(await startTunnel(port)) : undefined;
   if (tunnel !== undefined) {
