@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { setTimeout } from "node:timers/promises";
 import { once } from "node:events";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import {
@@ -13,9 +14,14 @@ import {
   type SsmCertificate,
   type SsmPrograms,
   startPlugin,
+  type SsmService,
   startSsmAgent,
 } from "../support/ssm-agent.ts";
+import { type Carrier, SsmDatabase } from "../support/ssm-dump.ts";
 import { type ByteCounts, type Carried, carry, startByteServer } from "../support/ssm-bytes.ts";
+import { openOwn } from "../support/ssm-own.ts";
+import { until } from "../support/traces.ts";
+import { startStage } from "../support/stage.ts";
 import { recordAll } from "../support/ssm-record.ts";
 
 const BYTES = Number(process.env["RDSIAM_MEGABYTES"] ?? 100) * 1_000_000;
@@ -23,12 +29,12 @@ const OLD_AGENT = ["-agent-version", "3.0.196.0"];
 const KMS = ["-kms", "arn:aws:kms:eu-west-1:123456789012:key/stand-in"];
 
 /** The four kinds of session: options of the stand-in. */
-const KINDS: Readonly<Record<string, readonly string[]>> = {
+const KINDS = {
   smux: [],
   "smux, KMS": KMS,
   plain: OLD_AGENT,
   "plain, KMS": [...OLD_AGENT, ...KMS],
-};
+} satisfies Readonly<Record<string, readonly string[]>>;
 
 interface Scene {
   readonly programs: SsmPrograms;
@@ -37,7 +43,13 @@ interface Scene {
   readonly directory: string;
 }
 
-const PARTS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = { plugin: provePlugin };
+const PARTS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
+  plugin: provePlugin,
+  own: proveOwn,
+  loss: loseFrames,
+  restart: restartAgent,
+  speed: compareSpeed,
+};
 
 // Not run unless it is asked for: what it writes is in the repository.
 const ON_DEMAND: typeof PARTS = { record: recordConversations };
@@ -73,6 +85,82 @@ async function provePlugin({ programs, certificate }: Scene): Promise<void> {
     tellCarried(name, await carryTo(plugin.port, { up: BYTES, down: BYTES }));
   });
   await Promise.all(proving);
+}
+
+async function proveOwn(scene: Scene): Promise<void> {
+  tell(`rdsiam's own data channel, ${BYTES / 1e6} MB each way at the same time`);
+  for (const [name, words] of Object.entries(KINDS)) await carryOwn(scene, name, words);
+}
+
+// The agent sends its oldest message again alone, each 100 ms: what is lost takes long to come, whoever waits for it.
+async function loseFrames(scene: Scene): Promise<void> {
+  tell(`rdsiam's own data channel, ${BYTES / 1e6} MB each way, 1 % of frames lost and 1 % late`);
+  const words = ["-loss", "1", "-reorder", "1"];
+  const kinds = Object.entries(KINDS);
+  await Promise.all(kinds.map(([name, kind]) => carryOwn(scene, name, [...words, ...kind])));
+}
+
+// At the agent's own speed, so that few frames are on their way when the WebSocket is cut: each costs its 100 ms.
+async function restartAgent(scene: Scene): Promise<void> {
+  tell(`rdsiam's own data channel, ${BYTES / 1e6} MB each way, its WebSocket cut three times`);
+  for (const name of ["smux", "plain, KMS"] as const) {
+    await carryOwn(scene, name, ["-throttle", ...KINDS[name]], async ({ control }) => {
+      for (const order of ["cut", "bye", "cut"] as const) {
+        await setTimeout(2_000);
+        await control(order);
+      }
+    });
+  }
+}
+
+// What a client can do: the agent gives 1 KB in a millisecond at most, and takes whatever comes.
+const MARKS = { load: 3, dump: 0, "dump -j8": 8 } as const;
+
+async function compareSpeed({ certificate, programs }: Scene): Promise<void> {
+  tell(`${BYTES / 1e6} MB through an agent at its own speed: seconds, MB/s, times the plugin's`);
+  await using standIn = await startStage();
+  const words = ["-throttle", "-dial", "127.0.0.1"];
+  await using service = await startSsmAgent(programs, certificate, words);
+  const database = new SsmDatabase(standIn, BYTES / 1e6, { programs, service });
+  await database.fill();
+  const measures = {
+    load: (carrier: Carrier) => database.load(carrier),
+    dump: (carrier: Carrier) => database.dump(carrier),
+    "dump -j8": (carrier: Carrier) => database.dumpParallel(carrier),
+  };
+  for (const [name, mark] of Object.entries(MARKS)) {
+    const measure = measures[name as keyof typeof MARKS];
+    const plugin = await measure("plugin");
+    const own = await measure("rdsiam");
+    const isMet = plugin / own >= mark;
+    if (!isMet) process.exitCode = 1;
+    const shown = [plugin, own].map(
+      (took) => `${took.toFixed(1)} s ${(BYTES / 1e6 / took).toFixed(2)}`,
+    );
+    tell(
+      `  ${name.padEnd(12)} plugin ${shown[0]}, rdsiam ${shown[1]}: ${(plugin / own).toFixed(1)} times` +
+        (mark === 0 ? "" : `, ${isMet ? "" : "NOT "}${mark} times`),
+    );
+  }
+  await until(async () => (await service.control("count")).open === 0, "no session left open");
+}
+
+async function carryOwn(
+  { certificate, programs }: Scene,
+  name: string,
+  words: readonly string[],
+  disturb?: (service: SsmService) => Promise<void>,
+): Promise<void> {
+  await using server = await startByteServer();
+  await using service = await startSsmAgent(programs, certificate, words);
+  await using session = await openOwn(service, { host: "127.0.0.1", port: server.port });
+  const disturbing = disturb?.(service);
+  const stream = session.connect();
+  tellCarried(name, await carry(stream, { up: BYTES, down: BYTES }));
+  await disturbing;
+  const { resumed } = await service.control("count");
+  if (resumed > 0) tell(`  ${name.padEnd(12)} was resumed ${resumed} times`);
+  stream.destroy();
 }
 
 async function carryTo(port: number, counts: ByteCounts): Promise<Carried> {

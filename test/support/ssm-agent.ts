@@ -32,6 +32,12 @@ export interface SsmService extends AsyncDisposable {
 /** To every session: cut its WebSocket, or say goodbye first; pause_publication, start_publication, channel_closed; or nothing. */
 export type SsmOrder = "cut" | "bye" | "pause" | "start" | "close" | "count";
 
+/** What a session forwards to. */
+export interface SsmDestination {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** The sessions of a stand-in. */
 export interface SsmCount {
   readonly started: number;
@@ -107,6 +113,43 @@ export async function startSsmAgent(
   };
 }
 
+/** The parameters of StartSession. */
+export function sessionRequest({ host, port }: SsmDestination) {
+  return {
+    Target: "i-0123456789abcdef0",
+    DocumentName: "AWS-StartPortForwardingSessionToRemoteHost",
+    Parameters: { host: [host], portNumber: [`${port}`], localPortNumber: ["0"] },
+  };
+}
+
+/** Calls Systems Manager or KMS, with a signature that only looks like one. */
+export async function callSsm(
+  { endpoint }: SsmService,
+  action: "StartSession" | "ResumeSession" | "TerminateSession" | "GenerateDataKey",
+  body: Readonly<Record<string, unknown>>,
+): Promise<Readonly<Record<string, string | undefined>>> {
+  const isKms = action === "GenerateDataKey";
+  const answer = await fetch(endpoint, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: {
+      "x-amz-target": `${isKms ? "TrentService" : "AmazonSSM"}.${action}`,
+      ...signatureHeaders(isKms ? "kms" : "ssm"),
+    },
+  });
+  if (!answer.ok) throw new Error(`${action}: ${await answer.text()}`);
+  return (await answer.json()) as Record<string, string | undefined>;
+}
+
+/** Headers that look like a signature for a service. */
+export function signatureHeaders(service: string): Readonly<Record<string, string>> {
+  const scope = `20260101/eu-west-1/${service}/aws4_request`;
+  return {
+    authorization: `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/${scope}, SignedHeaders=host, Signature=0`,
+    "x-amz-date": "20260101T000000Z",
+  };
+}
+
 /** A port that the plugin forwards. */
 export interface PluginPort extends AsyncDisposable {
   readonly port: number;
@@ -117,28 +160,10 @@ export interface PluginPort extends AsyncDisposable {
 export async function startPlugin(
   { plugin }: SsmPrograms,
   service: SsmService,
-  destination: { readonly host: string; readonly port: number },
+  destination: SsmDestination,
 ): Promise<PluginPort> {
-  const request = {
-    Target: "i-0123456789abcdef0",
-    DocumentName: "AWS-StartPortForwardingSessionToRemoteHost",
-    Parameters: {
-      host: [destination.host],
-      portNumber: [`${destination.port}`],
-      localPortNumber: ["0"],
-    },
-  };
-  const scope = "20260101/eu-west-1/ssm/aws4_request";
-  const answer = await fetch(service.endpoint, {
-    method: "POST",
-    body: JSON.stringify(request),
-    headers: {
-      "x-amz-target": "AmazonSSM.StartSession",
-      "x-amz-date": "20260101T000000Z",
-      authorization: `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/${scope}, SignedHeaders=host, Signature=0`,
-    },
-  });
-  const session = await answer.text();
+  const request = sessionRequest(destination);
+  const session = JSON.stringify(await callSsm(service, "StartSession", request));
   const words = [
     session,
     "eu-west-1",

@@ -92,10 +92,8 @@ func (w *wire) impaired(deliver func()) {
 	deliver()
 }
 
-// close ends it, with a WebSocket's farewell where there is a code.
+// close ends it, with a WebSocket's farewell where there is a code. It does not wait for what is being written.
 func (w *wire) close(code int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if code != 0 {
 		farewell := websocket.FormatCloseMessage(code, "Bye")
 		_ = w.connection.WriteControl(websocket.CloseMessage, farewell, time.Now().Add(time.Second))
