@@ -23,7 +23,6 @@ export async function compileTests(): Promise<(file: string) => string> {
     platform: "node",
     target: "node20",
     format: "esm",
-    sourcemap: "inline",
     plugins: [FILE_BY_FILE],
   });
   return (file) => resolve(DIRECTORY, relative(".", file).replace(/\.ts$/, ".js"));
@@ -38,8 +37,6 @@ const FILE_BY_FILE: Plugin = {
     compiler.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
       const { code } = await transform(await readFile(path, "utf8"), {
         loader: "ts",
-        sourcefile: path,
-        sourcemap: "inline",
         define: {
           "import.meta.dirname": JSON.stringify(dirname(path)),
           "import.meta.filename": JSON.stringify(path),
