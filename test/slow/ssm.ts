@@ -1,16 +1,20 @@
 // npm run test:slow -- ssm [PART...]: AWS's own session-manager-plugin and rdsiam's own data channel against the same stand-in for
 // Systems Manager in Go, which uses AWS's messages and encryption. Without Go there is nothing to compare, and it says so.
 // RDSIAM_MEGABYTES makes the transfers smaller or larger.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { once } from "node:events";
+import { SSMClient, StartSessionCommand } from "@aws-sdk/client-ssm";
+import { KeyStore } from "../../src/demo/keys.ts";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import {
   buildSsmPrograms,
+  runPlugin,
+  sessionRequest,
   type SsmCertificate,
   type SsmPrograms,
   startPlugin,
@@ -21,6 +25,8 @@ import { type Carrier, SsmDatabase } from "../support/ssm-dump.ts";
 import { type ByteCounts, type Carried, carry, startByteServer } from "../support/ssm-bytes.ts";
 import { openOwn } from "../support/ssm-own.ts";
 import { until } from "../support/traces.ts";
+import { startSsmStandIn } from "../support/ssm-stand-in.ts";
+import type { AgentSettings } from "../support/ssm-twin.ts";
 import { startStage } from "../support/stage.ts";
 import { recordAll } from "../support/ssm-record.ts";
 
@@ -36,6 +42,14 @@ const KINDS = {
   "plain, KMS": [...OLD_AGENT, ...KMS],
 } satisfies Readonly<Record<string, readonly string[]>>;
 
+/** The same for the stand-in in TypeScript. */
+const TWINS: Readonly<Record<keyof typeof KINDS, Partial<AgentSettings>>> = {
+  smux: {},
+  "smux, KMS": { kmsKey: KMS[1] },
+  plain: { version: "3.0.196.0" },
+  "plain, KMS": { version: "3.0.196.0", kmsKey: KMS[1] },
+};
+
 interface Scene {
   readonly programs: SsmPrograms;
   readonly certificate: SsmCertificate;
@@ -45,6 +59,7 @@ interface Scene {
 
 const PARTS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   plugin: provePlugin,
+  twin: proveTwin,
   own: proveOwn,
   loss: loseFrames,
   restart: restartAgent,
@@ -55,6 +70,7 @@ const PARTS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
 const ON_DEMAND: typeof PARTS = { record: recordConversations };
 
 async function main(wanted: readonly string[]): Promise<void> {
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
   const programs = await buildSsmPrograms();
   if (typeof programs === "string") return tell(`skipped: ${programs}`);
   const directory = await mkdtemp(join(tmpdir(), "rdsiam-ssm-"));
@@ -82,6 +98,38 @@ async function provePlugin({ programs, certificate }: Scene): Promise<void> {
   const proving = Object.entries(KINDS).map(async ([name, words]) => {
     await using service = await startSsmAgent(programs, certificate, words);
     await using plugin = await startPlugin(programs, service, destination);
+    tellCarried(name, await carryTo(plugin.port, { up: BYTES, down: BYTES }));
+  });
+  await Promise.all(proving);
+}
+
+// The twin of the stand-in that the other tests use verifies each signature, so that these are real.
+async function proveTwin({ certificate, directory, programs }: Scene): Promise<void> {
+  tell(`session-manager-plugin and the stand-in in TypeScript, ${BYTES / 1e6} MB each way`);
+  const keys = new KeyStore();
+  const { accessKeyId, secretAccessKey } = keys.createStaticKey({ arn: "arn:aws:iam::1:user/x" });
+  const [cert, key] = await Promise.all([certificate.cert, certificate.key].map(readText));
+  await using server = await startByteServer();
+  const request = sessionRequest({ host: "127.0.0.1", port: server.port });
+  const proving = Object.entries(TWINS).map(async ([name, agent]) => {
+    await using service = await startSsmStandIn(keys, { cert: cert ?? "", key: key ?? "" });
+    Object.assign(service.agent, agent);
+    const { endpoint } = service;
+    const credentials = { accessKeyId, secretAccessKey };
+    const client = new SSMClient({ endpoint, region: "eu-west-1", credentials });
+    const { SessionId, StreamUrl, TokenValue } = await client.send(
+      new StartSessionCommand(request),
+    );
+    const env = {
+      ...service.env,
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      SSL_CERT_FILE: certificate.root,
+      // The plugin's socket is named after the session's ID, which all of these share.
+      TMPDIR: await mkdtemp(join(directory, "plugin-")),
+    };
+    const response = { SessionId, StreamUrl, TokenValue };
+    await using plugin = await runPlugin(programs, { endpoint, env }, { request, response });
     tellCarried(name, await carryTo(plugin.port, { up: BYTES, down: BYTES }));
   });
   await Promise.all(proving);
@@ -192,6 +240,10 @@ async function writeCertificate(directory: string): Promise<SsmCertificate> {
     key: await file("key.pem", leaf.key),
     root: await file("root.pem", issuer.cert),
   };
+}
+
+async function readText(file: string): Promise<string> {
+  return readFile(file, "utf8");
 }
 
 function tell(line: string): void {

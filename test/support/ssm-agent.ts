@@ -158,23 +158,27 @@ export interface PluginPort extends AsyncDisposable {
 
 /** Opens a session to a host and port, and starts the plugin with it. */
 export async function startPlugin(
-  { plugin }: SsmPrograms,
+  programs: SsmPrograms,
   service: SsmService,
   destination: SsmDestination,
 ): Promise<PluginPort> {
   const request = sessionRequest(destination);
-  const session = JSON.stringify(await callSsm(service, "StartSession", request));
-  const words = [
-    session,
-    "eu-west-1",
-    "StartSession",
-    "",
-    JSON.stringify(request),
-    service.endpoint,
-  ];
-  const child = spawn(plugin, words, {
+  return runPlugin(programs, service, {
+    request,
+    response: await callSsm(service, "StartSession", request),
+  });
+}
+
+/** Starts the plugin with a session that was opened, as the AWS CLI does it. */
+export async function runPlugin(
+  { plugin }: SsmPrograms,
+  { endpoint, env }: Pick<SsmService, "endpoint" | "env">,
+  session: { readonly request: unknown; readonly response: unknown },
+): Promise<PluginPort> {
+  const [response, request] = [JSON.stringify(session.response), JSON.stringify(session.request)];
+  const child = spawn(plugin, [response, "eu-west-1", "StartSession", "", request, endpoint], {
     stdio: ["ignore", "pipe", "inherit"],
-    env: cleanEnvironment({ ...service.env, HOME: "/nonexistent" }),
+    env: cleanEnvironment({ ...env, HOME: "/nonexistent" }),
   });
   let output = "";
   child.stdout.on("data", (text: string) => (output += text));
