@@ -37,7 +37,8 @@ export async function openOwn(
       token: required(TokenValue),
       connect: (signal) =>
         openWebSocket({ url, headers: signatureHeaders("ssmmessages"), agent }, signal),
-      resume: async () => (await callSsm(service, "ResumeSession", { SessionId })).TokenValue,
+      resume: async () =>
+        required((await callSsm(service, "ResumeSession", { SessionId })).TokenValue),
       end: async () => {
         await callSsm(service, "TerminateSession", { SessionId });
       },
