@@ -129,6 +129,15 @@ export function writeEntry(file: string, entry: SsoToken | ClientRegistration): 
   }
 }
 
+/** Removes a token or a registration, where that is possible. */
+export function removeEntry(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // It stays, as in a directory that is mounted read-only.
+  }
+}
+
 /** Milliseconds until a time of these files; negative when it is over, and where it cannot be read. */
 export function timeLeft(time: string | undefined, now = Date.now()): number {
   // The first AWS CLIs wrote 2020-06-17T10:02:08UTC.

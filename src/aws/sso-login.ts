@@ -12,6 +12,7 @@ import {
   type ClientRegistration,
   readRegistration,
   registrationFile,
+  removeEntry,
   sessionName,
   type SsoSession,
   type SsoToken,
@@ -98,6 +99,9 @@ export async function logIn(
     if (Math.abs(ahead) >= MOST_SKEW) screen.remark(clockText(ahead));
     return token;
   } catch (error) {
+    // It may be the client that the service does not know any more, which only the page in the browser says: the next login
+    // registers another one.
+    removeEntry(registrationFile(session, calls.env));
     screen.signal.throwIfAborted();
     throw oidcError(error, session, { failure: service.failure(), secrets });
   }

@@ -165,10 +165,17 @@ function explain(
       hint: "If that is not the time, set the clock: timedatectl set-ntp true",
     };
   }
-  const refusal = refusalName(error);
-  if (refusal === undefined) return undefined;
   const detail = saidBy(error, secrets);
   const { startUrl, region, place } = session;
+  if (error instanceof Error && error.name === "InternalServerException") {
+    return {
+      message: `cannot log in to ${name}: IAM Identity Center in ${region} has a problem of its own`,
+      detail,
+      hint: "Try again in a minute; https://health.aws.amazon.com shows larger ones.",
+    };
+  }
+  const refusal = refusalName(error);
+  if (refusal === undefined) return undefined;
   switch (refusal) {
     case "AccessDeniedException":
       return loginDenied(name, detail);

@@ -71,7 +71,8 @@ export function ssoSession(
 export function keptToken(session: SsoSession, { env }: AwsCalls): SsoToken | undefined {
   const file = tokenFile(session, env);
   const [inFile, inMemory] = [readToken(file), unwritten.get(file)];
-  return timeLeft(inMemory?.expiresAt) > timeLeft(inFile?.expiresAt) ? inMemory : inFile;
+  if (inFile === undefined || inMemory === undefined) return inFile ?? inMemory;
+  return timeLeft(inMemory.expiresAt) > timeLeft(inFile.expiresAt) ? inMemory : inFile;
 }
 
 /** Whether a token is there and has not expired. */
@@ -103,7 +104,9 @@ export async function ssoToken(
     if (found !== undefined && !isNearEnd(found)) return found;
     const renewed = anew ? undefined : await renew(session, keptToken(session, calls), context);
     if (renewed !== undefined) return keep(file, renewed, note);
-    if (found !== undefined) return found;
+    // The AWS CLI knows no lock, and may have renewed it at the same moment.
+    const other = kept();
+    if (other !== undefined) return other;
     const token = await askLogin?.(session, async (screen) => {
       const { logIn } = await import("./sso-login.ts");
       return logIn(session, calls, screen);

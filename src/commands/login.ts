@@ -1,8 +1,9 @@
 // `rdsiam login`: logs in to IAM Identity Center for a target or an AWS profile.
+import { dirname } from "node:path";
 import { runSource } from "../aws/credentials.ts";
 import type { ChosenSource } from "../aws/choose-source.ts";
 import { awsCalls } from "../aws/source-credentials.ts";
-import { sessionName } from "../aws/sso-cache.ts";
+import { readToken, sessionName, type SsoSession, tokenFile } from "../aws/sso-cache.ts";
 import { ssoSession, type SsoSource, ssoToken } from "../aws/sso-token.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -72,8 +73,18 @@ async function logInTo(
     },
     { anew: true },
   );
+  const file = tokenFile(session, env);
+  if (readToken(file)?.accessToken !== token?.accessToken) throw notKept(session, file);
   const until = token === undefined ? "" : ` until ${token.expiresAt}`;
   log.always(`rdsiam: logged in to ${sessionName(session)} (${session.startUrl})${until}`);
+}
+
+function notKept(session: SsoSession, file: string): RdsIamError {
+  return new RdsIamError(`the login to ${sessionName(session)} could not be kept`, {
+    code: "ERR_CONFIG",
+    detail: `${file} cannot be written.`,
+    hint: shellCommand`Look at: ls -ld ${dirname(file)}`,
+  });
 }
 
 function loginSource(
