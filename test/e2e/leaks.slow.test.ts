@@ -54,14 +54,15 @@ test(
     };
     await Promise.all([worker(), worker(), worker()]);
     assert.deepEqual(await filesBelow(scene.standIn.directory), before);
-    await assertOwnersAlone(join(scene.standIn.directory, ".aws", "cli", "cache"));
+    for (const kept of ["cli", "sso"])
+      await assertOwnersAlone(join(scene.standIn.directory, ".aws", kept, "cache"));
   },
 );
 
-// The one place where secrets are written on purpose.
+// The places where secrets are written on purpose.
 async function assertOwnersAlone(directory: string): Promise<void> {
   const files = await readdir(directory);
-  assert.ok(files.length > 0, "a role is kept");
+  assert.ok(files.length > 0, "something is kept");
   for (const name of ["", ...files])
     assert.equal((await stat(join(directory, name))).mode & 0o077, 0, `${directory}/${name}`);
 }
@@ -81,7 +82,12 @@ function held(traces: readonly ProcessTrace[], runSecret: string): string[] {
   });
 }
 
-const HOLDERS = ["exec with a role", "exec with a credential_process", KEYS_IN_ENVIRONMENT];
+const HOLDERS = [
+  "exec with a role",
+  "exec with a credential_process",
+  "exec with a login",
+  KEYS_IN_ENVIRONMENT,
+];
 for (const name of HOLDERS) {
   test(
     `no process has a secret in its arguments or environment but PGPASSWORD: ${name}`,

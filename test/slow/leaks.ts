@@ -8,16 +8,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { type LeakRun } from "../support/leak-runs.ts";
-import { type LeakScene, ROLE_CACHE, shown, startLeakScene } from "../support/leak-scene.ts";
+import { type LeakScene, AWS_CACHE, shown, startLeakScene } from "../support/leak-scene.ts";
 import { COMMAND, run, RUNTIME, runtimeCaches } from "../support/program.ts";
 import { filesBelow } from "../support/traces.ts";
 
 const CALLS =
   "execve,open,openat,creat,write,writev,pwrite64,pwritev,pwritev2,rename,renameat,renameat2,link,linkat,symlink,symlinkat";
 const STRACE = ["-f", "-qq", "-y", "-v", "-s", "300000", "-e", `trace=${CALLS}`];
-// Terminals, pipes of the runtimes themselves, and what has no name.
+// Terminals, pipes of the runtimes themselves, and what has no name. Kept are also known hosts, and what V8 has compiled.
 const HARMLESS = /^\/(?:dev|proc|sys)\//;
-const KEPT = /\/known_hosts(?:\.[^/]*)?$/;
+const KEPT = /\/(?:known_hosts(?:\.[^/]*)?|rdsiam\/compiled\/[^/]+)$/;
 
 interface Traced {
   readonly calls: number;
@@ -88,7 +88,7 @@ function leaksOf(line: string, { each, secrets, programs }: Context): string[] {
   }
   // What goes over a socket is encrypted, or a request to STS; a credential_process prints credentials.
   if (/^\d+<(?:socket|TCP|UNIX|TCPv6|UDP)[^>]*>/.test(rest)) return [];
-  if (programs.get(pid)?.endsWith("/cat") || ROLE_CACHE.test(rest)) return [];
+  if (programs.get(pid)?.endsWith("/cat") || AWS_CACHE.test(rest)) return [];
   if (each.printsToken && rest.startsWith("1<")) return [];
   return shown(rest, secrets).map((name) => `${name} in ${call}(${rest.slice(0, 60)}...`);
 }
@@ -100,7 +100,7 @@ function openedForWriting(line: string, caches: string): string[] {
   if (call === null || line.includes(" = -1 ")) return [];
   // The descriptor's own path where it is told: the argument may be relative to another one.
   const path = / = \d+<([^>]+)>$/.exec(line)?.[1] ?? call[1] ?? "";
-  const isKept = [HARMLESS, KEPT, ROLE_CACHE].some((kept) => kept.test(path));
+  const isKept = [HARMLESS, KEPT, AWS_CACHE].some((kept) => kept.test(path));
   return isKept || path.startsWith(caches) ? [] : [`opened for writing: ${path}`];
 }
 

@@ -22,6 +22,8 @@ export interface LeakFiles {
   readonly pasted: string;
   readonly pastedWord: string;
   readonly credentials: string;
+  /** A program for $BROWSER. */
+  readonly browser: string;
 }
 
 /** The run whose keys are in the user's own environment. */
@@ -104,6 +106,26 @@ export function leakRuns(
       args: exec("unknown-key", "--role-arn", ROLE_ARN),
       says: /cannot assume/,
     },
+    {
+      name: "login in a browser",
+      args: ["login", "-v", "--profile", "sso"],
+      env: { BROWSER: files.browser },
+      says: /logged in to corp/,
+    },
+    {
+      name: "login with a device code",
+      args: ["login", "-v", "--profile", "sso-legacy"],
+      env: { BROWSER: files.browser },
+      says: /logged in to sso-legacy/,
+    },
+    { name: "exec with a login", args: exec("sso-good"), says: ok },
+    {
+      name: "exec with a login that is renewed",
+      args: exec("sso-renewed"),
+      says: /login renewed[^]*login: app_ro to orders/,
+    },
+    { name: "exec with a login that is over", args: exec("sso-over"), says: /has expired/ },
+    { name: "exec with a login that AWS ended", args: exec("sso-ended"), says: /error: / },
     { name: "web identity that is refused", args: exec("web"), says: /error: / },
     {
       name: "credential_process that prints junk",

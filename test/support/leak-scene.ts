@@ -1,11 +1,12 @@
 // A stand-in with a profile for each way to have credentials, and the secrets that no run on it may show.
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { makeAuthority } from "../../src/demo/certificates.ts";
 import { ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
 import { type LeakFiles, type LeakRun, leakRuns } from "./leak-runs.ts";
+import { keepLogin, makeBrowser, ssoSections } from "./sso-stage.ts";
 import { startStage } from "./stage.ts";
 
 /** The scene: a stand-in with a profile for each way to have credentials. */
@@ -38,6 +39,7 @@ export async function startLeakScene(): Promise<LeakScene> {
     temporary,
   });
   await addProfiles(standIn, files, { temporary, wrong, unknown });
+  await addLogins(standIn);
   const secrets: LeakScene["secrets"] = (extra) => {
     const pastedAndRead = { ...extra, webIdentity, pasted, pastedWord };
     return secretsOf(standIn, [wrong, unknown], pastedAndRead);
@@ -79,8 +81,23 @@ async function addProfiles(
   }
 }
 
+// Profiles that log in, and logins that are kept; the service has forgotten the last one, which says that it is good.
+async function addLogins({ directory, env, sso, targetSettings }: StandIn): Promise<void> {
+  sso.behavior.lifetimes.interval = 1;
+  const logins = { good: {}, renewed: { left: -60, renews: true }, over: { left: -60 }, ended: {} };
+  const names = Object.keys(logins).map((name) => [name, `sso-${name}`] as const);
+  const profiles = { corp: "sso", ...Object.fromEntries(names) };
+  const settings = { ...targetSettings, rds_user: "app_ro" };
+  await appendFile(env["AWS_CONFIG_FILE"] ?? "", ssoSections(sso, settings, profiles));
+  const cache = join(directory, ".aws", "sso", "cache");
+  for (const [session, login] of Object.entries(logins)) {
+    const token = await keepLogin(cache, sso, { session, ...login });
+    if (session === "ended") sso.oidc.accessTokens.delete(token);
+  }
+}
+
 function secretsOf(
-  { keys, gateway }: StandIn,
+  { keys, gateway, sso }: StandIn,
   moreKeys: readonly Key[],
   others: Readonly<Record<string, string>>,
 ): ReadonlyMap<string, string> {
@@ -89,6 +106,7 @@ function secretsOf(
     found.set(`secret access key of ${key.accessKeyId}`, key.secretAccessKey);
     if (key.sessionToken) found.set(`session token of ${key.accessKeyId}`, key.sessionToken);
   }
+  for (const secret of sso.oidc.secrets) found.set(`SSO's ${secret.slice(0, 12)}`, secret);
   for (const [index, token] of gateway.tokens.entries()) {
     found.set(`auth token ${index}`, token);
     found.set(`signature ${index}`, /X-Amz-Signature=(\w+)/.exec(token)?.[1] ?? token);
@@ -131,11 +149,12 @@ async function writeFiles(
     pasted: await write("own-config", `[prod]\n${secret.pasted}\n`),
     pastedWord: await write("own-config-2", `[prod]\n${secret.pastedWord} = x\n`),
     credentials: join(directory, ".aws", "credentials"),
+    browser: (await makeBrowser(directory, { log: "/dev/null" })).file,
   };
 }
 
-/** Where assumed roles are kept on purpose, readable by their owner alone: the cache of the AWS CLI. */
-export const ROLE_CACHE = /\/\.aws\/cli\/cache\//;
+/** Where assumed roles and logins are kept on purpose, readable by their owner alone: the caches of the AWS CLI. */
+export const AWS_CACHE = /\/\.aws\/(?:cli|sso)\/cache\//;
 
 /** The names of the secrets that a text shows, as they are or as base64, hexadecimal or percent-encoded. */
 export function shown(text: string, secrets: ReadonlyMap<string, string>): string[] {
