@@ -142,7 +142,7 @@ export function removeEntry(file: string): void {
 export function timeLeft(time: string | undefined, now = Date.now()): number {
   // The first AWS CLIs wrote 2020-06-17T10:02:08UTC.
   const end = Date.parse((time ?? "").replace(/ ?UTC$/, "Z"));
-  return Number.isNaN(end) ? -1 : end - now;
+  return Number.isNaN(end) ? Number.NEGATIVE_INFINITY : end - now;
 }
 
 /** A time as the AWS CLI writes it. */
