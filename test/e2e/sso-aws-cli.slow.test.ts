@@ -52,7 +52,8 @@ async function startPair(more = ""): Promise<Pair> {
     AWS_CA_BUNDLE: caFile,
     HTTPS_PROXY: `http://${login}@127.0.0.1:${proxy.port}`,
   };
-  const aws: Pair["aws"] = (...args) => run(["aws", ...args], { env });
+  const aws: Pair["aws"] = (...args) =>
+    run(["aws", ...args], { env: { ...env, KIND_BROWSER: "1" } });
   const callerOf = (id: string | undefined): string | undefined =>
     id === undefined ? undefined : stage.keys.find(id)?.arn;
   const tool: Pair["rdsiam"] = (...args) => rdsiam(args, { env });

@@ -1,6 +1,7 @@
 // A browser for $BROWSER: it opens a page and goes where it is sent, as one does in which the person has a session.
 // `node sso-browser.mjs LOG ENDPOINT URL` appends a line of JSON for each page: the URL without its query, status and text.
-// With an ENDPOINT the page is looked for there, whatever the host in its URL. Before it comes back to a login it attacks it.
+// With an ENDPOINT the page is looked for there, whatever the host in its URL. Before it comes back to a login it attacks it, but
+// with KIND_BROWSER, for the AWS CLI, whose login a wrong state ends.
 import { appendFileSync } from "node:fs";
 import process from "node:process";
 
@@ -11,7 +12,8 @@ const { origin: named, pathname: path, search } = new URL(start);
 let url = (endpoint || named) + path + search;
 for (let hop = 0; hop < MOST && url !== ""; hop += 1) {
   const { origin, pathname } = new URL(url);
-  if (pathname === "/oauth/callback") await attack(origin);
+  const isKind = Boolean(process.env["KIND_BROWSER"]);
+  if (pathname === "/oauth/callback" && !isKind) await attack(origin);
   const response = await fetch(url, { redirect: "manual" });
   const line = { url: origin + pathname, status: response.status, text: await response.text() };
   appendFileSync(log, `${JSON.stringify(line)}\n`);
