@@ -40,10 +40,11 @@ interface Talk {
 
 const PLAIN = ["-agent-version", "3.0.196.0"];
 const KMS = ["-kms", "arn:aws:kms:eu-west-1:123456789012:key/recorded"];
-const COUNTS = { up: 1_100, down: 1_100 };
+/** What each connection of the conversations carried. */
+export const COUNTS = { up: 1_030, down: 1_030 };
 
 const TALKS: Readonly<Record<string, Talk>> = {
-  smux: { words: [], talk: twoConnections },
+  smux: { words: [], talk: oneConnection },
   "smux-kms": { words: KMS, talk: oneConnection },
   plain: { words: PLAIN, talk: twoConnections },
   "plain-kms": { words: [...PLAIN, ...KMS], talk: oneConnection },

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	capacityOut = 16_384 // the agent keeps 100,000, and is not as quick as this without -throttle
+	capacityOut = 8_192 // the agent has no limit but its speed; what is more than clients keep early would be sent again one by one
 	capacityIn  = 100_000
 	synFlag     = 1
 )
