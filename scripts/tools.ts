@@ -24,5 +24,7 @@ export async function installTools({ libpq = false } = {}): Promise<string | und
   process.stderr.write(`installing the tools of scripts/tools (once, about ${size}) ...\n`);
   const options = ["--ignore-scripts", "--no-audit", "--no-fund", ...(libpq ? [] : ["--omit=dev"])];
   const ran = await $({ quiet: true, nothrow: true })`npm ci --prefix ${TOOLS} ${options}`;
-  return ran.exitCode === 0 ? undefined : `npm ci: ${ran.stderr.trim().split("\n").at(-1)}`;
+  // The last lines name a log; the cause stands above them.
+  const lines = ran.stderr.match(/^npm error .*/gm) ?? ["npm ci failed"];
+  return ran.exitCode === 0 ? undefined : lines.slice(0, 3).join("\n");
 }
