@@ -12,8 +12,10 @@ import { basename, dirname, join, normalize } from "node:path";
 import process from "node:process";
 import { transformSync } from "esbuild";
 import { glob } from "zx";
+import { makeScratchDirectory } from "../../scripts/scratch.ts";
 import { JUDGED } from "./mutation-survivors.ts";
 
+const SCRATCH = makeScratchDirectory();
 const LOG = "build/mutation.log"; // lines of: killer, tab, mutant
 const LIMIT = 300_000; // ms for tests while nothing is changed; those of a mutant that hangs are ended sooner
 // The test files of these rooms that wait for long, or work for long: last, and for what has survived the others.
@@ -241,7 +243,6 @@ async function failing(
 async function copyTree(): Promise<string> {
   const tree = await mkdtemp(join(tmpdir(), "mut-")); // short: the paths of sockets are
   await mkdir(join(tree, "build"));
-  await mkdir(join(tree, "tmp"));
   const names = ["src", "test", "scripts", "packaging", "docs", "man", "completions", "dist"];
   const files = ["package.json", "tsconfig.json", "README.md", "CHANGELOG.md", "SECURITY.md"];
   for (const name of [...names, ...files]) {
@@ -258,7 +259,7 @@ async function copyTree(): Promise<string> {
 // The exit status; or the first test that fails, with which the process ends. In a process group of its own, which is ended whole.
 function run(cwd: string, [command = "", ...words]: string[], limit: number): Promise<string> {
   return new Promise((settle) => {
-    const env = { ...process.env, TMPDIR: join(cwd, "tmp") };
+    const env = { ...process.env, TMPDIR: SCRATCH };
     const child = spawn(command, words, { cwd, env, detached: true });
     let printed = "";
     let result: string | undefined;
