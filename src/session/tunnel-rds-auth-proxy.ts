@@ -6,7 +6,7 @@ import { createSecureContext } from "node:tls";
 import type { DatabaseEndpoint } from "./endpoint.ts";
 import type { Backend, Verification } from "../proxy/backend.ts";
 import { replaceParameters } from "../protocol/startup-packet.ts";
-import type { RdsAuthProxyAddress } from "../via/parse.ts";
+import type { RdsAuthProxyAddress } from "../via/parse-server.ts";
 
 const PROBE_TIMEOUT = 10_000; // ms to see the certificate that a server shows
 
@@ -29,7 +29,7 @@ export function throughMiddleman(
         via.sslmode === "disable"
           ? undefined
           : () => {
-              verification ??= verify(via);
+              verification ??= verify(via, dial);
               verification.catch(() => (verification = undefined));
               return verification;
             },
@@ -45,16 +45,21 @@ export function throughMiddleman(
   };
 }
 
-async function verify(via: RdsAuthProxyAddress): Promise<Verification> {
+async function verify(
+  via: RdsAuthProxyAddress,
+  dial: NonNullable<Backend["dial"]>,
+): Promise<Verification> {
   const { relayContext } = await import("../via/relay.ts");
   const { presentedCertificate, TLS_HINTS } = await import("../via/rds-auth-proxy.ts");
-  const { host, port, ca, sslmode } = via;
+  const { ca, sslmode } = via;
   if (sslmode === "verify-full") {
     const trust = ca === undefined ? "the runtime's own CAs" : `those in ${ca}`;
     const context = await relayContext({ ca });
     return { secureContext: () => context, trust, hints: TLS_HINTS };
   }
-  const cert = await presentedCertificate({ host, port }, AbortSignal.timeout(PROBE_TIMEOUT));
+  const limit = AbortSignal.timeout(PROBE_TIMEOUT);
+  const { socket } = await dial(limit);
+  const cert = await presentedCertificate(socket, via, limit);
   const context = createSecureContext({ ca: cert, minVersion: "TLSv1.2" });
   return { secureContext: () => context, trust: "the certificate that it showed first" };
 }

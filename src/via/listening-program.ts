@@ -30,6 +30,8 @@ export interface ListeningCommand {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Finds the port in what it prints. */
   readonly opened: RegExp;
+  /** What of it tells nothing. */
+  readonly noise?: RegExp | undefined;
 }
 
 /** Such a program, running. */
@@ -83,7 +85,8 @@ export class ListeningProgram {
 
   /** The end of its output. */
   get said(): string {
-    return shown(this.#output);
+    const { noise } = this.#command;
+    return shown(noise === undefined ? this.#output : this.#output.replaceAll(noise, ""));
   }
 
   /** How it ended and the end of its output: the sentences of a DETAIL. */
@@ -158,6 +161,7 @@ export class ListeningPrograms {
   readonly #options: ListeningOptions;
   readonly #starting = new Map<string, Promise<RunningProgram>>();
   readonly #programs = new Set<ListeningProgram>();
+  readonly #told = new WeakSet<ListeningProgram>();
   #isClosed = false;
 
   constructor(options: ListeningOptions) {
@@ -183,19 +187,25 @@ export class ListeningPrograms {
     connecting.catch(() => users.delete(user));
     const socket = await connecting;
     let isAnswered = false;
-    const reportIfDied = async (): Promise<void> => {
+    let isTold = false;
+    socket.once("data", () => (isAnswered = true));
+    const closed = async (): Promise<void> => {
+      users.delete(user);
       // The end of its connections may be seen before its own.
       await atMost(EXIT_DELAY, program.gone);
-      if (program.hasDied) onBroken(broken(destination, program));
-    };
-    socket.once("data", () => (isAnswered = true));
-    socket.once("close", () => {
-      users.delete(user);
+      if (program.hasDied && !isTold && !this.#told.has(program)) {
+        this.#told.add(program);
+        onBroken(broken(destination, program));
+      }
       // It accepts connections and carries nothing: it hangs, or what it leads to is gone. The next login gets another.
       if (!isAnswered && users.size === 0) void this.#retire(keyOf(destination), program);
-      if (isAnswered) void reportIfDied();
+    };
+    socket.once("close", () => void closed());
+    void program.gone.then(() => {
+      // A login that still waits for an answer gets the reason itself.
+      isTold = !isAnswered && !socket.destroyed && !socket.readableEnded;
+      socket.destroy(program.hasDied ? broken(destination, program) : undefined);
     });
-    void program.gone.then(() => socket.destroy(broken(destination, program)));
     return socket;
   }
 

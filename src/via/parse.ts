@@ -1,29 +1,22 @@
 // Parses a tunnel: the value of --via, RDSIAM_VIA or rds_via.
 // Pure. A password or a command never gets into an error's text, which goes to screens and logs.
 
-import { isIP } from "node:net";
 import { RdsIamError } from "../base/errors.ts";
 import { type HostPort, readAuthority, showHostPort } from "../base/host-port.ts";
+import {
+  type Fail,
+  type KubeAddress,
+  type RdsAuthProxyAddress,
+  readKube,
+  readRdsAuthProxy,
+  readRelay,
+  type RelayAddress,
+} from "./parse-server.ts";
 
 /** A SOCKS5 or HTTP proxy, with the login for it. */
 export interface ProxyAddress extends HostPort {
   readonly user: string | undefined;
   readonly password: string | undefined;
-}
-
-/** A relay, and the PEM files that TLS with it needs. */
-export interface RelayAddress extends HostPort {
-  /** Verifies the relay; the runtime's own CAs when absent. */
-  readonly ca: string | undefined;
-  /** The client certificate and its key. */
-  readonly client: { readonly cert: string; readonly key: string } | undefined;
-}
-
-/** A server of the old rds-auth-proxy; `require` and `disable` only at localhost, where a tunnel ends. */
-export interface RdsAuthProxyAddress extends HostPort {
-  readonly ca: string | undefined;
-  /** Verified in full, not verified, or without TLS. */
-  readonly sslmode: "verify-full" | "require" | "disable";
 }
 
 /** A tunnel as `--via` names it. */
@@ -46,6 +39,7 @@ export type Via =
     }
   | ({ readonly kind: "socks5" | "http" | "https" } & ProxyAddress)
   | { readonly kind: "command"; readonly command: string }
+  | ({ readonly kind: "kube" } & KubeAddress)
   | ({ readonly kind: "relay" } & RelayAddress)
   | ({ readonly kind: "rds-auth-proxy" } & RdsAuthProxyAddress);
 
@@ -59,21 +53,17 @@ const NAMES: Readonly<Record<ViaSource, string>> = {
 };
 
 const FORMS =
-  "One of: HOST:PORT, ssh://[USER@]HOST[:PORT], ssm, ssm://INSTANCE-ID, ssm://Name=PATTERN, socks5://[USER:PASSWORD@]HOST:PORT, http://... or https://..., relay://HOST[:PORT], 'command:CMD %h %p', direct.";
+  "One of: HOST:PORT, ssh://[USER@]HOST[:PORT], ssm, ssm://INSTANCE-ID, ssm://Name=PATTERN, socks5://[USER:PASSWORD@]HOST:PORT, http://... or https://..., relay://HOST[:PORT], kube://NAMESPACE/svc/NAME[:PORT], 'command:CMD %h %p', direct.";
 
 const DEFAULT_PORTS = {
   socks5: 1080,
   http: 3128,
   https: 443,
-  relay: 8443,
-  "rds-auth-proxy": 8000,
 } as const;
 
 // An instance, a managed node, or an ECS task's container as Session Manager names it.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartSession.html
 const SSM_TARGET = /^(?:m?i-[0-9a-f]{8,17}|ecs:[\w-]+_[0-9a-f]+_[0-9a-f]+-\d+)$/;
-
-type Fail = (why: string, hint?: string) => never;
 
 /** Parses a tunnel; ERR_CONFIG, without the text, when it is not valid or not allowed at its source. */
 export function parseVia(text: string, source: ViaSource): Via {
@@ -83,8 +73,9 @@ export function parseVia(text: string, source: ViaSource): Via {
   if (text === "direct") return { kind: "direct" };
   if (text === "ssm") return { kind: "ssm", instance: undefined, tag: undefined };
   if (text.startsWith("command:")) return readCommand(text.slice("command:".length), fail);
-  if (text.startsWith("relay://")) return readRelay(text, fail);
-  if (text.startsWith("rds-auth-proxy://")) return readRdsAuthProxy(text, fail);
+  if (/^(?:kube\+)?relay:\/\//.test(text)) return readRelay(text, fail);
+  if (/^(?:kube\+)?rds-auth-proxy:\/\//.test(text)) return readRdsAuthProxy(text, fail);
+  if (text.startsWith("kube://")) return { kind: "kube", ...readKube(text, fail) };
   const url = /^([a-z0-9+]+):\/\/(?:(.*)@)?([^@]*?)\/?$/i.exec(text);
   if (url === null) {
     const address = readAuthority(text);
@@ -134,11 +125,22 @@ export function describeVia(via: Via): string {
       return `the ${via.kind.toUpperCase()} proxy ${showHostPort(via)}`;
     case "command":
       return "the command of rds_via";
+    case "kube":
+      return describeKube(via);
     case "relay":
-      return `the relay ${showHostPort(via)}`;
+      return `the relay ${describeServer(via)}`;
     case "rds-auth-proxy":
-      return `rds-auth-proxy at ${showHostPort(via)}`;
+      return `rds-auth-proxy at ${describeServer(via)}`;
   }
+}
+
+function describeKube({ resource, namespace }: KubeAddress): string {
+  return `kubectl port-forward to ${resource} in ${namespace}`;
+}
+
+function describeServer({ kube, ...server }: RelayAddress | RdsAuthProxyAddress): string {
+  if (kube === undefined) return showHostPort(server);
+  return `${kube.resource} in ${kube.namespace} (kubectl port-forward)`;
 }
 
 function nearest(tag: { readonly key: string; readonly pattern: string } | undefined): string {
@@ -218,74 +220,6 @@ function readProxy(kind: "socks5" | "http" | "https", text: ProxyText, fail: Fai
     user: user === "" && password === undefined ? undefined : decoded(user),
     password: password === undefined ? undefined : decoded(password),
   };
-}
-
-interface RelayText {
-  readonly host: string;
-  readonly port: number;
-  readonly parameters: URLSearchParams;
-}
-
-function splitRelay(
-  kind: "relay" | "rds-auth-proxy",
-  { text, known }: { readonly text: string; readonly known: readonly string[] },
-  fail: Fail,
-): RelayText {
-  const rest = text.slice(`${kind}://`.length);
-  const [, authority = "", query = ""] = /^([^?]*?)\/?(?:\?(.*))?$/.exec(rest) ?? [];
-  const address = readAuthority(authority);
-  if (address === undefined) return fail(`has no valid host after ${kind}://`);
-  const parameters = new URLSearchParams(query);
-  for (const [name, value] of parameters) {
-    if (known.includes(name) && value !== "") continue;
-    return fail("has an unknown or empty parameter", `${kind}:// takes: ${known.join(", ")}.`);
-  }
-  return { host: address.host, port: address.port ?? DEFAULT_PORTS[kind], parameters };
-}
-
-function readRelay(text: string, fail: Fail): Via {
-  const known = ["ca", "cert", "key"];
-  const { host, port, parameters } = splitRelay("relay", { text, known }, fail);
-  const [ca, cert, key] = known.map((name) => parameters.get(name) ?? undefined);
-  if (cert !== undefined && key !== undefined) {
-    return { kind: "relay", host, port, ca, client: { cert, key } };
-  }
-  if (cert === key) return { kind: "relay", host, port, ca, client: undefined };
-  return fail("has half of a client certificate", "Give both: ?cert=FILE&key=FILE");
-}
-
-// The old server makes itself a new certificate at each start unless it is given one, and a new one cannot be verified; its
-// quickstart has no TLS at all. Where kubectl port-forward has brought it to this machine, the tunnel vouches for it instead.
-function readRdsAuthProxy(text: string, fail: Fail): Via {
-  const known = ["ca", "sslmode"];
-  const { host, port, parameters } = splitRelay("rds-auth-proxy", { text, known }, fail);
-  const ca = parameters.get("ca") ?? undefined;
-  const sslmode = parameters.get("sslmode") ?? "verify-full";
-  if (sslmode !== "verify-full" && sslmode !== "require" && sslmode !== "disable") {
-    return fail("has an sslmode other than verify-full, require and disable");
-  }
-  const verified = sslmode === "verify-full";
-  const isLoopback =
-    host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
-  if (verified && isIP(host) !== 0) {
-    return fail(
-      "has an address, and certificates are verified for names",
-      "Write rds-auth-proxy://NAME:PORT.",
-    );
-  }
-  if (!verified && !isLoopback) {
-    return fail(
-      `has sslmode=${sslmode}, which sends the auth token to any server that answers`,
-      `Name the server's certificate or its CA instead: ?ca=FILE. sslmode=${sslmode} is for a tunnel's end at localhost.`,
-    );
-  }
-  if (!verified && ca !== undefined) {
-    return fail(
-      `has a CA, and sslmode=${sslmode}, which does not verify`,
-      "Leave one of them out.",
-    );
-  }
-  return { kind: "rds-auth-proxy", host, port, ca, sslmode };
 }
 
 // A bare % is taken as it is.

@@ -5,6 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
+import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import type { RdsIamError } from "../base/errors.ts";
 import { Handshake, HandshakeError } from "./handshake.ts";
@@ -42,11 +43,14 @@ export const TLS_HINTS = {
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
 /**
- * The certificate that a server presents, as PEM. It is not verified: it is for a tunnel's end on this machine, where all
+ * The certificate that a server presents on a new connection, as PEM. It is not verified: it is for a tunnel's end on this machine, where all
  * later connections of the run must present the certificate that the first one saw.
  */
-export async function presentedCertificate(server: HostPort, signal: AbortSignal): Promise<string> {
-  const socket = await connectTcp(server, { what: "rds-auth-proxy", hint: HINT }, signal);
+export async function presentedCertificate(
+  socket: Duplex,
+  server: HostPort,
+  signal: AbortSignal,
+): Promise<string> {
   try {
     const handshake = new Handshake(socket, signal);
     socket.write(SSL_REQUEST);

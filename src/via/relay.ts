@@ -13,7 +13,7 @@ import { connectTls } from "../base/tls.ts";
 import { unlessAborted } from "../base/deadline.ts";
 import { Handshake, HandshakeError } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
-import type { RelayAddress } from "./parse.ts";
+import type { RelayAddress } from "./parse-server.ts";
 import { connectTcp, type Destination, type Tunnel, tunnelError } from "./tunnel.ts";
 
 /** What a relay asks to have signed, and the STS endpoint that it sends the proof to. */
@@ -31,14 +31,24 @@ export type ProveIdentity = (challenge: RelayChallenge) => Promise<string>;
 const MAX_HEAD = 16 * 1024; // bytes of an answer's head
 const SCHEME = "RDSIAM-STS";
 
-/** Reads the certificate files, and makes a tunnel that asks the relay for each connection. */
-export async function relayTunnel(relay: RelayAddress, prove: ProveIdentity): Promise<Tunnel> {
+/**
+ * Reads the certificate files, and makes a tunnel that asks the relay for each connection; `carry` makes what reaches the
+ * relay where it cannot be dialed, and is closed with the tunnel.
+ */
+export async function relayTunnel(
+  relay: RelayAddress,
+  prove: ProveIdentity,
+  carry?: () => Promise<Tunnel | undefined>,
+): Promise<Tunnel> {
   const secureContext = await relayContext(relay);
+  const carrier = await carry?.();
   const addresses = new WeakMap<Duplex, string>();
   const hint = "Check rds_via, RDSIAM_VIA or --via, the VPN, and that the relay runs.";
   return {
     open: async (destination, signal) => {
-      const socket = await connectTcp(relay, { what: "the relay", hint }, signal);
+      const socket = await (carrier === undefined
+        ? connectTcp(relay, { what: "the relay", hint }, signal)
+        : carrier.open(destination, signal));
       const failed = (cause: Error): RdsIamError => tlsFailed(relay, cause);
       const tlsOptions = { secureContext, ALPNProtocols: ["http/1.1"], failed };
       const stream = await connectTls({ socket, host: relay.host, ...tlsOptions }, signal);
@@ -47,7 +57,7 @@ export async function relayTunnel(relay: RelayAddress, prove: ProveIdentity): Pr
       return stream;
     },
     addressOf: (stream) => addresses.get(stream),
-    [Symbol.asyncDispose]: async () => {},
+    [Symbol.asyncDispose]: async () => carrier?.[Symbol.asyncDispose](),
   };
 }
 
@@ -174,10 +184,13 @@ function notARelay(relay: HostPort, detail: string): RdsIamError {
   });
 }
 
-function tlsFailed(relay: HostPort, cause: Error): RdsIamError {
+function tlsFailed(relay: RelayAddress, cause: Error): RdsIamError {
   return tunnelError(`TLS with ${showHostPort(relay)} failed`, {
     detail: `It ended with ${errorCode(cause, "a closed connection")}.`,
-    hint: "If its certificate is from a private CA, name the CA file: relay://HOST:PORT?ca=FILE",
+    hint:
+      relay.kube === undefined
+        ? "If its certificate is from a private CA, name the CA file: relay://HOST:PORT?ca=FILE"
+        : "Name the CA file of its certificate, and a name that is in it: kube+relay://NAMESPACE/svc/NAME?ca=FILE&host=NAME",
     cause,
   });
 }

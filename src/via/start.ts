@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import type { Address } from "../base/address.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import type { Via } from "./parse.ts";
+import type { RdsAuthProxyAddress, RelayAddress } from "./parse-server.ts";
 import type { ProveIdentity } from "./relay.ts";
 import type { SsmService } from "./ssm.ts";
 import type { Tunnel, TunnelOptions } from "./tunnel.ts";
@@ -45,11 +46,26 @@ export async function startTunnel(
       return ssm(await options.ssm(via), options);
     case "command":
       return (await import("./command.ts")).commandTunnel(via.command, options);
+    case "kube":
+      return (await import("./kube.ts")).kubeTunnel(via, options);
     case "relay":
-      return (await import("./relay.ts")).relayTunnel(via, options.proveIdentity);
+      return (await import("./relay.ts")).relayTunnel(via, options.proveIdentity, () =>
+        carrierOf(via, options),
+      );
     case "rds-auth-proxy":
-      return (await import("./rds-auth-proxy.ts")).rdsAuthProxyTunnel(via);
+      return (
+        (await carrierOf(via, options)) ??
+        (await import("./rds-auth-proxy.ts")).rdsAuthProxyTunnel(via)
+      );
   }
+}
+
+// What reaches a server that cannot be dialed.
+async function carrierOf(
+  { kube }: RelayAddress | RdsAuthProxyAddress,
+  options: TunnelOptions,
+): Promise<Tunnel | undefined> {
+  return kube === undefined ? undefined : (await import("./kube.ts")).kubeTunnel(kube, options);
 }
 
 async function ssm({ plugin, service, sessions }: SsmOptions, options: TunnelOptions) {

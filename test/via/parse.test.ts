@@ -11,6 +11,10 @@ function byTag(key: string, pattern: string) {
   return { kind: "ssm", instance: undefined, tag: { key, pattern } };
 }
 
+function inCluster(resource: string, port: number, context?: string) {
+  return { context, namespace: "data", resource, port };
+}
+
 const READ: readonly (readonly [string, unknown])[] = [
   ["direct", { kind: "direct" }],
   ["localhost:15432", { kind: "forwarded-port", host: "localhost", port: 15_432 }],
@@ -40,6 +44,44 @@ const READ: readonly (readonly [string, unknown])[] = [
   [
     "relay://r:9/?ca=a.pem&cert=c.pem&key=k.pem",
     { kind: "relay", host: "r", port: 9, ca: "a.pem", client: { cert: "c.pem", key: "k.pem" } },
+  ],
+  ["kube://data/svc/db", { kind: "kube", ...inCluster("svc/db", 5432) }],
+  [
+    "kube://arn:aws:eks:eu-west-1:1:cluster/p/data/deploy/db:6000/",
+    { kind: "kube", ...inCluster("deploy/db", 6000, "arn:aws:eks:eu-west-1:1:cluster/p") },
+  ],
+  ["kube://jane@c/data/pod/db-0.x:1", { kind: "kube", ...inCluster("pod/db-0.x", 1, "jane@c") }],
+  [
+    "kube+relay://data/svc/r?ca=a.pem",
+    {
+      kind: "relay",
+      host: "r.data.svc",
+      port: 8443,
+      kube: inCluster("svc/r", 8443),
+      ca: "a.pem",
+      client: undefined,
+    },
+  ],
+  [
+    "kube+relay://ctx/data/deploy/r:9?host=relay.example.com&cert=c.pem&key=k.pem",
+    {
+      kind: "relay",
+      host: "relay.example.com",
+      port: 9,
+      kube: inCluster("deploy/r", 9, "ctx"),
+      ca: undefined,
+      client: { cert: "c.pem", key: "k.pem" },
+    },
+  ],
+  [
+    "kube+rds-auth-proxy://data/svc/old?sslmode=require",
+    {
+      ...OLD,
+      host: "old.data.svc",
+      port: 8000,
+      kube: inCluster("svc/old", 8000),
+      sslmode: "require",
+    },
   ],
   ["rds-auth-proxy://r?ca=a.pem", { ...OLD, host: "r", port: 8000, ca: "a.pem" }],
   ["rds-auth-proxy://r:9?sslmode=verify-full", { ...OLD, host: "r", port: 9 }],
@@ -85,6 +127,20 @@ const REFUSED = [
   "command:nc %x",
   "command:a%",
   "command:a\nb",
+  "kube://",
+  "kube://svc/db",
+  "kube://data/db",
+  "kube://data/cm/db",
+  "kube://Data/svc/db",
+  "kube://data/svc/-db",
+  "kube://data/svc/db:0",
+  "kube://data/svc/db:65536",
+  "kube://data/svc/db?ca=f",
+  "kube+relay://data/svc/r?host=a:1",
+  "kube+relay://data/svc/r?name=a",
+  "kube+ssh://data/svc/r",
+  "relay://?host=r",
+  "relay://r?host=r",
   "relay://",
   "relay://r?ca=",
   "relay://r?sslmode=require",
@@ -107,6 +163,8 @@ test("describeVia() + says which instance, or what is known of it", () => {
     "Session Manager on the nearest instance whose tag role is b*",
   );
   assert.equal(said("ssm://i-0123456789abcdef0"), "Session Manager on i-0123456789abcdef0");
+  assert.equal(said("kube://c/data/svc/db"), "kubectl port-forward to svc/db in data");
+  assert.equal(said("kube+relay://data/svc/r"), "the relay svc/r in data (kubectl port-forward)");
 });
 
 test("parseVia() + refuses what is not a tunnel, with an ERR_CONFIG that names where it was given", () => {

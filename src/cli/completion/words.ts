@@ -20,7 +20,7 @@ export const HEADER = [
 /** How the values of --via begin. */
 export const TUNNELS = [
   "ssm",
-  ...["ssh", "ssm", "socks5", "http", "https", "relay", "rds-auth-proxy"].map(
+  ...["ssh", "ssm", "socks5", "http", "https", "relay", "kube", "kube+relay", "rds-auth-proxy"].map(
     (scheme) => `${scheme}://`,
   ),
 ];

@@ -1,0 +1,149 @@
+// psql through `kubectl port-forward`: to a forwarder, to a relay, and to a server of the old rds-auth-proxy.
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { makeLeaf } from "../../src/demo/certificates.ts";
+import type { StandIn } from "../../src/demo/stand-in.ts";
+import { type KubectlStandIn, startKubectl } from "../support/kubectl-stand-in.ts";
+import { rdsiam, without } from "../support/program.ts";
+import { type RdsAuthProxy, startRdsAuthProxy } from "../support/rds-auth-proxy-stand-in.ts";
+import { DEMO_USER, startTestRelay, type TestRelay } from "../support/relay-scene.ts";
+import { startStage } from "../support/stage.ts";
+import { processes, until } from "../support/traces.ts";
+
+const PROD = ["prod", "-Atc"];
+
+let standIn: StandIn;
+let kubectl: KubectlStandIn;
+let relay: TestRelay;
+let server: RdsAuthProxy;
+let env: Readonly<Record<string, string>>;
+before(async () => {
+  standIn = await startStage();
+  kubectl = await startKubectl();
+  const { port } = standIn.gateway;
+  const rules = `[allow demo]\narn = ${DEMO_USER}\ntargets = orders\n`;
+  relay = await startTestRelay(standIn, { rules });
+  server = await startRdsAuthProxy({
+    certificate: await makeLeaf({ subject: "O=Mothership", names: ["localhost"] }),
+    allowed: `${standIn.canonicalHost}:${port}`,
+    databasePort: port,
+    databaseCa: standIn.authority.cert,
+  });
+  await kubectl.lead("deploy/db", port);
+  await kubectl.lead("svc/relay", Number(/:(\d+)\?/.exec(relay.via())?.[1]));
+  await kubectl.lead("pod/old-0", server.port);
+  env = { ...standIn.env, ...kubectl.env };
+});
+after(async () => {
+  for (const part of [server, relay, kubectl, standIn]) await part?.[Symbol.asyncDispose]();
+});
+
+const skip = without("psql");
+
+async function isLeft(): Promise<boolean> {
+  const pids = (await kubectl.starts()).map(({ pid }) => pid);
+  return (await processes()).some(({ pid }) => pids.includes(pid));
+}
+
+for (const [what, via, warning] of [
+  ["to a forwarder", () => "kube://jane@prod/data/deploy/db", /^$/],
+  [
+    "to a relay, which is verified by its name",
+    () => `kube+relay://data/svc/relay?ca=${standIn.caFile}&host=localhost`,
+    /^$/,
+  ],
+  [
+    "to an rds-auth-proxy",
+    () => "kube+rds-auth-proxy://data/pod/old-0?sslmode=require",
+    /^rdsiam: warning: rds-auth-proxy at old-0\.data\.svc reads the auth token/,
+  ],
+] as const) {
+  test(
+    `psql --via kube, ${what}: the login works, and kubectl ends with the run`,
+    { skip },
+    async () => {
+      const ran = await rdsiam(["psql", "--via", via(), ...PROD, "select current_user"], { env });
+      assert.deepEqual([ran.status, ran.stdout], [0, "app_ro\n"], ran.stderr);
+      assert.match(ran.stderr, warning);
+      assert.equal(await isLeft(), false);
+    },
+  );
+}
+
+test(
+  "psql --via kube: a relay under another name than its certificate's is not trusted",
+  { skip },
+  async () => {
+    const via = `kube+relay://data/svc/relay?ca=${standIn.caFile}`;
+    const ran = await rdsiam(["psql", "--via", via, ...PROD, "select 1"], { env });
+    assert.equal(ran.status, 2);
+    assert.match(
+      ran.stderr,
+      /TLS with relay\.data\.svc:8443 failed\nDETAIL: .*\nHINT: .*kube\+relay:\/\/NAMESPACE\/svc\/NAME\?ca=FILE&host=NAME/,
+    );
+  },
+);
+
+test(
+  "psql --via kube: what kubectl refuses is known before the tool starts",
+  { skip },
+  async () => {
+    await kubectl.say('Error from server (NotFound): services "db" not found');
+    const ran = await rdsiam(["psql", "--via", "kube://data/svc/db", ...PROD, "select 1"], { env });
+    await kubectl.say(undefined);
+    assert.equal(ran.status, 125);
+    assert.equal(
+      ran.stderr,
+      'rdsiam: error: there is no svc/db in the namespace data\nDETAIL:  kubectl ended with exit status 1. It said: Error from server (NotFound): services "db" not found\nHINT:  See what there is: kubectl -n data get svc,pods\n',
+    );
+  },
+);
+
+test(
+  "exec --via kube: the pod dies, the session ends, and after one failed login the next works",
+  { skip },
+  async () => {
+    const starts = (await kubectl.starts()).length;
+    const go = join(standIn.directory, "pod-died");
+    const script = `psql -Atc 'select pg_sleep(60)'; until [ -e '${go}' ]; do sleep 0.05; done; psql -Atc 'select 41'; psql -Atc 'select 42'`;
+    const running = rdsiam(
+      ["exec", "--via", "kube://data/deploy/db", "prod", "bash", "-c", script],
+      { env },
+    );
+    await until(async () => {
+      const { rows } = await standIn.postgres.query(
+        "select 1 from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep'",
+      );
+      return rows.length === 1;
+    }, "the session stands");
+    await kubectl.killPod();
+    await writeFile(go, "");
+    const ran = await running;
+    assert.equal(ran.stdout, "42\n", ran.stderr);
+    assert.match(
+      ran.stderr,
+      /rdsiam: error: the pod of deploy\/db in data has gone\nDETAIL: {2}\S.*\nHINT: {2}The next login/,
+    );
+    assert.equal((await kubectl.starts()).length, starts + 2);
+    assert.equal(await isLeft(), false);
+  },
+);
+
+test("psql --via kube: rdsiam killed outright leaves no kubectl", { skip }, async () => {
+  const starts = (await kubectl.starts()).length;
+  const running = rdsiam(
+    ["psql", "--via", "kube://data/deploy/db", ...PROD, "select pg_sleep(60)"],
+    {
+      env,
+      started: (child) => {
+        void until(async () => (await kubectl.starts()).length > starts, "kubectl runs").then(() =>
+          child.kill("SIGKILL"),
+        );
+      },
+    },
+  );
+  assert.equal((await running).signal, "SIGKILL");
+  await until(async () => !(await isLeft()), "kubectl has ended");
+});
