@@ -98,6 +98,14 @@ function notTrusted(code: string, attempt: Attempt, cause: unknown): RdsIamError
   const whose = isProxys ? `the proxy ${proxy.address}` : service;
   const through =
     proxy === undefined || isProxys ? "" : `, called through the proxy ${proxy.address}`;
+  if (/^CERT_(?:NOT_YET_VALID|HAS_EXPIRED)$/.test(code)) {
+    return new RdsIamError(`the certificate of ${whose} is not valid at this time`, {
+      code: "ERR_CERTIFICATE",
+      detail: `TLS ended with ${code}${through}; this machine's clock says ${new Date().toISOString()}.`,
+      hint: "If that is not the time, set the clock: timedatectl set-ntp true",
+      cause,
+    });
+  }
   const trusted =
     bundle === undefined
       ? "the runtime's own list"

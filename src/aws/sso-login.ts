@@ -4,7 +4,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { RdsIamError } from "../base/errors.ts";
+import type { RdsIamError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { type AwsCalls, MOST_SKEW } from "./sdk.ts";
 import { sentence } from "./sdk-error.ts";
@@ -27,6 +27,7 @@ import {
 } from "./sso-callback.ts";
 import {
   loginDenied,
+  loginError,
   loginExpired,
   oidcError,
   type OidcService,
@@ -160,7 +161,7 @@ async function answerOf(
 ): Promise<CallbackAnswer> {
   using timers = startTimers(screen, session);
   const found = await Promise.race([answer, timers.late]);
-  if (found === undefined) throw expired(session, "Nobody came back from the browser.");
+  if (found === undefined) throw loginExpired(session, "Nobody came back from the browser.");
   return found;
 }
 
@@ -197,19 +198,13 @@ function refused(
   { description, error }: CallbackAnswer & { readonly error: string },
   session: SsoSession,
 ): RdsIamError {
-  const said = printable(description ?? error).slice(0, 300);
-  const denied = loginDenied(sessionName(session), sentence(said));
-  if (error === "access_denied") {
-    return new RdsIamError(denied.message, { ...denied, code: "ERR_CREDENTIALS" });
-  }
-  return new RdsIamError(
-    `cannot log in to ${sessionName(session)}: ${printable(error).slice(0, 60)}`,
-    {
-      code: "ERR_CREDENTIALS",
-      detail: sentence(said),
-      hint: `Check sso_start_url and sso_region (${session.place}), then try again.`,
-    },
-  );
+  const said = sentence(printable(description ?? error).slice(0, 300));
+  if (error === "access_denied") return loginDenied(sessionName(session), said);
+  const what = printable(error).slice(0, 60);
+  return loginError(`cannot log in to ${sessionName(session)}: ${what}`, {
+    detail: said,
+    hint: `Check sso_start_url and sso_region (${session.place}), then try again.`,
+  });
 }
 
 async function withDeviceCode(run: LoginRun): Promise<SsoToken> {
@@ -223,7 +218,7 @@ async function withDeviceCode(run: LoginRun): Promise<SsoToken> {
   let { interval } = device;
   for (let failures = 0; ;) {
     const isLate = await Promise.race([timers.late.then(() => true), pause(interval, screen)]);
-    if (isLate === true) throw expired(session, "Nobody confirmed the code in a browser.");
+    if (isLate === true) throw loginExpired(session, "Nobody confirmed the code in a browser.");
     try {
       return await service.createToken(registration, {
         grantType: DEVICE_CODE,
@@ -243,11 +238,6 @@ async function withDeviceCode(run: LoginRun): Promise<SsoToken> {
 
 function pause(seconds: number, { signal }: LoginScreen): Promise<void> {
   return sleep(seconds * 1_000, undefined, { signal });
-}
-
-function expired(session: SsoSession, detail: string): RdsIamError {
-  const { message, ...parts } = loginExpired(session, detail);
-  return new RdsIamError(message, { code: "ERR_CREDENTIALS", ...parts });
 }
 
 type RegistrationInput = Omit<Parameters<OidcService["register"]>[0], "clientName">;

@@ -13,7 +13,6 @@ import {
 import { type ErrorParts, RdsIamError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { configuredEndpoint } from "./endpoints.ts";
-import { CERTIFICATE_CODE } from "./network-error.ts";
 import { identityError, readError, sentence } from "./sdk-error.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 import {
@@ -135,11 +134,8 @@ export function oidcError(
 ): RdsIamError {
   if (error instanceof RdsIamError) return error;
   if (failure !== undefined) return failure;
-  const parts = explain(error, session, secrets);
-  if (parts !== undefined) {
-    const { message, ...rest } = parts;
-    return new RdsIamError(message, { code: "ERR_CREDENTIALS", ...rest });
-  }
+  const explained = explain(error, session, secrets);
+  if (explained !== undefined) return explained;
   const { region, profile } = session;
   return identityError(error, {
     profile,
@@ -149,30 +145,27 @@ export function oidcError(
   });
 }
 
-type LoginExplanation = { readonly message: string } & Partial<ErrorParts>;
+/** An error of a login. */
+export function loginError(message: string, parts: Omit<ErrorParts, "code">): RdsIamError {
+  return new RdsIamError(message, { code: "ERR_CREDENTIALS", ...parts });
+}
 
 function explain(
   error: unknown,
   session: SsoSession,
   secrets: readonly string[],
-): LoginExplanation | undefined {
-  const { codes } = readError(error, secrets);
+): RdsIamError | undefined {
   const name = sessionName(session);
-  if (codes.some((code) => /^CERT_(?:NOT_YET_VALID|HAS_EXPIRED)$/.test(code))) {
-    return {
-      message: `cannot log in to ${name}: the certificate of IAM Identity Center is not valid at this time`,
-      detail: `TLS ended with ${codes.find((code) => CERTIFICATE_CODE.test(code))}; this machine's clock says ${timeText(Date.now())}.`,
-      hint: "If that is not the time, set the clock: timedatectl set-ntp true",
-    };
-  }
   const detail = saidBy(error, secrets);
   const { startUrl, region, place } = session;
   if (error instanceof Error && error.name === "InternalServerException") {
-    return {
-      message: `cannot log in to ${name}: IAM Identity Center in ${region} has a problem of its own`,
-      detail,
-      hint: "Try again in a minute; https://health.aws.amazon.com shows larger ones.",
-    };
+    return loginError(
+      `cannot log in to ${name}: IAM Identity Center in ${region} has a problem of its own`,
+      {
+        detail,
+        hint: "Try again in a minute; https://health.aws.amazon.com shows larger ones.",
+      },
+    );
   }
   const refusal = refusalName(error);
   if (refusal === undefined) return undefined;
@@ -183,58 +176,54 @@ function explain(
     case "InvalidGrantException":
       return loginExpired(session, detail);
     case "SlowDownException":
-      return {
-        message: `cannot log in to ${name}: IAM Identity Center asks to slow down`,
+      return loginError(`cannot log in to ${name}: IAM Identity Center asks to slow down`, {
         detail,
         hint: "Wait a minute, then try again.",
-      };
+      });
     case "InvalidRequestRegionException": {
       const { region: right } = error as { readonly region?: string };
-      return {
-        message: `cannot log in to ${name}: its IAM Identity Center is not in ${region}`,
+      return loginError(`cannot log in to ${name}: its IAM Identity Center is not in ${region}`, {
         detail,
         hint: `Set sso_region${right ? ` = ${printable(right)}` : ""} in ${place}.`,
-      };
+      });
     }
     case "InvalidScopeException":
-      return {
-        message: `cannot log in to ${name}: the scopes are not valid`,
+      return loginError(`cannot log in to ${name}: the scopes are not valid`, {
         detail,
         hint: `Correct or remove sso_registration_scopes (${place}).`,
-      };
+      });
     case "InvalidRequestException":
     case "InvalidClientMetadataException":
-      return {
-        message: `cannot log in to ${name}: IAM Identity Center in ${region} does not know ${startUrl}`,
-        detail,
-        hint: `Check sso_start_url and sso_region (${place}): the AWS access portal shows both under "Access keys".`,
-      };
+      return loginError(
+        `cannot log in to ${name}: IAM Identity Center in ${region} does not know ${startUrl}`,
+        {
+          detail,
+          hint: `Check sso_start_url and sso_region (${place}): the AWS access portal shows both under "Access keys".`,
+        },
+      );
     default:
-      return {
-        message: `cannot log in to ${name}: IAM Identity Center in ${region} refused it`,
+      return loginError(`cannot log in to ${name}: IAM Identity Center in ${region} refused it`, {
         detail: [`It answered ${refusal}.`, detail].filter(Boolean).join(" "),
         hint: "Try again; where that does not help: rdsiam login --device-code",
-      };
+      });
   }
 }
 
-/** The words for a login that a person, or the service, denied. */
-export function loginDenied(name: string, detail: string | undefined): LoginExplanation {
-  return {
-    message: `the login to ${name} was denied`,
+/** The error of a login that a person, or the service, denied. */
+export function loginDenied(name: string, detail: string | undefined): RdsIamError {
+  return loginError(`the login to ${name} was denied`, {
     detail: detail ?? "It was denied in the browser, or the user has no access.",
     hint: "Log in again as a user who is assigned to an account.",
-  };
+  });
 }
 
-/** The words for a login that took too long. */
-export function loginExpired(session: SsoSession, detail: string | undefined): LoginExplanation {
+/** The error of a login that took too long. */
+export function loginExpired(session: SsoSession, detail: string | undefined): RdsIamError {
   const { place, region } = session;
-  return {
-    message: `the login to ${sessionName(session)} was not finished in time`,
+  return loginError(`the login to ${sessionName(session)} was not finished in time`, {
     detail,
     hint: `Try again. If the browser said that you were logged in, sso_region = ${region} (${place}) is not the one of that start URL.`,
-  };
+  });
 }
 
 // OAuth's errors have no message, and a description instead.

@@ -13,6 +13,7 @@ import {
   type TokenContext,
 } from "../../src/aws/sso-token.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
+import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { loadAwsFiles } from "../../src/config/aws-files.ts";
 import { ACCOUNT } from "../support/identity-stage.ts";
 import {
@@ -270,6 +271,51 @@ test("logIn() waits longer where it is asked to slow down, and uses one registra
   await ssoToken(session(), contextOf().context, { anew: true });
   assert.equal(count("Authorize"), 1);
 });
+
+test("ssoToken() + a clock that is wrong says so after the login; ssoKeys() does where the keys are over already", async () => {
+  for (const [minutes, wanted] of [
+    [-30, "30 minutes ahead of"],
+    [30, "30 minutes behind"],
+  ] as const) {
+    const now = (): Date => new Date(Date.now() + minutes * 60_000);
+    await using skewed = await startSsoStage({ now });
+    const { context, asked } = contextOf();
+    const calls = { env: skewed.env };
+    assert.ok(await ssoToken(session(), { ...context, calls }, { anew: true }));
+    assert.match(asked.remarks.join("\n"), new RegExp(`is ${wanted} AWS's.*timedatectl`));
+  }
+  const { context, asked } = contextOf();
+  await ssoToken(session(), context, { anew: true });
+  assert.deepEqual(asked.remarks, []);
+  const { lifetimes } = stage.sso.behavior;
+  lifetimes.credentials = -60;
+  const files = loadAwsFiles(stage.env, stage.home.directory);
+  const over = await failure(ssoKeys(SOURCE, files, context));
+  lifetimes.credentials = 3_600;
+  assert.match(
+    over,
+    /clock and AWS's disagree[^]*ended at 20\S+Z by the clock of this machine[^]*timedatectl/,
+  );
+});
+
+const DAY = 86_400_000;
+for (const [what, code, dates] of [
+  ["not valid yet", "CERT_NOT_YET_VALID", { notBefore: new Date(Date.now() + DAY) }],
+  ["over", "CERT_HAS_EXPIRED", { notAfter: new Date(Date.now() - DAY / 2) }],
+] as const) {
+  test(`logIn() + a certificate that is ${what} asks for a look at the clock`, async () => {
+    const issuer = await makeAuthority({ subject: "CN=Root" });
+    const names = ["127.0.0.1"];
+    const certificate = await makeLeaf({ subject: "CN=sso", names, issuer, ...dates });
+    await using secure = await startSsoStage({ certificate });
+    const caFile = join(secure.home.directory, "ca.pem");
+    await writeFile(caFile, issuer.cert);
+    const calls = { env: { ...secure.env, AWS_CA_BUNDLE: caFile } };
+    const text = await failure(ssoToken(session(), { ...contextOf().context, calls }));
+    assert.match(text, /the certificate of 127\.0\.0\.1:\d+ is not valid at this time/);
+    assert.match(text, new RegExp(`${code}; this machine's clock says 20\\S+Z\\.\n.*timedatectl`));
+  });
+}
 
 test("readScopes() and timeLeft() read what the AWS CLI has written", () => {
   assert.deepEqual(readScopes(" sso:account:access , ,openid"), ["sso:account:access", "openid"]);
