@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { type Environment, homeDirectory } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { shellCommand } from "../base/shell-word.ts";
 import { writeTrusted } from "../base/trusted-file.ts";
 import { cliCacheDirectory, pythonJson } from "./cli-cache.ts";
 
@@ -129,12 +130,13 @@ export function writeEntry(file: string, entry: SsoToken | ClientRegistration): 
   }
 }
 
-/** Removes a token or a registration, where that is possible. */
-export function removeEntry(file: string): void {
+/** Removes a token or a registration; the reason when that is not possible. */
+export function removeEntry(file: string): string | undefined {
   try {
     rmSync(file, { force: true });
-  } catch {
-    // It stays, as in a directory that is mounted read-only.
+    return undefined;
+  } catch (error) {
+    return errorCode(error);
   }
 }
 
@@ -164,11 +166,11 @@ export function cachedLogins(env: Environment): readonly CachedLogin[] {
   });
 }
 
-/** Removes the credentials that the AWS CLI got with logins and keeps elsewhere. */
-export function removeLoginCredentials(env: Environment): void {
-  for (const file of jsonFiles(cliCacheDirectory(homeDirectory(env)))) {
-    if (readObject(file)["ProviderType"] === "sso") rmSync(file, { force: true });
-  }
+/** The files of credentials that the AWS CLI got with logins and keeps elsewhere. */
+export function loginCredentialFiles(env: Environment): readonly string[] {
+  return jsonFiles(cliCacheDirectory(homeDirectory(env))).filter(
+    (file) => readObject(file)["ProviderType"] === "sso",
+  );
 }
 
 function jsonFiles(directory: string): readonly string[] {
@@ -181,7 +183,7 @@ function jsonFiles(directory: string): readonly string[] {
     throw new RdsIamError(`cannot read ${directory}`, {
       code: "ERR_CONFIG",
       detail: `The system's error: ${errorCode(error)}.`,
-      hint: `Look at: ls -ld ${directory}`,
+      hint: shellCommand`Look at: ls -ld ${directory}`,
       cause: error,
     });
   }

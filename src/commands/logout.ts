@@ -1,10 +1,12 @@
 // `rdsiam logout`: ends every login to IAM Identity Center, as `aws sso logout` does.
-import { rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { proxyPasswords } from "../aws/proxy-setting.ts";
 import { awsCalls } from "../aws/source-credentials.ts";
-import { cachedLogins, removeLoginCredentials } from "../aws/sso-cache.ts";
+import { cachedLogins, loginCredentialFiles, removeEntry } from "../aws/sso-cache.ts";
 import type { RunContext } from "../base/context.ts";
+import { RdsIamError } from "../base/errors.ts";
 import { problemOf } from "../base/problem.ts";
+import { shellCommand } from "../base/shell-word.ts";
 import { environmentProfile } from "../config/choose-target.ts";
 import { loadConfiguration } from "../session/settings.ts";
 
@@ -16,20 +18,31 @@ export async function runLogout(context: RunContext): Promise<number> {
   const usual = { configProfile: undefined, awsTimeout: undefined };
   const calls = awsCalls(environmentProfile(env), { env, files, ...usual });
   const logins = cachedLogins(env);
-  for (const { file, token } of logins) {
+  const reasons = [...logins.map(({ file }) => file), ...loginCredentialFiles(env)]
+    .map((file) => [file, removeEntry(file)] as const)
+    .filter(([, reason]) => reason !== undefined);
+  for (const { token } of logins) {
     log.addSecret(token.accessToken);
-    rmSync(file, { force: true });
     if (token.region === undefined) continue;
     const { endLogin } = await import("../aws/sso-keys.ts");
     const where = `the AWS access portal in ${token.region}`;
     await waiting.for(where, endLogin(token, token.region, calls)).catch((error: unknown) => {
       const { message, ...problem } = problemOf(error);
-      const what = `the login to ${token.startUrl ?? where} is removed here, and AWS could not be told`;
+      const what = `AWS could not be told that the login to ${token.startUrl ?? where} is over`;
       log.warning({ ...problem, message: `${what}: ${message}` });
     });
   }
-  removeLoginCredentials(env);
-  const count = logins.length === 1 ? "1 login" : `${logins.length || "no"} logins`;
-  log.always(`rdsiam: ${count} ended`);
+  const [stuck] = reasons;
+  if (stuck !== undefined) throw notRemoved(...stuck);
+  const count = logins.length === 1 ? "1 login" : `${logins.length} logins`;
+  log.always(`rdsiam: ${logins.length === 0 ? "there was no login to end" : `${count} ended`}`);
   return 0;
+}
+
+function notRemoved(file: string, reason: string | undefined): RdsIamError {
+  return new RdsIamError(`${file} cannot be removed`, {
+    code: "ERR_CONFIG",
+    detail: `The system's error: ${reason}.`,
+    hint: shellCommand`Look at: ls -ld ${dirname(file)}`,
+  });
 }

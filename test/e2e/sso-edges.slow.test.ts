@@ -1,7 +1,7 @@
 // The edges of logins with IAM Identity Center: a lock whose holder is killed, logins and clients that the service ends, answers that
 // are not the service's. Where the two programs meet: sso-aws-cli.slow.test.ts.
 import assert from "node:assert/strict";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -59,6 +59,22 @@ test("SSO: a client that the service has forgotten is registered anew by the nex
   assert.match((await login()).stderr, /InvalidClientException[^]*Try again/);
   assert.equal((await login()).status, 0);
   assert.equal(sso.count("RegisterClient"), 2);
+});
+
+test("SSO: a logout ends the login of each profile that shares the session", async () => {
+  await using stage = await startSsoStage();
+  const { cacheDirectory, home, sso } = stage;
+  const [, section = ""] =
+    /\[profile sso\]\n([^[]*)/.exec(await readFile(home.config, "utf8")) ?? [];
+  await stage.addConfig(`[profile second]\n${section}`);
+  await keepLogin(cacheDirectory, sso, { session: "corp" });
+  assert.equal((await rdsiam(["token", "second"], stage)).status, 0);
+  const ended = await rdsiam(["logout"], stage);
+  assert.deepEqual([ended.status, ended.stdout, ended.stderr], [0, "", "rdsiam: 1 login ended\n"]);
+  for (const profile of ["sso", "second"]) {
+    const { stderr } = await rdsiam(["token", profile], stage);
+    assert.match(stderr, new RegExp(`error: [^]*rdsiam login --profile ${profile}\\b`));
+  }
 });
 
 test("SSO: a login that cannot be kept is an error of rdsiam login", async () => {
