@@ -158,7 +158,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     details: [
       "The login is kept where the AWS CLI keeps it, so that `aws` and rdsiam share it; a new one is made even where the old one is good. On a terminal the other commands offer it by themselves when it is needed.",
       "It opens a browser. Through ssh, in a container, without a desktop and for profiles without sso_session, it shows the address of a page and a code to confirm there, with any browser on any machine, as with --device-code; RDSIAM_DEVICE_CODE=no keeps it from that. The browser is the one in BROWSER, else the desktop's.",
-      "For a profile that uses `aws login` (login_session), it runs that.",
+      "For a profile that uses `aws login` (login_session), it runs that; --device-code is its --remote.",
     ],
   },
   {

@@ -35,8 +35,11 @@ export async function runLogin(context: RunContext, invocation: Invocation): Pro
     log,
   );
   const source = loginSource(settings, loaded, env);
-  if (source.method === "login") return runAwsLogin(context, source.profile);
   if (isOn(options, env, "noInput")) throw noPerson(source);
+  if (source.method === "login") {
+    const remote = isOn(options, env, "deviceCode") ? ["--remote"] : [];
+    return runAwsLogin(context, source.profile, remote);
+  }
   await logInTo(context, invocation, { loaded, settings, source });
   return 0;
 }
@@ -113,7 +116,11 @@ function loginSource(
 }
 
 // It proves itself with a key of its own, which the AWS CLI alone keeps.
-async function runAwsLogin({ env }: RunContext, profile: string): Promise<number> {
+async function runAwsLogin(
+  { env }: RunContext,
+  profile: string,
+  more: readonly string[],
+): Promise<number> {
   const hint = shellCommand`Install the AWS CLI 2.32 or newer, then run: aws login --profile ${profile}`;
   const file = await findTool("aws", env).catch((cause: unknown) => {
     throw new RdsIamError(`profile "${profile}" uses "aws login", and there is no AWS CLI here`, {
@@ -125,12 +132,12 @@ async function runAwsLogin({ env }: RunContext, profile: string): Promise<number
   const given = Object.entries(env).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value] as const],
   );
-  const args = ["login", "--profile", profile];
+  const args = ["login", "--profile", profile, ...more];
   const { exitStatus } = await runTool({ file, args, env: Object.fromEntries(given) });
   return exitStatus;
 }
 
-function noPerson({ profile }: SsoSource): RdsIamError {
+function noPerson({ profile }: Pick<SsoSource, "profile">): RdsIamError {
   return new RdsIamError("a login needs a person", {
     code: "ERR_USAGE",
     detail: "Questions are switched off, and the login is in a browser.",

@@ -7,7 +7,7 @@ import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import { LOGIN, startProxy } from "../support/network-scene.ts";
+import { type CorporateProxy, LOGIN, startProxy } from "../support/network-scene.ts";
 import { type Finished, rdsiam, run } from "../support/program.ts";
 import { SSO_REGION, type SsoStage, startSsoStage } from "../support/sso-stage.ts";
 
@@ -24,6 +24,7 @@ const skip = Number.isNaN(minor) && "the AWS CLI 2 is not on this machine: apt-g
 /** The stage, and both programs in it. */
 interface Pair extends AsyncDisposable {
   readonly stage: SsoStage;
+  readonly proxy: CorporateProxy;
   readonly aws: (...args: readonly string[]) => Promise<Finished>;
   readonly rdsiam: (...args: readonly string[]) => Promise<Finished>;
   /** The ARN that each gets credentials for. */
@@ -59,6 +60,7 @@ async function startPair(more = ""): Promise<Pair> {
   const tool: Pair["rdsiam"] = (...args) => rdsiam(args, { env });
   return {
     stage,
+    proxy,
     aws,
     rdsiam: tool,
     awsCaller: async (profile) => {
@@ -110,6 +112,26 @@ for (const profile of PROFILES) {
     assert.deepEqual(pair.calls(), []);
   });
 }
+
+test("rdsiam login with a device code, and the role's keys, through HTTPS_PROXY with a password", async () => {
+  await using pair = await startPair();
+  const { proxy, stage } = pair;
+  const ran = await pair.rdsiam("login", "-v", "--device-code", "--profile", "sso");
+  assert.equal(ran.status, 0, ran.stderr);
+  assert.equal(stage.sso.count("StartDeviceAuthorization"), 1);
+  assert.match((await pair.rdsiamCaller("sso")) ?? "", READER);
+  assert.deepEqual(
+    [...new Set(proxy.asked)],
+    HOSTS.map((host) => `CONNECT ${host}:443`),
+  );
+  const secrets = [LOGIN.password, encodeURIComponent(LOGIN.password), ...stage.sso.oidc.secrets];
+  for (const secret of secrets) assert.ok(!(ran.stdout + ran.stderr).includes(secret), secret);
+  proxy.refuse = 407;
+  const refused = await pair.rdsiam("login", "--device-code", "--profile", "sso");
+  assert.notEqual(refused.status, 0);
+  assert.match(refused.stderr, /error: [^]*407/);
+  assert.ok(!refused.stderr.includes("PROXYPASSWORD"), refused.stderr);
+});
 
 async function assertPrivate({ cacheDirectory }: SsoStage): Promise<void> {
   for (const name of await readdir(cacheDirectory))
