@@ -2,7 +2,7 @@
 // on the way than the agent keeps up with.
 // The round trip's estimate is the plugin's. It sends the oldest message again alone, without an end, and has no
 // window but its 1 ms of sleep for each message; here:
-// - The window is TCP's: it grows with acknowledgements, and is halved when a message has to be sent again.
+// - The window is TCP's: it grows with acknowledgements, and is halved when more messages are lost than happens by chance.
 // - No message waits for ever. The agent acknowledges no duplicate, so what was sent again several times, each time before
 //   something that was acknowledged, is there: its acknowledgement was lost.
 // https://github.com/aws/session-manager-plugin/blob/mainline/src/datachannel/streaming.go
@@ -23,6 +23,7 @@ const LONGEST_WAIT = 20_000; // ms between two attempts
 const LEAST_VARIATION = 10; // ms
 const AT_ONCE = 8; // messages sent again in one tick where nothing shows that others arrive
 const MOST_ATTEMPTS = 8;
+const TOLERATED = 0.05; // of those that arrive
 
 interface Unacknowledged {
   readonly bytes: Buffer;
@@ -51,6 +52,7 @@ export class Outgoing {
   #timeout = LEAST_TIMEOUT;
   #lastSentThatArrived = 0;
   #halvedAt = 0;
+  #arrived = 0; // since the last look
   #stops = new Set<"cut" | "paused">();
   #timer: NodeJS.Timeout | undefined;
 
@@ -87,6 +89,7 @@ export class Outgoing {
     const message = this.#kept.get(sequence);
     if (message === undefined) return;
     this.#forget(sequence, message);
+    this.#arrived += 1;
     this.#lastSentThatArrived = Math.max(this.#lastSentThatArrived, message.sentAt);
     // Of one that was sent again nobody knows which time is acknowledged.
     if (message.attempts === 0) this.#measure(this.#now() - message.sentAt);
@@ -148,14 +151,17 @@ export class Outgoing {
     if (this.#stops.has("cut")) return;
     const now = this.#now();
     let others = 0;
+    let lost = 0;
     for (const [sequence, message] of this.#kept) {
       const wait = Math.min(LONGEST_WAIT, this.#timeout * 2 ** message.attempts);
       if (now - message.sentAt < wait) continue;
       const isOvertaken = message.sentAt < this.#lastSentThatArrived;
+      if (isOvertaken && message.attempts === 0) lost += 1;
       if (isOvertaken && message.attempts >= MOST_ATTEMPTS) this.#forget(sequence, message);
       else if (isOvertaken || others++ < AT_ONCE) this.#again(message);
-      if (isOvertaken) this.#halve(now);
     }
+    if (lost > this.#arrived * TOLERATED) this.#halve(now);
+    this.#arrived = 0;
     this.#flush();
   }
 

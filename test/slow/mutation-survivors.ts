@@ -24,7 +24,7 @@ export const JUDGED: Readonly<Record<string, string>> = {
     "equivalent but for memory: to end a program that is gone does nothing",
   "src/via/ssh.ts: {options.note(`tunnel: one ssh connection to ${name} for all -> ;}":
     "text for --verbose alone",
-  "src/via/ssm.ts: {options.note(`tunnel: session ${session.response.SessionId} -> ;}":
+  "src/via/ssm-plugin.ts: {options.note(`tunnel: session ${session.response.SessionId} -> ;}":
     "text for --verbose alone",
   "src/via/tunnel.ts: autoSelectFamily: {true -> false},":
     "shows only with a name that has addresses of both families, of which one does not answer",
