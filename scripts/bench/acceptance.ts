@@ -44,6 +44,12 @@ const TARGETS: readonly Target[] = [
     target: { node: 1, binary: 1.2 },
   })),
   ...["logins-1", "logins-8"].map((figure) => ({ work: figure, figure, to: "direct", target: 1 })),
+  ...["logins-1", "logins-8"].map((figure) => ({
+    work: figure,
+    figure,
+    to: "rdsiam-sslrequest",
+    target: 1,
+  })),
   {
     work: "psql -c 'select 1'",
     figure: "psql",
@@ -90,6 +96,7 @@ export function judge(results: Results, subject: string): readonly Verdict[] {
 
 function judgeOne(results: Results, subject: string, of: Target): readonly Verdict[] {
   const { atMost = false, figure, to } = of;
+  if (to === subject) return [];
   const measured =
     of.of === undefined
       ? ratioOf(results, { figure, subject, to })

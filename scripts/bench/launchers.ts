@@ -11,6 +11,8 @@ export interface Launcher {
   /** The subject's name: `rdsiam` is the one under the Node that runs the benchmark. */
   readonly name: string;
   readonly words: readonly string[];
+  /** Settings of rdsiam. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The same runtime with a program that does nothing. */
   readonly empty: readonly string[];
 }

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { $ } from "zx";
 import { prepareBulk } from "./bulk.ts";
+import { prepareAcrossNetwork } from "./direct-tls.ts";
 import { OTHER_RUNTIMES, otherLauncher, ownLauncher } from "./launchers.ts";
 import type { BenchOptions } from "./options.ts";
 import { preparePgbench } from "./queries.ts";
@@ -83,6 +84,9 @@ async function preparations(
       if (launcher === undefined) return { name, missing: "not to be had for this machine" };
       return prepareRdsiam(scene, launcher);
     };
+  }
+  for (const name of ["rdsiam-sslrequest", "rdsiam-direct"] as const) {
+    if (options.subjects.includes(name)) all[name] = () => prepareAcrossNetwork(scene, own, name);
   }
   for (const [name, file] of Object.entries(options.also)) {
     all[name] = async () =>

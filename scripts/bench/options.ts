@@ -30,7 +30,8 @@ export interface BenchOptions {
 export const BENCH_HELP = `npm run bench [-- OPTION...]
 
   --only ROW,...       only the rows whose names begin so (version, psql, copy-out, pg_dump, simple-16, logins, idle ...)
-  --subjects NAME,...  only these: direct, stunnel, pgbouncer, aws, rdsiam, rdsiam-bun ...
+  --subjects NAME,...  only these: direct, stunnel, pgbouncer, aws, rdsiam, rdsiam-bun ...; and two that are measured where they are
+                       named alone, across a network with round trips of 50 ms: rdsiam-sslrequest, rdsiam-direct (TLS at once)
   --runtimes           rdsiam under current Node, Bun and Deno and as the compiled binary too
   --also NAME=FILE     another build of rdsiam beside this one (FILE is its rdsiam.js), as the subject rdsiam-NAME
   --rounds N           interleaved rounds (default 7)

@@ -6,7 +6,7 @@ import { chmod, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Signer } from "@aws-sdk/rds-signer";
 import { verifyAuthToken } from "../../src/demo/sigv4.ts";
-import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
+import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { startDns } from "../../src/demo/dns.ts";
 import { appendProfile, makeEnvironment, makeHome } from "../../src/demo/home.ts";
 import { type AccessKey, KeyStore } from "../../src/demo/keys.ts";
@@ -28,6 +28,9 @@ export interface Scene extends AsyncDisposable {
   readonly directory: string;
   readonly server: Server;
   readonly caFile: string;
+  /** The server's. */
+  readonly certificate: Certificate;
+  readonly keys: KeyStore;
   /** What rdsiam and the AWS CLI need in their environment. */
   readonly awsEnvironment: Readonly<Record<string, string>>;
   readonly region: string;
@@ -91,7 +94,8 @@ async function startParts(
   const credentials = { accessKeyId, secretAccessKey };
   const signed = { hostname: HOST, port: server.port, region: REGION, username: USER, credentials };
   const makeToken = (): Promise<string> => new Signer(signed).getAuthToken();
-  return { directory, server, caFile, awsEnvironment, region: REGION, bundle, makeToken };
+  const whole = { directory, server, caFile, certificate, keys, awsEnvironment };
+  return { ...whole, region: REGION, bundle, makeToken };
 }
 
 // A token that was verified once is known from then on, so that a login costs the server the same whoever made it.

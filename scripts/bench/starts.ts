@@ -63,7 +63,7 @@ function ownWords(...words: readonly string[]): Words {
 async function psqlRun({ scene }: Bench, subject: Subject): Promise<ToolRun> {
   if (subject.launcher !== undefined) {
     const words = [...subject.launcher.words, "psql", TARGET, ...SELECT];
-    return { words, env: scene.awsEnvironment };
+    return { words, env: { ...scene.awsEnvironment, ...subject.launcher.env } };
   }
   if (subject.env !== undefined) return { words: ["psql", ...SELECT], env: subject.env };
   const { PGPASSWORD: _, ...direct } = directEnvironment(scene, "");

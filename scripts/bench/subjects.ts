@@ -87,7 +87,11 @@ export async function prepareAws(): Promise<Prepared> {
 /** `rdsiam proxy` under one runtime. */
 export async function prepareRdsiam(scene: Scene, launcher: Launcher): Promise<Prepared> {
   const words = [...launcher.words, "proxy", "--json", TARGET];
-  const env = { ...scene.awsEnvironment, RDSIAM_MAX_CONNECTIONS: MAX_CONNECTIONS };
+  const env = {
+    ...scene.awsEnvironment,
+    ...launcher.env,
+    RDSIAM_MAX_CONNECTIONS: MAX_CONNECTIONS,
+  };
   const leashed = await startLeashed(words, env);
   const ready: unknown = JSON.parse(await leashed.nextLine());
   const { port, password } = ready as { readonly port: number; readonly password: string };

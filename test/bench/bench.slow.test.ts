@@ -16,7 +16,12 @@ test(
   async () => {
     const directory = await mkdtemp(join(tmpdir(), "rdsiam-bench-test-"));
     const file = join(directory, "results.json");
-    const only = ["--only", "version,psql,copy-out-text", "--subjects", "direct,rdsiam"];
+    const only = [
+      "--only",
+      "version,psql,copy-out-text",
+      "--subjects",
+      "direct,rdsiam,rdsiam-direct",
+    ];
     const before = await scenes();
     try {
       const words = ["--import", "tsx", resolve("scripts/bench.ts"), "--quick", "--no-build"];
@@ -31,14 +36,18 @@ test(
       assert.deepEqual(measured, [
         "copy-out-text direct",
         "copy-out-text rdsiam",
+        "copy-out-text rdsiam-direct",
         "empty rdsiam",
+        "empty rdsiam-direct",
         "psql direct",
         "psql rdsiam",
+        "psql rdsiam-direct",
         "version rdsiam",
+        "version rdsiam-direct",
       ]);
       for (const { peakBytes, subject, values, work } of results.runs) {
         assert.ok(Object.values(values).every((value) => value > 0));
-        const isInBetween = work === "copy-out-text" && subject === "rdsiam";
+        const isInBetween = work === "copy-out-text" && subject !== "direct";
         assert.equal(peakBytes !== undefined && peakBytes > 0, isInBetween);
       }
       assert.match(ran.stdout, /^copy-out-text +rdsiam \/ direct +\d/m);
