@@ -14,7 +14,9 @@ import { givenText } from "../config/given.ts";
 import { SETTING_NAMES, type SettingName, SETTINGS, valueProblem } from "../config/keys.ts";
 import { keyOf, optionFlag } from "../config/names.ts";
 import type { Setting } from "../config/setting.ts";
+import { textOf } from "../config/aws-profiles.ts";
 import type { LoadedTargets } from "../config/targets.ts";
+import { type DsqlDefaults, withDsqlDefaults } from "../rds/endpoint.ts";
 import { openAccount } from "../session/account.ts";
 import { loadConfiguration } from "../session/settings.ts";
 import { runDoctor } from "./doctor.ts";
@@ -47,16 +49,15 @@ export async function runInit(context: RunContext, invocation: Invocation): Prom
   // The Region of one that was found is where it was looked for.
   if (found !== undefined) Object.assign(texts, foundTexts(found), { region: undefined });
   texts.host ??= await ask(context, { what: "Host of the database", option: "host" });
-  texts.user ??= await ask(context, {
-    what: "Database user",
-    option: "user",
-    usual: found?.user,
-  });
+  const own = found ?? dsqlDefaults(texts, loaded);
+  texts.user ??= await ask(context, { what: "Database user", option: "user", usual: own?.user });
   texts.dbname ??= await ask(context, {
     what: "Database",
     option: "dbname",
-    usual: found?.dbname ?? texts.user,
+    usual: own?.dbname ?? texts.user,
   });
+  // Aurora DSQL has no such sessions.
+  if (own?.kind === "dsql") texts.readOnly ??= "no";
   texts.readOnly ??= await ask(context, {
     what: "Read-only sessions, yes or no",
     option: "readOnly",
@@ -177,6 +178,21 @@ async function chooseDatabase(
     texts.via = await chooseTunnel(context, choose);
   }
   return chosen;
+}
+
+// Of a host that is typed.
+function dsqlDefaults(
+  { host = "", profile = "default", region, signHost }: SettingTexts,
+  { aws }: LoadedTargets,
+): Partial<Pick<FoundDatabase, "dbname" | "kind" | "user">> | undefined {
+  const [typed = "", signed] = [host, signHost].map((text) => text?.replace(/:\d+$/, ""));
+  const { user, dbname } = withDsqlDefaults<DsqlDefaults>({
+    host: typed,
+    region,
+    profileRegion: textOf(aws.profiles.get(profile), "region"),
+    signHost: signed === undefined ? undefined : { host: signed },
+  });
+  return user === undefined ? undefined : { kind: "dsql", user, dbname };
 }
 
 // A public one needs no tunnel; of one that RDS tells nothing about, the doctor will say that it cannot be reached.

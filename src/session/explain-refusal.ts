@@ -1,7 +1,7 @@
 // DETAIL and HINT for a login that the server refused: what the auth token was signed for, and the likeliest remedy.
 // PostgreSQL's own text for every IAM failure is the same, and translated by lc_messages, so the rest must come from here.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
-import { DSQL_ADMIN } from "../base/dsql.ts";
+import { DSQL_ADMIN, DSQL_DATABASE } from "../base/dsql.ts";
 import { parseEndpoint } from "../rds/endpoint.ts";
 import type { AddedFields, BackendRefusal } from "../proxy/failure.ts";
 
@@ -94,6 +94,11 @@ function explainDsql(refusal: BackendRefusal, login: SignedLogin): AddedFields {
   if (sqlState === "53400") {
     return {
       hint: "DSQL takes about 100 new connections a second: try again, and open fewer at once.",
+    };
+  }
+  if (sqlState === "3D000") {
+    return {
+      hint: `DSQL has no other database than ${DSQL_DATABASE}: leave -d and rds_dbname out.`,
     };
   }
   if (!isAdmin && /does not exist/.test(fields.get("M") ?? "")) {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { type StandIn, startStandIn } from "../../src/demo/stand-in.ts";
+import { LEDGER_ID, type StandIn, startStandIn } from "../../src/demo/stand-in.ts";
 import { openShell } from "../support/pty.ts";
 import { cleanEnvironment, COMMAND, rdsiam } from "../support/program.ts";
 
@@ -83,6 +83,17 @@ test("init without a terminal takes its answers from options, and leaves every l
   const again = await rdsiam(["init", ...args, "new"], { env });
   assert.deepEqual([again.status, again.stdout], [125, ""]);
   assert.match(again.stderr, /error: "new" is there already[^]*rdsiam show new/);
+});
+
+test("init fills in user and database of an Aurora DSQL cluster whose ID is given", async () => {
+  const host = `${LEDGER_ID}:${standIn.dsql.port}`;
+  const words = ["init", "--host", host, "--region", "eu-west-1", "books"];
+  const ran = await rdsiam(words, { env });
+  assert.equal(ran.status, 0, ran.stderr + ran.stdout);
+  assert.equal(
+    await readFile(own, "utf8"),
+    `[books]\nhost = ${host}\nuser = admin\ndbname = postgres\nregion = eu-west-1\n`,
+  );
 });
 
 test("init with IAM Identity Center makes a profile in ~/.aws/config", async () => {
