@@ -98,6 +98,7 @@ function notTrusted(code: string, attempt: Attempt, cause: unknown): RdsIamError
   const whose = isProxys ? `the proxy ${proxy.address}` : service;
   const through =
     proxy === undefined || isProxys ? "" : `, called through the proxy ${proxy.address}`;
+  // Deno has one code for these and for a CA that is not known.
   if (/^CERT_(?:NOT_YET_VALID|HAS_EXPIRED)$/.test(code)) {
     return new RdsIamError(`the certificate of ${whose} is not valid at this time`, {
       code: "ERR_CERTIFICATE",

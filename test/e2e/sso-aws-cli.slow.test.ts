@@ -48,6 +48,8 @@ async function startPair(more = ""): Promise<Pair> {
   const login = `${encodeURIComponent(LOGIN.user)}:${encodeURIComponent(LOGIN.password)}`;
   const env = {
     ...stage.env,
+    // Deno would ask for its newest version through the proxy.
+    DENO_NO_UPDATE_CHECK: "1",
     AWS_ENDPOINT_URL_SSO: undefined,
     AWS_ENDPOINT_URL_SSO_OIDC: undefined,
     AWS_CA_BUNDLE: caFile,
