@@ -57,7 +57,7 @@ _rdsiam_values() {
     --client-auth) _rdsiam_reply scram-sha-256 password trust ;;
     --auth) _rdsiam_reply iam pass-through ;;
     --host | --sign-host) type _known_hosts_real &>/dev/null && _known_hosts_real -- "$cur" ;;
-    --via) [[ $cur == *:* ]] || { _rdsiam_reply ssm ssh:// ssm:// socks5:// http:// https:// relay:// kube:// kube+relay:// rds-auth-proxy://; type compopt &>/dev/null && compopt -o nospace 2>/dev/null; } ;;
+    --via) [[ $cur == *:* ]] || { _rdsiam_reply ssm ssh:// ssh+eice:// ssm:// socks5:// http:// https:// relay:// kube:// kube+relay:// rds-auth-proxy://; type compopt &>/dev/null && compopt -o nospace 2>/dev/null; } ;;
     --profile) _rdsiam_reply_lines < <(_rdsiam_profiles) ;;
     --log-format) _rdsiam_reply text json ;;
   esac

@@ -550,7 +550,7 @@ function __rdsiam_values
         case --host --sign-host
             __fish_print_hostnames
         case --via
-            printf '%s\n' ssm ssh:// ssm:// socks5:// http:// https:// relay:// kube:// kube+relay:// rds-auth-proxy://
+            printf '%s\n' ssm ssh:// ssh+eice:// ssm:// socks5:// http:// https:// relay:// kube:// kube+relay:// rds-auth-proxy://
         case --profile
             __rdsiam_profiles
         case --log-format

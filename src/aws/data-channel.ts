@@ -1,5 +1,5 @@
-// How the WebSocket of a data channel is dialed: through the environment's proxy, with the user's CA bundle, and signed, as the
-// Session Manager plugin does it. https://github.com/aws/session-manager-plugin/blob/mainline/src/communicator/websocketchannel.go
+// How a WebSocket of AWS's is dialed: through the environment's proxy, with the user's CA bundle, and that of a data channel
+// signed, as the Session Manager plugin does it. https://github.com/aws/session-manager-plugin/blob/mainline/src/communicator/websocketchannel.go
 
 import type { Agent } from "node:http";
 import { Sha256 } from "@smithy/core/checksum";
@@ -10,6 +10,7 @@ import { loadCaBundle } from "./ca-bundle.ts";
 import { signingKeys } from "./keys.ts";
 import { networkError, tunnelRefused } from "./network-error.ts";
 import { serviceAgent } from "./request-handler.ts";
+import type { AwsCalls } from "./sdk.ts";
 import type { SsmCaller } from "./ssm-session.ts";
 
 /** How a WebSocket is dialed. */
@@ -28,7 +29,7 @@ export async function signedDial(
   { endpoint, url }: { readonly endpoint: string; readonly url: string },
   caller: SsmCaller,
 ): Promise<SignedDial> {
-  const { hostname, port, protocol } = new URL(url);
+  const { protocol } = new URL(url);
   if (protocol !== "wss:" && !(protocol === "ws:" && endpoint.startsWith("http:"))) {
     throw new RdsIamError("Systems Manager gave no wss:// URL for the data channel", {
       code: "ERR_VIA",
@@ -36,9 +37,16 @@ export async function signedDial(
       hint: "Check AWS_ENDPOINT_URL_SSM and the endpoint_url of the profile.",
     });
   }
-  const headers = await signature(url, caller);
-  if (protocol === "ws:") return { url, headers, agent: undefined, explain: () => undefined };
-  const { env, profileValues } = caller.calls;
+  return { ...(await webSocketDial(url, caller.calls)), headers: await signature(url, caller) };
+}
+
+/** How a WebSocket with this URL is dialed. */
+export async function webSocketDial(
+  url: string,
+  { env, profileValues }: AwsCalls,
+): Promise<SignedDial> {
+  const { hostname, port, protocol } = new URL(url);
+  if (protocol === "ws:") return { url, headers: {}, agent: undefined, explain: () => undefined };
   const { agent, attempt } = serviceAgent(
     { protocol: "https:", hostname, port: Number(port || 443) },
     { env, bundle: await loadCaBundle(env, profileValues) },
@@ -49,7 +57,7 @@ export async function signedDial(
       ? networkError(error, attempt())
       : tunnelRefused(attempt(), tunnelStatus);
   };
-  return { url, headers, agent, explain };
+  return { url, headers: {}, agent, explain };
 }
 
 // Whether the service checks the signature is not known; one that is in the URL already is not doubled.

@@ -1,5 +1,6 @@
-// What rdsiam asks EC2: the instances that could carry a connection.
+// What rdsiam asks EC2: the instances that could carry a connection, and the EC2 Instance Connect Endpoints that lead to them.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceConnectEndpoints.html
 
 import { parseXML } from "@aws-sdk/xml-builder";
 import { type RdsCaller, rdsError } from "./rds-client.ts";
@@ -18,6 +19,15 @@ export interface Ec2Instance {
   readonly vpc: string | undefined;
   readonly subnet: string | undefined;
   readonly zone: string | undefined;
+  /** Its private IPv4 address. */
+  readonly address: string | undefined;
+}
+
+/** An EC2 Instance Connect Endpoint. */
+export interface ConnectEndpoint {
+  readonly id: string;
+  readonly dnsName: string;
+  readonly subnet: string | undefined;
 }
 
 /** A condition: a filter's name, and values of which one must match; `*` and `?` are wildcards. */
@@ -40,6 +50,31 @@ export async function describeInstances(
       vpc: text(instance, "vpcId"),
       subnet: text(instance, "subnetId"),
       zone: text(instance, "placement", "availabilityZone"),
+      address: text(instance, "privateIpAddress"),
+    }));
+}
+
+// As the AWS CLI has them: one that is being changed still works.
+const USABLE = ["create-complete", "update-in-progress", "update-failed", "update-complete"];
+
+/** The endpoints of a VPC that can be used. */
+export async function describeConnectEndpoints(
+  caller: RdsCaller,
+  vpc: string,
+  ways: string,
+): Promise<readonly ConnectEndpoint[]> {
+  const action = "DescribeInstanceConnectEndpoints";
+  const filters: readonly Ec2Filter[] = [
+    ["vpc-id", vpc],
+    ["state", ...USABLE],
+  ];
+  const pages = await describePages(caller, { action, filters }, ways);
+  return pages
+    .flatMap((page) => items(page, "instanceConnectEndpointSet"))
+    .map((endpoint) => ({
+      id: text(endpoint, "instanceConnectEndpointId") ?? "",
+      dnsName: text(endpoint, "dnsName") ?? "",
+      subnet: text(endpoint, "subnetId"),
     }));
 }
 

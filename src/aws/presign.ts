@@ -12,6 +12,8 @@ export interface PresignRequest {
   readonly endpoint: string;
   readonly service: string;
   readonly region: string;
+  /** `/` when absent. */
+  readonly path?: string | undefined;
   readonly query: Readonly<Record<string, string>>;
   /** Header fields that are signed beside `host`, with names in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -19,10 +21,10 @@ export interface PresignRequest {
   readonly seconds: number;
 }
 
-/** Signs a GET request of the path `/`; the URL is a secret. */
+/** Signs a GET request; the URL is a secret. */
 export async function presignUrl(
   keys: AwsKeys,
-  { endpoint, service, region, query, headers = {}, seconds }: PresignRequest,
+  { endpoint, service, region, path = "/", query, headers = {}, seconds }: PresignRequest,
 ): Promise<string> {
   const { host, hostname, port, protocol } = new URL(endpoint);
   const credentials = signingKeys(keys);
@@ -32,7 +34,7 @@ export async function presignUrl(
     protocol,
     hostname,
     ...(port === "" ? {} : { port: Number(port) }),
-    path: "/",
+    path,
     query: { ...query },
     headers: { host, ...headers },
   });
@@ -41,7 +43,7 @@ export async function presignUrl(
     // Without this the signer moves what begins with x-amz- only; our fields have to stay headers, and signed.
     unhoistableHeaders: new Set(Object.keys(headers)),
   });
-  return `${endpoint}/?${encodeQuery(signed.query as Readonly<Record<string, string>>)}`;
+  return `${endpoint}${path}?${encodeQuery(signed.query as Readonly<Record<string, string>>)}`;
 }
 
 // As SigV4 wants it: all but RFC 3986's unreserved characters.

@@ -43,7 +43,7 @@ async function runSteps(
 
   const isIam = config?.settings.passwordCommand === undefined;
   // With a password command AWS is asked for the tunnel alone.
-  const asksAws = isIam || via?.kind === "ssm" || via?.kind === "relay";
+  const asksAws = isIam || ["eice", "relay", "ssm"].includes(via?.kind ?? "");
   const ofAws: Steps["run"] = (step, needs, check) =>
     asksAws
       ? steps.run(step, needs, check)

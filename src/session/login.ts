@@ -188,7 +188,9 @@ async function openPassThrough(context: RunContext, run: RunSettings): Promise<P
   };
 }
 
-// Logins that are not IAM's need AWS for a tunnel through Systems Manager alone.
+const ASKS_AWS: ReadonlySet<string> = new Set(["eice", "ssm"]);
+
+// Logins that are not IAM's need AWS for a tunnel that AWS carries alone.
 function tunnelCredentials(
   context: RunContext,
   run: RunSettings,
@@ -197,7 +199,7 @@ function tunnelCredentials(
   const { credentials } = openCredentials(context, run, region);
   return {
     credentials,
-    identify: async () => (run.via.kind === "ssm" ? (await credentials()).source : undefined),
+    identify: async () => (ASKS_AWS.has(run.via.kind) ? (await credentials()).source : undefined),
   };
 }
 

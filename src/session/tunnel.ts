@@ -7,7 +7,8 @@ import { RdsIamError } from "../base/errors.ts";
 import type { Backend } from "../proxy/backend.ts";
 import type { ProveIdentity } from "../via/relay.ts";
 import type { StartSsmSession } from "../via/ssm.ts";
-import type { SsmOptions, SsmVia, TunnelEnd } from "../via/start.ts";
+import type { EiceService } from "../via/eice.ts";
+import type { EiceVia, SsmOptions, SsmVia, TunnelEnd } from "../via/start.ts";
 import { callsOf } from "./credentials.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";
 import type { StartOnInstance } from "./jump-instance.ts";
@@ -48,6 +49,7 @@ export async function openTunnel(
     // The tool only sees that its session ended; the reason is known here alone.
     onBroken: (error) => log.error(error),
     ssm: (chosen) => ssmOptions(context, request, chosen),
+    eice: (chosen) => eiceService(context, request, chosen),
     proveIdentity: identityProver(() => callsOf(context, request), request.credentials),
   });
   if (tunnel === undefined) return DIRECT;
@@ -102,6 +104,29 @@ export function identityProver(
     }
     const fields = { "x-rdsiam-relay": relay, "x-rdsiam-nonce": nonce };
     return presignIdentity(await credentials(), { endpoint, region }, fields);
+  };
+}
+
+async function eiceService(
+  context: RunContext,
+  request: TunnelRequest,
+  { instance, user }: EiceVia,
+): Promise<EiceService> {
+  const { credentials, endpoint, settings } = request;
+  const { connectDial, findConnectRoute, sendPublicKey } =
+    await import("../aws/instance-connect.ts");
+  const { profile } = settings;
+  const { region } = endpoint;
+  const caller = { credentials, region, calls: callsOf(context, request), profile };
+  const route = await context.waiting.for("EC2", findConnectRoute(instance, caller));
+  return {
+    endpoint: route.endpoint.id,
+    sendPublicKey: (publicKey) => sendPublicKey({ instance, user, publicKey }, caller),
+    dial: async () => {
+      const dial = await connectDial(route, caller);
+      context.log.addSecret(dial.url);
+      return dial;
+    },
   };
 }
 

@@ -1,9 +1,10 @@
-// Opens the WebSocket of a data channel.
+// Opens the WebSocket of a data channel, or of another tunnel that AWS carries in one.
 
 import type { Agent } from "node:http";
-import { WebSocket } from "ws";
+import type { Duplex } from "node:stream";
+import { createWebSocketStream, WebSocket } from "ws";
 
-const MOST_PAYLOAD = 64 * 1024; // bytes of one message
+const MOST_PAYLOAD = 64 * 1024; // bytes of one message of a data channel
 
 /** How a WebSocket is dialed. */
 export interface SocketOptions {
@@ -11,18 +12,20 @@ export interface SocketOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Dials, through a proxy where there is one; the runtime's own when absent. */
   readonly agent: Agent | undefined;
+  /** The longest message that is taken, in bytes; that of a data channel when absent. */
+  readonly mostPayload?: number | undefined;
 }
 
 /** Resolves with an open WebSocket; rejects with the system's error, one with the answer's HTTP status, or the signal's reason. */
 export function openWebSocket(options: SocketOptions, signal: AbortSignal): Promise<WebSocket> {
-  const { agent, headers, url } = options;
+  const { agent, headers, mostPayload = MOST_PAYLOAD, url } = options;
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const socket = new WebSocket(url, {
       agent,
       headers: { ...headers },
       perMessageDeflate: false,
-      maxPayload: MOST_PAYLOAD,
+      maxPayload: mostPayload,
     });
     const settle = (): void => signal.removeEventListener("abort", onAbort);
     const fail = (error: Error): void => {
@@ -43,4 +46,9 @@ export function openWebSocket(options: SocketOptions, signal: AbortSignal): Prom
       resolve(socket);
     });
   });
+}
+
+/** An open WebSocket whose messages are the bytes of one connection. */
+export function webSocketStream(socket: WebSocket): Duplex {
+  return createWebSocketStream(socket, { allowHalfOpen: true });
 }

@@ -29,6 +29,12 @@ export type Via =
       readonly port: number | undefined;
       readonly user: string | undefined;
     }
+  | {
+      /** ssh, carried by an EC2 Instance Connect Endpoint. */
+      readonly kind: "eice";
+      readonly instance: string;
+      readonly user: string;
+    }
   | { readonly kind: "ssm"; readonly instance: string }
   | {
       readonly kind: "ssm";
@@ -53,13 +59,15 @@ const NAMES: Readonly<Record<ViaSource, string>> = {
 };
 
 const FORMS =
-  "One of: HOST:PORT, ssh://[USER@]HOST[:PORT], ssm, ssm://INSTANCE-ID, ssm://Name=PATTERN, socks5://[USER:PASSWORD@]HOST:PORT, http://... or https://..., relay://HOST[:PORT], kube://NAMESPACE/svc/NAME[:PORT], 'command:CMD %h %p', direct.";
+  "One of: HOST:PORT, ssh://[USER@]HOST[:PORT], ssh+eice://[USER@]INSTANCE-ID, ssm, ssm://INSTANCE-ID, ssm://Name=PATTERN, socks5://[USER:PASSWORD@]HOST:PORT, http://... or https://..., relay://HOST[:PORT], kube://NAMESPACE/svc/NAME[:PORT], 'command:CMD %h %p', direct.";
 
 const DEFAULT_PORTS = {
   socks5: 1080,
   http: 3128,
   https: 443,
 } as const;
+
+const SSH_USER = /^[A-Za-z0-9_][\w.@+\\-]*$/;
 
 // An instance, a managed node, or an ECS task's container as Session Manager names it.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartSession.html
@@ -87,6 +95,8 @@ export function parseVia(text: string, source: ViaSource): Via {
   switch (scheme) {
     case "ssh":
       return readSsh(login, rest, fail);
+    case "ssh+eice":
+      return readEice(login, rest, fail);
     case "ssm":
       if (login !== undefined) return fail("has a user after ssm://, which takes none");
       return readSsm(rest, fail);
@@ -116,6 +126,8 @@ export function describeVia(via: Via): string {
       return `the tunnel at ${showHostPort(via)}`;
     case "ssh":
       return `ssh to ${via.user === undefined ? "" : `${via.user}@`}${via.host}`;
+    case "eice":
+      return `ssh to ${via.user}@${via.instance} through an EC2 Instance Connect Endpoint`;
     case "ssm":
       return `Session Manager on ${via.instance ?? nearest(via.tag)}`;
     case "socks5":
@@ -176,10 +188,19 @@ function readSsh(login: string | undefined, rest: string, fail: Fail): Via {
     );
   }
   const user = login === undefined ? undefined : decoded(login);
-  if (address === undefined || (user !== undefined && !/^[A-Za-z0-9_][\w.@+\\-]*$/.test(user))) {
+  if (address === undefined || (user !== undefined && !SSH_USER.test(user))) {
     return fail("has no valid host after ssh://");
   }
   return { kind: "ssh", host: address.host, port: address.port, user };
+}
+
+// An endpoint of theirs leads to port 22 alone, but for 3389.
+function readEice(login = "ec2-user", rest: string, fail: Fail): Via {
+  const user = decoded(login);
+  if (!/^i-[0-9a-f]{8,17}$/.test(rest) || !SSH_USER.test(user)) {
+    return fail("has no valid instance after ssh+eice://", "Write ssh+eice://[USER@]i-...");
+  }
+  return { kind: "eice", instance: rest, user };
 }
 
 function readSsm(rest: string, fail: Fail): Via {

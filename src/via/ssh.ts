@@ -17,6 +17,7 @@ import type { RdsIamError } from "../base/errors.ts";
 import { atMost, unlessAborted } from "../base/deadline.ts";
 import { passIgnored } from "../runtime/ignored-signals.ts";
 import { ChildStreams, type ProgramEnd, programDetail, shown } from "./child-stream.ts";
+import type { SshCarrier } from "./eice.ts";
 import { showHostPort } from "../base/host-port.ts";
 import { type Destination, type Tunnel, tunnelError, type TunnelOptions } from "./tunnel.ts";
 
@@ -38,6 +39,8 @@ export interface Bastion {
   readonly host: string;
   readonly port: number | undefined;
   readonly user: string | undefined;
+  /** Carries ssh's connections, where it cannot dial the host itself. */
+  readonly carrier?: SshCarrier | undefined;
 }
 
 /** Connects to the bastion, and makes a tunnel that opens connections from there. */
@@ -88,6 +91,7 @@ async function whyEnded(
   const { master, name, destination } = connection;
   const [isAlive, logged] = await Promise.all([master.isAlive(), master.logged()]);
   if (!isAlive) {
+    if (master.carrierReason !== undefined) return master.carrierReason;
     return tunnelError(`the ssh connection to ${name} broke`, {
       detail: `Its process ended.${logged === "" ? "" : ` Its log: ${logged}`}`,
       hint: "The next login opens it anew; a key with a passphrase must be in the agent for that (ssh-add).",
@@ -171,6 +175,11 @@ class SshMaster {
     ];
   }
 
+  /** Why what carries the connection has ended, where that is known. */
+  get carrierReason(): RdsIamError | undefined {
+    return this.#bastion.carrier?.reason();
+  }
+
   get #socket(): string {
     return join(this.#directory, "c");
   }
@@ -219,6 +228,7 @@ class SshMaster {
     // A killed one leaves its socket, and then ssh would go to the background without one, where it cannot be ended.
     await rm(this.#socket, { force: true });
     const { connectTimeout, env } = this.#options;
+    await using carriage = await this.#bastion.carrier?.prepare(this.#directory);
     const seconds = Math.max(1, Math.ceil(connectTimeout / 1_000));
     const words = this.#words(
       "-f",
@@ -227,6 +237,7 @@ class SshMaster {
       "-E",
       this.#log,
       ...option(
+        ...(carriage?.settings ?? []),
         "ControlMaster=yes",
         // It ends with this process. With a limit for idle time a passphrase would be asked for again; with ControlPersist at
         // all, ssh drops what a ProxyCommand writes to stderr.
@@ -246,21 +257,21 @@ class SshMaster {
     await using log = await open(this.#log, "a", 0o600);
     // In our own session the first time, for ssh to ask on its terminal.
     const child = spawn(...passIgnored(this.#file, words), {
-      env: { ...env },
+      env: { ...env, ...carriage?.env },
       detached: !mayAsk,
       stdio: ["ignore", "ignore", log.fd],
     });
     const status = await exitWithin(child, mayAsk ? ASKING_LIMIT : connectTimeout);
     if (status === 0) return;
-    throw this.#failed(status, await this.logged());
+    throw this.carrierReason ?? this.#failed(status, await this.logged());
   }
 
   #failed(status: string | number, said: string): RdsIamError {
-    const { host } = this.#bastion;
+    const { carrier, host } = this.#bastion;
     const how = typeof status === "number" ? `ended with exit status ${status}` : status;
     return tunnelError(`ssh could not connect to ${host}`, {
       detail: `ssh ${how}. ${said === "" ? "It said nothing." : `It said: ${said}`}`,
-      hint: bastionHint(said, host),
+      hint: carrier === undefined ? bastionHint(said, host) : carriedHint(said, host),
     });
   }
 }
@@ -292,4 +303,17 @@ function bastionHint(said: string, bastion: string): string {
     return `Compare the host key and accept it once with: ssh ${bastion}`;
   }
   return `Check it with: ssh -v ${bastion}`;
+}
+
+function carriedHint(said: string, host: string): string {
+  if (/IDENTIFICATION HAS CHANGED/.test(said)) {
+    return `If it was made anew, forget the old key: ssh-keygen -R ${host}`;
+  }
+  if (/Host key verification failed/.test(said)) {
+    return `Connect once on a terminal, where ssh shows the key and asks, or add it to known_hosts under the name ${host}.`;
+  }
+  if (/Permission denied|Too many authentication failures/.test(said)) {
+    return "Check the user (ssh+eice://USER@i-...), and that the instance has the package ec2-instance-connect, which lets keys in.";
+  }
+  return "Check that sshd runs on the instance, and that its security group lets the endpoint's in at port 22.";
 }

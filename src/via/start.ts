@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import type { Address } from "../base/address.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import type { Via } from "./parse.ts";
+import type { EiceService } from "./eice.ts";
 import type { RdsAuthProxyAddress, RelayAddress } from "./parse-server.ts";
 import type { ProveIdentity } from "./relay.ts";
 import type { SsmService } from "./ssm.ts";
@@ -12,6 +13,9 @@ import type { Tunnel, TunnelOptions } from "./tunnel.ts";
 
 /** A tunnel through Systems Manager. */
 export type SsmVia = Extract<Via, { readonly kind: "ssm" }>;
+
+/** ssh through an EC2 Instance Connect Endpoint. */
+export type EiceVia = Extract<Via, { readonly kind: "eice" }>;
 
 /** How sessions of Systems Manager are opened. */
 export interface SsmOptions {
@@ -28,6 +32,8 @@ export async function startTunnel(
   options: TunnelOptions & {
     /** Asked for a tunnel through Systems Manager. */
     readonly ssm: (via: SsmVia) => Promise<SsmOptions>;
+    /** Asked for ssh through an EC2 Instance Connect Endpoint. */
+    readonly eice: (via: EiceVia) => Promise<EiceService>;
     readonly proveIdentity: ProveIdentity;
   },
 ): Promise<Tunnel | undefined> {
@@ -42,6 +48,13 @@ export async function startTunnel(
       return (await import("./proxies.ts")).proxyTunnel(via.kind, via);
     case "ssh":
       return (await import("./ssh.ts")).sshTunnel(via, options);
+    case "eice": {
+      const { eiceCarrier } = await import("./eice.ts");
+      const { instance, user } = via;
+      const carrier = eiceCarrier(instance, await options.eice(via), options.connectTimeout);
+      const bastion = { host: instance, port: undefined, user, carrier };
+      return (await import("./ssh.ts")).sshTunnel(bastion, options);
+    }
     case "ssm":
       return ssm(await options.ssm(via), options);
     case "command":

@@ -20,11 +20,20 @@ export interface StandInInstance {
   agent?: { readonly status: string; readonly version?: string } | undefined;
 }
 
+/** An EC2 Instance Connect Endpoint. */
+export interface StandInConnectEndpoint {
+  readonly id: string;
+  readonly vpc: string;
+  readonly subnet: string;
+  readonly state?: string;
+}
+
 /** The running stand-in; all of it may be changed meanwhile. */
 export interface VpcApi extends AsyncDisposable {
   /** For AWS_ENDPOINT_URL_EC2 and AWS_ENDPOINT_URL_SSM. */
   readonly endpoint: string;
   readonly instances: StandInInstance[];
+  readonly connectEndpoints: StandInConnectEndpoint[];
   /** `ACTION`: not authorized. */
   readonly denied: Set<string>;
   /** The error of a session on an instance. */
@@ -55,6 +64,7 @@ export async function startVpcApi(keys: KeyStore): Promise<VpcApi> {
   const api: VpcApi = {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     instances: [],
+    connectEndpoints: [],
     denied: new Set(),
     refusals: new Map(),
     calls: [],
@@ -93,28 +103,34 @@ function ec2(api: VpcApi, words: URLSearchParams): ApiReply {
     const text = `You are not authorized to perform this operation. User: X is not authorized to perform: ec2:${action} because no identity-based policy allows the ec2:${action} action. Encoded authorization failure message: ${"x".repeat(900)}`;
     return ec2Failure(403, "UnauthorizedOperation", text);
   }
-  const chosen = api.instances.filter((instance) => isWanted(instance, words));
+  const isEndpoints = action === "DescribeInstanceConnectEndpoints";
+  const chosen = isEndpoints
+    ? api.connectEndpoints.filter((each) => isWanted(each, words)).map(endpointXml)
+    : api.instances.filter((each) => isWanted(each, words)).map(reservationXml);
   const start = Number(words.get("NextToken") ?? 0);
   const page = chosen.slice(start, start + PAGE);
   const next = start + PAGE < chosen.length ? `<nextToken>${start + PAGE}</nextToken>` : "";
-  const reservations = page.map(
-    (instance) => `<item><instancesSet><item>${instanceXml(instance)}</item></instancesSet></item>`,
-  );
-  const set = `<reservationSet>${reservations.join("")}</reservationSet>`;
+  const list = isEndpoints ? "instanceConnectEndpointSet" : "reservationSet";
+  const set = `<${list}>${page.map((each) => `<item>${each}</item>`).join("")}</${list}>`;
   const body = `<requestId>r</requestId>${set}${next}`;
   const xmlns = "http://ec2.amazonaws.com/doc/2016-11-15/";
   const text = `<?xml version="1.0" encoding="UTF-8"?>\n<${action}Response xmlns="${xmlns}">${body}</${action}Response>`;
   return { status: 200, text };
 }
 
-function isWanted(instance: StandInInstance, words: URLSearchParams): boolean {
+type Described = StandInInstance | StandInConnectEndpoint;
+
+function isWanted(described: Described, words: URLSearchParams): boolean {
+  const { state = "create-complete", vpc } = described;
+  const tags = "tags" in described ? described.tags : {};
   for (let index = 1; words.has(`Filter.${index}.Name`); index += 1) {
     const name = words.get(`Filter.${index}.Name`) ?? "";
     const own =
       {
-        "vpc-id": instance.vpc,
-        "instance-id": instance.id,
-      }[name] ?? (name.startsWith("tag:") ? instance.tags?.[name.slice(4)] : undefined);
+        "vpc-id": vpc,
+        "instance-id": described.id,
+        state,
+      }[name] ?? (name.startsWith("tag:") ? tags?.[name.slice(4)] : undefined);
     const patterns: string[] = [];
     for (let at = 1; words.has(`Filter.${index}.Value.${at}`); at += 1) {
       patterns.push(words.get(`Filter.${index}.Value.${at}`) ?? "");
@@ -129,18 +145,27 @@ function matches(text: string, pattern: string): boolean {
   return new RegExp(`^${escaped.replaceAll("*", ".*").replaceAll("?", ".")}$`, "s").test(text);
 }
 
-function instanceXml(instance: StandInInstance): string {
+function endpointXml({ id, subnet, vpc }: StandInConnectEndpoint): string {
+  return [
+    `<instanceConnectEndpointId>${id}</instanceConnectEndpointId>`,
+    `<dnsName>${id}.0123abcd.ec2-instance-connect-endpoint.eu-west-1.amazonaws.com</dnsName>`,
+    `<vpcId>${vpc}</vpcId><subnetId>${subnet}</subnetId><state>create-complete</state>`,
+  ].join("");
+}
+
+function reservationXml(instance: StandInInstance): string {
   const { address = "10.0.0.9", id, state = "running", subnet, tags = {}, vpc, zone } = instance;
   const items = Object.entries(tags).map(
     ([key, value]) => `<item><key>${escape(key)}</key><value>${escape(value)}</value></item>`,
   );
-  return [
+  const parts = [
     `<instanceId>${id}</instanceId>`,
     `<instanceState><code>16</code><name>${state}</name></instanceState>`,
     `<placement><availabilityZone>${zone}</availabilityZone><groupName/></placement>`,
     `<vpcId>${vpc}</vpcId><subnetId>${subnet}</subnetId><privateIpAddress>${address}</privateIpAddress>`,
     items.length === 0 ? "" : `<tagSet>${items.join("")}</tagSet>`,
-  ].join("");
+  ];
+  return `<instancesSet><item>${parts.join("")}</item></instancesSet>`;
 }
 
 function ssm(api: VpcApi, target: string, request: Readonly<Record<string, unknown>>): ApiReply {

@@ -20,9 +20,18 @@ export const HEADER = [
 /** How the values of --via begin. */
 export const TUNNELS = [
   "ssm",
-  ...["ssh", "ssm", "socks5", "http", "https", "relay", "kube", "kube+relay", "rds-auth-proxy"].map(
-    (scheme) => `${scheme}://`,
-  ),
+  ...[
+    "ssh",
+    "ssh+eice",
+    "ssm",
+    "socks5",
+    "http",
+    "https",
+    "relay",
+    "kube",
+    "kube+relay",
+    "rds-auth-proxy",
+  ].map((scheme) => `${scheme}://`),
 ];
 
 /** A piece of shell as it stands, but for \\` and \\${, which are written so for TypeScript's sake. */
