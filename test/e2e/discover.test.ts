@@ -187,7 +187,7 @@ test("rdsiam discover --all-regions asks which there are, and passes over one th
   assert.match(ran.stderr, /^rdsiam: warning: rdsiam:local-port of db-002 .*\n$/);
   const found = JSON.parse(ran.stdout) as Row[];
   // The one DSQL cluster of the stand-in is in each of the three.
-  assert.equal(found.length, 235);
+  assert.equal(found.length, 236);
   assert.deepEqual(
     found.filter(({ name }) => name.startsWith("db-001")).map(({ name, region }) => [name, region]),
     [
@@ -330,5 +330,13 @@ test("rdsiam discover has Aurora DSQL clusters, with the user that they begin wi
   assert.match(
     ran.stdout,
     /^\[ledger\]\n# dsql in eu-west-1, IAM authentication on\nprofile = corp\nhost = abcdefghijklmnopqrst123456\.dsql\.eu-west-1\.on\.aws\nuser = admin\ndbname = postgres$/m,
+  );
+});
+
+test("rdsiam discover fills in what Aurora's express configuration begins with", async () => {
+  const ran = await discover("--region", "us-east-1");
+  assert.match(
+    ran.stdout,
+    /^\[mine\]\n.*\nprofile = corp\nhost = mine\.cluster-\S+\nuser = postgres\ndbname = postgres\n/m,
   );
 });

@@ -43,12 +43,22 @@ test(
   },
 );
 
-test("rdsiam psql: an alias of a DSQL cluster is followed and signed", { skip }, async () => {
-  standIn.dns.set("books.db.example.com", { cname: standIn.dsqlHost });
-  const words = ["--host", `books.db.example.com:${standIn.dsql.port}`, "-U", "admin"];
-  const ran = await psql([...words, "-d", "postgres", "ledger", "-Atc", WHO]);
-  assert.deepEqual([ran.status, ran.stdout], [0, "admin|postgres|60\n"], ran.stderr);
-});
+test(
+  "rdsiam psql: an alias of a DSQL cluster is followed, signed and pinned",
+  { skip },
+  async () => {
+    standIn.dns.set("books.db.example.com", { cname: standIn.dsqlHost });
+    const words = ["--host", `books.db.example.com:${standIn.dsql.port}`, "-U", "admin"];
+    const ran = await psql([...words, "-d", "postgres", "ledger", "-Atc", WHO]);
+    assert.deepEqual([ran.status, ran.stdout], [0, "admin|postgres|60\n"], ran.stderr);
+    const other = "abcdefghijklmnopqrst123456.dsql.eu-west-1.on.aws";
+    standIn.dns.set("books.db.example.com", { cname: other });
+    const moved = await psql([...words, "ledger", "-Atc", WHO]);
+    assert.equal(moved.status, 125);
+    assert.match(moved.stderr, /books\.db\.example\.com/);
+    assert.match(moved.stderr, /abcdefghijklmnopqrst123456\.dsql/);
+  },
+);
 
 test("rdsiam psql: through PrivateLink the private name is signed for", { skip }, async () => {
   const { dsql, privateLink } = standIn;

@@ -106,6 +106,18 @@ const US_EAST: Inventory = {
       IAMDatabaseAuthenticationEnabled: "true",
     },
   ],
+  DescribeDBClusters: [
+    // Of the express configuration.
+    {
+      DBClusterIdentifier: "mine",
+      Engine: "aurora-postgresql",
+      Endpoint: "mine.cluster-d4e5f6.us-east-1.rds.amazonaws.com",
+      Port: "5432",
+      IAMDatabaseAuthenticationEnabled: "true",
+      VPCNetworkingEnabled: "false",
+      InternetAccessGatewayEnabled: "true",
+    },
+  ],
 };
 
 /** By Region; af-south-1 is one that the account has not opted in to. */
