@@ -62,8 +62,9 @@ export function eiceCarrier(
       const limit = AbortSignal.timeout(connectTimeout);
       const open = await openWebSocket({ ...dial, mostPayload: MOST_PAYLOAD }, limit);
       open.once("close", (code, why) => {
-        // The endpoint says why it ends a tunnel: after an hour, for example.
-        if (code !== 1000) reason = ended(service, code, why.toString());
+        // The endpoint says why it ends a tunnel: after an hour, for example. Where ssh has ended first, ssh says why.
+        const isOurs = socket.destroyed || socket.readableEnded;
+        if (code !== 1000 && !isOurs) reason = ended(service, code, why.toString());
       });
       const stream = webSocketStream(open);
       await pipeline(socket, stream, socket).catch(() => {});

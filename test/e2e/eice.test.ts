@@ -108,8 +108,10 @@ test(
     const script = `grep -rl 'PRIVATE KEY' "$TMPDIR"/rdsiam-ssh-*; ls "$TMPDIR"/rdsiam-ssh-*; env | grep -c SSH_AUTH_SOCK; psql -Atc 'select 42'`;
     const ran = await through(["exec", "prod", "bash", "-c", script]);
     assert.equal(ran.stdout, "c\nlog\n0\n42\n", ran.stderr);
-    const words = (await processes()).flatMap((each) => each.words);
-    assert.ok(!words.some((word) => word.includes(INSTANCE)));
+    await until(async () => {
+      const words = (await processes()).flatMap((each) => each.words);
+      return !words.some((word) => word.includes(INSTANCE));
+    }, "no ssh is left");
   },
 );
 
