@@ -3,14 +3,17 @@
 // of its own, as the terminal's Ctrl-C is for the tool; a small shell beside it ends it with this process: by itself it would stay.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import process from "node:process";
+import { Duplex } from "node:stream";
 import type { RdsIamError } from "../base/errors.ts";
 import { atMost, unlessAborted } from "../base/deadline.ts";
 import { shown } from "./child-stream.ts";
 import { connectTcp, type Destination, type TunnelOptions } from "./tunnel.ts";
 
 const EXIT_DELAY = 500; // ms between the end of a connection and that of the program that carried it
+const SAYING_DELAY = 50; // ms between the end of a connection and what the program has said about it
 const KILL_DELAY = 1_500; // ms from SIGINT, on which it ends what it has open, to SIGKILL
 const MAX_OUTPUT = 4_000; // characters kept
 
@@ -137,6 +140,57 @@ export class ListeningProgram {
   }
 }
 
+// A connection whose end is held back, where nothing has come of it, until it is known whether the program or the far end has
+// ended it: a login then gets the reason itself.
+class HeldStream extends Duplex {
+  /** Whether the other end has sent anything; a database always does. */
+  hasRead = false;
+  readonly #socket: Socket;
+  readonly #explain: () => Promise<RdsIamError | undefined>;
+  #isEnding = false;
+
+  constructor(socket: Socket, explain: () => Promise<RdsIamError | undefined>) {
+    super({ allowHalfOpen: true });
+    this.#socket = socket;
+    this.#explain = explain;
+    socket.on("data", (chunk: Buffer) => {
+      this.hasRead = true;
+      if (!this.push(chunk)) socket.pause();
+    });
+    socket.on("end", () => void this.#end());
+    socket.on("error", (error) => void this.#end(error));
+    socket.on("close", () => void this.#end());
+  }
+
+  override _read(): void {
+    this.#socket.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    // What is gone takes nothing; its end says why.
+    this.#socket.write(chunk, () => done());
+  }
+
+  override _final(done: () => void): void {
+    this.#socket.end(() => done());
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#isEnding = true;
+    this.#socket.destroy();
+    done(error);
+  }
+
+  async #end(error?: Error): Promise<void> {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    const reason = this.hasRead ? undefined : await this.#explain();
+    if (this.destroyed) return;
+    if (reason === undefined && error === undefined) this.push(null);
+    else this.destroy(reason ?? error);
+  }
+}
+
 /** What the programs of a tunnel are, and what is said when one fails. */
 export interface ListeningOptions extends Pick<TunnelOptions, "connectTimeout" | "onBroken"> {
   readonly name: string;
@@ -177,36 +231,38 @@ export class ListeningPrograms {
   }
 
   /** Connects to a destination through its program. */
-  async open(destination: Destination, signal: AbortSignal): Promise<Socket> {
+  async open(destination: Destination, signal: AbortSignal): Promise<Duplex> {
     const { broken, keyOf, name, onBroken } = this.#options;
     const { program, port, users } = await this.running(destination, signal);
     const user = {};
     users.add(user);
     const hint = `The next login starts ${name} anew.`;
+    const { said } = program;
     const connecting = connectTcp({ host: "127.0.0.1", port }, { what: name, hint }, signal);
     connecting.catch(() => users.delete(user));
-    const socket = await connecting;
-    let isAnswered = false;
-    let isTold = false;
-    socket.once("data", () => (isAnswered = true));
-    const closed = async (): Promise<void> => {
-      users.delete(user);
+    const stream = new HeldStream(await connecting, async () => {
+      // What it says about a connection, it says before it ends it; then it may end itself.
+      await atMost(SAYING_DELAY, program.gone);
+      if (program.said !== said) await atMost(EXIT_DELAY, program.gone);
+      return program.hasDied ? broken(destination, program) : undefined;
+    });
+    const reportIfDied = async (): Promise<void> => {
       // The end of its connections may be seen before its own.
       await atMost(EXIT_DELAY, program.gone);
-      if (program.hasDied && !isTold && !this.#told.has(program)) {
-        this.#told.add(program);
-        onBroken(broken(destination, program));
-      }
-      // It accepts connections and carries nothing: it hangs, or what it leads to is gone. The next login gets another.
-      if (!isAnswered && users.size === 0) void this.#retire(keyOf(destination), program);
+      if (!program.hasDied || this.#told.has(program)) return;
+      this.#told.add(program);
+      onBroken(broken(destination, program));
     };
-    socket.once("close", () => void closed());
-    void program.gone.then(() => {
-      // A login that still waits for an answer gets the reason itself.
-      isTold = !isAnswered && !socket.destroyed && !socket.readableEnded;
-      socket.destroy(program.hasDied ? broken(destination, program) : undefined);
+    stream.once("close", () => {
+      users.delete(user);
+      if (stream.hasRead) void reportIfDied();
+      // It accepts connections and carries nothing: it hangs, or what it leads to is gone. The next login gets another.
+      else if (users.size === 0) void this.#retire(keyOf(destination), program);
     });
-    return socket;
+    void program.gone.then(() =>
+      stream.destroy(program.hasDied ? broken(destination, program) : undefined),
+    );
+    return stream;
   }
 
   /** Ends all. */

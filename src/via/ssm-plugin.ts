@@ -108,5 +108,6 @@ function startPlugin(
       ...(isSafe ? { [VARIABLE]: response } : {}),
     },
     opened: /Port (\d{1,5}) opened for sessionId/,
+    noise: /^(?:Connection accepted for session|Waiting for connections).*$/gm,
   });
 }

@@ -124,7 +124,7 @@ test(
     assert.match(ran.stdout, /42\n$/, ran.stderr);
     assert.match(
       ran.stderr,
-      /rdsiam: error: (?:the pod of deploy\/relay in data has gone|nothing takes connections on port 8443)/,
+      /(?:rdsiam: error: |FATAL: {2})(?:the pod of deploy\/relay in data has gone|nothing takes connections on port 8443)/,
     );
   },
 );
@@ -151,5 +151,8 @@ test("kubectl + each of its failures has its sentence", { skip }, async () => {
   }
   const nothing = await psql("kube://data/pod/db-2:1");
   assert.equal(nothing.status, 2);
-  assert.match(nothing.stderr, /nothing takes connections on port 1 of pod\/db-2 in data/);
+  assert.match(
+    nothing.stderr,
+    /FATAL: {2}nothing takes connections on port 1 of pod\/db-2 in data/,
+  );
 });
