@@ -32,6 +32,16 @@ export interface Offer {
 /** Lets a person choose, and resolves with the value; Esc and Ctrl-C are ERR_INTERRUPTED. */
 export type Choose = (message: string, choices: readonly Offer[]) => Promise<string>;
 
+/** The browser of the person at a terminal. */
+export interface Browser {
+  /** Whether a page can be opened from here. */
+  readonly opens: boolean;
+  /** Whether it runs on this machine, so that it reaches a port of 127.0.0.1 here. */
+  readonly isHere: boolean;
+  /** Opens a page of the web; whether a program for it was started. */
+  readonly open: (page: string) => Promise<boolean>;
+}
+
 /** The terminal that a person is asked on; it belongs to the tool from giveAway() on. */
 export interface Terminal {
   readonly isThere: () => boolean;
@@ -41,6 +51,7 @@ export interface Terminal {
   readonly chooser: () => Choose | undefined;
   /** Writes on the terminal; without one, nothing happens. */
   readonly write: (text: string) => void;
+  readonly browser: () => Promise<Browser>;
   /** From now on no question may be asked: a tool has the terminal, or a proxy serves in the background. */
   readonly giveAway: () => void;
   readonly isGivenAway: () => boolean;

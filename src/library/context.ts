@@ -25,6 +25,8 @@ const NO_TERMINAL: RunContext["terminal"] = {
   ask: () => Promise.resolve(undefined),
   chooser: () => undefined,
   write: nothing,
+  browser: () =>
+    Promise.resolve({ opens: false, isHere: false, open: () => Promise.resolve(false) }),
   giveAway: nothing,
   isGivenAway: () => true,
 };

@@ -6,7 +6,6 @@ import type { Environment, RunContext, Terminal } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { onSignals } from "../runtime/stop-signals.ts";
-import { browserPlace, openBrowser } from "../tool/open-browser.ts";
 
 type PromptContext = Pick<RunContext, "env" | "log" | "terminal" | "waiting">;
 
@@ -48,14 +47,14 @@ export async function askSsoLogin(
 
 /** Shows the page to log in on and waits for the person, who may give up with Ctrl-C: ERR_INTERRUPTED. */
 export async function leadThrough(
-  { env, log, waiting }: PromptContext,
+  { env, log, terminal, waiting }: PromptContext,
   session: SsoSession,
   logIn: Parameters<AskSsoLogin>[1],
   { write, ...wish }: LoginWish,
 ): Promise<SsoToken> {
-  const place = browserPlace(env);
-  const usesDeviceCode = wish.deviceCode ?? flag(env, "RDSIAM_DEVICE_CODE") ?? !place.isHere;
-  const opens = place.opens && !(wish.noBrowser ?? flag(env, "RDSIAM_NO_BROWSER") ?? false);
+  const browser = await terminal.browser();
+  const usesDeviceCode = wish.deviceCode ?? flag(env, "RDSIAM_DEVICE_CODE") ?? !browser.isHere;
+  const opens = browser.opens && !(wish.noBrowser ?? flag(env, "RDSIAM_NO_BROWSER") ?? false);
   const givenUp = new AbortController();
   using _interrupts = onSignals(["SIGINT"], () => {
     write("\n");
@@ -67,7 +66,7 @@ export async function leadThrough(
     onSecret: log.addSecret,
     remark: (text) => write(`${printable(text)}\n`),
     show: async (page) => {
-      const isOpened = opens && (await openBrowser(page.url, env));
+      const isOpened = opens && (await browser.open(page.url));
       write(pageText(page, sessionName(session), isOpened));
     },
   };

@@ -4,28 +4,20 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import process from "node:process";
-import type { Environment } from "../base/context.ts";
+import type { Browser, Environment } from "../base/context.ts";
 import { splitWords } from "../base/shell-word.ts";
 import { findTool } from "./find-tool.ts";
-
-/** Where the browser of a person is, as far as the environment and the system show it. */
-export interface BrowserPlace {
-  /** Whether a page can be opened from here. */
-  readonly opens: boolean;
-  /** Whether it runs on this machine, so that it reaches a port of 127.0.0.1 here. */
-  readonly isHere: boolean;
-}
 
 const CONTAINER_FILES = ["/.dockerenv", "/run/.containerenv"];
 const SSH = ["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"];
 const CONTAINER = ["container", "KUBERNETES_SERVICE_HOST"];
 
-/** Finds out where the person's browser is. */
+/** Finds out where the person's browser is, as far as the environment and the system show it. */
 export function browserPlace(
   env: Environment,
   platform = process.platform,
   isThere = existsSync,
-): BrowserPlace {
+): Pick<Browser, "opens" | "isHere"> {
   const isNamed = Boolean(env["BROWSER"]);
   const isSet = (name: string): boolean => Boolean(env[name]);
   const hasDesktop =

@@ -41,6 +41,10 @@ export function processTerminal({ env, isOff }: TerminalOptions): Terminal {
         : undefined;
     },
     write: writeTerminal,
+    browser: async () => {
+      const { browserPlace, openBrowser } = await import("./open-browser.ts");
+      return { ...browserPlace(env), open: (page) => openBrowser(page, env) };
+    },
     giveAway: () => {
       isGivenAway = true;
     },

@@ -20,6 +20,8 @@ function prompt(lines: readonly (string | undefined)[], over: Partial<MfaPromptO
     },
     chooser: () => undefined,
     write: (text: string) => void shown.push(text),
+    browser: () =>
+      Promise.resolve({ opens: false, isHere: false, open: () => Promise.resolve(false) }),
     giveAway: () => void (isGivenAway = true),
     isGivenAway: () => isGivenAway,
   };

@@ -9,6 +9,8 @@ const NO_TERMINAL: Terminal = {
   ask: () => Promise.resolve(undefined),
   chooser: () => undefined,
   write: () => {},
+  browser: () =>
+    Promise.resolve({ opens: false, isHere: false, open: () => Promise.resolve(false) }),
   giveAway: () => {},
   isGivenAway: () => false,
 };
