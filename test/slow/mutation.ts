@@ -21,10 +21,16 @@ const LIMIT = 300_000; // ms for tests while nothing is changed; those of a muta
 // The test files of these rooms that wait for long, or work for long: last, and for what has survived the others.
 const SLOW = /^test\/(?:proxy\/(?:chaos|ending|flood|frontend-tls|fuzz)|via\/rds-auth-proxy)\./;
 const END_TO_END: Readonly<Record<string, readonly string[]>> = {
-  proxy: ["e2e/trust", "e2e/proxy", "e2e/cancel", "e2e/psql"],
+  proxy: ["e2e/trust.slow", "e2e/proxy", "e2e/cancel", "e2e/psql"],
   relay: ["commands/relay", "e2e/relay", "e2e/rds-auth-proxy"],
-  via: ["e2e/network", "e2e/via-terminal", "e2e/rds-auth-proxy"],
-  session: ["e2e/identity-errors", "e2e/known-hosts", "e2e/exec-each", "e2e/picker", "e2e/network"],
+  via: ["e2e/network.slow", "e2e/via-terminal", "e2e/rds-auth-proxy"],
+  session: [
+    "e2e/identity-errors.slow",
+    "e2e/known-hosts",
+    "e2e/exec-each",
+    "e2e/picker",
+    "e2e/network.slow",
+  ],
 };
 
 // What is replaced, and by what. That it is code shows when the compiled file differs.
