@@ -22,7 +22,14 @@ export async function installTools({ libpq = false } = {}): Promise<string | und
   if (hasTools() && (!libpq || existsSync(join(TOOL_PACKAGES, "libpq18")))) return undefined;
   const size = libpq ? "460 MB" : "60 MB";
   process.stderr.write(`installing the tools of scripts/tools (once, about ${size}) ...\n`);
-  const options = ["--ignore-scripts", "--no-audit", "--no-fund", ...(libpq ? [] : ["--omit=dev"])];
+  // Some ask for a newer Node than rdsiam does, and run on this one.
+  const options = [
+    "--no-engine-strict",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    ...(libpq ? [] : ["--omit=dev"]),
+  ];
   const ran = await $({ quiet: true, nothrow: true })`npm ci --prefix ${TOOLS} ${options}`;
   // The last lines name a log; the cause stands above them.
   const lines = ran.stderr.match(/^npm error .*/gm) ?? ["npm ci failed"];

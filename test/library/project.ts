@@ -23,7 +23,16 @@ export interface Project {
 /** Sees to the libraries; undefined when they are here, else the reason why not. */
 export async function prepareLibraries(): Promise<string | undefined> {
   if (existsSync(join(MODULES, ".package-lock.json"))) return undefined;
-  const words = ["npm", "ci", "--prefix", HERE, "--ignore-scripts", "--no-audit", "--no-fund"];
+  const words = [
+    "npm",
+    "ci",
+    "--prefix",
+    HERE,
+    "--no-engine-strict",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+  ];
   const { HOME, npm_config_registry, npm_config_cache } = process.env;
   const ran = await run(words, { env: { HOME, npm_config_registry, npm_config_cache } });
   return ran.status === 0 ? undefined : `npm ci: ${ran.stderr.trim().split("\n").at(-1)}`;
