@@ -50,13 +50,13 @@ export interface CredentialOptions {
   readonly withoutRole?: boolean | undefined;
   /** Credentials of the program's own, instead of a profile's or the environment's. */
   readonly own?: (() => Promise<AwsKeys>) | undefined;
-  /** Asks a person for the code of an MFA device; absent where there is no one to ask. */
+  /** Asks a person for the code of an MFA device; absent where no person can be asked. */
   readonly askMfaCode?: AskMfaCode | undefined;
-  /** Asks a person to log in to IAM Identity Center; absent where there is no one to ask. */
+  /** Asks a person to log in to IAM Identity Center; absent where no person can be asked. */
   readonly askSsoLogin?: AskSsoLogin | undefined;
   /** Called when another process is waited for; what it returns is called when that is over. */
   readonly onWait?: TokenContext["onWait"];
-  /** What a credential_process finds around it, when it is started; absent where there is no one to ask. */
+  /** What a credential_process finds around it, when it is started; absent where no person can be asked. */
   readonly processSurroundings?: (() => ProcessSurroundings) | undefined;
   /** The directory of the AWS CLI's credential cache; absent where nothing may be cached. */
   readonly cacheDirectory?: string | undefined;

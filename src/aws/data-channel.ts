@@ -20,7 +20,7 @@ export interface SignedDial {
   readonly headers: Readonly<Record<string, string>>;
   /** None without TLS. */
   readonly agent: Agent | undefined;
-  /** The error for a failure that is explained here better than by whoever dials. */
+  /** The error for a failure, where this explains it better than the dialer. */
   readonly explain: (error: unknown) => RdsIamError | undefined;
 }
 

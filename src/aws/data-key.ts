@@ -39,7 +39,7 @@ export async function generateDataKey(
     });
     const { CiphertextBlob, Plaintext } = JSON.parse(answer) as Readonly<Record<string, unknown>>;
     if (typeof CiphertextBlob !== "string" || typeof Plaintext !== "string") {
-      throw new Error("Deserialization error: there is no key in the answer");
+      throw new Error("Deserialization error: the answer has no key");
     }
     return {
       plaintext: Buffer.from(Plaintext, "base64"),

@@ -124,7 +124,7 @@ function child(node: unknown, name: string): unknown {
     : undefined;
 }
 
-// EC2's lists have elements that are called `item`; a single one is no array, and none is an empty text.
+// EC2's lists are elements named `item`: the parser gives one item as an object, several as an array, none as an empty text.
 function items(node: unknown, name: string): readonly unknown[] {
   const found = child(child(node, name), "item") ?? [];
   return Array.isArray(found) ? found : [found];

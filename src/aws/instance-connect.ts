@@ -14,7 +14,7 @@ import { signedCall } from "./signed-call.ts";
 const SERVICE = "ec2-instance-connect";
 const SSH_PORT = "22";
 const URL_SECONDS = 60;
-const WAYS = "There is no other way to open this tunnel; ssm is one that needs no ssh.";
+const WAYS = "Instance Connect opens no tunnel without this; --via ssm needs no ssh.";
 
 /** The way to an instance through an endpoint. */
 export interface ConnectRoute {

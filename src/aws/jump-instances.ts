@@ -56,7 +56,7 @@ export interface InstanceSearch {
 }
 
 const ASKED_AT_ONCE = 50; // instances in one question to Systems Manager, which gives no more in an answer
-const MOST_ELSEWHERE = 50; // online instances of other VPCs that are told of
+const MOST_ELSEWHERE = 50; // online instances of other VPCs that are listed
 const NEARNESS = ["subnet", "zone", "vpc"] as const;
 // AWS-StartPortForwardingSessionToRemoteHost came with it.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-sessions-start.html

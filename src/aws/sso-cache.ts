@@ -1,6 +1,6 @@
 // The AWS CLI's files of IAM Identity Center, read and written: the access tokens of logins, and the registrations of the client
 // that they were made with. Names and fields are its own, so that `aws` and rdsiam share each login.
-// They are read as the AWS CLI reads them, whoever owns them: in a container the mounted files may be another user's.
+// They are read as the AWS CLI reads them, whatever user owns them: in a container the mounted files may be another user's.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html
 // https://github.com/aws/aws-cli/blob/v2/awscli/botocore/utils.py (SSOTokenFetcher, SSOTokenFetcherAuth, SSOTokenLoader)
 

@@ -22,15 +22,15 @@ export type CallbackAnswer =
 /** A listener for one answer. */
 export interface CallbackListener extends AsyncDisposable {
   readonly redirectUri: string;
-  /** Resolves once; never, where nobody comes back. */
+  /** Resolves once; never if the browser does not come back. */
   readonly answer: Promise<CallbackAnswer>;
 }
 
-// A browser opens a few; more are of somebody who wants to keep it out, and the oldest of those goes.
+// A browser opens a few; more come from an attacker that wants to keep it out, and the oldest is closed.
 const MOST_CONNECTIONS = 32;
 const LONGEST_VALUE = 8_192;
 
-/** Opens the listener of a login; its state is a secret that only the service and the browser are told. */
+/** Opens the listener of a login; its state is a secret of the service and the browser. */
 export async function listenForCallback(state: string): Promise<CallbackListener> {
   let resolve: (answer: CallbackAnswer) => void = () => {};
   const answer = new Promise<CallbackAnswer>((done) => {
@@ -77,7 +77,7 @@ const REFUSED = { status: 200, text: "You are not logged in. You can close this 
 const USED = { status: 410, text: "This login is over. You can close this window." };
 const NOT_THIS_LOGIN = { status: 403, text: `This is not the login that was begun. ${AGAIN}` };
 const WRONG_HOST = { status: 421, text: `This is not where the login is waited for. ${AGAIN}` };
-const NO_PAGE = { status: 404, text: `There is no such page. ${AGAIN}` };
+const NO_PAGE = { status: 404, text: `This page does not exist. ${AGAIN}` };
 const WRONG_METHOD = { status: 405, text: `Only a browser's GET is answered. ${AGAIN}` };
 
 function refusalOf({ headers, method, url = "" }: IncomingMessage, authority: string) {
