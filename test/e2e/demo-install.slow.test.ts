@@ -59,6 +59,7 @@ beforeEach(async () => {
   env = cleanEnvironment({
     ...runtimeCaches(directory),
     HOME: home,
+    XDG_CACHE_HOME: join(home, ".cache"), // the suite's runs share one otherwise
     TMPDIR: join(home, "tmp"),
     PATH: "/usr/bin:/bin",
     npm_config_registry: registry.url,
