@@ -221,22 +221,30 @@ test("credentials of the program's own that are none are an error", async () => 
 
 test("nothing is printed; what the command line would say is told to onWarning", async () => {
   const written: string[] = [];
-  const streams = [process.stdout, process.stderr].map((stream) =>
-    mock.method(stream, "write", (text: string) => written.push(text) > 0),
-  );
+  const streams = [process.stdout, process.stderr].map((stream) => {
+    const write = stream.write.bind(stream);
+    // Handed on, for the test runner writes of its own.
+    return mock.method(stream, "write", (...words: Parameters<typeof write>) => {
+      written.push(String(words[0]));
+      return write(...words);
+    });
+  });
   const warnings: Warning[] = [];
-  await standIn.addProfile("typo", { ...standIn.targetSettings, rds_user: "u", rds_hots: "x" });
-  await authTokens({ target: "typo", env: standIn.env, onWarning: (it) => warnings.push(it) })();
-  await authTokens({ target: "typo", env: standIn.env })();
-  for (const stream of streams) stream.mock.restore();
-  // The test runner writes of its own.
+  const settings = { ...standIn.targetSettings, rds_user: "u", rds_hots: "x" };
+  await standIn.addProfile("typo", settings, standIn.key);
+  try {
+    await authTokens({ target: "typo", env: standIn.env, onWarning: (it) => warnings.push(it) })();
+    await authTokens({ target: "typo", env: standIn.env })();
+  } finally {
+    for (const stream of streams) stream.mock.restore();
+  }
   assert.deepEqual(
     written.filter((text) => /rdsiam|rds_hots/.test(text)),
     [],
   );
   assert.match(
     warnings[0]?.message ?? "",
-    /unknown key rds_hots in profile "typo"; did you mean rds_host/,
+    /unknown key rds_hots in profile "typo", \S+, line \d+; did you mean rds_host\?/,
   );
 });
 
