@@ -1,10 +1,12 @@
-// npm run check:runtimes [RUNTIME...]: the end-to-end suite once for each runtime: Node 20, current Node, Bun, Deno, the compiled binary.
+// npm run check:runtimes [-- [--quick] RUNTIME...]: the end-to-end suite once for each runtime: Node 20, current Node, Bun, Deno, the
+// compiled binary. --quick: without the slow tests.
 // The tests themselves always run under the Node that started this; RDSIAM_COMMAND is the command line that they start as rdsiam.
 // RDSIAM_TEST_LAUNCHER is how some tests start a TypeScript file under the same runtime.
 
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
+import { parseArgs } from "node:util";
 import { $, glob } from "zx";
 import { compileTests } from "./compile-tests.ts";
 import { missingPostgresqlTools } from "./postgresql-tools.ts";
@@ -36,11 +38,15 @@ const LAUNCHED = ["test/tool/run.test.ts", "test/tool/terminal.test.ts"];
 const SCRATCH = makeScratchDirectory();
 
 async function main(): Promise<void> {
-  const wanted = process.argv.slice(2);
+  const { values, positionals: wanted } = parseArgs({
+    allowPositionals: true,
+    options: { quick: { type: "boolean" } },
+  });
   await $`npm run --silent build`;
   await missingPostgresqlTools();
   const compiled = await compileTests();
-  const files = [...(await glob("test/e2e/*.test.ts")), ...LAUNCHED].map(compiled);
+  const ignore = values.quick === true ? ["**/*.slow.test.ts"] : [];
+  const files = [...(await glob("test/e2e/*.test.ts", { ignore })), ...LAUNCHED].map(compiled);
   const results: Result[] = [];
   for (const name of wanted.length > 0 ? wanted : NAMES) {
     const subject = await prepare(name);
