@@ -1,5 +1,7 @@
 // The messages of the login: Authentication requests and the answers to them, NegotiateProtocolVersion, BackendKeyData.
 // https://www.postgresql.org/docs/current/protocol-message-formats.html
+// Amazon Redshift has a request of its own, which only the sources of its drivers describe (AUTH_REQ_DIGEST).
+// https://github.com/aws/amazon-redshift-python-driver/blob/master/redshift_connector/core.py
 import { Buffer } from "node:buffer";
 import { encodeInt32, encodeMessage, encodeString } from "./message.ts";
 
@@ -11,6 +13,8 @@ const CLEARTEXT_PASSWORD = 3;
 const SASL = 10;
 const SASL_CONTINUE = 11;
 const SASL_FINAL = 12;
+const DIGEST = 13;
+const DIGEST_SHA256 = 0;
 
 const AUTHENTICATION_NAMES: ReadonlyMap<number, string> = new Map([
   [OK, "AuthenticationOk"],
@@ -22,6 +26,7 @@ const AUTHENTICATION_NAMES: ReadonlyMap<number, string> = new Map([
   [SASL, "AuthenticationSASL"],
   [SASL_CONTINUE, "AuthenticationSASLContinue"],
   [SASL_FINAL, "AuthenticationSASLFinal"],
+  [DIGEST, "AuthenticationDigest"],
 ]);
 
 /** The name of an Authentication request from the body of an `R` message; "unknown" for a code that no document names. */
@@ -52,6 +57,55 @@ export function readAuthenticationSasl(body: Buffer): readonly string[] | undefi
 export function readMd5Salt(body: Buffer): Buffer | undefined {
   const salt = body.subarray(CODE_LENGTH);
   return salt.length === MD5_SALT_LENGTH ? salt : undefined;
+}
+
+/** What Redshift's AuthenticationDigest asks with. */
+export interface DigestRequest {
+  readonly salt: Buffer;
+  readonly serverNonce: Buffer;
+}
+
+/** Decodes AuthenticationDigest; undefined when it is malformed, or asks for another hash than SHA-256. */
+export function readAuthenticationDigest(body: Buffer): DigestRequest | undefined {
+  const [salt, serverNonce, ...rest] = readCounted(body.subarray(2 * CODE_LENGTH));
+  const isSha256 = body.length > 2 * CODE_LENGTH && body.readInt32BE(CODE_LENGTH) === DIGEST_SHA256;
+  const isWhole = isSha256 && serverNonce !== undefined && rest.length === 0;
+  return isWhole && salt !== undefined ? { salt, serverNonce } : undefined;
+}
+
+// Byte strings, each after its length; none where they do not fill the bytes.
+function readCounted(bytes: Buffer): readonly Buffer[] {
+  const found: Buffer[] = [];
+  let at = 0;
+  while (bytes.length - at >= 4) {
+    const end = at + 4 + bytes.readUInt32BE(at);
+    if (end > bytes.length) return [];
+    found.push(bytes.subarray(at + 4, end));
+    at = end;
+  }
+  return at === bytes.length ? found : [];
+}
+
+/** Encodes AuthenticationDigest for SHA-256. */
+export function encodeAuthenticationDigest({ salt, serverNonce }: DigestRequest): Buffer {
+  const counted = [salt, serverNonce].flatMap((bytes) => [encodeInt32(bytes.length), bytes]);
+  return encodeMessage("R", encodeInt32(DIGEST), encodeInt32(DIGEST_SHA256), ...counted);
+}
+
+/** Encodes the answer to AuthenticationDigest. */
+export function encodeDigestResponse(digest: Buffer, clientNonce: Buffer): Buffer {
+  const counted = [digest, clientNonce].flatMap((bytes) => [encodeInt32(bytes.length), bytes]);
+  return encodeMessage("d", ...counted);
+}
+
+/** Decodes the body of the answer to AuthenticationDigest; undefined when it is malformed. */
+export function readDigestResponse(
+  body: Buffer,
+): { readonly digest: Buffer; readonly clientNonce: Buffer } | undefined {
+  const [digest, clientNonce, ...rest] = readCounted(body);
+  return digest === undefined || clientNonce === undefined || rest.length > 0
+    ? undefined
+    : { digest, clientNonce };
 }
 
 /** The mechanism's data in AuthenticationSASLContinue or AuthenticationSASLFinal. */

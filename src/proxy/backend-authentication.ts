@@ -1,14 +1,17 @@
 // Authenticates us to the backend, from its first Authentication request to AuthenticationOk. An IAM auth token goes to
-// AuthenticationCleartextPassword alone; a password answers cleartext, MD5 and SCRAM-SHA-256. All of it over verified TLS.
+// AuthenticationCleartextPassword alone; a password answers cleartext, MD5, SCRAM-SHA-256 and Redshift's digest. All of it over
+// verified TLS.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
 // https://www.postgresql.org/docs/current/auth-password.html
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { RdsIamError } from "../base/errors.ts";
 import {
+  encodeDigestResponse,
   encodePasswordMessage,
   encodeSaslInitialResponse,
   encodeSaslResponse,
+  readAuthenticationDigest,
   readAuthenticationName,
   readAuthenticationSasl,
   readMd5Salt,
@@ -32,6 +35,8 @@ export interface DatabaseUser {
 /** A password for one login. */
 export interface IssuedPassword {
   readonly password: string;
+  /** Whom it logs in, where the provider chooses the user. */
+  readonly user?: string | undefined;
   /** Whether an earlier login had it too; never with `fresh`. */
   readonly reused: boolean;
   /** Whether the server may want another one instead, which `fresh` gives. */
@@ -44,6 +49,8 @@ export interface IssuedPassword {
 export interface PasswordProvider {
   /** An auth token answers AuthenticationCleartextPassword alone, a password any method. */
   readonly kind: "auth token" | "password";
+  /** Whether the user's name comes with the password: then that one is logged in, and asked for before the StartupMessage. */
+  readonly choosesUser?: boolean | undefined;
   /** Called when the backend asks for it, once in each login; `fresh` after one that was refused. */
   readonly get: (
     who: DatabaseUser,
@@ -115,7 +122,7 @@ function answerWithToken({ password }: Authentication): Answers {
   return { answer, isDone: () => true };
 }
 
-/** Answers cleartext, MD5 and SCRAM-SHA-256; `answer` rejects with MessageError for a message that is wrong. */
+/** Answers cleartext, MD5, SCRAM-SHA-256 and Redshift's digest; `answer` rejects with MessageError for a message that is wrong. */
 export function answerWithPassword({
   user,
   password,
@@ -134,6 +141,8 @@ export function answerWithPassword({
         return encodePasswordMessage(await password());
       case "AuthenticationMD5Password":
         return encodePasswordMessage(md5Password(user, await password(), body));
+      case "AuthenticationDigest":
+        return redshiftDigest(await password(), body);
       case "AuthenticationSASL":
         if (readAuthenticationSasl(body)?.includes(MECHANISM) !== true) return undefined;
         proof = startScramProof(await password());
@@ -159,6 +168,17 @@ function md5Password(user: string, password: string, body: Buffer): string {
   if (salt === undefined) throw new MessageError("AuthenticationMD5Password has no salt");
   const inner = createHash("md5").update(password).update(user).digest("hex");
   return `md5${createHash("md5").update(inner).update(salt).digest("hex")}`;
+}
+
+// The digest of the digest of password and salt, with both nonces; ours is the time, as in AWS's own drivers.
+// https://github.com/aws/amazon-redshift-python-driver/blob/master/redshift_connector/utils/extensible_digest.py
+function redshiftDigest(password: string, body: Buffer): Buffer | undefined {
+  const request = readAuthenticationDigest(body);
+  if (request === undefined) return undefined;
+  const clientNonce = Buffer.from(String(Date.now()));
+  const inner = createHash("sha256").update(password).update(request.salt).digest();
+  const outer = createHash("sha256").update(inner).update(request.serverNonce).update(clientNonce);
+  return encodeDigestResponse(outer.digest(), clientNonce);
 }
 
 function otherMethod({ host, user, kind }: Authentication, step: string): RdsIamError {

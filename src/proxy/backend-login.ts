@@ -79,18 +79,26 @@ export async function loginToBackend(
   const reader = new SocketReader(socket, MAX_LOGIN_BYTES);
   const { user, database } = loginNames(message);
   let issued: IssuedPassword | undefined;
-  const password = async (): Promise<string> => {
+  const issue = async (): Promise<IssuedPassword> => {
     const issuing = passwords.get({ user, database }, { fresh });
-    issued = await unlessAborted(issuing, limit.signal, () =>
+    return await unlessAborted(issuing, limit.signal, () =>
       parent.aborted ? (parent.reason as Error) : passwordTimedOut(passwords.kind, backend),
     );
-    return issued.password;
   };
+  const password = async (): Promise<string> => (issued ??= await issue()).password;
   try {
-    const own = late ? message : replaceParameters(message, backend.parameters ?? {});
+    if (passwords.choosesUser === true) issued = await issue();
+    const named = issued?.user === undefined ? {} : { user: issued.user };
+    const parameters = { ...(late ? {} : backend.parameters), ...named };
+    const own = replaceParameters(message, parameters);
     const first = backend.middleman?.startup(own, await password()) ?? own;
     socket.write(encodeStartupMessage(first));
-    const login = { host: backend.host, user, kind: passwords.kind, password };
+    const login = {
+      host: backend.host,
+      user: issued?.user ?? user,
+      kind: passwords.kind,
+      password,
+    };
     const greeting = await authenticate(
       login,
       () => reader.take((bytes) => readMessage(bytes, loginLimit), limit.signal),
@@ -107,7 +115,7 @@ export async function loginToBackend(
     socket.destroy();
     if (error instanceof BackendRefusal) {
       // One that an earlier login had may have been refused for its age.
-      const isStale = error.sqlState === "28000" && issued?.reused === true;
+      const isStale = /^28(?:000|P01)$/.test(error.sqlState) && issued?.reused === true;
       error.isWorthAnother = isStale || (error.isOfPassword && issued?.isGuess === true);
       error.isReplication = startupParameter(message, "replication") !== undefined;
     }

@@ -3,6 +3,10 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import {
+  encodeAuthenticationDigest,
+  readDigestResponse,
+} from "../../src/protocol/authentication.ts";
 import { MessageError } from "../../src/protocol/message.ts";
 import {
   readSaslInitialResponse,
@@ -106,6 +110,33 @@ describe("answerWithPassword()", () => {
       login("secret").answer("AuthenticationMD5Password", request(5, "abc")),
       MessageError,
     );
+  });
+
+  // The same values in redshift_connector 2.1.5: ExtensibleDigest.encode().
+  test("Redshift's digest: what AWS's own driver answers, with the time as the nonce", async (t) => {
+    t.mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
+    const salt = Buffer.from("salt-of-16-bytes");
+    const serverNonce = Buffer.from("nonce-of-16bytes");
+    const asked = encodeAuthenticationDigest({ salt, serverNonce });
+    const answer = await login("secret").answer("AuthenticationDigest", body(asked));
+    assert.equal(answer?.toString("latin1", 0, 1), "d");
+    const { digest, clientNonce } = readDigestResponse(body(answer)) ?? {};
+    assert.equal(clientNonce?.toString(), "1700000000000");
+    assert.equal(
+      digest?.toString("hex"),
+      "83ccd4c41dbf4aac5389ad2ebadfa66bfa3a35d36fa67c08ae92de4eeaf62d69",
+    );
+    // Another hash, lengths that do not fit, something behind.
+    const wrong = [
+      body(asked).with(7, 1),
+      body(asked).with(11, 99),
+      Buffer.concat([body(asked), Buffer.alloc(4)]),
+      request(13, ""),
+    ];
+    for (const each of wrong) {
+      const bytes = Buffer.from(each);
+      assert.equal(await login("secret").answer("AuthenticationDigest", bytes), undefined);
+    }
   });
 
   test("SCRAM: a server that asks for the password itself after that gets none", async () => {

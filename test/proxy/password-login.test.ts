@@ -1,5 +1,6 @@
 // Logins with a password instead of an auth token: what a backend may ask for, and what it may not leave out.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { errorFields, int32, RawFrontend, startup } from "../support/raw-frontend.ts";
@@ -61,6 +62,38 @@ test("proxy: a password is asked for once the server asks, for the user and the 
   };
   assert.equal(await logInThrough(asks, { login }), undefined);
   assert.deepEqual([sent, asked], [`${PASSWORD}\0`, [["app", "orders"]]]);
+});
+
+test("proxy: a provider that chooses the user is asked first, and once more when its password has become old", async () => {
+  const asked: unknown[] = [];
+  const login: PasswordProvider = {
+    kind: "password",
+    choosesUser: true,
+    get: ({ user, database }, { fresh }) => {
+      asked.push([user, database, fresh]);
+      const password = fresh ? "new" : "old";
+      return Promise.resolve({ password, user: `IAM:${user}`, reused: !fresh });
+    },
+  };
+  const heard: string[] = [];
+  const expiring: Script = async (peer) => {
+    heard.push((await peer.packet()).toString("latin1", 4));
+    peer.send(message("R", int32(5), "salt"));
+    heard.push((await peer.message()).body.toString());
+    if (heard.length > 2) peer.send(AUTHENTICATION_OK, KEY, READY);
+    else peer.send(message("E", "SFATAL\0C28P01\0Mpassword authentication failed\0\0"));
+  };
+  assert.equal(await logInThrough(expiring, { login }), undefined);
+  assert.deepEqual(asked, [
+    ["app", "orders", false],
+    ["app", "orders", true],
+  ]);
+  const md5 = (text: string): string => createHash("md5").update(text).digest("hex");
+  const answers = ["old", "new"].map(
+    (password) => `md5${md5(`${md5(`${password}IAM:app`)}salt`)}\0`,
+  );
+  const first = "database\0orders\0user\0IAM:app\0\0";
+  assert.deepEqual(heard, [first, answers[0], first, answers[1]]);
 });
 
 test("proxy: a server that begins SCRAM and does not finish its proof gets no session", async () => {
