@@ -33,8 +33,8 @@ export async function prepareLibraries(): Promise<string | undefined> {
     "--no-audit",
     "--no-fund",
   ];
-  const { HOME, npm_config_registry, npm_config_cache } = process.env;
-  const ran = await run(words, { env: { HOME, npm_config_registry, npm_config_cache } });
+  // npm's own settings, a proxy and its certificates.
+  const ran = await run(words, { env: process.env });
   return ran.status === 0 ? undefined : `npm ci: ${ran.stderr.trim().split("\n").at(-1)}`;
 }
 
