@@ -19,6 +19,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
             printf '%s\t%s\n' --sslrootcert 'comma-separated CA bundles to trust'
             printf '%s\t%s\n' --password-command 'log in with what it prints, instead of IAM'
+            printf '%s\t%s\n' --secret 'log in with a secret of AWS Secrets Manager'
             printf '%s\t%s\n' --profile 'AWS profile for the credentials'
             printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
             printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
@@ -62,6 +63,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
             printf '%s\t%s\n' --sslrootcert 'comma-separated CA bundles to trust'
             printf '%s\t%s\n' --password-command 'log in with what it prints, instead of IAM'
+            printf '%s\t%s\n' --secret 'log in with a secret of AWS Secrets Manager'
             printf '%s\t%s\n' --profile 'AWS profile for the credentials'
             printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
             printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
@@ -115,6 +117,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
             printf '%s\t%s\n' --sslrootcert 'comma-separated CA bundles to trust'
             printf '%s\t%s\n' --password-command 'log in with what it prints, instead of IAM'
+            printf '%s\t%s\n' --secret 'log in with a secret of AWS Secrets Manager'
             printf '%s\t%s\n' --profile 'AWS profile for the credentials'
             printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
             printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
@@ -259,6 +262,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
             printf '%s\t%s\n' --sslrootcert 'comma-separated CA bundles to trust'
             printf '%s\t%s\n' --password-command 'log in with what it prints, instead of IAM'
+            printf '%s\t%s\n' --secret 'log in with a secret of AWS Secrets Manager'
             printf '%s\t%s\n' --profile 'AWS profile for the credentials'
             printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
             printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
@@ -293,6 +297,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' --read-only 'sessions start as default_transaction_read_only'
             printf '%s\t%s\n' --sslrootcert 'comma-separated CA bundles to trust'
             printf '%s\t%s\n' --password-command 'log in with what it prints, instead of IAM'
+            printf '%s\t%s\n' --secret 'log in with a secret of AWS Secrets Manager'
             printf '%s\t%s\n' --profile 'AWS profile for the credentials'
             printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
             printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
@@ -325,6 +330,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
             printf '%s\t%s\n' --sslrootcert 'comma-separated CA bundles to trust'
             printf '%s\t%s\n' --password-command 'log in with what it prints, instead of IAM'
+            printf '%s\t%s\n' --secret 'log in with a secret of AWS Secrets Manager'
             printf '%s\t%s\n' --profile 'AWS profile for the credentials'
             printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
             printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
@@ -523,7 +529,7 @@ end
 
 # Whether an option's value is the next word.
 function __rdsiam_takes_value
-    contains -- $argv[1] --target --each --tag --jobs --output-dir --env --region --partition --shell --sso-start-url --sso-region --sso-account-id --sso-role-name --print-config --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --max-user-connections --session-timeout --health-port --health-address --config --drain-timeout --host --user -U --dbname -d --via --ssm-sessions --sign-host --sslrootcert --password-command --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
+    contains -- $argv[1] --target --each --tag --jobs --output-dir --env --region --partition --shell --sso-start-url --sso-region --sso-account-id --sso-role-name --print-config --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --max-user-connections --session-timeout --health-port --health-address --config --drain-timeout --host --user -U --dbname -d --via --ssm-sessions --sign-host --sslrootcert --password-command --secret --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
 end
 
 # The values of an option.

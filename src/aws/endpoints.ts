@@ -34,7 +34,15 @@ export function stsEndpointOptions(input: AwsCalls): StsEndpointOptions {
 }
 
 /** The services that are called, as in AWS_ENDPOINT_URL_<SERVICE>, with dashes. */
-type CalledService = "sts" | "rds" | "ssm" | "dsql" | "ec2" | "ec2-instance-connect" | "kms";
+type CalledService =
+  | "sts"
+  | "rds"
+  | "ssm"
+  | "dsql"
+  | "ec2"
+  | "ec2-instance-connect"
+  | "kms"
+  | "secretsmanager";
 
 /** The URL of a service in a Region: the configured one, else AWS's own. */
 export function serviceUrl(service: CalledService, region: string, input: AwsCalls): string {

@@ -50,7 +50,15 @@ export async function clientOptions(service: "dsql" | "rds" | "ssm", caller: Rds
 /** What a call is for: the API's name for it, and how to go on without it. */
 export interface RdsPurpose {
   /** RDS when absent. */
-  readonly service?: "dsql" | "ec2" | "ec2-instance-connect" | "kms" | "rds" | "ssm" | undefined;
+  readonly service?:
+    | "dsql"
+    | "ec2"
+    | "ec2-instance-connect"
+    | "kms"
+    | "rds"
+    | "secretsmanager"
+    | "ssm"
+    | undefined;
   readonly action: string;
   readonly ways: string;
 }

@@ -6,7 +6,7 @@ import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { type Invocation, isOn, optionList, optionValue } from "../cli/options.ts";
 import { resolveSettings } from "../config/settings.ts";
-import type { LoadedTargets } from "../config/targets.ts";
+import { isPlaced, type LoadedTargets } from "../config/targets.ts";
 import { type EachResults, runOnEach } from "../session/run-each.ts";
 import type { Tool } from "../session/run-tool.ts";
 import { loadConfiguration } from "../session/settings.ts";
@@ -46,7 +46,7 @@ export function matchTargets(
 ): string[] {
   // A broken one is among them, and its run fails: it must not be passed over without a word.
   const usable = [...targets.values()].filter(
-    ({ host, problems }) => host !== undefined || problems.length > 0,
+    (target) => isPlaced(target) || target.problems.length > 0,
   );
   const names = usable.map(({ name }) => name);
   const expressions = patterns.map(globExpression);

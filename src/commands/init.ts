@@ -15,7 +15,7 @@ import { SETTING_NAMES, type SettingName, SETTINGS, valueProblem } from "../conf
 import { keyOf, optionFlag } from "../config/names.ts";
 import type { Setting } from "../config/setting.ts";
 import { textOf } from "../config/aws-profiles.ts";
-import type { LoadedTargets } from "../config/targets.ts";
+import { isNamedSecret, type LoadedTargets } from "../config/targets.ts";
 import { type DsqlDefaults, withDsqlDefaults } from "../rds/endpoint.ts";
 import { openAccount } from "../session/account.ts";
 import { loadConfiguration } from "../session/settings.ts";
@@ -23,6 +23,7 @@ import { runDoctor } from "./doctor.ts";
 
 const SSO = ["ssoStartUrl", "ssoRegion", "ssoAccountId", "ssoRoleName"] as const;
 const ELSEWHERE = "(another)";
+const MASTER_DATABASE = "postgres"; // the one that every server has, where the master user's name is not known
 
 type SettingTexts = { [N in SettingName]?: string | undefined };
 
@@ -41,21 +42,24 @@ export async function runInit(context: RunContext, invocation: Invocation): Prom
   if (target !== undefined) checkName(target, loaded);
   const login = await chooseLogin(context, options, loaded);
   const texts: SettingTexts = givenTexts(context, options);
+  // It may have host, user and database; the master user's has its user.
+  const isInSecret = isNamedSecret(texts.secret);
   const found =
-    options.host === undefined && login.sso === undefined
+    options.host === undefined && login.sso === undefined && !isInSecret
       ? await chooseDatabase(context, { ...options, profile: login.profile }, { loaded, texts })
       : undefined;
   texts.profile = login.profile;
   // The Region of one that was found is where it was looked for.
   if (found !== undefined) Object.assign(texts, foundTexts(found), { region: undefined });
-  texts.host ??= await ask(context, { what: "Host of the database", option: "host" });
+  if (!isInSecret)
+    texts.host ??= await ask(context, { what: "Host of the database", option: "host" });
   const own = found ?? dsqlDefaults(texts, loaded);
-  texts.user ??= await ask(context, { what: "Database user", option: "user", usual: own?.user });
-  texts.dbname ??= await ask(context, {
-    what: "Database",
-    option: "dbname",
-    usual: own?.dbname ?? texts.user,
-  });
+  if (texts.secret === undefined)
+    texts.user ??= await ask(context, { what: "Database user", option: "user", usual: own?.user });
+  if (!isInSecret) {
+    const usual = own?.dbname ?? texts.user ?? MASTER_DATABASE;
+    texts.dbname ??= await ask(context, { what: "Database", option: "dbname", usual });
+  }
   // Aurora DSQL has no such sessions.
   if (own?.kind === "dsql") texts.readOnly ??= "no";
   texts.readOnly ??= await ask(context, {
@@ -63,7 +67,7 @@ export async function runInit(context: RunContext, invocation: Invocation): Prom
     option: "readOnly",
     usual: "no",
   });
-  const usual = found?.name ?? /^[^.:]+/.exec(texts.host)?.[0];
+  const usual = found?.name ?? /^[^.:]+/.exec(texts.host ?? "")?.[0];
   const name = target ?? (await ask(context, { what: "Name of the target", usual }));
   checkName(name, loaded);
   const { config } = loaded.aws.paths;
@@ -164,7 +168,7 @@ async function chooseDatabase(
   }
   const choices = databases.map(({ name, kind, host, port, iam }) => ({
     value: host,
-    columns: [name, kind, `${host}:${port}`, iam ? "" : "IAM authentication off"],
+    columns: [name, kind, `${host}:${port}`, iam || texts.secret ? "" : "IAM authentication off"],
   }));
   if (choices.length === 0) return undefined;
   const other = { value: ELSEWHERE, columns: [ELSEWHERE, "", "its host is typed", ""] };

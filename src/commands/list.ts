@@ -2,17 +2,17 @@
 // For people a table that fits the terminal, for programs a line each with tabs and without a heading.
 import { printable, printableJson } from "../base/printable.ts";
 import { type Invocation, isOn } from "../cli/options.ts";
-import type { Target } from "../config/targets.ts";
+import { isPlaced, placeOf, type Target } from "../config/targets.ts";
 import { loadConfiguration } from "../session/settings.ts";
 import type { RunContext } from "../base/context.ts";
 import { tableLines } from "../base/table.ts";
 
 const HEADINGS = ["TARGET", "HOST", "USER", "DATABASE", "PROFILE"];
 
-/** Prints the targets that have a host: a table, with --names the names alone, with --json an array. */
+/** Prints the targets that say which database they are: a table, with --names the names alone, with --json an array. */
 export async function runList(context: RunContext, { options }: Invocation): Promise<number> {
   const loaded = loadConfiguration(context);
-  const targets = [...loaded.targets.values()].filter(({ host }) => host !== undefined);
+  const targets = [...loaded.targets.values()].filter(isPlaced);
   if (isOn(options, context.env, "names")) {
     for (const { name } of targets) context.print(printable(name));
     return 0;
@@ -45,10 +45,8 @@ export async function runList(context: RunContext, { options }: Invocation): Pro
 }
 
 function listLines({ style, width }: RunContext, targets: readonly Target[]): string[] {
-  const rows = targets.map(({ name, host, port, user, dbname, profile }) =>
-    [name, `${host}:${port ?? 5432}`, user ?? "", dbname ?? user ?? "", profile ?? ""].map(
-      printable,
-    ),
+  const rows = targets.map(({ name, user, dbname, profile, ...target }) =>
+    [name, placeOf(target), user ?? "", dbname ?? user ?? "", profile ?? ""].map(printable),
   );
   const columns = width();
   if (columns === undefined) return rows.map((row) => row.join("\t"));

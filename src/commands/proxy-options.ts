@@ -87,6 +87,7 @@ function refuseContradictions(
   }
   if (auth !== undefined && given("passwordCommand") !== undefined)
     refuseBoth(`--auth ${auth}`, "--password-command");
+  if (auth !== undefined && given("secret") !== undefined) refuseBoth(`--auth ${auth}`, "--secret");
   if (auth !== "pass-through") return;
   const detail = "With pass-through every client authenticates to the server itself.";
   if (matchUser) refuseBoth("--auth pass-through", "--match-user", detail);

@@ -11,7 +11,7 @@ import { whereIs } from "../config/aws-ini.ts";
 import { keyOf } from "../config/names.ts";
 import { type Origin, type SettingRow, settingRows } from "../config/origins.ts";
 import { requireUser } from "../config/settings.ts";
-import type { LoadedTargets } from "../config/targets.ts";
+import { isPlaced, type LoadedTargets } from "../config/targets.ts";
 import { openCredentials } from "../session/credentials.ts";
 import { offerTargets } from "../session/offer-targets.ts";
 import { loadConfiguration, readVia, resolveWithWarnings } from "../session/settings.ts";
@@ -57,7 +57,7 @@ export async function runShow(context: RunContext, invocation: Invocation): Prom
 // A profile may have keys of ours for other reasons than to be connected to.
 function usable({ own, targets }: LoadedTargets): string[] {
   return [...targets.values()]
-    .filter(({ file, host, problems }) => host ?? (file === own.path || problems.length > 0))
+    .filter((target) => isPlaced(target) || target.file === own.path || target.problems.length > 0)
     .map(({ name }) => name);
 }
 
@@ -73,7 +73,8 @@ async function showTarget(context: RunContext, input: SettingsInput): Promise<Sh
     const { target } = settings;
     const { file } = loaded.targets.get(target ?? "") ?? {};
     shown = { target, file, rows: settingRows(input, settings) };
-    requireUser(settings);
+    // The secret may have one.
+    if (settings.secret === undefined) requireUser(settings);
     await readVia(context.log, settings);
     if (settings.passwordCommand === undefined) {
       openCredentials(context, { settings, loaded }, "us-east-1").need();

@@ -3,7 +3,7 @@
 import type { AwsValues } from "./aws-ini.ts";
 import { givenText, type SettingsInput } from "./given.ts";
 import { readHostPort, type WrittenHost } from "../base/host-port.ts";
-import { findTarget, type Target } from "./targets.ts";
+import { findTarget, isPlaced, type Target } from "./targets.ts";
 
 // A profile without any of these has no credentials: it only carries a region and rds_* keys.
 const IDENTITY_KEYS = [
@@ -47,12 +47,12 @@ export function chooseTarget(input: SettingsInput): Choice {
   const profile = givenText(input, "profile")?.text;
   const ofProfile = profile === undefined ? undefined : loaded.targets.get(profile);
   // Who comes from the AWS CLI names the profile, and the database is in it.
-  if (ofProfile?.profile === profile && ofProfile?.host !== undefined && address === undefined) {
+  if (ofProfile?.profile === profile && ofProfile && isPlaced(ofProfile) && address === undefined) {
     return { target: findTarget(ofProfile.name, loaded), address, named: true };
   }
   const name = environmentProfile(env) ?? "default";
   const target = loaded.targets.get(name);
-  const isUsable = target !== undefined && (target.host !== undefined || address !== undefined);
+  const isUsable = target !== undefined && (isPlaced(target) || address !== undefined);
   const isBroken = target !== undefined && target.problems.length > 0;
   return {
     target: isUsable || isBroken ? findTarget(name, loaded) : undefined,

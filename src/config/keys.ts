@@ -15,6 +15,7 @@ import {
   integer,
   matching,
   ON_OFF,
+  SECRET,
   TAGS,
   TEXT,
   TUNNEL,
@@ -166,6 +167,18 @@ export const SETTINGS = {
     type: COMMAND,
     option: { group: "Database", value: "CMD", commands: [...ON_PROXY, "show", "init", "doctor"] },
     secret: true,
+  },
+  secret: {
+    summary: "log in with a secret of AWS Secrets Manager",
+    about:
+      "The secret of AWS Secrets Manager to log in with instead of IAM: its ARN, its name, or auto for the master user's, which " +
+      "RDS manages. Host, port, user and database that are set nowhere else are those in the secret.",
+    type: SECRET,
+    option: {
+      group: "Database",
+      value: "ARN|NAME|auto",
+      commands: [...ON_PROXY, "show", "init", "doctor"],
+    },
   },
   connectTimeout: {
     summary: "seconds to connect to the database (default: 10)",

@@ -84,7 +84,8 @@ function lineOf(name: SettingName, target: Target, loaded: LoadedTargets): Origi
 }
 
 function valueText(name: SettingName, value: Settings[SettingName]): string | undefined {
-  if (value === undefined || (Array.isArray(value) && value.length === 0)) return undefined;
+  const isEmpty = value === "" || (Array.isArray(value) && value.length === 0);
+  if (value === undefined || isEmpty) return undefined;
   // A tunnel may hold a password, and a command anything.
   const { secret, type }: Setting = SETTINGS[name];
   if (secret) return "(not shown)";

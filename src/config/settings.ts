@@ -12,7 +12,7 @@ import { type GivenText, givenText, type SettingsInput } from "./given.ts";
 import { whereIs } from "./aws-ini.ts";
 import { SETTING_NAMES, SETTINGS, type SettingValues, valueProblem } from "./keys.ts";
 import type { Setting } from "./setting.ts";
-import { type LoadedTargets, type Target, targetWithoutHost } from "./targets.ts";
+import { isNamedSecret, type LoadedTargets, type Target, targetWithoutHost } from "./targets.ts";
 
 /** A tunnel, and where it was named: not every source may name a command, or a password. */
 export interface GivenVia {
@@ -26,7 +26,7 @@ export interface Settings extends Omit<SettingValues, "host" | "via"> {
   readonly target?: string | undefined;
   /** The target's name, else the host: for messages and RDSIAM_TARGET. */
   readonly label: string;
-  /** The host as it was typed: an alias or an RDS endpoint. */
+  /** The host as it was typed: an alias or an RDS endpoint; empty where the secret is to say. */
   readonly host: string;
   /** The profile whose region, ca_bundle and endpoints apply to AWS calls; undefined for `default`. */
   readonly configProfile?: string | undefined;
@@ -42,18 +42,19 @@ export interface Settings extends Omit<SettingValues, "host" | "via"> {
 export function resolveSettings(input: SettingsInput): Settings {
   const choice = chooseTarget(input);
   const { target, address } = choice;
-  const host = address?.host ?? target?.host;
+  const values = oneSource(input, target, mergedValues(input, target));
+  const { secret } = values;
+  const host = address?.host ?? target?.host ?? (isNamedSecret(secret) ? "" : undefined);
   if (host === undefined) {
     throw target === undefined ? noTarget(input) : targetWithoutHost(target.name, input.loaded);
   }
   const profile = chooseProfile(input, choice);
   const configProfile = chooseConfigProfile(input, choice, profile);
-  const values = mergedValues(input, target);
   const signHost = givenText(input, "signHost");
   return {
     ...values,
     target: target?.name,
-    label: target?.name ?? host,
+    label: target?.name ?? (host || secret || ""),
     profile,
     configProfile,
     profileRegion:
@@ -97,13 +98,51 @@ function mergedValues(input: SettingsInput, target: Target | undefined): Setting
   return values as SettingValues;
 }
 
+/** Where the password of a login comes from instead of IAM; undefined for auth tokens. */
+export function passwordSource({
+  passwordCommand,
+  secret,
+}: Pick<Settings, "passwordCommand" | "secret">): "command" | "secret" | undefined {
+  if (secret !== undefined) return "secret";
+  return passwordCommand === undefined ? undefined : "command";
+}
+
+const SOURCES = ["passwordCommand", "secret"] as const;
+
+// Of two sources of the password, the one of the run wins over its environment's, and that over the target's.
+function oneSource(
+  input: SettingsInput,
+  target: Target | undefined,
+  values: SettingValues,
+): SettingValues {
+  const [command, secret] = SOURCES.map((name) => {
+    const place = givenText(input, name)?.source ?? (target?.[name] && "target");
+    return place === undefined ? -1 : ["target", "environment", "option"].indexOf(place);
+  });
+  if (command === undefined || secret === undefined || command === -1 || secret === -1)
+    return values;
+  if (command !== secret) {
+    return { ...values, [command > secret ? "secret" : "passwordCommand"]: undefined };
+  }
+  const names = [
+    "rds_password_command and rds_secret",
+    "RDSIAM_PASSWORD_COMMAND and RDSIAM_SECRET",
+    "{--password-command} and {--secret}",
+  ];
+  throw new RdsIamError(`${names[secret]} exclude each other`, {
+    code: secret === 0 ? "ERR_CONFIG" : "ERR_USAGE",
+    detail: "Each says where the password comes from.",
+    hint: "Leave one of them out.",
+  });
+}
+
 /** The database user of the settings; that there is none is an error with the three ways to give one. */
 export function requireUser(settings: Settings): string {
   if (settings.user !== undefined) return settings.user;
   throw new RdsIamError(`no database user for "${settings.label}"`, {
     code: "ERR_TARGET",
     detail:
-      settings.passwordCommand === undefined
+      passwordSource(settings) === undefined
         ? "An auth token is made for one database user; PGUSER is not used for it."
         : "A password is one database user's; PGUSER is not used for it.",
     hint: "Add -U USER before the target, or set rds_user in the target's profile.",

@@ -13,6 +13,9 @@ import { loadOwnFile, LONGEST_KEY, type OwnFile } from "./own-file.ts";
 import { KEYS, type PartialValues, type SettingName, SETTINGS, valueProblem } from "./keys.ts";
 import { keyOf } from "./names.ts";
 
+/** The secret of the master user, which RDS manages. */
+export const AUTO_SECRET = "auto";
+
 /** One database, as an AWS profile or a section of rdsiam's own file describes it. */
 export interface Target extends Omit<PartialValues, "host"> {
   readonly name: string;
@@ -48,6 +51,21 @@ export function loadTargets({ env, home }: { env: Environment; home: string }): 
     targets.set(name, targetFrom({ name, file, profile: name, values, prefix: "rds_" }, home));
   }
   return { targets, aws, own };
+}
+
+/** Whether a target says which database it is: it has a host, or a secret that may have one. */
+export function isPlaced({ host, secret }: Target): boolean {
+  return host !== undefined || isNamedSecret(secret);
+}
+
+/** Where a target is, for people. */
+export function placeOf({ host, port, secret }: Pick<Target, "host" | "port" | "secret">): string {
+  return host === undefined ? `secret ${secret}` : `${host}:${port ?? SETTINGS.port.default}`;
+}
+
+/** Whether a secret is named, and need not be asked for by the database. */
+export function isNamedSecret(secret: string | undefined): boolean {
+  return secret !== undefined && secret !== AUTO_SECRET;
 }
 
 /** Finds a target by name; one that is unknown or has problems is an error with a hint. */

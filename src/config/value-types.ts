@@ -23,6 +23,12 @@ export const COMMAND = textType((text) =>
   /\p{Cc}/u.test(text) ? "has a control character in it" : undefined,
 );
 
+/** The ARN or the name of a secret of Secrets Manager, or `auto`. */
+export const SECRET = matching(
+  /^(?:arn:[\w-]+:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@!-]{1,512}|[\w/+=.@!-]{1,512})$/,
+  "must be auto, a secret's name, or its ARN (arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME)",
+);
+
 /** A --via, which the room via/ parses. */
 export const TUNNEL = textType((text) => COMMAND.problem(text) ?? TEXT.problem(text));
 

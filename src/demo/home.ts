@@ -48,12 +48,13 @@ export interface ApiEndpoints {
   readonly rds?: string | undefined;
   readonly dsql?: string | undefined;
   readonly sso?: string | undefined;
+  readonly secrets?: string | undefined;
 }
 
 /** What a child needs in its environment to use this home and these APIs. */
 export function makeEnvironment(
   home: Home,
-  { sts, rds = sts, dsql = sts, sso = sts }: ApiEndpoints,
+  { sts, rds = sts, dsql = sts, sso = sts, secrets = sts }: ApiEndpoints,
 ): Readonly<Record<string, string>> {
   return {
     HOME: home.directory,
@@ -63,6 +64,7 @@ export function makeEnvironment(
     // Even one that knows no such calls: nothing of a demo goes to the real AWS.
     AWS_ENDPOINT_URL_RDS: rds,
     AWS_ENDPOINT_URL_DSQL: dsql,
+    AWS_ENDPOINT_URL_SECRETSMANAGER: secrets,
     AWS_ENDPOINT_URL_SSO: sso,
     AWS_ENDPOINT_URL_SSO_OIDC: sso,
     AWS_EC2_METADATA_DISABLED: "true",

@@ -16,6 +16,8 @@ export const USERS = {
   admin: "app_admin",
   /** Not in rds_iam: logs in with a password. */
   legacy: "legacy",
+  /** The master user, not in rds_iam; its password is in a secret that RDS manages. */
+  master: "postgres",
 } as const;
 
 /** The statements for the database of the DSQL cluster, which is the maintenance database. */
@@ -38,17 +40,22 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${USERS.reader};
 RESET ROLE;
 `;
 
-/** The statements for the maintenance database; the password must not need escaping. */
-export function makeRoleStatements(legacyPassword: string): readonly string[] {
-  if (!/^\w+$/.test(legacyPassword)) throw new TypeError("the password needs escaping");
-  const { admin, legacy, person, reader } = USERS;
+/** The passwords of the users that have one; they must not need escaping. */
+export type SeedPasswords = Readonly<Record<"legacy" | "master", string>>;
+
+/** The statements for the maintenance database. */
+export function makeRoleStatements(passwords: SeedPasswords): readonly string[] {
+  if (!/^\w+ \w+$/.test(`${passwords.legacy} ${passwords.master}`))
+    throw new TypeError("a password needs escaping");
+  const { admin, legacy, master, person, reader } = USERS;
   return [
     `CREATE ROLE rds_iam NOLOGIN;
      CREATE ROLE rds_superuser NOLOGIN IN ROLE pg_monitor, pg_signal_backend;
      CREATE ROLE ${admin} LOGIN CREATEDB CREATEROLE REPLICATION IN ROLE rds_iam, rds_superuser;
      CREATE ROLE ${reader} LOGIN IN ROLE rds_iam;
      CREATE ROLE "${person}" LOGIN IN ROLE rds_iam;
-     CREATE ROLE ${legacy} LOGIN PASSWORD '${legacyPassword}'`,
+     CREATE ROLE ${legacy} LOGIN PASSWORD '${passwords.legacy}';
+     CREATE ROLE ${master} LOGIN CREATEDB CREATEROLE IN ROLE rds_superuser PASSWORD '${passwords.master}'`,
     // Alone: CREATE DATABASE cannot run inside the transaction that several statements make.
     `CREATE DATABASE ${DATABASE} OWNER ${admin}`,
   ];

@@ -9,6 +9,7 @@ import {
   startApi,
   type XmlTree,
 } from "./aws-api.ts";
+import { USERS } from "./postgres-seed.ts";
 
 /** The cluster, and the keys that requests are verified with. */
 export interface StandInRdsOptions extends Pick<ApiOptions, "keys" | "now"> {
@@ -18,11 +19,13 @@ export interface StandInRdsOptions extends Pick<ApiOptions, "keys" | "now"> {
   readonly host: string;
   readonly port: number;
   readonly dbname: string;
+  /** The ARN of the secret with the master user's password. */
+  readonly masterSecret: string;
 }
 
 /** Starts the stand-in for the RDS API on a free loopback port. */
 export async function startRdsApi(options: StandInRdsOptions): Promise<Api> {
-  const { clusterArn, dbname, host, keys, now, port, resourceId } = options;
+  const { clusterArn, dbname, host, keys, masterSecret, now, port, resourceId } = options;
   const DBCluster = {
     DBClusterIdentifier: clusterArn.split(":").at(-1) ?? "",
     DBClusterArn: clusterArn,
@@ -32,6 +35,8 @@ export async function startRdsApi(options: StandInRdsOptions): Promise<Api> {
     Port: String(port),
     DatabaseName: dbname,
     IAMDatabaseAuthenticationEnabled: "true",
+    MasterUsername: USERS.master,
+    MasterUserSecret: { SecretArn: masterSecret, SecretStatus: "active" },
     TagList: { Tag: { Key: "env", Value: "prod" } },
   };
   const results: Readonly<Record<string, XmlTree>> = {

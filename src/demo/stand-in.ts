@@ -23,11 +23,13 @@ import {
   DATABASE,
   LEDGER_STATEMENTS,
   makeRoleStatements,
+  type SeedPasswords,
   TABLE_STATEMENTS,
   USERS,
 } from "./postgres-seed.ts";
 import { startDsqlApi } from "./dsql-api.ts";
 import { startRdsApi } from "./rds-api.ts";
+import { type SecretsApi, type StandInSecret, startSecretsApi } from "./secrets-api.ts";
 import type { Api } from "./aws-api.ts";
 import { startSts } from "./sts.ts";
 import type { StsStandIn } from "./sts.ts";
@@ -47,6 +49,10 @@ const LEDGER_HOST = `${LEDGER_ID}.dsql.${REGION}.on.aws`;
 const LEDGER_PRIVATE_HOST = `${LEDGER_ID}.dsql-fnh4.${REGION}.on.aws`;
 const INTERFACE_HOST = `vpce-0123456789abcdef0-abcdefgh.dsql-fnh4.${REGION}.vpce.amazonaws.com`;
 const LEDGER_ARN = `arn:aws:dsql:${REGION}:${ACCOUNT}:cluster/${LEDGER_ID}`;
+const SECRETS_ARN = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:`;
+/** The secret that RDS manages for the cluster's master user, and one made by hand for the user with a password. */
+export const MASTER_SECRET = `${SECRETS_ARN}rds!cluster-0a1b2c3d-AbCdEf`;
+export const LEGACY_SECRET = { arn: `${SECRETS_ARN}orders/legacy-GhIjKl`, name: "orders/legacy" };
 const ALIAS = "orders.db.example.com";
 const PRIMARY_ALIAS = "orders-primary.db.example.com";
 
@@ -90,6 +96,8 @@ export interface StandIn extends AsyncDisposable {
   readonly sts: StsStandIn;
   readonly rds: Api;
   readonly sso: SsoStandIn;
+  /** AWS Secrets Manager. */
+  readonly secrets: SecretsApi;
   readonly dns: DnsStandIn;
   readonly postgres: Postgres;
   readonly keys: KeyStore;
@@ -146,7 +154,8 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   const server = { binDirectory, env, found, from, preferEmbedded, temporaryDirectory };
   const postgres = keep(await startPostgres({ ...server, alsoRemove: directory }));
   const legacyPassword = randomBytes(12).toString("hex");
-  await seed(postgres, legacyPassword);
+  const passwords = { legacy: legacyPassword, master: randomBytes(16).toString("hex") };
+  await seed(postgres, passwords);
   const { authority, leaf } = await makeCertificates();
   const hosts = [CLUSTER_HOST, INSTANCE_HOST];
   const gateway = keep(await startFront(options, { keys, leaf, postgres, hosts }));
@@ -162,8 +171,10 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   );
   const sts = keep(await startSts({ keys, roles: { [ROLE_ARN]: {} }, now }));
   const cluster = { host: CLUSTER_HOST, port: gateway.port, dbname: DATABASE };
-  const known = { clusterArn: CLUSTER_ARN, resourceId: RESOURCE_ID, ...cluster };
-  const rds = keep(await startRdsApi({ keys, now, ...known }));
+  const known = { clusterArn: CLUSTER_ARN, resourceId: RESOURCE_ID, masterSecret: MASTER_SECRET };
+  const rds = keep(await startRdsApi({ keys, now, ...known, ...cluster }));
+  const kept = makeSecrets(passwords, gateway.port);
+  const secrets = keep(await startSecretsApi({ keys, now, region: REGION, secrets: kept }));
   const clusters = [{ endpoint: LEDGER_HOST, arn: LEDGER_ARN, tags: { Name: "ledger" } }];
   const dsqlApi = keep(await startDsqlApi({ keys, now, clusters }));
   const startUrl = "https://d-0123456789.awsapps.com/start";
@@ -180,6 +191,7 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
     legacyPassword,
     postgres,
     rds,
+    secrets,
     sso,
     sts,
   };
@@ -198,6 +210,7 @@ type Parts = Pick<
   | "legacyPassword"
   | "postgres"
   | "rds"
+  | "secrets"
   | "sso"
   | "sts"
 >;
@@ -228,7 +241,7 @@ async function startFront(
 
 // The home directory, with the targets in it.
 async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncDispose>> {
-  const { authority, directory, dns, dsql, dsqlApi, gateway, keys, rds, sso, sts } = parts;
+  const { authority, directory, dns, dsql, dsqlApi, gateway, keys } = parts;
   const caFile = join(directory, "rds-ca.pem");
   await writeFile(caFile, authority.cert);
   const home = await makeHome(directory);
@@ -264,16 +277,31 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
     privateLink: { host: LEDGER_PRIVATE_HOST, interfaceHost: INTERFACE_HOST },
     region: REGION,
     env: makeEnvironment(home, {
-      sts: sts.endpoint,
-      rds: rds.endpoint,
+      sts: parts.sts.endpoint,
+      rds: parts.rds.endpoint,
       dsql: dsqlApi.endpoint,
-      sso: sso.endpoint,
+      sso: parts.sso.endpoint,
+      secrets: parts.secrets.endpoint,
     }),
   };
 }
 
-async function seed(postgres: Postgres, legacyPassword: string): Promise<void> {
-  for (const statement of makeRoleStatements(legacyPassword)) await postgres.query(statement);
+// As RDS makes one, and as the console of Secrets Manager does.
+function makeSecrets(
+  { legacy, master }: SeedPasswords,
+  port: number,
+): ReadonlyMap<string, StandInSecret> {
+  const ofMaster = { username: USERS.master, password: master };
+  const database = { engine: "postgres", host: CLUSTER_HOST, port, dbname: DATABASE };
+  const ofLegacy = { username: USERS.legacy, password: legacy, ...database };
+  return new Map([
+    [MASTER_SECRET, { name: "rds!cluster-0a1b2c3d", text: JSON.stringify(ofMaster) }],
+    [LEGACY_SECRET.arn, { name: LEGACY_SECRET.name, text: JSON.stringify(ofLegacy) }],
+  ]);
+}
+
+async function seed(postgres: Postgres, passwords: SeedPasswords): Promise<void> {
+  for (const statement of makeRoleStatements(passwords)) await postgres.query(statement);
   await postgres.query(LEDGER_STATEMENTS);
   const client = postgres.makeClient(DATABASE);
   await client.connect();

@@ -30,7 +30,7 @@ export interface LoginRequest {
   readonly identity: FoundIdentity | undefined;
 }
 
-/** Logs in, with an auth token or the password of a command. */
+/** Logs in, with an auth token or a password. */
 export async function checkLogin(
   context: RunContext,
   { login, connected, identity }: LoginRequest,

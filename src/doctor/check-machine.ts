@@ -2,7 +2,7 @@
 import { proxySetting } from "../aws/proxy-setting.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { requireUser, resolveSettings, type Settings } from "../config/settings.ts";
+import { passwordSource, requireUser, resolveSettings, type Settings } from "../config/settings.ts";
 import { configWarnings } from "../config/targets.ts";
 import { withDsqlDefaults } from "../rds/endpoint.ts";
 import type { CredentialSettings } from "../session/credentials.ts";
@@ -36,14 +36,28 @@ export async function checkConfig(
     const settings = withDsqlDefaults(resolveSettings({ ...request, loaded, env, home }));
     value = { config: { settings, loaded } };
     value = { ...value, via: await readVia(context.log, settings) };
-    const user = requireUser(settings);
+    // A secret may have one.
+    const user = settings.secret === undefined ? requireUser(settings) : settings.user;
     value = { ...value, user };
     const { host, port, dbname = user, target } = settings;
     const file = loaded.targets.get(target ?? "")?.file;
     const what = file === undefined ? `no target, ${host}` : `target "${target}" in ${file}`;
-    const where = `user "${user}", database "${dbname}", host ${host}, port ${port}`;
-    const how = settings.passwordCommand === undefined ? [] : ["its password is a command's"];
-    return { ...ok(what, { notes: [where, ...how, ...warnings] }), value };
+    const where = [
+      ...(user === undefined ? [] : [`user "${user}"`]),
+      ...(dbname === undefined ? [] : [`database "${dbname}"`]),
+      ...(host === "" ? [] : [`host ${host}`, `port ${port}`]),
+    ].join(", ");
+    const source = passwordSource(settings);
+    const how = {
+      command: ["its password is a command's"],
+      secret: [`its password is the secret's, ${settings.secret}`],
+    };
+    return {
+      ...ok(what, {
+        notes: [where, ...(source === undefined ? [] : how[source]), ...warnings].filter(Boolean),
+      }),
+      value,
+    };
   } catch (error) {
     const meant = error instanceof RdsIamError ? await request.explain(error) : error;
     return { ...failure(meant, { notes: warnings }), value };

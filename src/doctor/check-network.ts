@@ -6,7 +6,8 @@ import type { RunContext } from "../base/context.ts";
 import { deadline } from "../base/deadline.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { showHostPort } from "../base/host-port.ts";
-import type { Settings } from "../config/settings.ts";
+import { passwordSource, type Settings } from "../config/settings.ts";
+import { AUTO_SECRET } from "../config/targets.ts";
 import { type Backend, type BackendConnection, connectBackend } from "../proxy/backend.ts";
 import { dial } from "../proxy/dial.ts";
 import { connectTimedOut, type TimedBackend } from "../proxy/failure.ts";
@@ -40,8 +41,8 @@ export async function checkDns(
   const warnings: string[] = [];
   const warning = ({ message }: { readonly message: string }): void => void warnings.push(message);
   const quiet = { ...context, log: { ...context.log, warning } };
-  const isIam = settings.passwordCommand === undefined;
-  const endpoint = await (isIam
+  const isIam = passwordSource(settings) === undefined;
+  const endpoint = await (isIam || settings.secret === AUTO_SECRET
     ? findEndpoint(quiet, request, () => credentials)
     : typedEndpoint(quiet, request));
   const kind = endpoint.kind === "unknown" ? "" : ` (${endpoint.kind})`;
@@ -138,7 +139,7 @@ export async function checkTls(
   closers: Closers,
 ): Promise<StepResult<FoundConnection>> {
   const { endpoint, settings, tunnel } = request;
-  const secret = settings.passwordCommand === undefined ? "auth token" : "password";
+  const secret = passwordSource(settings) === undefined ? "auth token" : "password";
   const opened = await openBackend(context, request);
   const backend = { ...opened, ...tunnel.backend, secret } as const;
   const connecting = connectBackend(backend, context.failed);

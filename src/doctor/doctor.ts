@@ -1,18 +1,30 @@
 // Examines a target: every step from the configuration to a query, each with what it found, and none stopped by a failure
 // that does not concern it. Each step calls what a run calls, and returns what the next ones need.
 import type { RunContext } from "../base/context.ts";
-import { openCredentials } from "../session/credentials.ts";
-import { iamLogin, type Login, passwordLogin } from "../session/login.ts";
+import { passwordSource } from "../config/settings.ts";
+import { isNamedSecret } from "../config/targets.ts";
+import { openCredentials, type RunCredentials } from "../session/credentials.ts";
+import type { DatabaseEndpoint } from "../session/endpoint.ts";
+import {
+  iamLogin,
+  type IamLogin,
+  passwordLogin,
+  type PasswordLogin,
+  secretLogin,
+} from "../session/login.ts";
 import {
   checkClock,
   checkCredentials,
   checkIdentity,
   checkRole,
   fallbackRegion,
+  type FoundCredentials,
+  type FoundIdentity,
 } from "./check-identity.ts";
 import { checkLatency, checkLogin, checkQuery } from "./check-login.ts";
-import { checkConfig, checkEnvironment, checkTool } from "./check-machine.ts";
+import { checkConfig, checkEnvironment, checkTool, type FoundConfig } from "./check-machine.ts";
 import { checkDns, checkReachability, checkTls } from "./check-network.ts";
+import { checkSecret, type FoundSecret } from "./check-secret.ts";
 import { type Closers, type DoctorRequest, type Finding, lacking, skip, Steps } from "./finding.ts";
 
 /** Runs every step; `report` is called with each finding as soon as it is there. */
@@ -31,19 +43,25 @@ export async function examine(
   return steps.findings;
 }
 
+interface Running {
+  readonly steps: Steps;
+  readonly closers: Closers;
+}
+
 async function runSteps(
   context: RunContext,
   request: DoctorRequest,
-  { steps, closers }: { readonly steps: Steps; readonly closers: Closers },
+  running: Running,
 ): Promise<void> {
+  const { steps } = running;
   const found = await steps.run("config", {}, () => checkConfig(context, request));
-  const { config, via, user } = found ?? {};
+  const { config, via } = found ?? {};
   await steps.run("environment", {}, () => checkEnvironment(context, request, config?.settings));
   await steps.run("tool", {}, () => checkTool(context));
 
-  const isIam = config?.settings.passwordCommand === undefined;
   // With a password command AWS is asked for the tunnel alone.
-  const asksAws = isIam || ["eice", "relay", "ssm"].includes(via?.kind ?? "");
+  const isCommand = config !== undefined && passwordSource(config.settings) === "command";
+  const asksAws = !isCommand || ["eice", "relay", "ssm"].includes(via?.kind ?? "");
   const ofAws: Steps["run"] = (step, needs, check) =>
     asksAws
       ? steps.run(step, needs, check)
@@ -60,18 +78,44 @@ async function runSteps(
     checkIdentity(context, needs.config, needs.credentials),
   );
   await ofAws("role", { config }, (needs) => checkRole(context, needs.config, credentials));
+  await runDatabaseSteps(context, running, { ...found, aws, credentials, identity });
+}
 
-  const dns = await steps.run("dns", { config, aws }, (needs) =>
-    checkDns(context, { ...needs.config, via, credentials: needs.aws.credentials }),
+interface FoundOnThisSide extends FoundConfig {
+  readonly aws: RunCredentials | undefined;
+  readonly credentials: FoundCredentials | undefined;
+  readonly identity: FoundIdentity | undefined;
+}
+
+async function runDatabaseSteps(
+  context: RunContext,
+  { steps, closers }: Running,
+  { config, via, user, aws, credentials, identity }: FoundOnThisSide,
+): Promise<void> {
+  const name = config?.settings.secret;
+  const isNamed = isNamedSecret(name);
+  const readSecret = (endpoint?: DatabaseEndpoint): Promise<FoundSecret | undefined> =>
+    steps.run("secret", { config, aws, credentials: credentials?.own }, (needs) =>
+      checkSecret(context, { ...needs.config, credentials: needs.aws.credentials, endpoint }),
+    );
+  const named = isNamed ? await readSecret() : undefined;
+  const placed = isNamed ? named?.config : config;
+  const dns = await steps.run("dns", { config, secret: placed, aws }, (needs) =>
+    checkDns(context, { ...needs.secret, via, credentials: needs.aws.credentials }),
   );
   const endpoint = dns?.endpoint;
-  const run = config && via && { ...config, via };
-  const login: Login | undefined =
-    run && user !== undefined && endpoint && aws
-      ? isIam
-        ? iamLogin(run, endpoint, aws)
-        : passwordLogin(context, run, endpoint)
-      : undefined;
+  const isSecret = name !== undefined;
+  const secret = isSecret && !isNamed && endpoint ? await readSecret(endpoint) : named;
+  const run = placed && via && { ...placed, ...secret?.config, via };
+  const login = ((): IamLogin | PasswordLogin | undefined => {
+    if (run === undefined || endpoint === undefined || aws === undefined) return undefined;
+    const { credentials: source } = aws;
+    if (isSecret) return secret && secretLogin(run, endpoint, { ...secret, credentials: source });
+    if (user === undefined) return undefined;
+    return passwordSource(run.settings) === undefined
+      ? iamLogin(run, endpoint, aws)
+      : passwordLogin(context, run, endpoint);
+  })();
   const route = run && aws && { ...run, credentials: aws.credentials };
   const tunnel = await steps.run(
     "reachability",
@@ -80,7 +124,7 @@ async function runSteps(
   );
   const connected = await steps.run(
     "tls",
-    { config, dns: endpoint, reachability: tunnel },
+    { config: placed, dns: endpoint, reachability: tunnel },
     (needs) =>
       checkTls(
         context,
@@ -89,10 +133,11 @@ async function runSteps(
       ),
   );
   await steps.run("clock", {}, () => checkClock(identity?.clockAhead));
-  const session = await steps.run("login", { config: login, tls: connected }, (needs) => {
-    if (needs.config.kind === "iam" && credentials?.withoutRole !== undefined)
-      return lacking("role");
-    if (needs.config.kind === "iam" && keys === undefined) return lacking("credentials");
+  const needed = { secret: isSecret ? secret : true, config: login, tls: connected };
+  const session = await steps.run("login", needed, (needs) => {
+    const { kind } = needs.config;
+    if (kind === "iam" && credentials?.withoutRole !== undefined) return lacking("role");
+    if (kind === "iam" && credentials === undefined) return lacking("credentials");
     return checkLogin(context, { login: needs.config, connected: needs.tls, identity }, closers);
   });
   await steps.run("query", { login: session }, (needs) => checkQuery(context, needs.login));

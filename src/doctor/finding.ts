@@ -23,6 +23,7 @@ export type StepName =
   | "credentials"
   | "identity"
   | "role"
+  | "secret"
   | "dns"
   | "reachability"
   | "tls"

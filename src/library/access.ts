@@ -1,9 +1,13 @@
 // A program's options, resolved: the settings and the endpoint of a database, and a function that gives auth tokens for it.
 import { authTokenSource, type AuthTokenSource } from "../aws/token-cache.ts";
+import type { CredentialSource } from "../aws/credentials.ts";
 import { RdsIamError } from "../base/errors.ts";
+import type { LoadedTargets } from "../config/targets.ts";
 import { isDsql } from "../rds/endpoint.ts";
 import { openCredentials, type RunCredentials } from "../session/credentials.ts";
-import { type DatabaseEndpoint, findEndpoint } from "../session/endpoint.ts";
+import { AUTO_SECRET } from "../config/targets.ts";
+import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "../session/endpoint.ts";
+import { openSecret, withSecret } from "../session/secret.ts";
 import { loadConfiguration } from "../session/settings.ts";
 import { type LibraryContext, libraryContext } from "./context.ts";
 import type {
@@ -13,7 +17,7 @@ import type {
   TokenRequest,
   TokenSource,
 } from "./public.ts";
-import { type LibrarySettings, librarySettings } from "./settings.ts";
+import { type LibrarySettings, librarySettings, noUser } from "./settings.ts";
 import { DEFAULT_SOURCE, once, type TokenSourceRegistry } from "./token-sources.ts";
 
 /** Access to one database. */
@@ -22,17 +26,20 @@ export interface Access {
   readonly settings: LibrarySettings;
   /** Where the database is, found anew at each call. */
   readonly locate: () => Promise<DatabaseEndpoint>;
-  /** Gives a token for an endpoint. */
+  /** Gives a token for an endpoint, or the secret's password. */
   readonly token: (endpoint: DatabaseEndpoint) => Promise<string>;
 }
 
 // An alias may be moved while a pool lives; tokens are made anew after ten minutes too.
 const ENDPOINT_LIFE = 600_000; // ms
 
+// A driver does not tell that a password was refused; RDS rotates it every seven days.
+const SECRET_LIFE = 60_000; // ms
+
 // A program has a handful of databases; one that makes up names must not fill the memory.
 const MOST_DATABASES = 64;
 
-/** Resolves the options with files and environment alone. */
+/** Resolves the options with files and environment alone, and with the secret where that is to say what is missing. */
 export async function openAccess(
   request: ConnectionRequest,
   sources: Pick<TokenSourceRegistry, "find">,
@@ -90,6 +97,39 @@ export function signingSource(options: ConnectionRequest): TokenSource {
     });
 }
 
+interface SecretParts {
+  readonly request: ConnectionRequest;
+  readonly settings: LibrarySettings;
+  readonly loaded: LoadedTargets;
+  readonly credentials: (region: string) => CredentialSource;
+}
+
+// The database and the password of a secret.
+async function openSecretSource(
+  context: LibraryContext,
+  { request, settings, loaded, credentials }: SecretParts,
+): Promise<Signing> {
+  const isAuto = settings.secret === AUTO_SECRET;
+  const find = () => findEndpoint(context, { settings, loaded }, credentials);
+  const endpoint = isAuto ? await find() : undefined;
+  const secret = openSecret(
+    context,
+    { settings, loaded },
+    { credentials, endpoint, life: SECRET_LIFE },
+  );
+  const given = settings.user === "" ? undefined : settings.user;
+  const filled = await withSecret({ ...settings, user: given }, secret);
+  const { user } = filled;
+  if (user === undefined) throw noUser(settings.label);
+  const port = request.port ?? filled.port;
+  const own = { ...settings, ...filled, user, port };
+  return {
+    settings: own,
+    locate: isAuto ? find : () => typedEndpoint(context, { settings: own, loaded }),
+    token: async () => (await secret.value()).password,
+  };
+}
+
 interface Signing {
   readonly settings: LibrarySettings;
   readonly locate: () => Promise<DatabaseEndpoint>;
@@ -106,6 +146,8 @@ async function openSigning(context: LibraryContext, request: ConnectionRequest):
   let opened: RunCredentials | undefined;
   const credentials = (region: string) =>
     (opened ??= openCredentials(context, { settings, loaded }, region, { own })).credentials;
+  if (settings.secret !== undefined)
+    return openSecretSource(context, { request, settings, loaded, credentials });
   const databases = new Map<string, AuthTokenSource>();
   return {
     settings,

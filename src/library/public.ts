@@ -59,6 +59,11 @@ export interface AuthTokensOptions extends SigningOptions {
   readonly username?: string | undefined;
   /** The RDS endpoint to sign for, HOST or HOST:PORT, where no CNAME points to it. */
   readonly signHost?: string | undefined;
+  /**
+   * A secret of AWS Secrets Manager to log in with instead of a token: its ARN, its name, or `auto` for the master user's, which
+   * RDS manages. It is read anew when it is older than a minute.
+   */
+  readonly secret?: string | undefined;
   /** The name of the token source that makes the tokens; "default" when absent. */
   readonly rdsiam?: string | undefined;
 }
@@ -103,7 +108,7 @@ export interface ConnectionOptions {
   port: number;
   user: string;
   database: string;
-  /** Gives an auth token; called by the driver for each new connection. */
+  /** Gives an auth token, or the secret's password; called by the driver for each new connection. */
   password: () => Promise<string>;
   ssl: TlsOptions;
   application_name?: string;

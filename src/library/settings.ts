@@ -16,6 +16,7 @@ const LONGEST_TIMEOUT = 3_600; // seconds, as for rds_connect_timeout
 
 /** What a program asked for, resolved. */
 export interface LibrarySettings extends Settings {
+  /** Empty where the secret is to say. */
   readonly user: string;
   /** Whether the time to connect is set: without it a pool's own limit applies. */
   readonly hasConnectTimeout: boolean;
@@ -44,6 +45,7 @@ const KNOWN: Readonly<Record<keyof ConnectionRequest, true>> = {
   region: true,
   roleArn: true,
   roleSessionName: true,
+  secret: true,
   signHost: true,
   sslrootcert: true,
   strictHost: true,
@@ -75,17 +77,11 @@ export function librarySettings(
       hint: `Run: rdsiam proxy ${words}, and connect to that; or start the program with rdsiam exec ${words} -- PROGRAM.`,
     });
   }
-  if (user === undefined) {
-    throw new RdsIamError(`no database user for "${label}"`, {
-      code: "ERR_TARGET",
-      detail: "An auth token is made for one database user; PGUSER is not used for it.",
-      hint: "Give user, or set rds_user in the target's profile.",
-    });
-  }
+  if (user === undefined && settings.secret === undefined) throw noUser(label);
   const ofTarget = loaded.targets.get(settings.target ?? "")?.connectTimeout;
   return {
     ...settings,
-    user,
+    user: user ?? "",
     words,
     port: port === undefined ? settings.port : checkedPort(port),
     applicationName: request.applicationName ?? settings.applicationName,
@@ -93,6 +89,15 @@ export function librarySettings(
     hasConnectTimeout:
       (connectTimeout ?? ofTarget) !== undefined || Boolean(env["RDSIAM_CONNECT_TIMEOUT"]),
   };
+}
+
+/** The error for a database without a user. */
+export function noUser(label: string): RdsIamError {
+  return new RdsIamError(`no database user for "${label}"`, {
+    code: "ERR_TARGET",
+    detail: "An auth token or a password is one database user's; PGUSER is not used for it.",
+    hint: "Give user, or set rds_user in the target's profile.",
+  });
 }
 
 // An option that is silently dropped leaves the user, or the database, of the environment's target in its place.
@@ -138,6 +143,7 @@ function optionValues(request: ConnectionRequest): OptionValues {
     readOnly: request.readOnly,
     user: eitherName(request, "user", "username"),
     dbname: eitherName(request, "database", "dbname"),
+    secret: request.secret,
     sslrootcert: request.sslrootcert,
     via: request.via,
   };

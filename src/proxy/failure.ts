@@ -51,10 +51,10 @@ export function passwordTimedOut(
     code: "ERR_CREDENTIALS",
     detail: isToken
       ? "The server asked for it; the credentials that sign it did not come in time."
-      : "The server asked for it; the command that prints it was not done in time.",
+      : "The server asked for it; what gives it (the password command, Secrets Manager) was not done in time.",
     hint: isToken
       ? "Check that AWS STS, or whatever gives the credentials, can be reached."
-      : "Run the password command by hand, and see what it waits for.",
+      : "Run the password command by hand, and see what it waits for; or check that AWS can be reached.",
   });
 }
 

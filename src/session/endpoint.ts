@@ -82,7 +82,7 @@ export async function findEndpoint(
  * another. Passwords go there, so no CNAME is followed: DNS must not choose whose certificate is accepted.
  */
 export async function typedEndpoint(
-  { env, log }: RunContext,
+  { env, log }: Pick<RunContext, "env" | "log">,
   { settings }: CredentialSettings,
 ): Promise<DatabaseEndpoint> {
   const { normalizeHost, parseEndpoint } = await import("../rds/endpoint.ts");

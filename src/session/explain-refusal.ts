@@ -128,6 +128,22 @@ export function explainPasswordRefusal(refusal: BackendRefusal): AddedFields {
   };
 }
 
+/** Explains the refusal of a login with a secret, which was read anew before. */
+export function explainSecretRefusal(refusal: BackendRefusal, secret: string): AddedFields {
+  const { isOfPassword, sqlState } = refusal;
+  if (sqlState === "28000" && isOfPassword) {
+    return {
+      detail: `The server refused the password of the secret ${secret}.`,
+      hint: "A user that has rds_iam logs in with auth tokens alone: leave the secret out (rds_secret, RDSIAM_SECRET).",
+    };
+  }
+  if (sqlState !== "28P01") return explainAnyLogin(refusal);
+  return {
+    detail: `The server refused the password of the secret ${secret}, which was read once more before the last attempt.`,
+    hint: "Its password and the database's differ: rotate it (aws secretsmanager rotate-secret), or write the right one into it.",
+  };
+}
+
 /** Explains the refusal of a login that was left to the tool and the server. */
 export function explainPassedLogin({ fields }: BackendRefusal): AddedFields {
   if (!/channel binding/.test(fields.get("M") ?? "")) return {};

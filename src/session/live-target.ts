@@ -35,9 +35,10 @@ export async function addLiveTarget(
   const { findDatabases } = await import("../aws/discover.ts");
   const found = await waiting.for("the RDS API", findDatabases(account.callerIn(region), name));
   const whose = profile === undefined ? "the environment's account" : `the account of "${profile}"`;
-  const database = theOne(name, found, `${whose} in ${region}`);
+  const isIam = options.secret === undefined;
+  const database = theOne(name, found, { where: `${whose} in ${region}`, isIam });
   const user = options.user ?? (env["RDSIAM_USER"] || database.user);
-  if (user === undefined) {
+  if (user === undefined && options.secret === undefined) {
     throw new RdsIamError(`no database user for "${name}"`, {
       code: "ERR_TARGET",
       detail: `It is in no file. In ${whose} it is the ${database.kind} ${database.host}.`,
@@ -66,7 +67,11 @@ function hasCredentials(
   );
 }
 
-function theOne(name: string, found: readonly FoundDatabase[], where: string): FoundDatabase {
+function theOne(
+  name: string,
+  found: readonly FoundDatabase[],
+  { where, isIam }: { readonly where: string; readonly isIam: boolean },
+): FoundDatabase {
   const [first, second] = found;
   if (first === undefined) {
     throw new RdsIamError(`unknown target "${name}"`, {
@@ -82,10 +87,10 @@ function theOne(name: string, found: readonly FoundDatabase[], where: string): F
       hint: shellCommand`Choose one of them with: rdsiam init ${name}`,
     });
   }
-  if (first.iam) return first;
+  if (first.iam || !isIam) return first;
   throw new RdsIamError(`IAM authentication is off for the ${first.kind} "${name}" of ${where}`, {
     code: "ERR_TARGET",
     detail: `It is ${first.host}.`,
-    hint: shellCommand`Switch it on, or make a target with another way to log in: rdsiam init --password-command CMD ${name}`,
+    hint: shellCommand`Switch it on, or make a target with another way to log in: rdsiam init --secret auto ${name}`,
   });
 }

@@ -1,4 +1,4 @@
-// How rdsiam logs in to a database: with IAM auth tokens, with the passwords of a command, or not at all, where the tool and
+// How rdsiam logs in to a database: with IAM auth tokens, with the passwords of a command or of a secret, or not at all, where the tool and
 // the server see to it themselves. Everything after this file is the same for all of them.
 import type { CredentialNeed, Credentials, CredentialSource } from "../aws/credentials.ts";
 import { type AuthTokenSource, authTokenSource } from "../aws/token-cache.ts";
@@ -7,15 +7,22 @@ import { DSQL_DATABASE } from "../base/dsql.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { recentSecrets } from "../base/redact.ts";
 import { SETTINGS } from "../config/keys.ts";
-import { requireUser, type Settings } from "../config/settings.ts";
+import { passwordSource, requireUser, type Settings } from "../config/settings.ts";
+import { AUTO_SECRET } from "../config/targets.ts";
 import type { DatabaseUser, PasswordProvider } from "../proxy/backend-authentication.ts";
 import type { AddedFields, BackendRefusal } from "../proxy/failure.ts";
 import { passwordEnvironment, runPasswordCommand } from "../tool/password-command.ts";
 import { openCredentials, type RunCredentials } from "./credentials.ts";
 import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "./endpoint.ts";
-import { explainPassedLogin, explainPasswordRefusal, explainRefusals } from "./explain-refusal.ts";
+import {
+  explainPassedLogin,
+  explainPasswordRefusal,
+  explainRefusals,
+  explainSecretRefusal,
+} from "./explain-refusal.ts";
 import { publicDsqlHost } from "../rds/endpoint.ts";
 import { resolveRun } from "./resolve-run.ts";
+import { openSecret, type RunSecret, secretPasswords, withSecret } from "./secret.ts";
 import type { RunSettings, TargetRequest } from "./settings.ts";
 
 const SECRETS_KEPT = 100; // passwords that the log strikes out: a proxy that runs for months may see a new one with each login
@@ -44,7 +51,7 @@ export interface IamLogin extends AnyLogin {
   readonly passwords: PasswordProvider;
 }
 
-/** rdsiam logs in with what the password command prints. */
+/** rdsiam logs in with what the password command prints, or with a secret of Secrets Manager. */
 export interface PasswordLogin extends AnyLogin {
   readonly kind: "password";
   /** Undefined where none is set: the tool names it. */
@@ -63,7 +70,7 @@ export interface PassThroughLogin extends AnyLogin {
 
 /** How a login is opened. */
 export interface LoginOptions {
-  /** Without it the settings choose between IAM and a password command. */
+  /** Without it the settings choose between IAM, a password command and a secret. */
   readonly auth?: "iam" | "pass-through" | undefined;
   /** Opens the credentials: sharedCredentials() for several targets. */
   readonly open?: typeof openCredentials | undefined;
@@ -76,19 +83,34 @@ export function openLogin(
   { auth, open = openCredentials }: LoginOptions = {},
 ): Promise<Login> {
   if (auth === "pass-through") return openPassThrough(context, run);
-  const isIam = auth === "iam" || run.settings.passwordCommand === undefined;
-  return isIam ? openIam(context, run, open) : openPassword(context, run);
+  const source = auth === "iam" ? undefined : passwordSource(run.settings);
+  if (source === "secret") return openSecretLogin(context, run, open);
+  return source === undefined ? openIam(context, run, open) : openPassword(context, run);
 }
 
-/** Resolves a target that must use IAM; one with a password command is an ERR_TARGET. */
+/** Resolves a target that must use IAM; one with a password command or a secret is an ERR_TARGET. */
 export async function openIamLogin(context: RunContext, request: TargetRequest): Promise<IamLogin> {
   const run = await resolveRun(context, request);
-  const { passwordCommand, label } = run.settings;
-  if (passwordCommand === undefined) return openIam(context, run);
-  throw new RdsIamError(`"${label}" uses a password command, so there is no auth token`, {
+  const source = passwordSource(run.settings);
+  if (source === undefined) return openIam(context, run);
+  throw noAuthToken(run.settings, source);
+}
+
+function noAuthToken(
+  { label, secret }: Settings,
+  source: NonNullable<ReturnType<typeof passwordSource>>,
+): RdsIamError {
+  const isSecret = source === "secret";
+  const what = isSecret ? "a secret of Secrets Manager" : "a password command";
+  const key = isSecret
+    ? "rds_secret (RDSIAM_SECRET)"
+    : "rds_password_command (RDSIAM_PASSWORD_COMMAND)";
+  return new RdsIamError(`"${label}" uses ${what}, so there is no auth token`, {
     code: "ERR_TARGET",
-    detail: "Its password is what the password command prints.",
-    hint: "It works with rdsiam psql, exec and proxy. To use IAM, remove rds_password_command (RDSIAM_PASSWORD_COMMAND).",
+    detail: isSecret
+      ? `Its password is the one in the secret ${secret}.`
+      : "Its password is what the password command prints.",
+    hint: `It works with rdsiam psql, exec and proxy. To use IAM, remove ${key}.`,
   });
 }
 
@@ -173,6 +195,42 @@ export function passwordLogin(
     },
     passwords: commandPasswords(context, run.settings, endpoint),
     explain: (_user, refusal) => explainPasswordRefusal(refusal),
+  };
+}
+
+async function openSecretLogin(
+  context: RunContext,
+  run: RunSettings,
+  openShared: typeof openCredentials,
+): Promise<PasswordLogin> {
+  let opened: RunCredentials | undefined;
+  const credentials = (region: string): CredentialSource =>
+    (opened ??= openShared(context, run, region)).credentials;
+  // The RDS API says whose the secret is, so that an alias may be followed: the password goes nowhere else.
+  const found =
+    run.settings.secret === AUTO_SECRET ? await findEndpoint(context, run, credentials) : undefined;
+  const secret = openSecret(context, run, { credentials, endpoint: found });
+  const filled = { ...run, settings: await withSecret(run.settings, secret) };
+  const endpoint = found ?? (await typedEndpoint(context, filled));
+  return secretLogin(filled, endpoint, { secret, credentials: credentials(endpoint.region) });
+}
+
+/** The login with a secret to an endpoint that has been found. */
+export function secretLogin(
+  run: RunSettings,
+  endpoint: DatabaseEndpoint,
+  { secret, credentials }: { readonly secret: RunSecret; readonly credentials: CredentialSource },
+): PasswordLogin {
+  return {
+    kind: "password",
+    ...run,
+    endpoint,
+    ...namedUser(run.settings),
+    credentials,
+    // Questions come before a tool has the terminal.
+    identify: async () => `the secret ${secret.name}, ${(await credentials()).source}`,
+    passwords: secretPasswords(secret),
+    explain: (_user, refusal) => explainSecretRefusal(refusal, secret.name),
   };
 }
 

@@ -5,7 +5,7 @@ import process from "node:process";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { chooseTarget } from "../config/choose-target.ts";
-import { type LoadedTargets, loadTargets } from "../config/targets.ts";
+import { isPlaced, type LoadedTargets, loadTargets, placeOf } from "../config/targets.ts";
 import type { SettingsInput } from "../config/given.ts";
 
 type OfferRequest = Pick<SettingsInput, "targetName" | "options">;
@@ -23,17 +23,17 @@ export async function offerTargets(
   if (loaded === undefined) return request;
   const { address, target } = chooseTarget({ ...request, ...context, loaded });
   const usable = [...loaded.targets.values()].filter(
-    ({ host, problems }) => host !== undefined && problems.length === 0,
+    (each) => isPlaced(each) && each.problems.length === 0,
   );
   if (address !== undefined || target !== undefined || usable.length === 0) return request;
   const recent = recentTargets(context);
   const rank = (name: string): number => recent.indexOf(name) + 1 || MOST_REMEMBERED + 1;
   const choices = usable
     .toSorted((one, other) => rank(one.name) - rank(other.name))
-    .map(({ name, host, port, user, dbname, color }) => ({
+    .map(({ name, user, dbname, color, ...target }) => ({
       value: name,
       color,
-      columns: [name, user ?? "", `${host}:${port ?? 5432}`, dbname ?? user ?? ""],
+      columns: [name, user ?? "", placeOf(target), dbname ?? user ?? ""],
     }));
   return { ...request, targetName: await choose("Target", choices) };
 }

@@ -171,8 +171,10 @@ async function openToolLogin(
   open: typeof openCredentials,
 ): Promise<ToolLogin> {
   const run = await resolveRun(context, request);
-  const user = requireUser(run.settings);
+  // A secret may have one.
+  if (run.settings.secret === undefined) requireUser(run.settings);
   const login = await openLogin(context, run, { open });
+  const user = requireUser(login.settings);
   return { ...login, prefix, user, dbname: login.dbname ?? user };
 }
 

@@ -4,6 +4,7 @@ import type { CredentialSource } from "../aws/credentials.ts";
 import type { AwsCalls } from "../aws/sdk.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { passwordSource } from "../config/settings.ts";
 import type { Backend } from "../proxy/backend.ts";
 import type { ProveIdentity } from "../via/relay.ts";
 import type { StartSsmSession } from "../via/ssm.ts";
@@ -58,7 +59,7 @@ export async function openTunnel(
   const dial = tunnelDialer(tunnel, end);
   if (via.kind === "rds-auth-proxy") {
     const { throughMiddleman } = await import("./tunnel-rds-auth-proxy.ts");
-    const secret = settings.passwordCommand === undefined ? "auth token" : "password";
+    const secret = passwordSource(settings) === undefined ? "auth token" : "password";
     log.warning({
       message: `rds-auth-proxy at ${via.host} reads the ${secret} and all data of its sessions${via.sslmode === "disable" ? ", which reach it without TLS" : ""}`,
       hint: "rdsiam relay sees neither: rdsiam relay --help",

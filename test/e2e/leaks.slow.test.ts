@@ -86,6 +86,7 @@ const HOLDERS = [
   "exec with a role",
   "exec with a credential_process",
   "exec with a login",
+  "exec with a secret",
   KEYS_IN_ENVIRONMENT,
 ];
 for (const name of HOLDERS) {

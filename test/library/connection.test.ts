@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import pg from "pg";
 import postgres from "postgres";
 import { makeAuthority } from "../../src/demo/certificates.ts";
-import { LEDGER_ID, ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
+import { LEDGER_ID, LEGACY_SECRET, ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
 import {
   authTokens,
   connectionOptions,
@@ -65,6 +65,31 @@ test("connectionOptions() takes username and dbname, and not the user and databa
     code: "ERR_USAGE",
     message: "user and username are given, and differ",
   });
+});
+
+test("connectionOptions() + secret: user, database, host and port are in it, or RDS says which it is", async () => {
+  await standIn.addProfile("plain", { region: standIn.region }, standIn.key);
+  const env = { ...standIn.env, AWS_PROFILE: "plain", RDSIAM_DNS_SERVERS: standIn.dns.address };
+  const { caFile: sslrootcert, canonicalHost, gateway } = standIn;
+  const named = await connectionOptions({
+    secret: LEGACY_SECRET.name,
+    sslrootcert,
+    env,
+  });
+  const { host, port, user, database } = named;
+  assert.deepEqual([host, port, user, database], [canonicalHost, gateway.port, "legacy", "orders"]);
+  assert.equal(await query(named), "legacy");
+  const ofMaster = {
+    host: standIn.alias,
+    port,
+    secret: "auto",
+    database: "orders",
+    sslrootcert,
+    env,
+  };
+  assert.equal(await query(await connectionOptions(ofMaster)), "postgres");
+  const password = authTokens({ secret: "auto", host: standIn.alias, env });
+  assert.equal(await password(), await password());
 });
 
 test("connectionOptions() + readOnly where a StartupMessage cannot ask for it (A28)", async () => {

@@ -71,6 +71,17 @@ export function leakRuns(
       says: /host: /,
       printsToken: true,
     },
+    { name: "exec with a secret", args: exec("secret"), says: /login: legacy to orders/ },
+    {
+      name: "a secret's password that is refused",
+      args: psql("stale-secret"),
+      says: /refused the password of the secret/,
+    },
+    {
+      name: "a secret that cannot be read",
+      args: psql("--secret", "no-json", "secret"),
+      says: /not valid JSON/,
+    },
     { name: "list", args: ["list", "-v"], says: /^$/ },
     { name: "list --json", args: ["list", "-v", "--json"], says: /^$/ },
     {

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { makeAuthority } from "../../src/demo/certificates.ts";
-import { ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
+import { LEGACY_SECRET, ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
 import { type LeakFiles, type LeakRun, leakRuns } from "./leak-runs.ts";
 import { keepLogin, makeBrowser, ssoSections } from "./sso-stage.ts";
 import { startStage } from "./stage.ts";
@@ -40,6 +40,7 @@ export async function startLeakScene(): Promise<LeakScene> {
   });
   await addProfiles(standIn, files, { temporary, wrong, unknown });
   await addLogins(standIn);
+  await addSecrets(standIn);
   const secrets: LeakScene["secrets"] = (extra) => {
     const pastedAndRead = { ...extra, webIdentity, pasted, pastedWord };
     return secretsOf(standIn, [wrong, unknown], pastedAndRead);
@@ -96,8 +97,23 @@ async function addLogins({ directory, env, sso, targetSettings }: StandIn): Prom
   }
 }
 
+async function addSecrets(standIn: StandIn): Promise<void> {
+  const { addProfile, canonicalHost, key, secrets } = standIn;
+  const settings = { ...standIn.targetSettings, rds_host: canonicalHost };
+  const stale = { username: "legacy", password: randomBytes(16).toString("hex") };
+  const text = JSON.stringify(stale);
+  secrets.secrets.set("arn:stale", { name: "stale", text });
+  secrets.secrets.set("arn:no-json", { name: "no-json", text: text.slice(0, -1) });
+  await addProfile(
+    "secret",
+    { ...settings, rds_user: "legacy", rds_secret: LEGACY_SECRET.name },
+    key,
+  );
+  await addProfile("stale-secret", { ...settings, rds_secret: "stale" }, key);
+}
+
 function secretsOf(
-  { keys, gateway, sso }: StandIn,
+  { keys, gateway, secrets, sso }: StandIn,
   moreKeys: readonly Key[],
   others: Readonly<Record<string, string>>,
 ): ReadonlyMap<string, string> {
@@ -105,6 +121,10 @@ function secretsOf(
   for (const key of [...keys.all(), ...moreKeys]) {
     found.set(`secret access key of ${key.accessKeyId}`, key.secretAccessKey);
     if (key.sessionToken) found.set(`session token of ${key.accessKeyId}`, key.sessionToken);
+  }
+  for (const { name, text } of secrets.secrets.values()) {
+    const [, password = text] = /"password":"(\w+)"/.exec(text) ?? [];
+    found.set(`password in ${name}`, password);
   }
   for (const secret of sso.oidc.secrets) found.set(`SSO's ${secret.slice(0, 12)}`, secret);
   for (const [index, token] of gateway.tokens.entries()) {

@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly input?: string | Buffer;
   readonly cwd?: string;
+  /** Leaves stdin open, for `started` to end. */
+  readonly keepsInput?: boolean;
   /** Called with the child as soon as it runs. */
   readonly started?: (child: ChildProcess) => void;
 }
@@ -73,7 +75,7 @@ export function run(words: readonly string[], options: RunOptions = {}): Promise
     child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
     child.stdin.on("error", () => {});
-    child.stdin.end(options.input ?? "");
+    if (options.keepsInput !== true) child.stdin.end(options.input ?? "");
     child.once("error", rejected);
     child.once("close", (status, signal) =>
       resolved({
