@@ -9,6 +9,7 @@ import { glob } from "zx";
 /** The rooms of src from the lowest floor up; rooms on one floor do not know each other. */
 const FLOORS: readonly (readonly string[])[] = [
   ["base"],
+  ["system"],
   ["protocol", "runtime", "ssm"],
   ["config", "aws", "rds", "via", "proxy", "tool", "health"],
   ["cli", "session"],
@@ -19,7 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
 
 /** demo/ stands apart: it is a server, not a part of the program. Only its command opens it. */
 const DEMO = "demo";
-const BELOW_DEMO = new Set(["base", "protocol"]);
+const BELOW_DEMO = new Set(["base", "system", "protocol"]);
 const OPENS_DEMO = "src/commands/demo.ts";
 
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g;

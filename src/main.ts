@@ -16,7 +16,8 @@ import {
 import { isServiceVariable } from "./config/names.ts";
 import { RdsIamError } from "./base/errors.ts";
 import { exitStatusOf, problemOf } from "./base/problem.ts";
-import { homeDirectory, type RunContext } from "./base/context.ts";
+import type { RunContext } from "./base/context.ts";
+import { environmentOf, homeDirectory } from "./system/directories.ts";
 import { surviveGoneTerminal } from "./runtime/gone-terminal.ts";
 import { keepIgnored } from "./runtime/ignored-signals.ts";
 import { isTerminal, writeOutput, writeText } from "./runtime/stdio.ts";
@@ -35,7 +36,7 @@ let waiting = createWaiting({ ...TERMINAL, isOn: false });
 
 async function main(): Promise<number> {
   // The environment as it was given: what a library sets in ours must not reach the tool.
-  const env = { ...process.env };
+  const env = environmentOf(process.env);
   keepIgnored(env);
   surviveGoneTerminal();
   // It would switch off TLS verification in every library that does not override it, STS's included; the tool still gets it.
@@ -140,7 +141,7 @@ function print(line: string): void {
 function writeError(text: string, color?: Color): void {
   waiting.erase();
   const style = styleFor({ isTTY: isTerminal(2) }, process.env);
-  const home = homeDirectory(process.env);
+  const home = homeDirectory(environmentOf(process.env));
   const fit = isTerminal(2) ? fitToTerminal(text, { columns: TERMINAL.columns(), home }) : text;
   writeText(2, color === undefined ? paintLabels(fit, style) : `${style(color, fit.trimEnd())}\n`);
 }

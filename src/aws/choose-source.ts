@@ -6,7 +6,7 @@
 import type { Environment } from "../base/context.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { environmentKeys } from "./keys.ts";
-import { shellCommand, splitWords } from "../base/shell-word.ts";
+import { shellCommand, splitCommand } from "../system/shell-word.ts";
 import { refused, unknownProfile } from "./profile-errors.ts";
 import type {
   ProfileFiles,
@@ -313,7 +313,7 @@ function loginOrProcess(name: string, values: ProfileValues | undefined): Chosen
   if (session !== undefined) return { method: "login", profile: name, session };
   const command = text(values, "credential_process", name);
   if (command === undefined) return undefined;
-  const words = splitWords(command);
+  const words = splitCommand(command);
   if (words === undefined || words.length === 0) {
     const problem = words === undefined ? "has a quote that is not closed" : "is empty";
     throw refused(`credential_process of profile "${name}" ${problem}`, [

@@ -3,11 +3,13 @@
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
 
 import { Buffer } from "node:buffer";
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import process from "node:process";
 import { RdsIamError } from "../base/errors.ts";
-import { shellCommand } from "../base/shell-word.ts";
-import { passIgnored } from "../runtime/ignored-signals.ts";
+import { shellCommand } from "../system/shell-word.ts";
+import { startProgram } from "../runtime/start-program.ts";
+import { findProgram } from "../system/find-program.ts";
+import { inBackground, signalGroup } from "../system/program.ts";
 import { type AwsKeys, checkedKeys } from "./keys.ts";
 
 const TIME_LIMIT = 60_000; // ms, where no person can answer it or end it
@@ -42,9 +44,9 @@ export interface CredentialProcess {
 export async function processCredentials(run: CredentialProcess): Promise<AwsKeys> {
   const { place, profile, surroundings } = run;
   const what = `the credential_process of profile "${profile}"`;
-  const child = start(run);
+  const child = start(await programOf(run), run);
   const isDetached = surroundings?.hasTerminal !== true;
-  const end = (): void => endProcess(child, isDetached);
+  const end = (): void => endProcess(child, isDetached ? run.env : undefined);
   process.on("exit", end);
   const late = new AbortController();
   const limit = setTimeout(() => {
@@ -71,15 +73,22 @@ export async function processCredentials(run: CredentialProcess): Promise<AwsKey
   }
 }
 
-function start({ command, env, surroundings }: CredentialProcess): ChildProcess {
-  const [program = "", ...args] = command;
+// What is not found is left to the system, which says so.
+async function programOf({ command: [name = ""], env }: CredentialProcess): Promise<string> {
+  const found = process.platform === "win32" ? await findProgram(name, env) : undefined;
+  return found?.file ?? name;
+}
+
+function start(file: string, { command, env, surroundings }: CredentialProcess): ChildProcess {
+  const [, ...args] = command;
   const { hasTerminal = false, isStdinTerminal = false } = surroundings ?? {};
-  return spawn(...passIgnored(program, args), {
-    env: { ...env },
-    stdio: [hasTerminal && isStdinTerminal ? "inherit" : "ignore", "pipe", "pipe"],
-    // Beside a tool it runs in a session of its own, where it cannot read the tool's terminal.
-    detached: !hasTerminal,
-  });
+  const stdin = hasTerminal && isStdinTerminal ? "inherit" : "ignore";
+  // Beside a tool it runs in a session of its own, where it cannot read the tool's terminal.
+  const place = hasTerminal ? {} : inBackground();
+  return startProgram(
+    { file, args },
+    { env: { ...env }, stdio: [stdin, "pipe", "pipe"], ...place },
+  );
 }
 
 function finished(run: CredentialProcess, child: ChildProcess, late: AbortSignal): Promise<string> {
@@ -161,11 +170,7 @@ function failed(run: CredentialProcess, detail: string, more = ""): RdsIamError 
   });
 }
 
-function endProcess(child: ChildProcess, isGroup: boolean): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(isGroup ? -child.pid : child.pid, "SIGKILL");
-  } catch {
-    // It has just ended.
-  }
+function endProcess(child: ChildProcess, ownGroup: CredentialProcess["env"] | undefined): void {
+  if (ownGroup === undefined) child.kill("SIGKILL");
+  else signalGroup(child, "SIGKILL", ownGroup);
 }

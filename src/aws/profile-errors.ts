@@ -2,7 +2,7 @@
 
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import { shellCommand } from "../base/shell-word.ts";
+import { shellCommand } from "../system/shell-word.ts";
 import { placeOf, type ProfileFiles, type ProfileValue } from "./profile-files.ts";
 
 /** The keys that a source in a profile begins with. */

@@ -3,7 +3,8 @@
 
 import { join } from "node:path";
 import process from "node:process";
-import { type Environment, homeDirectory } from "../base/context.ts";
+import type { Environment } from "../base/context.ts";
+import { homeDirectory } from "../system/directories.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { loadCaBundle } from "./ca-bundle.ts";
 import type { ProfileSections, ProfileValues } from "./profile-files.ts";

@@ -7,10 +7,11 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Environment, homeDirectory } from "../base/context.ts";
+import type { Environment } from "../base/context.ts";
+import { homeDirectory } from "../system/directories.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { shellCommand } from "../base/shell-word.ts";
+import { shellCommand } from "../system/shell-word.ts";
 import { writeTrusted } from "../base/trusted-file.ts";
 import { cliCacheDirectory, pythonJson } from "./cli-cache.ts";
 

@@ -1,25 +1,10 @@
 // What the process edge hands to everything below it.
-import { homedir } from "node:os";
 import type { Log } from "./log.ts";
 import type { Color, Style } from "./style.ts";
 import type { Waiting } from "./waiting.ts";
 
 /** Environment variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-// Nothing can be read or made below it: a directory that is only missing could be made by root.
-const NO_HOME = "/dev/null";
-
-/** The home directory of this process. A user without an entry in passwd may have none: then each file in it is missing. */
-export function homeDirectory(env: Environment): string {
-  if (env["HOME"]) return env["HOME"];
-  try {
-    // Deno answers null.
-    return homedir() || NO_HOME;
-  } catch {
-    return NO_HOME;
-  }
-}
 
 /** One of several to choose from. */
 export interface Offer {

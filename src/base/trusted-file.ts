@@ -29,7 +29,8 @@ import { RdsIamError } from "./errors.ts";
 // Without O_NONBLOCK a pipe would wait for its writer.
 // On Windows the first two are undefined, which | takes for 0.
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
-const OTHERS_WRITE = 0o022;
+// Windows has no such bits: there it is the access list of the user's profile, which every file below it inherits.
+const OTHERS_WRITE = process.geteuid === undefined ? 0 : 0o022;
 const STICKY = 0o1000;
 const MOST_LINKS = 40; // as Linux follows in one path
 
@@ -56,7 +57,7 @@ export function trustedDirectory(directory: string): string {
 // A group of the user's own may write, as with the umask 002 that goes with it; in a directory with the sticky bit no one else
 // can move or remove what is ours.
 function refuseOthers(path: string, stats: Stats): void {
-  const writers = stats.gid === process.getegid?.() ? 0o002 : OTHERS_WRITE;
+  const writers = stats.gid === process.getegid?.() ? 0o002 & OTHERS_WRITE : OTHERS_WRITE;
   const isOpen = (stats.mode & writers) !== 0 && (stats.mode & STICKY) === 0;
   if (!isOurs(stats) || isOpen) throw untrusted(path);
   if (!stats.isDirectory()) throw Object.assign(new Error(path), { code: "ENOTDIR" });

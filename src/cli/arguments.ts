@@ -6,7 +6,7 @@
 import cac from "cac";
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import { shellWord } from "../base/shell-word.ts";
+import { shellWord } from "../system/shell-word.ts";
 import { optionFlag } from "../config/names.ts";
 import type { OptionSpec } from "./option-table.ts";
 import {

@@ -4,7 +4,7 @@ import type { Environment } from "../base/context.ts";
 import { type ErrorCode, RdsIamError } from "../base/errors.ts";
 import { readAuthority, showHostPort } from "../base/host-port.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import { shellWord } from "../base/shell-word.ts";
+import { shellWord } from "../system/shell-word.ts";
 import { SETTINGS } from "../config/keys.ts";
 import { optionFlag } from "../config/names.ts";
 import type { Setting } from "../config/setting.ts";

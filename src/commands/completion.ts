@@ -6,7 +6,7 @@ import { completionScript } from "../cli/completion/script.ts";
 import { HEADER, type Shell, SHELLS } from "../cli/completion/words.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { shellWord } from "../base/shell-word.ts";
+import { shellWord } from "../system/shell-word.ts";
 import { type CommandSpec, type Invocation, isOn } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 

@@ -13,7 +13,8 @@ import { RdsIamError } from "../base/errors.ts";
 import type { Environment, RunContext } from "../base/context.ts";
 import { openIamLogin } from "../session/login.ts";
 import { openProxy } from "../session/open-proxy.ts";
-import { quoteForShell } from "../base/shell-word.ts";
+import { SHELL } from "../system/program.ts";
+import { quoteForShell } from "../system/shell-word.ts";
 
 const TARGET = "prod";
 const PROMPT = "(demo) $ ";
@@ -22,6 +23,13 @@ const EXAMPLE_QUERY = "select current_user, count(*) as orders from orders";
 
 /** Runs the demo; resolves with the exit status of psql, or of the command behind `--`. */
 export async function runDemo(context: RunContext, invocation: Invocation): Promise<number> {
+  if (process.platform === "win32") {
+    throw new RdsIamError("the demo does not run on Windows", {
+      code: "ERR_USAGE",
+      detail: "Its stand-in for RDS is looked after by a POSIX shell.",
+      hint: "Run it in WSL: npx rdsiam demo",
+    });
+  }
   const { startStandIn } = await import("../demo/stand-in.ts");
   const found = await findOrFetchServer(context, invocation);
   context.log.notice("demo: starting a stand-in for RDS, STS and DNS on this machine");
@@ -146,7 +154,7 @@ async function installSelf(directory: string): Promise<string> {
   const file = join(bin, "rdsiam");
   const words = selfCommand().map(quoteForShell);
   await mkdir(bin, { recursive: true });
-  await writeFile(file, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`);
+  await writeFile(file, `#!${SHELL}\nexec ${words.join(" ")} "$@"\n`);
   await chmod(file, 0o755);
   return bin;
 }

@@ -2,7 +2,7 @@
 // Each value is quoted whole, so that no shell reads anything in it. Variables of the environment that would send the tool to
 // another server, or make it refuse a token, are unset.
 // https://www.postgresql.org/docs/current/libpq-envars.html
-import { quoteForShell } from "../base/shell-word.ts";
+import { quoteForShell } from "../system/shell-word.ts";
 import { isOn, type Invocation, type Options, optionValue } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import type { DirectConnection } from "../session/connection-info.ts";

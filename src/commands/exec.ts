@@ -1,8 +1,8 @@
 // `rdsiam exec`: any tool, on one target or several. It reads the PG* variables, a URL in a variable, or its arguments.
-import { basename } from "node:path";
+import { programName } from "../system/program.ts";
 import { findTool } from "../tool/find-tool.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { shellCommand } from "../base/shell-word.ts";
+import { shellCommand } from "../system/shell-word.ts";
 import { type Invocation, isOn, longOptions, optionValue } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import { runOnTargets, type ToolCommand } from "../session/run-tool.ts";
@@ -57,7 +57,9 @@ export async function runExec(context: RunContext, invocation: Invocation): Prom
 // A URL left in the shell leads a tool that reads it past rdsiam, to another database. PostgreSQL's own tools read none.
 function warnOfUrls({ env, log }: RunContext, tool: string, fitting: Fitting): void {
   if (
-    /^(?:psql|pg_?[a-z]+|(?:create|drop|cluster|reindex|vacuum)(?:db|user))$/.test(basename(tool))
+    /^(?:psql|pg_?[a-z]+|(?:create|drop|cluster|reindex|vacuum)(?:db|user))$/.test(
+      programName(tool),
+    )
   )
     return;
   const set = new Set([fitting.urlVariable, ...fitting.variables.map(([name]) => name)]);
@@ -67,7 +69,7 @@ function warnOfUrls({ env, log }: RunContext, tool: string, fitting: Fitting): v
   const [first] = left;
   if (first === undefined) return;
   log.warning({
-    message: `${left.join(", ")} in the environment names a database of its own, and reaches ${basename(tool)}`,
+    message: `${left.join(", ")} in the environment names a database of its own, and reaches ${programName(tool)}`,
     detail: "A tool that reads it connects there, and not through rdsiam.",
     hint: `To set it to this database: --database-url=${first}; to leave it out: env -u ${first} rdsiam exec ...`,
   });

@@ -5,7 +5,7 @@ import type { FoundDatabase } from "../aws/discover.ts";
 import type { RdsCaller } from "../aws/rds-client.ts";
 import type { Choose, RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { shellWord } from "../base/shell-word.ts";
+import { shellWord } from "../system/shell-word.ts";
 import { type Invocation, isOn, type Options } from "../cli/options.ts";
 import { appendSections, formatSection, type NewSection } from "../config/add-targets.ts";
 import { parseAwsIni } from "../config/aws-ini.ts";

@@ -7,7 +7,7 @@ import { readToken, sessionName, type SsoSession, tokenFile } from "../aws/sso-c
 import { ssoSession, type SsoSource, ssoToken } from "../aws/sso-token.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { shellCommand } from "../base/shell-word.ts";
+import { shellCommand } from "../system/shell-word.ts";
 import { type Invocation, isOn } from "../cli/options.ts";
 import { proxyPasswords } from "../aws/proxy-setting.ts";
 import type { Settings } from "../config/settings.ts";

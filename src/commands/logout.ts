@@ -6,7 +6,7 @@ import { cachedLogins, loginCredentialFiles, removeEntry } from "../aws/sso-cach
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { problemOf } from "../base/problem.ts";
-import { shellCommand } from "../base/shell-word.ts";
+import { shellCommand } from "../system/shell-word.ts";
 import { environmentProfile } from "../config/choose-target.ts";
 import { loadConfiguration } from "../session/settings.ts";
 

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { databaseUrl } from "../base/database-url.ts";
 import { showHostPort } from "../base/host-port.ts";
 import { pemBlocks } from "../base/pem.ts";
-import { shellWord } from "../base/shell-word.ts";
+import { shellWord } from "../system/shell-word.ts";
 import type { ReadyProxy } from "./proxy-ready.ts";
 
 /** A ready proxy, with what a tool can verify its certificate with. */

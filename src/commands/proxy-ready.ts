@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import { databaseUrl } from "../base/database-url.ts";
-import { quoteForShell, shellWord } from "../base/shell-word.ts";
+import { quoteForShell, shellWord } from "../system/shell-word.ts";
 import type { LocalOptions } from "../serve/local-side.ts";
 import type { OpenedProxy } from "../serve/open-proxies.ts";
 

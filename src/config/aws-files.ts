@@ -3,7 +3,6 @@
 // https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 
 import { readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -53,11 +52,6 @@ export function loadAwsFiles(env: Environment, home: string): AwsFiles {
       return sections && new Map([...sections].map(([name, { values }]) => [name, values]));
     },
   };
-}
-
-/** Replaces a leading `~/` by the home directory, as a shell would have done. */
-export function expandHome(path: string, home: string): string {
-  return path.startsWith("~/") ? join(home, path.slice(2)) : path;
 }
 
 function readSections(path: string, warnings: string[]): AwsSections | undefined {

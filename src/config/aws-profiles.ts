@@ -1,7 +1,8 @@
 // Makes the profiles of AWS's config and credentials files, as botocore's build_profile_map() and Session.full_config do.
 // https://github.com/boto/botocore/blob/1.44.8/botocore/configloader.py
 
-import { splitWords } from "../base/shell-word.ts";
+import process from "node:process";
+import { splitWords } from "../system/shell-word.ts";
 import type { AwsSection, AwsValue, AwsValues } from "./aws-ini.ts";
 
 /** Sections of one file by name, as parseAwsIni() returns them. */
@@ -129,14 +130,20 @@ export interface PathExpansion {
   readonly home: string;
   /** The home directory of another user, as in /etc/passwd; undefined when there is no such user. */
   readonly homeOf: (user: string) => string | undefined;
+  readonly platform?: NodeJS.Platform | undefined;
 }
 
 /** Expands $NAME and ${NAME}, then a leading ~ or ~user, as os.path.expandvars() and expanduser(); unknown ones stay. */
-export function expandPath(path: string, { env, home, homeOf }: PathExpansion): string {
-  const expanded = path.replaceAll(/\$(\w+|\{[^}]*\})/g, (written, name: string) => {
-    return env[name.startsWith("{") ? name.slice(1, -1) : name] ?? written;
+export function expandPath(path: string, expansion: PathExpansion): string {
+  const { env, home, homeOf, platform = process.platform } = expansion;
+  const isWindows = platform === "win32";
+  const variables = isWindows ? /\$(\w+|\{[^}]*\})|%([^%]+)%/g : /\$(\w+|\{[^}]*\})/g;
+  const expanded = path.replaceAll(variables, (written, dollar: string | undefined, percent) => {
+    const name = dollar?.startsWith("{") ? dollar.slice(1, -1) : (dollar ?? String(percent));
+    return env[isWindows ? name.toUpperCase() : name] ?? written;
   });
-  const [, user, rest = ""] = /^~([^/]*)(.*)$/s.exec(expanded) ?? [];
+  const userOf = isWindows ? /^~([^/\\]*)(.*)$/s : /^~([^/]*)(.*)$/s;
+  const [, user, rest = ""] = userOf.exec(expanded) ?? [];
   const base = user === "" ? home : user === undefined ? undefined : homeOf(user);
   return base === undefined ? expanded : base.replace(/\/+$/, "") + rest || "/";
 }

@@ -10,7 +10,7 @@ import { parse } from "ini";
 import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { expandHome } from "./aws-files.ts";
+import { configDirectory, expandHome } from "../system/directories.ts";
 import type { AwsValue } from "./aws-ini.ts";
 
 /** No key of ours is longer; the shortest secret of AWS has 40 characters. */
@@ -36,9 +36,7 @@ export interface OwnFile {
 export function loadOwnFile(env: Environment, home: string): OwnFile {
   const named = env["RDSIAM_CONFIG_FILE"] || undefined;
   const path =
-    named === undefined
-      ? join(env["XDG_CONFIG_HOME"] || join(home, ".config"), "rdsiam", "config")
-      : expandHome(named, home);
+    named === undefined ? join(configDirectory(env, home), "config") : expandHome(named, home);
   try {
     return { path, sections: parseOwnFile(readFileSync(path, "utf8"), path) };
   } catch (error) {

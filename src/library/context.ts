@@ -1,7 +1,8 @@
 // What the library hands to the rooms below: environment, home, a log that calls onWarning, no terminal. Errors leave through
 // here: they have no secret in them, and they name the library's options, not the command line's.
 import { leaveEnvironment } from "../aws/sdk.ts";
-import { homeDirectory, type RunContext } from "../base/context.ts";
+import type { RunContext } from "../base/context.ts";
+import { homeDirectory } from "../system/directories.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Log, Problem } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";

@@ -10,6 +10,7 @@ import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { pemCertificates } from "../base/pem.ts";
 import { readTrusted, writeTrusted } from "../base/trusted-file.ts";
+import { dataDirectory } from "../system/directories.ts";
 
 /** A CA certificate of RDS's own. */
 export interface RdsRoot {
@@ -28,12 +29,12 @@ export interface StoredRoots {
   readonly problems: readonly string[];
 }
 
-/** The directory of the store, `$XDG_DATA_HOME/rdsiam/ca`. */
+/** The directory of the store. */
 export function caDirectory(
   env: Readonly<Record<string, string | undefined>>,
   home: string,
 ): string {
-  return join(env["XDG_DATA_HOME"] || join(home, ".local", "share"), "rdsiam", "ca");
+  return join(dataDirectory(env, home), "ca");
 }
 
 /** Reads a certificate of RDS's own, which names its Region. */

@@ -10,7 +10,8 @@ import { closeSync, constants, existsSync, readFileSync, writeSync } from "node:
 import { dirname, join } from "node:path";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { shellWord } from "../base/shell-word.ts";
+import { stateDirectory } from "../system/directories.ts";
+import { shellWord } from "../system/shell-word.ts";
 import { makeTrustedDirectory, openTrusted, readTrusted } from "../base/trusted-file.ts";
 import { isSameAccount, parseEndpoint } from "./endpoint.ts";
 
@@ -30,12 +31,12 @@ export type Recognition =
       readonly isWithinAccount: boolean;
     };
 
-/** The file, `$XDG_STATE_HOME/rdsiam/known_hosts`. */
+/** The file. */
 export function knownHostsFile(
   env: Readonly<Record<string, string | undefined>>,
   home: string,
 ): string {
-  return join(env["XDG_STATE_HOME"] || join(home, ".local", "state"), "rdsiam", "known_hosts");
+  return join(stateDirectory(env, home), "known_hosts");
 }
 
 /** The file of instances, beside it. */

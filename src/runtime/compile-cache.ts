@@ -5,11 +5,12 @@
 // https://nodejs.org/api/vm.html#scriptcreatecacheddata
 import { Buffer } from "node:buffer";
 import { Module } from "node:module";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import process from "node:process";
 import { constants, Script } from "node:vm";
 import type { Environment } from "../base/context.ts";
 import { makeTrustedDirectory, readTrusted, writeTrusted } from "../base/trusted-file.ts";
+import { cacheDirectory, homeDirectory } from "../system/directories.ts";
 
 // Every CommonJS module is compiled and run by this method, which all programs that compile by themselves replace.
 interface Compiler {
@@ -24,13 +25,13 @@ const SMALL = 4096; // characters, below which a file is compiled as quickly as 
 
 /** Keeps what is compiled from here on, or takes what an earlier run of the command has kept; only Node has a use for it. */
 export function keepCompiled(command: string, env: Environment): void {
-  const { XDG_CACHE_HOME, HOME, NODE_COMPILE_CACHE, NODE_DISABLE_COMPILE_CACHE } = env;
-  const cache = XDG_CACHE_HOME || (HOME && `${HOME}/.cache`);
+  const { NODE_COMPILE_CACHE, NODE_DISABLE_COMPILE_CACHE } = env;
+  const cache = cacheDirectory(env, homeDirectory(env));
   const isNode = !("bun" in process.versions) && !("deno" in process.versions);
-  if (!isNode || !cache?.startsWith("/")) return;
+  if (!isNode || !isAbsolute(cache)) return;
   if (NODE_COMPILE_CACHE || NODE_DISABLE_COMPILE_CACHE) return;
   try {
-    keepChunks(makeTrustedDirectory(`${cache}/rdsiam/compiled`), command);
+    keepChunks(makeTrustedDirectory(join(cache, "compiled")), command);
   } catch {
     // A home that cannot be written to, or that another user can write to, costs some milliseconds, and nothing else.
   }

@@ -12,7 +12,8 @@ const DESCRIPTORS = [0, 1, 2] as const;
 export function surviveGoneTerminal(): void {
   const [major] = process.versions.node.split(".").map(Number);
   const isNode = !("bun" in process.versions || "deno" in process.versions);
-  if (!isNode || (major ?? 0) > 23 || !DESCRIPTORS.some(isTerminal)) return;
+  if (!isNode || process.platform === "win32" || (major ?? 0) > 23 || !DESCRIPTORS.some(isTerminal))
+    return;
   process.on("exit", replaceGoneTerminals);
   // As process 1 these signals end it in another way already.
   if (process.pid === 1) return;

@@ -55,11 +55,9 @@ export function isIgnored(name: NodeJS.Signals): boolean {
   return ignored.has(name);
 }
 
-/** The words for spawn() that start a program with those signals ignored; Node and Bun reset them in each child. */
-export function passIgnored(file: string, args: readonly string[]): [string, string[]] {
-  if (ignored.size === 0) return [file, [...args]];
-  const names = [...ignored].map((name) => name.slice("SIG".length));
-  return ["/bin/sh", ["-c", `trap "" ${names.join(" ")}; exec "$@"`, "sh", file, ...args]];
+/** The signals that were ignored at the start. */
+export function ignoredAtStart(): readonly NodeJS.Signals[] {
+  return [...ignored];
 }
 
 // Ignored (SigIgn) or caught (SigCgt).

@@ -14,6 +14,8 @@ type TtyBinding = { readonly isTTY?: (fd: number) => boolean } | undefined;
 /** Whether standard input (0), output (1) or error (2) is a terminal. */
 export function isTerminal(fd: 0 | 1 | 2): boolean {
   try {
+    // There fstat(2) of a console fails with some versions of Node, and NUL is no terminal for isatty().
+    if (process.platform === "win32") return isatty(fd);
     // Asked first, because node:tty brings node:net with it. It is not all: /dev/null is a character device too.
     return fstatSync(fd).isCharacterDevice() && isatty(fd);
   } catch {
@@ -33,6 +35,11 @@ function isatty(fd: number): boolean {
  * (`rdsiam list | head -1`), or a terminal that was closed, is not a failure.
  */
 export function writeText(fd: 1 | 2, text: string | Buffer): string | undefined {
+  // To a console the runtime's stream writes Unicode, and at once; bytes would be read in the console's code page.
+  if (process.platform === "win32" && isTerminal(fd)) {
+    (fd === 1 ? process.stdout : process.stderr).write(text);
+    return undefined;
+  }
   let rest = typeof text === "string" ? Buffer.from(text) : text;
   while (rest.length > 0) {
     try {

@@ -24,6 +24,13 @@ export interface SocketPath {
 
 /** Prepares the directory, and removes the socket of an earlier run; rejects with ERR_USAGE, or ERR_CONNECT when another program listens there. */
 export async function prepareSocket(directory: string, port: number): Promise<SocketPath> {
+  if (process.platform === "win32") {
+    throw new RdsIamError("--socket is not for Windows", {
+      code: "ERR_USAGE",
+      detail: "What listens there by a path is a named pipe, which no PostgreSQL tool opens.",
+      hint: "Leave --socket out: the proxy listens on a loopback port.",
+    });
+  }
   const path = join(resolve(directory), `.s.PGSQL.${port}`);
   const length = Buffer.byteLength(path);
   if (length > MAX_PATH_LENGTH) {

@@ -5,7 +5,7 @@ import type { FoundDatabase } from "../aws/discover.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import { shellCommand } from "../base/shell-word.ts";
+import { shellCommand } from "../system/shell-word.ts";
 import { appendSections, formatSection } from "../config/add-targets.ts";
 import { hasIdentity } from "../config/choose-target.ts";
 import { givenText, type SettingsInput } from "../config/given.ts";

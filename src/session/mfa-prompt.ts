@@ -68,7 +68,7 @@ async function askForCode({ serial, roleArn }: CodeQuestion, terminal: Terminal)
 function noTerminal({ serial, roleArn }: CodeQuestion): RdsIamError {
   return new RdsIamError(`${roleArn} needs an MFA code of ${serial}`, {
     code: "ERR_MFA",
-    detail: "There is no terminal (/dev/tty) to ask for it on, or questions are switched off.",
+    detail: "There is no terminal to ask for it on, or questions are switched off.",
     hint: "Run this at a terminal, or add {--mfa-code} CODE (RDSIAM_MFA_CODE).",
   });
 }

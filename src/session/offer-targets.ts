@@ -7,6 +7,7 @@ import { RdsIamError } from "../base/errors.ts";
 import { chooseTarget } from "../config/choose-target.ts";
 import { isPlaced, type LoadedTargets, loadTargets, placeOf } from "../config/targets.ts";
 import type { SettingsInput } from "../config/given.ts";
+import { stateDirectory } from "../system/directories.ts";
 
 type OfferRequest = Pick<SettingsInput, "targetName" | "options">;
 
@@ -77,6 +78,5 @@ function recentTargets(context: Pick<RunContext, "env" | "home">): readonly stri
 }
 
 function recentFile({ env, home }: Pick<RunContext, "env" | "home">): string {
-  const state = env["XDG_STATE_HOME"] || join(home, ".local", "state");
-  return join(state, "rdsiam", "recent_targets");
+  return join(stateDirectory(env, home), "recent_targets");
 }

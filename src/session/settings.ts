@@ -1,6 +1,6 @@
 // Reads the configuration and resolves the settings of a run; neither AWS nor the network is asked.
 import type { RunContext } from "../base/context.ts";
-import { shellCommand, shellWord } from "../base/shell-word.ts";
+import { shellCommand, shellWord } from "../system/shell-word.ts";
 import type { OptionValues } from "../config/keys.ts";
 import type { Log } from "../base/log.ts";
 import { textOf } from "../config/aws-profiles.ts";

@@ -1,11 +1,11 @@
 // Opens a page in the person's browser, and tells where none will open: through ssh, in a container, without a desktop.
-// $BROWSER is a list of commands with ":" between them, in which %s stands for the page, as for xdg-open and Python.
+// $BROWSER is a list of commands with ":" between them (";" on Windows), in which %s stands for the page, as for xdg-open and Python.
 // https://man.archlinux.org/man/xdg-open.1, https://docs.python.org/3/library/webbrowser.html
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import process from "node:process";
 import type { Browser, Environment } from "../base/context.ts";
-import { splitWords } from "../base/shell-word.ts";
+import { startProgram } from "../runtime/start-program.ts";
+import { splitCommand } from "../system/shell-word.ts";
 import { findTool } from "./find-tool.ts";
 
 const CONTAINER_FILES = ["/.dockerenv", "/run/.containerenv"];
@@ -44,7 +44,10 @@ export async function openBrowser(
 
 function browserCommands(env: Environment, platform: NodeJS.Platform): readonly string[][] {
   const named = env["BROWSER"] || undefined;
-  if (named !== undefined) return named.split(":").map((each) => splitWords(each) ?? []);
+  if (named !== undefined) {
+    const separator = platform === "win32" ? ";" : ":";
+    return named.split(separator).map((each) => splitCommand(each, platform) ?? []);
+  }
   if (platform === "darwin") return [["open"]];
   if (platform === "win32") return [["rundll32", "url.dll,FileProtocolHandler"]];
   return [["xdg-open"]];
@@ -59,7 +62,10 @@ function withPage(args: readonly string[], page: string): readonly string[] {
 // In a session of its own: the terminal's Ctrl-C is not for it, and it may stay when we have ended.
 function start(file: string, args: readonly string[], env: Environment): Promise<boolean> {
   return new Promise((resolve) => {
-    const child = spawn(file, [...args], { env: { ...env }, stdio: "ignore", detached: true });
+    const child = startProgram(
+      { file, args },
+      { env: { ...env }, stdio: "ignore", detached: true },
+    );
     child.once("error", () => resolve(false));
     child.once("spawn", () => resolve(true));
     child.unref();

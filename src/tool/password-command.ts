@@ -1,4 +1,4 @@
-// Runs a command that prints a password: for Vault, gcloud, az or a script of the user's own. A shell runs it; what it
+// Runs a command that prints a password: for Vault, gcloud, az or a script of the user's own. A shell runs it, cmd.exe on Windows; what it
 // says on stderr goes to ours, and its stdout, trimmed, is the password. It has a session of its own: it runs while the
 // tool has the terminal, so it cannot ask anything there, and the tool's Ctrl-C is not for it. Environment variables, which a
 // nested rdsiam reads as its own, name the login that the password is for.
@@ -7,6 +7,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { writeText } from "../runtime/stdio.ts";
+import { inBackground, shellWords, signalGroup } from "../system/program.ts";
 
 const TIME_LIMIT = 20_000; // ms; the login that waits for it gives up after 30 s
 const MAX_OUTPUT = 64 * 1024; // bytes; an auth token with a session token in it has about 2,000
@@ -57,12 +59,18 @@ export function passwordEnvironment(
 /** Runs the command; resolves with the password, and throws ERR_CREDENTIALS when there is none. */
 export async function runPasswordCommand(options: PasswordCommand): Promise<string> {
   const { command, env, timeLimit = TIME_LIMIT } = options;
-  const child = spawn("/bin/sh", ["-c", command], {
+  const { args, file, windowsVerbatimArguments } = shellWords(command, env);
+  // What shares a stream with us shares the console on Windows, with its Ctrl-C.
+  const isShared = process.platform !== "win32";
+  const child = spawn(file, [...args], {
     env: { ...env },
-    stdio: ["ignore", "pipe", "inherit"],
-    detached: true,
+    stdio: ["ignore", "pipe", isShared ? "inherit" : "pipe"],
+    windowsVerbatimArguments,
+    ...inBackground(),
   });
-  const end = (): void => killGroup(child);
+  child.stderr?.on("data", (chunk: Buffer) => void writeText(2, chunk));
+  // Whether the shell itself is gone already or not: what it has left in the background may hold its stdout open.
+  const end = (): void => signalGroup(child, "SIGKILL", env);
   const late = new AbortController();
   const limit = setTimeout(() => {
     end();
@@ -120,14 +128,4 @@ function failed(detail: string): RdsIamError {
     detail,
     hint: "Run it in a shell: it must print the password, and nothing else, on stdout.",
   });
-}
-
-// Whether the shell itself is gone already or not: what it has left in the background may hold its stdout open.
-function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, "SIGKILL");
-  } catch {
-    // It has just ended.
-  }
 }

@@ -1,10 +1,10 @@
 // Runs tools beside each other: no terminal, an empty stdin, and their output to files or to a function. Each has a process
 // group of its own, so that Ctrl-C, SIGTERM and SIGHUP end it with everything that it started.
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { constants } from "node:os";
-import process from "node:process";
-import { passIgnored } from "../runtime/ignored-signals.ts";
+import { startProgram } from "../runtime/start-program.ts";
 import { watchSignals } from "../runtime/stop-signals.ts";
+import { inBackground, signalGroup } from "../system/program.ts";
 import {
   KILL_AFTER_MS,
   noteRunning,
@@ -58,11 +58,10 @@ function startInGroup(
 ): ChildProcess {
   const stdio = [stdout, stderr].map((sink) => (typeof sink === "number" ? sink : "pipe"));
   try {
-    const child = spawn(...passIgnored(file, args), {
-      env: { ...env },
-      stdio: ["ignore", ...stdio],
-      detached: true,
-    });
+    const child = startProgram(
+      { file, args },
+      { env: { ...env }, stdio: ["ignore", ...stdio], ...inBackground() },
+    );
     for (const [stream, sink] of [
       [child.stdout, stdout],
       [child.stderr, stderr],
@@ -84,13 +83,13 @@ interface Stops {
 
 function waitForGroup(
   child: ChildProcess,
-  { file, signal }: RunToolOptions,
+  { env, file, signal }: RunToolOptions,
   { killed, stopped }: Stops,
 ): Promise<ToolExit> {
   let killTimer: NodeJS.Timeout | undefined;
-  const kill = (): void => signalGroup(child, "SIGKILL");
+  const kill = (): void => signalGroup(child, "SIGKILL", env);
   const end = (name: NodeJS.Signals): void => {
-    signalGroup(child, name);
+    signalGroup(child, name, env);
     killTimer ??= setTimeout(kill, KILL_AFTER_MS);
   };
   const onStop = (): void => end(stopped.reason as NodeJS.Signals);
@@ -118,13 +117,4 @@ function waitForGroup(
     killed.removeEventListener("abort", kill);
     signal?.removeEventListener("abort", onFailure);
   });
-}
-
-function signalGroup({ pid }: ChildProcess, name: NodeJS.Signals): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, name);
-  } catch {
-    // All of it has ended, or runs as another user.
-  }
 }

@@ -5,18 +5,18 @@
 // outside of its foreground group. One that another window has sent to rdsiam alone in the foreground is taken for the
 // terminal's, as two SIGINTs for one Ctrl-C would be worse; SIGTERM and SIGHUP are always passed on.
 // https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02
-import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
+import type { ChildProcess, StdioOptions } from "node:child_process";
 import { fstatSync } from "node:fs";
 import { constants } from "node:os";
 import process from "node:process";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { restoreTerminal, saveTerminal } from "../runtime/deno-terminal.ts";
-import { passIgnored } from "../runtime/ignored-signals.ts";
 import { settleStreams } from "../runtime/own-streams.ts";
 import { processState } from "../runtime/process-state.ts";
+import { startProgram } from "../runtime/start-program.ts";
 import { onSignals } from "../runtime/stop-signals.ts";
-import { hasTerminal } from "./terminal-prompt.ts";
+import { hasTerminal } from "../system/terminal.ts";
 
 /** What runTool() starts. */
 export interface RunToolOptions {
@@ -84,7 +84,7 @@ export async function toolEnded(): Promise<void> {
 
 function startTool(options: RunToolOptions): ChildProcess {
   try {
-    return spawn(...passIgnored(options.file, options.args), {
+    return startProgram(options, {
       env: { ...options.env },
       stdio: toolStdio(options.args),
     });
@@ -156,6 +156,7 @@ function isOpen(fd: number): boolean {
 
 /** The error for a tool that could not be started. */
 export function startError(file: string, error: unknown): RdsIamError {
+  if (error instanceof RdsIamError) return error;
   const code = errorCode(error);
   if (code === "ENOENT") {
     return new RdsIamError(`tool "${file}" not found`, {

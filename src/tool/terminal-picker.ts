@@ -2,15 +2,17 @@
 // The keys come from a program of the system, one read each, as the line of terminal-prompt.ts does: no runtime has to wait for
 // a terminal that is not stdin, and what is typed ahead stays there for the tool.
 import { Buffer } from "node:buffer";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawnSync } from "node:child_process";
 import process from "node:process";
 import { Readable, Writable } from "node:stream";
 import { AutocompletePrompt, isCancel } from "@clack/core";
 import type { Offer } from "../base/context.ts";
 import type { Color, Style } from "../base/style.ts";
 import { tableLines } from "../base/table.ts";
-import { passIgnored } from "../runtime/ignored-signals.ts";
+import { startProgram } from "../runtime/start-program.ts";
 import { onSignals } from "../runtime/stop-signals.ts";
+import { SHELL } from "../system/program.ts";
+import { TERMINAL } from "../system/terminal.ts";
 
 const MOST_SHOWN = 10;
 const HELP = "type to filter, arrows to move, Enter to choose, Esc to leave";
@@ -123,17 +125,18 @@ function openKeys(
   });
   const read = (how: typeof ONE_BYTE, before = ""): void => {
     if (!isOpen) return;
-    const mode = `stty ${BARE} min ${how.min} time ${how.time} </dev/tty`;
-    const script = `${mode} && exec dd bs=${how.size} count=1 </dev/tty 2>/dev/null`;
-    reader = spawn(...passIgnored("/bin/sh", ["-c", script]), {
-      env,
-      stdio: ["ignore", "pipe", "ignore"],
-    });
+    const mode = `stty ${BARE} min ${how.min} time ${how.time} <${TERMINAL}`;
+    const script = `${mode} && exec dd bs=${how.size} count=1 <${TERMINAL} 2>/dev/null`;
+    const child = startProgram(
+      { file: SHELL, args: ["-c", script] },
+      { env, stdio: ["ignore", "pipe", "ignore"] },
+    );
+    reader = child;
     let text = before;
-    reader.stdout?.setEncoding("latin1").on("data", (chunk: string) => {
+    child.stdout?.setEncoding("latin1").on("data", (chunk: string) => {
       text += chunk;
     });
-    reader.once("close", (status) => {
+    child.once("close", (status) => {
       if (!isOpen) return;
       if (status !== 0 || text === "") return left();
       if (text === ESCAPE && how === ONE_BYTE) return read(REST_OF_ARROW, text);
@@ -147,7 +150,7 @@ function openKeys(
 }
 
 function onTerminal(env: ReaderEnvironment, script: string, ...args: readonly string[]): string {
-  const words = ["-c", `exec </dev/tty; ${script}`, "sh", ...args];
-  const ran = spawnSync("/bin/sh", words, { env, stdio: ["ignore", "pipe", "ignore"] });
+  const words = ["-c", `exec <${TERMINAL}; ${script}`, "sh", ...args];
+  const ran = spawnSync(SHELL, words, { env, stdio: ["ignore", "pipe", "ignore"] });
   return ran.stdout.toString();
 }

@@ -1,22 +1,21 @@
 // Asks a question on the terminal itself, whatever stdin and stderr are: the answer must not be taken from the tool's input.
-// A shell reads the line. It shares our process group, so that Ctrl-C and Ctrl-Z work as ever, it leaves the terminal's
+// A shell (on Windows cmd.exe) reads the line. It shares our process group, so that Ctrl-C and Ctrl-Z work as ever, it leaves the terminal's
 // settings alone, and it does so under every runtime: Deno and Bun cannot wait for a line of a terminal that is not stdin,
 // and Node would not end before a read of it has ended.
 // https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap11.html
+import { Buffer } from "node:buffer";
 import type { ChildProcess } from "node:child_process";
-import { closeSync, openSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import process from "node:process";
 import type { Offer, Environment, Terminal } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { styleFor } from "../base/style.ts";
-import { passIgnored } from "../runtime/ignored-signals.ts";
-import { isTerminal } from "../runtime/stdio.ts";
+import { isTerminal, writeText } from "../runtime/stdio.ts";
 import { onSignals } from "../runtime/stop-signals.ts";
+import { hasTerminal, lineReader, withTerminal } from "../system/terminal.ts";
 
-const TERMINAL = "/dev/tty";
-
-const SCRIPT = `exec 3<>${TERMINAL} || exit 1; printf %s "$1" >&3; IFS= read -r line <&3 || exit 1; printf %s "$line"`;
+const isWindows = process.platform === "win32";
 
 /** What this process is told of its terminal. */
 export interface TerminalOptions {
@@ -31,11 +30,11 @@ export function processTerminal({ env, isOff }: TerminalOptions): Terminal {
   const isThere = (): boolean => !isOff && hasTerminal();
   return {
     isThere,
-    ask: askOnTerminal,
+    ask: (question) => askOnTerminal(question, env),
     chooser: () => {
       // Of a program without a terminal of its own, another program's is the one that the process belongs to.
       const isAttended = isTerminal(0) || isTerminal(2);
-      const canMove = Boolean(env["TERM"]) && env["TERM"] !== "dumb";
+      const canMove = isWindows || (Boolean(env["TERM"]) && env["TERM"] !== "dumb");
       return isAttended && canMove && !isGivenAway && isThere()
         ? (message, choices) => chooseOnTerminal(env, message, choices)
         : undefined;
@@ -52,29 +51,34 @@ export function processTerminal({ env, isOff }: TerminalOptions): Terminal {
   };
 }
 
-/** Whether this process has a controlling terminal. */
-export function hasTerminal(): boolean {
-  return onTerminal(() => {});
-}
-
 async function chooseOnTerminal(
   env: Environment,
   message: string,
   choices: readonly Offer[],
 ): Promise<string> {
-  const { pick } = await import("./terminal-picker.ts");
-  const style = styleFor({ isTTY: true }, env);
-  const answer = await pick({ message, choices, style, path: env["PATH"], write: writeTerminal });
+  const answer = await (isWindows ? byNumber() : byKeys());
   if (answer === undefined) throw interrupted();
   return answer;
+
+  async function byKeys(): Promise<string | undefined> {
+    const { pick } = await import("./terminal-picker.ts");
+    const style = styleFor({ isTTY: true }, env);
+    return pick({ message, choices, style, path: env["PATH"], write: writeTerminal });
+  }
+
+  async function byNumber(): Promise<string | undefined> {
+    const { chooseByNumber } = await import("./terminal-list.ts");
+    const ask = (question: string) => askOnTerminal(question, env);
+    return chooseByNumber(message, choices, { ask, write: writeTerminal });
+  }
 }
 
 function interrupted(): RdsIamError {
   return new RdsIamError("interrupted at the terminal's question", { code: "ERR_INTERRUPTED" });
 }
 
-async function askOnTerminal(question: string): Promise<string | undefined> {
-  const { spawn } = await import("node:child_process");
+async function askOnTerminal(question: string, env: Environment): Promise<string | undefined> {
+  const { startProgram } = await import("../runtime/start-program.ts");
   // What is shown comes from a file: it must not move the cursor.
   const prompt = printable(question);
   let isInterrupted = false;
@@ -88,13 +92,13 @@ async function askOnTerminal(question: string): Promise<string | undefined> {
   const ends = onSignals(["SIGTERM", "SIGHUP"], (signal) => {
     asking.child?.kill("SIGKILL");
     ends[Symbol.dispose]();
-    process.kill(process.pid, signal);
+    // What has come on Windows is the end of the console, which no process can send to itself.
+    process.kill(process.pid, isWindows ? "SIGTERM" : signal);
   });
+  if (isWindows) writeTerminal(prompt);
   // An empty environment: ENV and the like must not make the shell read files.
-  asking.child = spawn(...passIgnored("/bin/sh", ["-c", SCRIPT, "sh", prompt]), {
-    env: {},
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+  const { lineOf, ...words } = lineReader(prompt, env);
+  asking.child = startProgram(words, { env: {}, stdio: ["ignore", "pipe", "ignore"] });
   const answer = await readAnswer(asking.child);
   ends[Symbol.dispose]();
   if (isInterrupted || answer.signal === "SIGINT") {
@@ -103,40 +107,30 @@ async function askOnTerminal(question: string): Promise<string | undefined> {
     throw interrupted();
   }
   interrupts[Symbol.dispose]();
-  if (answer.status !== 0) {
-    writeTerminal("\n");
-    return undefined;
-  }
-  return answer.text;
+  const line = lineOf(answer.printed, answer.status);
+  if (line === undefined) writeTerminal("\n");
+  return line;
 }
 
 function writeTerminal(text: string): void {
-  onTerminal((fd) => void writeSync(fd, text));
+  // The runtime writes Unicode to a console; the bytes of a descriptor are read in its code page.
+  if (isWindows && isTerminal(2)) writeText(2, text);
+  else withTerminal("output", (fd) => void writeSync(fd, text));
 }
 
-function readAnswer(
-  child: ChildProcess,
-): Promise<{ text: string; status: number | null; signal: NodeJS.Signals | null }> {
+interface TypedLine {
+  readonly printed: Buffer;
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+function readAnswer(child: ChildProcess): Promise<TypedLine> {
   return new Promise((resolve, reject) => {
-    let text = "";
-    child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
-      text += chunk;
-    });
+    const chunks: Buffer[] = [];
+    child.stdout?.on("data", (chunk: Buffer) => void chunks.push(chunk));
     child.once("error", reject);
-    child.once("close", (status, signal) => resolve({ text, status, signal }));
+    child.once("close", (status, signal) => {
+      resolve({ printed: Buffer.concat(chunks), status, signal });
+    });
   });
-}
-
-function onTerminal(use: (fd: number) => void): boolean {
-  try {
-    const fd = openSync(TERMINAL, "r+");
-    try {
-      use(fd);
-    } finally {
-      closeSync(fd);
-    }
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -2,9 +2,9 @@
 // refuse it. A word on the command line and in a connection string wins over the PG* variables.
 // https://www.postgresql.org/docs/current/reference-client.html, and the getopt_long strings in src/bin of releases 10 to 18
 // https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
-import { basename } from "node:path";
 import { RdsIamError } from "../base/errors.ts";
-import { shellWord } from "../base/shell-word.ts";
+import { programName } from "../system/program.ts";
+import { shellWord } from "../system/shell-word.ts";
 
 interface Grammar {
   /** The letters that take a value; each program has -h, -p and -U beside them. */
@@ -151,7 +151,7 @@ export const POSTGRESQL_TOOLS: readonly string[] = [...GRAMMARS.keys()];
 
 /** Whether a program is one of PostgreSQL's own, or pgcli: they print why a login failed. */
 export function isPostgresqlTool(file: string): boolean {
-  return GRAMMARS.has(basename(file));
+  return GRAMMARS.has(programName(file));
 }
 
 /** A program, its arguments, and the command of rdsiam's that runs it. */
@@ -168,7 +168,7 @@ export interface ToolWords {
 /** Throws ERR_USAGE when a program's arguments name another server, or ask for what the proxy does not have. */
 export function refuseOtherServer(words: ToolWords): void {
   const { file, args, command, own = [] } = words;
-  const tool = basename(file);
+  const tool = programName(file);
   const grammar = GRAMMARS.get(tool);
   if (grammar === undefined) return;
   const servers = new Set(`h host p port ${grammar.server ?? ""}`.split(" "));

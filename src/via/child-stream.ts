@@ -5,10 +5,10 @@
 
 import type { Buffer } from "node:buffer";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import process from "node:process";
 import { Duplex } from "node:stream";
 import { RdsIamError } from "../base/errors.ts";
 import { atMost } from "../base/deadline.ts";
+import { inBackground, signalGroup, type SpawnWords } from "../system/program.ts";
 
 const EXIT_DELAY = 500; // ms that a program may take to exit after the end of its output
 const KILL_DELAY = 2_000; // ms from SIGTERM to SIGKILL
@@ -27,9 +27,7 @@ export interface ProgramEnd {
 }
 
 /** A program to run as a connection. */
-interface ProgramOptions {
-  readonly file: string;
-  readonly args: readonly string[];
+interface ProgramOptions extends SpawnWords {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The error if the tunnel ended the connection; undefined if the database did. */
   readonly explain: (end: ProgramEnd) => Promise<RdsIamError | undefined>;
@@ -43,15 +41,23 @@ class ChildStream extends Duplex {
   hasRead = false;
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #explain: ProgramOptions["explain"];
+  readonly #env: ProgramOptions["env"];
   #how: string | undefined;
   #isClean = false;
   #stderr = "";
   #isEnding = false;
 
-  constructor({ file, args, env, explain }: ProgramOptions) {
+  constructor({ env, explain, ...program }: ProgramOptions) {
     super({ allowHalfOpen: true });
     this.#explain = explain;
-    this.#child = spawn(file, [...args], { env: { ...env }, detached: true, stdio: "pipe" });
+    this.#env = env;
+    const { args, file, ...how } = program;
+    this.#child = spawn(file, [...args], {
+      ...how,
+      env: { ...env },
+      ...inBackground(),
+      stdio: "pipe",
+    });
     const { stderr, stdin, stdout } = this.#child;
     this.gone = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => {
@@ -114,13 +120,7 @@ class ChildStream extends Duplex {
 
   // The whole group: a shell's pipeline too.
   #kill(signal: NodeJS.Signals): void {
-    const { pid } = this.#child;
-    if (pid === undefined) return;
-    try {
-      process.kill(-pid, signal);
-    } catch {
-      if (this.#how === undefined) this.#child.kill(signal);
-    }
+    signalGroup(this.#child, signal, this.#env);
   }
 }
 

@@ -1,7 +1,9 @@
 // The tunnel through a command of the user: its stdin and stdout are the connection.
 // https://man.openbsd.org/ssh_config#ProxyCommand
 
+import process from "node:process";
 import type { RdsIamError } from "../base/errors.ts";
+import { shellWords } from "../system/program.ts";
 import { ChildStreams, type ProgramEnd, programDetail } from "./child-stream.ts";
 import { type Destination, type Tunnel, tunnelError, type TunnelOptions } from "./tunnel.ts";
 
@@ -11,13 +13,14 @@ export function commandTunnel(command: string, options: TunnelOptions): Tunnel {
   return {
     open: async (destination, signal) => {
       // `exec` as in OpenSSH: the command replaces the shell, and gets our signals.
-      const args = ["-c", `exec ${expandCommand(command, destination)}`];
+      const exec = process.platform === "win32" ? "" : "exec ";
+      const words = shellWords(`${exec}${expandCommand(command, destination)}`, options.env);
       // A command may exit with 0 without a connection, and may run on for a while after one.
       const explain = async (end: ProgramEnd) =>
         end.hasRead && (end.isClean || end.how === undefined)
           ? undefined
           : broken(destination, end);
-      return streams.open({ file: "/bin/sh", args, env: options.env, explain }, signal);
+      return streams.open({ ...words, env: options.env, explain }, signal);
     },
     [Symbol.asyncDispose]: () => streams.close(),
   };

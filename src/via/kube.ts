@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/kubectl/generated/kubectl_port-forward/
 
 import type { RdsIamError } from "../base/errors.ts";
-import { shellCommand } from "../base/shell-word.ts";
+import { shellCommand } from "../system/shell-word.ts";
 import { ListeningProgram, ListeningPrograms } from "./listening-program.ts";
 import type { KubeAddress } from "./parse-server.ts";
 import { type Destination, type Tunnel, tunnelError, type TunnelOptions } from "./tunnel.ts";

@@ -1,6 +1,7 @@
 // A program that listens on a loopback port and carries each connection from there to the far end, as session-manager-plugin and
 // `kubectl port-forward` do: it is started when it is needed, and again when it has died or no longer answers. It has a session
 // of its own, as the terminal's Ctrl-C is for the tool; a small shell beside it ends it with this process: by itself it would stay.
+// Windows ends it with this process by itself.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Buffer } from "node:buffer";
@@ -9,6 +10,7 @@ import process from "node:process";
 import { Duplex } from "node:stream";
 import type { RdsIamError } from "../base/errors.ts";
 import { atMost, unlessAborted } from "../base/deadline.ts";
+import { inBackground, SHELL, spawnWords } from "../system/program.ts";
 import { shown } from "./child-stream.ts";
 import { connectTcp, type Destination, type TunnelOptions } from "./tunnel.ts";
 
@@ -51,9 +53,15 @@ export class ListeningProgram {
   constructor(command: ListeningCommand) {
     const { args, env, file } = command;
     this.#command = command;
-    this.#child = spawn("/bin/sh", ["-c", GUARD, "sh", file, ...args], {
+    const guarded =
+      process.platform === "win32"
+        ? spawnWords({ file, args }, env)
+        : { file: SHELL, args: ["-c", GUARD, "sh", file, ...args] };
+    const { args: words, file: program, ...how } = guarded;
+    this.#child = spawn(program, words, {
+      ...how,
       env: { ...env },
-      detached: true,
+      ...inBackground(),
       stdio: "pipe",
     });
     const { stderr, stdin, stdout } = this.#child;

@@ -15,7 +15,8 @@ import { join } from "node:path";
 import process from "node:process";
 import type { RdsIamError } from "../base/errors.ts";
 import { atMost, unlessAborted } from "../base/deadline.ts";
-import { passIgnored } from "../runtime/ignored-signals.ts";
+import { startProgram } from "../runtime/start-program.ts";
+import { SHELL } from "../system/program.ts";
 import { ChildStreams, type ProgramEnd, programDetail, shown } from "./child-stream.ts";
 import type { SshCarrier } from "./eice.ts";
 import { showHostPort } from "../base/host-port.ts";
@@ -53,6 +54,7 @@ export async function sshTunnel(bastion: Bastion, options: TunnelOptions): Promi
     });
   });
   const name = bastion.host;
+  if (process.platform === "win32") return unsharedTunnel(file, bastion, options);
   const master = await SshMaster.prepare(file, bastion, options);
   try {
     await master.ensure(new AbortController().signal);
@@ -74,6 +76,51 @@ export async function sshTunnel(bastion: Bastion, options: TunnelOptions): Promi
       await streams.close();
       await master.close();
     },
+  };
+}
+
+// The OpenSSH of Windows has no ControlMaster: each connection is a login of its own, and nothing can be asked while a tool runs.
+function unsharedTunnel(file: string, bastion: Bastion, options: TunnelOptions): Tunnel {
+  const { connectTimeout, env, note, onBroken } = options;
+  const { carrier, host: name, port, user } = bastion;
+  if (carrier !== undefined) {
+    throw tunnelError("ssh+eice:// is not for Windows", {
+      detail: "It needs an ssh whose logins share a connection, which Windows has none of.",
+      hint: "Use --via ssm, or run rdsiam in WSL.",
+    });
+  }
+  note(`tunnel: an ssh connection to ${name} for each login`);
+  const streams = new ChildStreams(onBroken);
+  const seconds = Math.max(1, Math.ceil(connectTimeout / 1_000));
+  const settings = option(
+    "BatchMode=yes",
+    "ClearAllForwardings=yes",
+    "PermitLocalCommand=no",
+    "RemoteCommand=none",
+    `ConnectTimeout=${seconds}`,
+    `ServerAliveInterval=${ALIVE_INTERVAL}`,
+  );
+  const login = [
+    ...(port === undefined ? [] : ["-p", String(port)]),
+    ...(user === undefined ? [] : ["-l", user]),
+  ];
+  return {
+    open: async (destination, signal) => {
+      const address = showHostPort({ host: destination.address, port: destination.port });
+      const args = [...settings, ...login, "-W", address, "--", name];
+      const explain = async (end: ProgramEnd) => {
+        if (end.hasRead && (end.isClean || end.how === undefined)) return undefined;
+        // ssh's own failures end with 255, what sshd refuses too.
+        return /open failed|administratively/.test(end.stderr)
+          ? notOpened(end, name, destination)
+          : tunnelError(`ssh could not connect to ${name}`, {
+              detail: programDetail("ssh", end),
+              hint: bastionHint(end.stderr, name),
+            });
+      };
+      return streams.open({ file, args, env, explain }, signal);
+    },
+    [Symbol.asyncDispose]: () => streams.close(),
   };
 }
 
@@ -99,16 +146,17 @@ async function whyEnded(
   }
   if (end.hasRead && (end.isClean || end.how === undefined)) return undefined;
   const said = [end.stderr, logged].filter((text) => text !== "").join(" | ");
+  return notOpened({ ...end, stderr: said }, name, destination);
+}
+
+function notOpened(end: ProgramEnd, name: string, destination: Destination): RdsIamError {
   return tunnelError(
     `${name} opened no connection to ${destination.host} port ${destination.port}`,
-    {
-      detail: programDetail("ssh", { ...end, stderr: said }),
-      hint: destinationHint(said, connection),
-    },
+    { detail: programDetail("ssh", end), hint: destinationHint(end.stderr, name, destination) },
   );
 }
 
-function destinationHint(said: string, { name, destination }: SshConnection): string {
+function destinationHint(said: string, name: string, destination: Destination): string {
   if (/administratively prohibited/.test(said)) {
     return `sshd on ${name} forbids it: see AllowTcpForwarding and PermitOpen there.`;
   }
@@ -146,7 +194,7 @@ class SshMaster {
     this.#options = options;
     this.#directory = directory;
     const exit = [file, ...this.clientWords("-O", "exit")];
-    this.#guard = spawn("/bin/sh", ["-c", GUARD, "sh", directory, ...exit], {
+    this.#guard = spawn(SHELL, ["-c", GUARD, "sh", directory, ...exit], {
       env: { ...options.env },
       detached: true,
       stdio: ["pipe", "ignore", "ignore"],
@@ -256,11 +304,14 @@ class SshMaster {
     // A ProxyCommand keeps stderr, and would die of a pipe that is closed.
     await using log = await open(this.#log, "a", 0o600);
     // In our own session the first time, for ssh to ask on its terminal.
-    const child = spawn(...passIgnored(this.#file, words), {
-      env: { ...env, ...carriage?.env },
-      detached: !mayAsk,
-      stdio: ["ignore", "ignore", log.fd],
-    });
+    const child = startProgram(
+      { file: this.#file, args: words },
+      {
+        env: { ...env, ...carriage?.env },
+        detached: !mayAsk,
+        stdio: ["ignore", "ignore", log.fd],
+      },
+    );
     const status = await exitWithin(child, mayAsk ? ASKING_LIMIT : connectTimeout);
     if (status === 0) return;
     throw this.carrierReason ?? this.#failed(status, await this.logged());

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { type ChosenSource, chooseSource } from "../../src/aws/choose-source.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
-import { splitWords } from "../../src/base/shell-word.ts";
+import { splitWords } from "../../src/system/shell-word.ts";
 import { type AwsValue, decodeAwsFile, parseAwsIni } from "../../src/config/aws-ini.ts";
 import {
   type AwsProfiles,

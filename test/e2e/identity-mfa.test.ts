@@ -174,7 +174,7 @@ const FAILURES: readonly (readonly [string, readonly string[], RegExp])[] = [
   [
     "without a terminal",
     ["--profile", "guarded"],
-    /role\/guarded needs an MFA code of arn:.*mfa\/jane\nDETAIL:.*\/dev\/tty.*\nHINT:.*--mfa-code CODE.*RDSIAM_MFA_CODE[^]*ERR_MFA/,
+    /role\/guarded needs an MFA code of arn:.*mfa\/jane\nDETAIL:.*no terminal.*\nHINT:.*--mfa-code CODE.*RDSIAM_MFA_CODE[^]*ERR_MFA/,
   ],
   [
     "with a refused --mfa-code",
