@@ -24,8 +24,12 @@ export interface AuthToken {
   readonly identity: { readonly source: string; readonly expiration: Date | undefined };
 }
 
-/** Signs an auth token for a database user. */
-export type AuthTokenSigner = (user: string, identity: Credentials) => Promise<AuthToken>;
+/** Makes an auth token for a database user; one of Redshift's is for one database, and names the user itself. */
+export type AuthTokenSigner = (
+  user: string,
+  identity: Credentials,
+  database?: string,
+) => Promise<AuthToken>;
 
 /** What auth tokens are signed for. */
 export interface AuthTokenTarget {

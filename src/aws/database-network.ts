@@ -22,6 +22,12 @@ export interface DatabaseNetwork {
   readonly isPrivate: boolean;
 }
 
+const OTHER_SERVICES: ReadonlyMap<string, string> = new Map([
+  ["dsql", "Aurora DSQL"],
+  ["redshift", "a Redshift cluster"],
+  ["redshift-serverless", "a Redshift workgroup"],
+]);
+
 /** Asks the RDS API where the database behind an endpoint is; `ways` says how to go on without it. */
 export async function databaseNetwork(
   endpoint: { readonly host: string; readonly kind: string },
@@ -29,8 +35,8 @@ export async function databaseNetwork(
   ways: string,
 ): Promise<DatabaseNetwork> {
   const { host, kind } = endpoint;
-  if (kind === "dsql" || kind === "unknown") {
-    const what = kind === "dsql" ? "Aurora DSQL" : `"${host}"`;
+  const what = OTHER_SERVICES.get(kind) ?? (kind === "unknown" ? `"${host}"` : undefined);
+  if (what !== undefined) {
     throw noVpc(host, `The RDS API knows no VPC of ${what}.`, ways);
   }
   const action = describeAction(kind);

@@ -38,29 +38,14 @@ import {
   rdsClient,
   type RdsCaller,
   rdsError,
+  type RdsPurpose,
   rdsFailure,
   takesIam,
 } from "./rds-client.ts";
+import { findRedshift } from "./discover-redshift.ts";
+import type { CollectAttempt, FoundDatabase } from "./found-database.ts";
 import { readError } from "./sdk-error.ts";
 import type { Tags } from "./tags.ts";
-
-/** A PostgreSQL database endpoint of an AWS account. */
-export interface FoundDatabase {
-  readonly kind: "instance" | "cluster" | "reader" | "custom" | "proxy" | "proxy-endpoint" | "dsql";
-  /** A name for a target: the identifier, with `-ro` for a reader; of DSQL its Name tag, where it has one. */
-  readonly name: string;
-  readonly region: string;
-  readonly host: string;
-  readonly port: number;
-  readonly dbname: string | undefined;
-  /** The user that it begins with, where that one logs in with IAM. */
-  readonly user?: string | undefined;
-  /** Whether IAM authentication is on. */
-  readonly iam: boolean;
-  /** The endpoint that tokens are signed for, where that is not the host: the cluster of a custom endpoint. */
-  readonly signHost: string | undefined;
-  readonly tags: Tags;
-}
 
 /** A call that failed. */
 export interface FailedCall {
@@ -80,13 +65,6 @@ const ENGINES = new Set(["postgres", "aurora-postgresql"]);
 const EXPRESS = "postgres"; // user and database of Aurora's express configuration
 const DEFAULT_PORT = 5432; // PostgreSQL's own, the default of RDS, and the only one of RDS Proxy
 
-// Makes one kind of call; undefined when it failed, and the failure is kept, with what is left out because of it.
-type CollectAttempt = <T>(
-  action: string,
-  what: string,
-  call: () => Promise<T[]>,
-) => Promise<T[] | undefined>;
-
 interface Search {
   readonly client: RDSClient;
   readonly region: string;
@@ -98,23 +76,30 @@ interface Search {
   readonly identifier?: string | undefined;
 }
 
-/** Lists the PostgreSQL databases of the caller's Region; tags of proxies cost two calls each. */
+const OTHER_SERVICES: ReadonlyMap<string, RdsPurpose["service"]> = new Map([
+  ["GetCluster", "dsql"],
+  ["ListClusters", "dsql"],
+  ["DescribeClusters", "redshift"],
+  ["ListWorkgroups", "redshift-serverless"],
+]);
+
+/** Lists the PostgreSQL databases of the caller's Region, with others DSQL's and Redshift's; tags of proxies cost two calls each. */
 export async function discoverDatabases(
   caller: RdsCaller,
-  { withDsql, withTags }: { readonly withDsql: boolean; readonly withTags: boolean },
+  { withOthers, withTags }: { readonly withOthers: boolean; readonly withTags: boolean },
 ): Promise<Discovery> {
   const client = await rdsClient(caller);
   const failures: FailedCall[] = [];
   let calls = 0;
   const attempt: CollectAttempt = async (action, what, call) => {
-    const service = /^(?:GetCluster|ListClusters)$/.test(action) ? "dsql" : "rds";
+    const service = OTHER_SERVICES.get(action) ?? "rds";
     try {
       const found = await call();
       calls += 1;
       return found;
     } catch (error) {
       // A Region without DSQL has no name for its API.
-      const isAbsent = service === "dsql" && readError(error, []).codes.includes("ENOTFOUND");
+      const isAbsent = service !== "rds" && readError(error, []).codes.includes("ENOTFOUND");
       const kind = isAbsent ? "absent" : rdsFailure(error);
       const ways = `Without it, ${what} are left out.`;
       failures.push({ kind, error: rdsError(error, caller, { service, action, ways }) });
@@ -128,7 +113,8 @@ export async function discoverDatabases(
       ...(await findClusters(search)),
       ...(await findInstances(search)),
       ...(await findProxies(search, withTags)),
-      ...(withDsql ? await findDsqlClusters(caller, attempt) : []),
+      ...(withOthers ? await findDsqlClusters(caller, attempt) : []),
+      ...(withOthers ? await findRedshift(caller, attempt) : []),
     ];
     return { databases, failures, calls };
   } finally {

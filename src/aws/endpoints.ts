@@ -42,6 +42,8 @@ type CalledService =
   | "ec2"
   | "ec2-instance-connect"
   | "kms"
+  | "redshift"
+  | "redshift-serverless"
   | "secretsmanager";
 
 /** The URL of a service in a Region: the configured one, else AWS's own. */

@@ -56,6 +56,8 @@ export interface RdsPurpose {
     | "ec2-instance-connect"
     | "kms"
     | "rds"
+    | "redshift"
+    | "redshift-serverless"
     | "secretsmanager"
     | "ssm"
     | undefined;
@@ -125,7 +127,7 @@ export function rdsError(
     case "other":
       return identityError(error, {
         profile,
-        endpoint: `the ${service.toUpperCase()} API in ${region}`,
+        endpoint: `the ${service.startsWith("redshift") ? "Redshift" : service.toUpperCase()} API in ${region}`,
         otherwise: {
           message: `${action} failed in ${region}`,
           code: "ERR_ENDPOINT",

@@ -16,7 +16,13 @@ const MAX_ANSWER = 16 * 1024 * 1024; // characters
 
 /** A request to an API. */
 export interface SignedCall {
-  readonly service: "ec2" | "ec2-instance-connect" | "kms" | "secretsmanager";
+  readonly service:
+    | "ec2"
+    | "ec2-instance-connect"
+    | "kms"
+    | "redshift"
+    | "redshift-serverless"
+    | "secretsmanager";
   /** Header fields beside those of every request, with names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;

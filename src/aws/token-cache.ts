@@ -2,7 +2,12 @@
 // A token is good for one host, port, user, Region and identity, and never longer than its credentials.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
 
-import { type AuthToken, authTokenSigner, type AuthTokenTarget } from "./auth-token.ts";
+import {
+  type AuthToken,
+  type AuthTokenSigner,
+  authTokenSigner,
+  type AuthTokenTarget,
+} from "./auth-token.ts";
 import type { Credentials, CredentialSource } from "./credentials.ts";
 
 /** An auth token; `reused` when it has been given out before. */
@@ -13,13 +18,20 @@ export interface IssuedToken extends AuthToken {
 /** Gives an auth token for a database user; with `renew` a new one, with `ahead` one that is not given out yet. */
 export type AuthTokenSource = (
   user: string,
-  options?: { readonly renew?: boolean | undefined; readonly ahead?: boolean | undefined },
+  options?: {
+    readonly renew?: boolean | undefined;
+    readonly ahead?: boolean | undefined;
+    /** Matters to Redshift alone. */
+    readonly database?: string | undefined;
+  },
 ) => Promise<IssuedToken>;
 
 /** What auth tokens are signed for, and with which credentials. */
 export interface AuthTokenOptions extends AuthTokenTarget {
   /** Called for every token, so that new credentials are used at once. */
   readonly credentials: CredentialSource;
+  /** Asks AWS for the password in place of signing a token: Redshift. It is kept until a minute before its end. */
+  readonly issue?: AuthTokenSigner | undefined;
 }
 
 const LONGEST_REUSE = 600_000; // ms
@@ -30,7 +42,7 @@ const MOST_TOKENS = 64; // a tool logs in as one user, or a few
 interface Entry {
   readonly signing: Promise<AuthToken>;
   readonly signedAt: number;
-  readonly end: number;
+  end: number;
   isSigned: boolean;
   /** False for one that was signed ahead: the first login that takes it is not its second. */
   isGiven: boolean;
@@ -38,28 +50,38 @@ interface Entry {
 
 /** Makes the function that gives auth tokens for one database; logins at the same time share one signing. */
 export function authTokenSource(options: AuthTokenOptions): AuthTokenSource {
-  const sign = authTokenSigner(options);
+  const sign = options.issue ?? authTokenSigner(options);
+  const longest = options.issue === undefined ? LONGEST_REUSE : Number.POSITIVE_INFINITY;
   const now = options.now ?? (() => Date.now());
   const entries = new Map<string, Entry>();
-  return async (user, { renew = false, ahead = false } = {}) => {
+  return async (user, { renew = false, ahead = false, database } = {}) => {
     const identity = await options.credentials();
     const { accessKeyId, secretAccessKey, sessionToken } = identity;
-    const key = JSON.stringify([user, accessKeyId, secretAccessKey, sessionToken]);
+    const key = JSON.stringify([
+      user,
+      options.issue && database,
+      accessKeyId,
+      secretAccessKey,
+      sessionToken,
+    ]);
     const time = now();
     const known = entries.get(key);
-    if (known !== undefined && isReusable(known, time) && !(renew && known.isSigned)) {
+    if (known !== undefined && isReusable(known, time, longest) && !(renew && known.isSigned)) {
       const reused = known.isGiven;
       known.isGiven ||= !ahead;
       return { ...(await known.signing), reused };
     }
-    dropOld(entries, time);
-    const entry = startSigning(sign(user, identity), time, identity);
+    for (const [old, each] of entries) {
+      if (!isReusable(each, time, longest) || entries.size >= MOST_TOKENS) entries.delete(old);
+    }
+    const entry = startSigning(sign(user, identity, database), time, identity);
     entry.isGiven = !ahead;
     entries.delete(key);
     entries.set(key, entry);
     try {
       const token = await entry.signing;
       entry.isSigned = true;
+      if (options.issue !== undefined) entry.end = token.expiresAt.getTime();
       return { ...token, reused: false };
     } catch (error) {
       if (entries.get(key) === entry) entries.delete(key);
@@ -75,13 +97,7 @@ function startSigning(signing: Promise<AuthToken>, signedAt: number, identity: C
 }
 
 // A clock that was set back makes a token's age unknown.
-function isReusable({ signedAt, end }: Entry, time: number): boolean {
+function isReusable({ signedAt, end }: Entry, time: number, longest: number): boolean {
   const age = time - signedAt;
-  return age >= 0 && age <= LONGEST_REUSE && end - time > SHORTEST_REST;
-}
-
-function dropOld(entries: Map<string, Entry>, time: number): void {
-  for (const [key, entry] of entries) {
-    if (!isReusable(entry, time) || entries.size >= MOST_TOKENS) entries.delete(key);
-  }
+  return age >= 0 && age <= longest && end - time > SHORTEST_REST;
 }

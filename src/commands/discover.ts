@@ -3,7 +3,8 @@
 // A database that is a target already, or that has IAM authentication off, is shown as a comment: the sections can be pasted
 // as they are.
 import { printableJson } from "../base/printable.ts";
-import type { Discovery, FoundDatabase } from "../aws/discover.ts";
+import type { Discovery } from "../aws/discover.ts";
+import type { FoundDatabase } from "../aws/found-database.ts";
 import { hasTag, readTag, type TagPattern } from "../aws/tags.ts";
 import { type Account, openAccount } from "../session/account.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -115,7 +116,7 @@ async function search(
   const work = async (): Promise<void> => {
     for (const [index, region] of todo) {
       results[index] = await discoverDatabases(account.callerIn(region), {
-        withDsql: true,
+        withOthers: true,
         withTags,
       });
       log.verbose(`${region}: ${results[index].databases.length} endpoints`);

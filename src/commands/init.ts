@@ -1,7 +1,7 @@
 // `rdsiam init`: makes a target from answers, or from options where nothing can be asked, and runs rdsiam doctor on it.
 // A target of a profile that is there becomes a section of rdsiam's own file, as `rdsiam discover --write` adds it; a profile
 // that is new is one with the target's keys in ~/.aws/config. What is in the files is never touched.
-import type { FoundDatabase } from "../aws/discover.ts";
+import type { FoundDatabase } from "../aws/found-database.ts";
 import type { RdsCaller } from "../aws/rds-client.ts";
 import type { Choose, RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -16,7 +16,12 @@ import { keyOf, optionFlag } from "../config/names.ts";
 import type { Setting } from "../config/setting.ts";
 import { textOf } from "../config/aws-profiles.ts";
 import { isNamedSecret, type LoadedTargets } from "../config/targets.ts";
-import { type DsqlDefaults, withDsqlDefaults } from "../rds/endpoint.ts";
+import {
+  isRedshift,
+  parseEndpoint,
+  type ServiceDefaults,
+  withServiceDefaults,
+} from "../rds/endpoint.ts";
 import { openAccount } from "../session/account.ts";
 import { loadConfiguration } from "../session/settings.ts";
 import { runDoctor } from "./doctor.ts";
@@ -53,15 +58,15 @@ export async function runInit(context: RunContext, invocation: Invocation): Prom
   if (found !== undefined) Object.assign(texts, foundTexts(found), { region: undefined });
   if (!isInSecret)
     texts.host ??= await ask(context, { what: "Host of the database", option: "host" });
-  const own = found ?? dsqlDefaults(texts, loaded);
+  const own = found ?? serviceDefaults(texts, loaded);
   if (texts.secret === undefined)
     texts.user ??= await ask(context, { what: "Database user", option: "user", usual: own?.user });
   if (!isInSecret) {
     const usual = own?.dbname ?? texts.user ?? MASTER_DATABASE;
     texts.dbname ??= await ask(context, { what: "Database", option: "dbname", usual });
   }
-  // Aurora DSQL has no such sessions.
-  if (own?.kind === "dsql") texts.readOnly ??= "no";
+  // Aurora DSQL and Redshift have no such sessions.
+  if (own?.kind === "dsql" || isRedshift(own?.kind)) texts.readOnly ??= "no";
   texts.readOnly ??= await ask(context, {
     what: "Read-only sessions, yes or no",
     option: "readOnly",
@@ -161,7 +166,7 @@ async function chooseDatabase(
     options.region ?? account.region ?? (await ask(context, { what: "Region", option: "region" }));
   const { discoverDatabases } = await import("../aws/discover.ts");
   const caller = account.callerIn(region);
-  const search = discoverDatabases(caller, { withDsql: true, withTags: false });
+  const search = discoverDatabases(caller, { withOthers: true, withTags: false });
   const { databases, failures } = await context.waiting.for("the RDS API", search);
   for (const { error, kind } of failures) {
     if (kind !== "absent") context.log.warning({ message: error.message });
@@ -185,18 +190,22 @@ async function chooseDatabase(
 }
 
 // Of a host that is typed.
-function dsqlDefaults(
+function serviceDefaults(
   { host = "", profile = "default", region, signHost }: SettingTexts,
   { aws }: LoadedTargets,
 ): Partial<Pick<FoundDatabase, "dbname" | "kind" | "user">> | undefined {
   const [typed = "", signed] = [host, signHost].map((text) => text?.replace(/:\d+$/, ""));
-  const { user, dbname } = withDsqlDefaults<DsqlDefaults>({
+  const filled = withServiceDefaults<ServiceDefaults>({
     host: typed,
     region,
     profileRegion: textOf(aws.profiles.get(profile), "region"),
     signHost: signed === undefined ? undefined : { host: signed },
   });
-  return user === undefined ? undefined : { kind: "dsql", user, dbname };
+  const { user, dbname } = filled;
+  const { kind } = parseEndpoint(filled.signHost?.host ?? filled.host) ?? {};
+  return kind === "dsql" || kind === "redshift" || kind === "redshift-serverless"
+    ? { kind, user, dbname }
+    : undefined;
 }
 
 // A public one needs no tunnel; of one that RDS tells nothing about, the doctor will say that it cannot be reached.

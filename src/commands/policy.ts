@@ -22,7 +22,7 @@ export async function runPolicy(context: RunContext, invocation: Invocation): Pr
     const grantee = { user, dbname, server, iamArn: iamArn(found.caller?.arn) };
     context.print("\n-- SQL, as an administrator of the database:");
     const statements = grantStatements(grantee);
-    for (const line of [...statements, ...exampleGrants({ user, server })]) context.print(line);
+    for (const line of [...statements, ...exampleGrants(grantee)]) context.print(line);
     const advice = attachAdvice(found.caller?.arn, `rdsiam policy ${targetWords(login)} --json`);
     context.log.notice(`for ${found.caller?.arn ?? "the identity that logs in"}. ${advice}`);
   }

@@ -14,6 +14,7 @@ import {
   HOST,
   integer,
   matching,
+  NAMES,
   ON_OFF,
   SECRET,
   TAGS,
@@ -205,6 +206,24 @@ export const SETTINGS = {
     type: ON_OFF,
     default: true,
     option: "it depends on the database's tools, not on the run",
+  },
+  redshift: {
+    summary: "the Redshift cluster behind a host that does not name it",
+    about:
+      "The Amazon Redshift cluster (NAME) or workgroup (workgroup/NAME) behind a host whose name does not say it: a custom " +
+      "domain, or an endpoint that Redshift manages in another VPC.",
+    type: matching(/^(?:workgroup\/)?[a-z][a-z0-9-]*$/, "must be NAME or workgroup/NAME"),
+    option: "it depends on the database's host, not on the run",
+    noVariable: "it belongs to a target's host",
+  },
+  dbGroups: {
+    summary: "comma-separated groups that the Redshift user joins",
+    about:
+      "The comma-separated groups that a user of a Redshift cluster joins for its sessions; with rds_user alone.",
+    type: NAMES,
+    default: [],
+    option: "they belong to the database's user, not to the run",
+    noVariable: "they belong to a target's user",
   },
   color: {
     summary: "the color of psql's prompt and of the target's name",

@@ -32,6 +32,8 @@ export interface Settings extends Omit<SettingValues, "host" | "via"> {
   readonly configProfile?: string | undefined;
   /** The AWS profile's own region; `region` is the one to sign for, whatever the host's name has. */
   readonly profileRegion?: string | undefined;
+  /** Whether the port is set, and not the default. */
+  readonly hasPort: boolean;
   /** What gave `region`: `{--region}`, RDSIAM_REGION or rds_region; undefined where nothing did. */
   readonly regionSource?: string | undefined;
   /** How to reach the host; may hold a password. Undefined to dial it directly. */
@@ -62,6 +64,7 @@ export function resolveSettings(input: SettingsInput): Settings {
     regionSource: regionSource(input, target),
     host,
     port: address?.port ?? values.port,
+    hasPort: address?.port !== undefined || target?.port !== undefined,
     // A target's sign host belongs to its own host, not to another that --host names.
     signHost:
       signHost === undefined && host !== target?.host

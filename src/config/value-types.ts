@@ -88,6 +88,13 @@ export const TAGS: ValueType<readonly string[]> = {
   read: tagsOf,
 };
 
+/** Names, comma-separated. */
+export const NAMES: ValueType<readonly string[]> = {
+  problem: (text) =>
+    tagsOf(text).includes("") ? "must be NAME, comma-separated" : TEXT.problem(text),
+  read: tagsOf,
+};
+
 function tagsOf(text: string): readonly string[] {
   return text.split(",").map((tag) => tag.trim());
 }

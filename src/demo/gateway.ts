@@ -23,6 +23,7 @@ import {
 } from "../protocol/startup-packet.ts";
 import { type DsqlOptions, refusedLogin, refuseStatements, withoutOptions } from "./dsql.ts";
 import type { KeyStore } from "./keys.ts";
+import { logInToRedshift, type RedshiftOptions, startupForPostgres } from "./redshift.ts";
 import { verifyAuthToken } from "./sigv4.ts";
 
 const HOST = "127.0.0.1";
@@ -50,6 +51,8 @@ export interface GatewayOptions {
   readonly databasePort?: number | undefined;
   /** Aurora DSQL: SNI is demanded, every login needs a token of its kind, and much of PostgreSQL is refused. */
   readonly dsql?: DsqlOptions | undefined;
+  /** Redshift: every login needs a password that its API has issued. */
+  readonly redshift?: RedshiftOptions | undefined;
   /** Send no BackendKeyData, as RDS Proxy. */
   readonly omitBackendKeyData?: boolean | undefined;
   readonly now?: (() => Date) | undefined;
@@ -208,7 +211,16 @@ export class Gateway {
     if (user === reservedUser) {
       return fail("reserved user", `pg_hba.conf rejects connection for ${names}, SSL encryption`);
     }
-    const { dsql, hosts } = this.#options;
+    const { dsql, hosts, redshift } = this.#options;
+    if (redshift !== undefined) {
+      const login = await this.#checkRedshift(arrival, user, redshift);
+      if (login === undefined) {
+        return fail("no such password", `password authentication failed for user "${user}"`);
+      }
+      this.logins.push({ user, database, signedHost: undefined, tokenDigest: digest(login) });
+      const own = encodeStartupMessage(startupForPostgres(startup, login.role));
+      return this.#join(arrival, this.#openBackend(own));
+    }
     const isDsql = dsql !== undefined;
     const sni = String((socket as TLSSocket).servername || "");
     const tokenHost = dsql?.tokenHost ?? sni;
@@ -244,9 +256,17 @@ export class Gateway {
     if (isDsql && !(await isIamUser(user))) {
       return fail("no such role", `Role ${user} does not exist`);
     }
-    const tokenDigest = createHash("sha256").update(token).digest("hex");
+    const tokenDigest = digest({ password: token });
     this.logins.push({ user, database, signedHost: verdict.host, tokenDigest });
     this.#join(arrival, early ?? this.#openBackend(packet));
+  }
+
+  #checkRedshift({ reader, socket }: Arrival, user: string, redshift: RedshiftOptions) {
+    const now = this.#options.now?.() ?? new Date();
+    return logInToRedshift(redshift, { user, now }, (request) => {
+      socket.write(request);
+      return read(reader, (bytes) => readMessage(bytes, () => LONGEST_PASSWORD_MESSAGE));
+    });
   }
 
   async #openNegotiated(socket: Duplex, packet: Buffer): Promise<Socket> {
@@ -305,6 +325,10 @@ export class Gateway {
     socket.on("error", () => socket.destroy());
     socket.on("close", () => this.#sockets.delete(socket));
   }
+}
+
+function digest({ password }: { readonly password: string }): string {
+  return createHash("sha256").update(password).digest("hex");
 }
 
 function makeSecureContext(certificate: GatewayOptions["certificate"]): SecureContext {

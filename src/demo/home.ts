@@ -47,6 +47,8 @@ export interface ApiEndpoints {
   readonly sts: string;
   readonly rds?: string | undefined;
   readonly dsql?: string | undefined;
+  readonly redshift?: string | undefined;
+  readonly redshiftServerless?: string | undefined;
   readonly sso?: string | undefined;
   readonly secrets?: string | undefined;
 }
@@ -54,8 +56,17 @@ export interface ApiEndpoints {
 /** What a child needs in its environment to use this home and these APIs. */
 export function makeEnvironment(
   home: Home,
-  { sts, rds = sts, dsql = sts, sso = sts, secrets = sts }: ApiEndpoints,
+  endpoints: ApiEndpoints,
 ): Readonly<Record<string, string>> {
+  const {
+    sts,
+    rds = sts,
+    dsql = sts,
+    redshift = sts,
+    redshiftServerless = sts,
+    sso = sts,
+    secrets = sts,
+  } = endpoints;
   return {
     HOME: home.directory,
     AWS_CONFIG_FILE: home.config,
@@ -65,6 +76,8 @@ export function makeEnvironment(
     AWS_ENDPOINT_URL_RDS: rds,
     AWS_ENDPOINT_URL_DSQL: dsql,
     AWS_ENDPOINT_URL_SECRETSMANAGER: secrets,
+    AWS_ENDPOINT_URL_REDSHIFT: redshift,
+    AWS_ENDPOINT_URL_REDSHIFT_SERVERLESS: redshiftServerless,
     AWS_ENDPOINT_URL_SSO: sso,
     AWS_ENDPOINT_URL_SSO_OIDC: sso,
     AWS_EC2_METADATA_DISABLED: "true",

@@ -40,11 +40,22 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${USERS.reader};
 RESET ROLE;
 `;
 
+/** What the analysts of the Redshift stand-in are: the users of two IAM identities, and one that is asked for by name. */
+function redshiftStatements(identities: readonly string[]): string {
+  const users = [...identities.map((name) => `"${name}"`), "analyst"];
+  return users
+    .map((user) => `CREATE ROLE ${user} LOGIN IN ROLE rds_iam, ${USERS.reader};`)
+    .join("\n");
+}
+
 /** The passwords of the users that have one; they must not need escaping. */
 export type SeedPasswords = Readonly<Record<"legacy" | "master", string>>;
 
 /** The statements for the maintenance database. */
-export function makeRoleStatements(passwords: SeedPasswords): readonly string[] {
+export function makeRoleStatements(
+  passwords: SeedPasswords,
+  redshiftUsers: readonly string[],
+): readonly string[] {
   if (!/^\w+ \w+$/.test(`${passwords.legacy} ${passwords.master}`))
     throw new TypeError("a password needs escaping");
   const { admin, legacy, master, person, reader } = USERS;
@@ -56,6 +67,7 @@ export function makeRoleStatements(passwords: SeedPasswords): readonly string[] 
      CREATE ROLE "${person}" LOGIN IN ROLE rds_iam;
      CREATE ROLE ${legacy} LOGIN PASSWORD '${passwords.legacy}';
      CREATE ROLE ${master} LOGIN CREATEDB CREATEROLE IN ROLE rds_superuser PASSWORD '${passwords.master}'`,
+    redshiftStatements(redshiftUsers),
     // Alone: CREATE DATABASE cannot run inside the transaction that several statements make.
     `CREATE DATABASE ${DATABASE} OWNER ${admin}`,
   ];

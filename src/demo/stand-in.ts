@@ -28,6 +28,8 @@ import {
   USERS,
 } from "./postgres-seed.ts";
 import { startDsqlApi } from "./dsql-api.ts";
+import type { RedshiftOptions } from "./redshift.ts";
+import { type RedshiftApis, startRedshiftApis } from "./redshift-api.ts";
 import { startRdsApi } from "./rds-api.ts";
 import { type SecretsApi, type StandInSecret, startSecretsApi } from "./secrets-api.ts";
 import type { Api } from "./aws-api.ts";
@@ -53,6 +55,10 @@ const SECRETS_ARN = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:`;
 /** The secret that RDS manages for the cluster's master user, and one made by hand for the user with a password. */
 export const MASTER_SECRET = `${SECRETS_ARN}rds!cluster-0a1b2c3d-AbCdEf`;
 export const LEGACY_SECRET = { arn: `${SECRETS_ARN}orders/legacy-GhIjKl`, name: "orders/legacy" };
+/** The Redshift cluster behind the target `warehouse`, and the workgroup behind `lake`. */
+const WAREHOUSE_HOST = `warehouse.c1a2b3c4d5e6.${REGION}.redshift.amazonaws.com`;
+const LAKE_HOST = `lake.${ACCOUNT}.${REGION}.redshift-serverless.amazonaws.com`;
+const REDSHIFT_USERS = ["IAM:demo", "IAMR:db-reader"];
 const ALIAS = "orders.db.example.com";
 const PRIMARY_ALIAS = "orders-primary.db.example.com";
 
@@ -75,6 +81,8 @@ export interface StandInOptions {
   readonly preferEmbedded?: boolean | undefined;
   readonly omitBackendKeyData?: boolean | undefined;
   readonly dsql?: DsqlOptions | undefined;
+  /** How Redshift asks for a password. */
+  readonly redshiftMethod?: RedshiftOptions["method"];
   /** Milliseconds that the cluster behind `prod` takes to resume at the first connection; not paused when absent. */
   readonly resumeTime?: number | undefined;
   /** The gateway's port; any free one by default. */
@@ -93,6 +101,9 @@ export interface StandIn extends AsyncDisposable {
   /** The front of the Aurora DSQL cluster. */
   readonly dsql: Gateway;
   readonly dsqlApi: Api;
+  /** The front of the Redshift cluster and of the workgroup. */
+  readonly redshift: Gateway;
+  readonly redshiftApis: RedshiftApis;
   readonly sts: StsStandIn;
   readonly rds: Api;
   readonly sso: SsoStandIn;
@@ -110,6 +121,7 @@ export interface StandIn extends AsyncDisposable {
   readonly canonicalHost: string;
   readonly instanceHost: string;
   readonly dsqlHost: string;
+  readonly redshiftHosts: { readonly cluster: string; readonly workgroup: string };
   /** Its names through PrivateLink: the private one, and that of the interface endpoint. */
   readonly privateLink: { readonly host: string; readonly interfaceHost: string };
   readonly authority: Certificate;
@@ -166,9 +178,8 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
     hosts: [LEDGER_HOST, LEDGER_PRIVATE_HOST],
     dsql: options.dsql ?? {},
   };
-  const dsql = keep(
-    await startFront({ ...options, port: undefined, resumeTime: undefined }, ledger),
-  );
+  const shared = { ...options, port: undefined, resumeTime: undefined };
+  const dsql = keep(await startFront(shared, ledger));
   const sts = keep(await startSts({ keys, roles: { [ROLE_ARN]: {} }, now }));
   const cluster = { host: CLUSTER_HOST, port: gateway.port, dbname: DATABASE };
   const known = { clusterArn: CLUSTER_ARN, resourceId: RESOURCE_ID, masterSecret: MASTER_SECRET };
@@ -177,6 +188,7 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   const secrets = keep(await startSecretsApi({ keys, now, region: REGION, secrets: kept }));
   const clusters = [{ endpoint: LEDGER_HOST, arn: LEDGER_ARN, tags: { Name: "ledger" } }];
   const dsqlApi = keep(await startDsqlApi({ keys, now, clusters }));
+  const warehouse = await startRedshift(shared, { keys, leaf, postgres }, keep);
   const startUrl = "https://d-0123456789.awsapps.com/start";
   const sso = keep(await startSso({ keys, now, startUrl, accounts: SSO_ACCOUNTS }));
   const dns = keep(await startDns(zone()));
@@ -191,6 +203,7 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
     legacyPassword,
     postgres,
     rds,
+    ...warehouse,
     secrets,
     sso,
     sts,
@@ -210,21 +223,39 @@ type Parts = Pick<
   | "legacyPassword"
   | "postgres"
   | "rds"
+  | "redshift"
+  | "redshiftApis"
   | "secrets"
   | "sso"
   | "sts"
 >;
 
+async function startRedshift(
+  options: StandInOptions,
+  parts: Pick<Parts, "keys" | "postgres"> & { readonly leaf: Certificate },
+  keep: <T extends AsyncDisposable>(part: T) => T,
+): Promise<Pick<Parts, "redshift" | "redshiftApis">> {
+  const { now, redshiftMethod: method } = options;
+  const hosts = { clusterHost: WAREHOUSE_HOST, workgroupHost: LAKE_HOST };
+  const known = { region: REGION, account: ACCOUNT, port: () => redshift.port, dbname: DATABASE };
+  const redshiftApis = keep(await startRedshiftApis({ keys: parts.keys, now, ...hosts, ...known }));
+  const { issued } = redshiftApis;
+  const front = { ...parts, hosts: Object.values(hosts), redshift: { issued, method } };
+  const redshift: Gateway = keep(await startFront(options, front));
+  return { redshift, redshiftApis };
+}
+
 async function startFront(
   options: StandInOptions,
-  parts: Pick<GatewayOptions, "dsql" | "hosts" | "keys"> & {
+  parts: Pick<GatewayOptions, "dsql" | "hosts" | "keys" | "redshift"> & {
     readonly leaf: Certificate;
     readonly postgres: Postgres;
   },
 ): Promise<Gateway> {
-  const { dsql, hosts, keys, leaf, postgres } = parts;
+  const { dsql, hosts, keys, leaf, postgres, redshift } = parts;
   return await startGateway({
     dsql,
+    redshift,
     hosts,
     region: REGION,
     keys,
@@ -241,7 +272,7 @@ async function startFront(
 
 // The home directory, with the targets in it.
 async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncDispose>> {
-  const { authority, directory, dns, dsql, dsqlApi, gateway, keys } = parts;
+  const { authority, directory, dns, dsql, dsqlApi, gateway, keys, redshift, redshiftApis } = parts;
   const caFile = join(directory, "rds-ca.pem");
   await writeFile(caFile, authority.cert);
   const home = await makeHome(directory);
@@ -263,6 +294,9 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
   await addProfile("prod.eu-west.1", { ...targetSettings, rds_user: reader }, key);
   const ledger = { rds_host: LEDGER_ID, rds_port: dsql.port, rds_dbname: "postgres" };
   await addProfile("ledger", { ...targetSettings, ...ledger }, key);
+  const onRedshift = { ...targetSettings, rds_port: redshift.port };
+  await addProfile("warehouse", { ...onRedshift, rds_host: WAREHOUSE_HOST }, key);
+  await addProfile("lake", { ...onRedshift, rds_host: LAKE_HOST }, key);
   await addProfile("stage", { ...targetSettings, rds_user: reader, rds_role_arn: ROLE_ARN }, key);
   return {
     ...parts,
@@ -274,12 +308,15 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
     canonicalHost: CLUSTER_HOST,
     instanceHost: INSTANCE_HOST,
     dsqlHost: LEDGER_HOST,
+    redshiftHosts: { cluster: WAREHOUSE_HOST, workgroup: LAKE_HOST },
     privateLink: { host: LEDGER_PRIVATE_HOST, interfaceHost: INTERFACE_HOST },
     region: REGION,
     env: makeEnvironment(home, {
       sts: parts.sts.endpoint,
       rds: parts.rds.endpoint,
       dsql: dsqlApi.endpoint,
+      redshift: redshiftApis.cluster.endpoint,
+      redshiftServerless: redshiftApis.workgroup.endpoint,
       sso: parts.sso.endpoint,
       secrets: parts.secrets.endpoint,
     }),
@@ -301,7 +338,8 @@ function makeSecrets(
 }
 
 async function seed(postgres: Postgres, passwords: SeedPasswords): Promise<void> {
-  for (const statement of makeRoleStatements(passwords)) await postgres.query(statement);
+  for (const statement of makeRoleStatements(passwords, REDSHIFT_USERS))
+    await postgres.query(statement);
   await postgres.query(LEDGER_STATEMENTS);
   const client = postgres.makeClient(DATABASE);
   await client.connect();
@@ -318,7 +356,14 @@ async function makeCertificates(): Promise<{
   });
   const leaf = await makeLeaf({
     subject: `CN=${CLUSTER_HOST.slice(0, 64)}`,
-    names: [CLUSTER_HOST, INSTANCE_HOST, LEDGER_HOST, LEDGER_PRIVATE_HOST],
+    names: [
+      CLUSTER_HOST,
+      INSTANCE_HOST,
+      LEDGER_HOST,
+      LEDGER_PRIVATE_HOST,
+      WAREHOUSE_HOST,
+      LAKE_HOST,
+    ],
     issuer: authority,
   });
   return { authority, leaf };
@@ -332,6 +377,8 @@ function zone(): Parameters<typeof startDns>[0] {
     [INSTANCE_HOST]: { a: ["127.0.0.1"] },
     [LEDGER_HOST]: { a: ["127.0.0.1"] },
     [LEDGER_PRIVATE_HOST]: { a: ["127.0.0.1"] },
+    [WAREHOUSE_HOST]: { a: ["127.0.0.1"] },
+    [LAKE_HOST]: { a: ["127.0.0.1"] },
     [INTERFACE_HOST]: { a: ["127.0.0.1"] },
   };
 }

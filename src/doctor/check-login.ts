@@ -14,6 +14,8 @@ import {
 } from "../proxy/backend-login.ts";
 import { BackendRefusal } from "../proxy/failure.ts";
 import { endSession, type QueryRow, simpleQuery } from "../proxy/simple-query.ts";
+import { isRedshift } from "../rds/endpoint.ts";
+import type { DatabaseEndpoint } from "../session/endpoint.ts";
 import type { IamLogin, PasswordLogin } from "../session/login.ts";
 import type { FoundIdentity } from "./check-identity.ts";
 import type { FoundConnection } from "./check-network.ts";
@@ -69,11 +71,11 @@ export async function checkLogin(
   }
 }
 
-function keptSecret({ log }: RunContext, { kind, get }: PasswordProvider): PasswordProvider {
+function keptSecret({ log }: RunContext, passwords: PasswordProvider): PasswordProvider {
   return {
-    kind,
+    ...passwords,
     get: async (who, options) => {
-      const issued = await get(who, options);
+      const issued = await passwords.get(who, options);
       log.addSecret(issued.password);
       return issued;
     },
@@ -85,11 +87,19 @@ function startupParameter([name, value]: [string, string]): { name: Buffer; valu
 }
 
 /** Asks `select 1`, and what the database is. */
-export async function checkQuery(context: RunContext, session: BackendSession): Promise<Outcome> {
+export async function checkQuery(
+  context: RunContext,
+  session: BackendSession,
+  { kind }: Pick<DatabaseEndpoint, "kind">,
+): Promise<Outcome> {
   const ask = asker(context, session);
   const [first] = await ask("select 1");
   if (first?.[0] !== "1") {
     throw new RdsIamError(`select 1 answered ${first?.[0] ?? "nothing"}`, { code: "ERR_LOGIN" });
+  }
+  if (isRedshift(kind)) {
+    const [[version = ""] = []] = await ask("select version()");
+    return ok(`select 1 answers 1 (${/Redshift [\d.]+/.exec(version ?? "")?.[0] ?? "Redshift"})`);
   }
   const [facts = []] = await ask(
     "select current_setting('server_version'), pg_is_in_recovery(), current_setting('transaction_read_only')",

@@ -4,7 +4,7 @@ import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { passwordSource, requireUser, resolveSettings, type Settings } from "../config/settings.ts";
 import { configWarnings } from "../config/targets.ts";
-import { withDsqlDefaults } from "../rds/endpoint.ts";
+import { withServiceDefaults } from "../rds/endpoint.ts";
 import type { CredentialSettings } from "../session/credentials.ts";
 import { loadConfiguration, readVia } from "../session/settings.ts";
 import { findTool, toolVersion } from "../tool/find-tool.ts";
@@ -33,7 +33,7 @@ export async function checkConfig(
   const warnings = [...loaded.aws.warnings, ...configWarnings(loaded)];
   let value: FoundConfig = {};
   try {
-    const settings = withDsqlDefaults(resolveSettings({ ...request, loaded, env, home }));
+    const settings = withServiceDefaults(resolveSettings({ ...request, loaded, env, home }));
     value = { config: { settings, loaded } };
     value = { ...value, via: await readVia(context.log, settings) };
     // A secret may have one.

@@ -113,7 +113,7 @@ async function runDatabaseSteps(
     if (isSecret) return secret && secretLogin(run, endpoint, { ...secret, credentials: source });
     if (user === undefined) return undefined;
     return passwordSource(run.settings) === undefined
-      ? iamLogin(run, endpoint, aws)
+      ? iamLogin(context, run, endpoint, aws)
       : passwordLogin(context, run, endpoint);
   })();
   const route = run && aws && { ...run, credentials: aws.credentials };
@@ -140,6 +140,8 @@ async function runDatabaseSteps(
     if (kind === "iam" && credentials === undefined) return lacking("credentials");
     return checkLogin(context, { login: needs.config, connected: needs.tls, identity }, closers);
   });
-  await steps.run("query", { login: session }, (needs) => checkQuery(context, needs.login));
+  await steps.run("query", { login: session, dns: endpoint }, (needs) =>
+    checkQuery(context, needs.login, needs.dns),
+  );
   await steps.run("latency", { login: session }, (needs) => checkLatency(context, needs.login));
 }

@@ -6,7 +6,7 @@ import {
   attachAdvice,
   connectAction,
   connectPolicy,
-  connectResource,
+  connectResources,
 } from "../aws/connect-policy.ts";
 import { MOST_SKEW } from "../aws/sdk.ts";
 import type { RunContext } from "../base/context.ts";
@@ -43,7 +43,8 @@ export async function explainRefusedLogin(
   const added = login.explain(user, error);
   const cause = fields.get("D") ?? added.detail;
   const summary = `${sqlState} ${message}`.trimStart();
-  if (sqlState === "28000" && error.isOfPassword) {
+  // Redshift has given the password, so that IAM allows it.
+  if (sqlState === "28000" && error.isOfPassword && grantee.server !== "redshift") {
     const found = await findPermission(context, login);
     const notes = [
       ...(cause === undefined ? [] : [cause]),
@@ -103,7 +104,7 @@ function likeliest(
     return { cause, remedy: "Remove --region, RDSIAM_REGION or rds_region." };
   }
   return {
-    cause: `Most likely ${caller?.arn ?? "the identity"} lacks ${connectAction(permission)} on ${connectResource(permission)}.`,
+    cause: `Most likely ${caller?.arn ?? "the identity"} lacks ${connectAction(permission)} on ${connectResources(permission).join(" and ")}.`,
     remedy: attachAdvice(caller?.arn, `rdsiam policy ${targetWords(login)} --json`),
   };
 }

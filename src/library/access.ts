@@ -3,7 +3,7 @@ import { authTokenSource, type AuthTokenSource } from "../aws/token-cache.ts";
 import type { CredentialSource } from "../aws/credentials.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { LoadedTargets } from "../config/targets.ts";
-import { isDsql } from "../rds/endpoint.ts";
+import { isDsql, isRedshift } from "../rds/endpoint.ts";
 import { openCredentials, type RunCredentials } from "../session/credentials.ts";
 import { AUTO_SECRET } from "../config/targets.ts";
 import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "../session/endpoint.ts";
@@ -151,7 +151,11 @@ async function openSigning(context: LibraryContext, request: ConnectionRequest):
   const databases = new Map<string, AuthTokenSource>();
   return {
     settings,
-    locate: () => findEndpoint(context, { settings, loaded }, credentials),
+    locate: async () => {
+      const endpoint = await findEndpoint(context, { settings, loaded }, credentials);
+      if (isRedshift(endpoint.kind)) throw noRedshift(endpoint, settings);
+      return endpoint;
+    },
     token: async ({ host, port, user, region }) => {
       const key = JSON.stringify([host, port, region]);
       const tokens =
@@ -169,6 +173,15 @@ async function openSigning(context: LibraryContext, request: ConnectionRequest):
       return (await tokens(user)).token;
     },
   };
+}
+
+// A driver has to know the user before it asks for the password, and few can answer Redshift's digest.
+function noRedshift({ host }: DatabaseEndpoint, { words }: LibrarySettings): RdsIamError {
+  return new RdsIamError(`the library does not log in to ${host}: it is Redshift`, {
+    code: "ERR_TARGET",
+    detail: "Redshift has no auth tokens: its API gives the user together with the password.",
+    hint: `Run: rdsiam proxy ${words}, and connect to that; or start the program with rdsiam exec ${words} -- PROGRAM.`,
+  });
 }
 
 async function ownCredentials(

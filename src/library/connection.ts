@@ -8,7 +8,7 @@ import { callbackify } from "node:util";
 import { RdsIamError } from "../base/errors.ts";
 import { unnamedCluster } from "../rds/endpoint.ts";
 import type { DatabaseEndpoint } from "../session/endpoint.ts";
-import { noReadOnlyDsql, trustFor } from "../session/backend.ts";
+import { checkReadOnly as checkSession, trustFor } from "../session/backend.ts";
 import { readVia } from "../session/settings.ts";
 import { type Access, openAccess } from "./access.ts";
 import type { ConnectionOptions, ConnectionRequest, TlsOptions } from "./public.ts";
@@ -99,7 +99,7 @@ async function tlsOptions(
 
 // rdsiam's own proxy sets it after the login there; a driver has no place for that.
 function checkReadOnly({ settings }: Access, { host, kind }: DatabaseEndpoint): void {
-  if (kind === "dsql") throw noReadOnlyDsql(host);
+  checkSession({ host, kind });
   if (kind !== "proxy" && kind !== "proxy-endpoint") return;
   throw new RdsIamError(`${host} cannot be opened read-only by a driver: it is an RDS Proxy`, {
     code: "ERR_USAGE",

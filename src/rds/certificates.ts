@@ -24,7 +24,7 @@ export interface TrustOptions {
   /** Files and directories, separated by commas, `system`, or undefined for the built-in certificates. */
   readonly sslrootcert: string | undefined;
   /**
-   * An EndpointKind. Proxies, DSQL and Aurora's express configuration have certificates under Amazon's public roots, under which
+   * An EndpointKind. Proxies, DSQL, Redshift and Aurora's express configuration have certificates under Amazon's public roots, under which
    * anyone can get one for a name of their own, but not for one of AWS's; for `unknown` names RDS's roots alone are trusted.
    */
   readonly kind: string;
@@ -39,6 +39,8 @@ const AMAZON_ROOTS: ReadonlyMap<string, string> = new Map([
   ["proxy", "RDS Proxy"],
   ["proxy-endpoint", "RDS Proxy"],
   ["dsql", "Aurora DSQL"],
+  ["redshift", "Redshift"],
+  ["redshift-serverless", "Redshift"],
 ]);
 
 const EXPRESS_KINDS: ReadonlySet<string> = new Set(["cluster", "reader", "instance"]);

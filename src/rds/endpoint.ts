@@ -4,6 +4,7 @@
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Endpoints.Types.html
 
 import { DSQL_ADMIN, DSQL_DATABASE } from "../base/dsql.ts";
+import { REDSHIFT_DATABASE, REDSHIFT_IDENTITY, REDSHIFT_PORT } from "../base/redshift.ts";
 import { PARTITIONS, REGION } from "../base/partitions.ts";
 
 /** What kind of endpoint a name is; `unknown` is for names that the user vouches for. */
@@ -17,16 +18,18 @@ export type EndpointKind =
   | "proxy-endpoint"
   | "global"
   | "dsql"
+  | "redshift"
+  | "redshift-serverless"
   | "unknown";
 
-/** A host name that RDS (or DSQL) made, taken apart. */
+/** A host name that RDS (or DSQL, or Redshift) made, taken apart. */
 export interface Endpoint {
   /** Lower-case, without a final dot. */
   readonly host: string;
   readonly kind: EndpointKind;
   /** Undefined where the name has none: a global endpoint. */
   readonly region: string | undefined;
-  /** `c1a2b3c4d5e6`: the label that RDS has for an account in a Region, as far as is known; DSQL has none. */
+  /** `c1a2b3c4d5e6`: the label that RDS has for an account in a Region, as far as is known; DSQL has none, Redshift its own. */
   readonly hash: string | undefined;
   /** `amazonaws.com`, `amazonaws.com.cn`, ... */
   readonly dnsSuffix: string;
@@ -50,19 +53,24 @@ export function normalizeHost(host: string): string {
   return host.toLowerCase().replace(/\.$/, "");
 }
 
-/** Takes an RDS or DSQL endpoint's name apart; undefined for every other name. */
+/** Takes an RDS, DSQL or Redshift endpoint's name apart; undefined for every other name. */
 export function parseEndpoint(name: string): Endpoint | undefined {
   const host = normalizeHost(name);
   const labels = host.split(".");
   if (host.length > 253 || !labels.every((label) => LABEL.test(label))) {
     return undefined;
   }
-  return parseDsql(host, labels) ?? parseRds(host, labels);
+  return parseDsql(host, labels) ?? parseRedshift(host, labels) ?? parseRds(host, labels);
 }
 
-/** What a run's settings leave to Aurora DSQL. */
-export interface DsqlDefaults {
+/** What a run's settings leave to Aurora DSQL or Redshift. */
+export interface ServiceDefaults {
   readonly host: string;
+  readonly port?: number | undefined;
+  /** Whether the port is set, and not the default. */
+  readonly hasPort?: boolean | undefined;
+  /** The cluster or workgroup of Redshift behind a host that does not name it. */
+  readonly redshift?: string | undefined;
   readonly signHost?: { readonly host: string; readonly port?: number | undefined } | undefined;
   readonly user?: string | undefined;
   readonly dbname?: string | undefined;
@@ -80,11 +88,14 @@ const CLUSTER_ID = /^[a-z0-9]{26}$/;
 // https://docs.aws.amazon.com/aurora-dsql/latest/userguide/privatelink-managing-clusters.html
 const INTERFACE_ENDPOINT = /\.(dsql-[a-z0-9]+\.[a-z0-9-]+)\.vpce\.amazonaws\.com(?:\.cn)?\.?$/i;
 
-/**
- * Fills in what AWS's own DSQL connectors do where the host (or the sign host of another name) is a DSQL endpoint, or a bare
- * cluster ID with a Region: the whole endpoint, the user `admin`, the database `postgres`. Other settings are returned as they are.
- */
-export function withDsqlDefaults<S extends DsqlDefaults>(settings: S): S {
+/** Fills in what Aurora DSQL or Redshift fixes; other settings are returned as they are. */
+export function withServiceDefaults<S extends ServiceDefaults>(settings: S): S {
+  return withRedshiftDefaults(withDsqlDefaults(settings));
+}
+
+// What AWS's own DSQL connectors fill in where the host (or the sign host of another name) is a DSQL endpoint, or a bare cluster
+// ID with a Region: the whole endpoint, the user `admin`, the database `postgres`.
+function withDsqlDefaults<S extends ServiceDefaults>(settings: S): S {
   const { signHost } = settings;
   const region = settings.region ?? settings.profileRegion;
   const [, dialed] = INTERFACE_ENDPOINT.exec(settings.host) ?? [];
@@ -96,6 +107,46 @@ export function withDsqlDefaults<S extends DsqlDefaults>(settings: S): S {
   if (!isDsql(signed?.host ?? host)) return settings;
   const { user = DSQL_ADMIN, dbname = DSQL_DATABASE } = settings;
   return { ...settings, host, ...(signed && { signHost: signed }), user, dbname };
+}
+
+// A host of a name that AWS did not make is verified as it is: no CNAME is followed.
+function withRedshiftDefaults<S extends ServiceDefaults>(settings: S): S {
+  const { hasPort, host, profileRegion, redshift, signHost } = settings;
+  const { kind } = parseEndpoint(signHost?.host ?? host) ?? {};
+  const isNamed = kind === undefined && redshift !== undefined;
+  if (!isNamed && !isRedshift(kind)) return settings;
+  const { user = REDSHIFT_IDENTITY, dbname = REDSHIFT_DATABASE } = settings;
+  return {
+    ...settings,
+    user,
+    dbname,
+    port: hasPort === true ? settings.port : REDSHIFT_PORT,
+    signHost: signHost ?? (kind === undefined ? { host } : undefined),
+    region: settings.region ?? (kind === undefined ? profileRegion : undefined),
+  };
+}
+
+/** Whether an endpoint of this kind is Redshift's, provisioned or serverless. */
+export function isRedshift(kind: string | undefined): boolean {
+  return kind === "redshift" || kind === "redshift-serverless";
+}
+
+/** A cluster or workgroup of Redshift, as the API of its service names it. */
+export interface RedshiftCluster {
+  readonly service: "redshift" | "redshift-serverless";
+  readonly name: string;
+}
+
+/** The cluster or workgroup behind an endpoint; `named` is the setting that says it where the host's name does not. */
+export function redshiftCluster(
+  { host, kind }: Pick<Endpoint, "host" | "kind">,
+  named: string | undefined,
+): RedshiftCluster | undefined {
+  const [, workgroup, name = host.split(".")[0] ?? ""] =
+    /^(workgroup\/)?(.+)$/.exec(named ?? "") ?? [];
+  if (kind === "redshift" || kind === "redshift-serverless") return { service: kind, name };
+  if (kind !== "unknown" || named === undefined) return undefined;
+  return { service: workgroup === undefined ? "redshift" : "redshift-serverless", name };
 }
 
 /** The ID of a DSQL cluster that is dialed by a name that does not have it: an interface endpoint's, without private DNS. */
@@ -136,12 +187,33 @@ function parseDsql(host: string, labels: readonly string[]): Endpoint | undefine
     : undefined;
 }
 
-function parseRds(host: string, labels: readonly string[]): Endpoint | undefined {
+// CLUSTER.HASH.REGION.redshift.amazonaws.com, and WORKGROUP.ACCOUNT.REGION.redshift-serverless.amazonaws.com. An endpoint that
+// Redshift manages in another VPC has a name of the same shape.
+function parseRedshift(host: string, labels: readonly string[]): Endpoint | undefined {
+  const { dnsSuffix, own } = withoutSuffix(host, labels);
+  const [, hash, region, kind, ...rest] = own;
+  if (dnsSuffix === undefined || hash === undefined || region === undefined || rest.length > 0) {
+    return undefined;
+  }
+  return (kind === "redshift" || kind === "redshift-serverless") && REGION.test(region)
+    ? { host, kind, region, hash, dnsSuffix }
+    : undefined;
+}
+
+function withoutSuffix(
+  host: string,
+  labels: readonly string[],
+): { readonly dnsSuffix: string | undefined; readonly own: readonly string[] } {
   const dnsSuffix = PARTITIONS.find((each) => host.endsWith(`.${each.dnsSuffix}`))?.dnsSuffix;
+  const own = dnsSuffix === undefined ? [] : labels.slice(0, -dnsSuffix.split(".").length);
+  return { dnsSuffix, own };
+}
+
+function parseRds(host: string, labels: readonly string[]): Endpoint | undefined {
+  const { dnsSuffix, own } = withoutSuffix(host, labels);
   if (dnsSuffix === undefined) {
     return undefined;
   }
-  const own = labels.slice(0, -dnsSuffix.split(".").length);
   const [first = "", second = ""] = own.slice(-2);
   const region = RDS.has(second) ? first : RDS.has(first) ? second : undefined;
   if (region === undefined) {

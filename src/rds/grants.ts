@@ -7,7 +7,8 @@
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html#UsingWithRDS.IAMDBAuth.DBAccounts.PostgreSQL
 
 import { DSQL_ADMIN } from "../base/dsql.ts";
-import type { EndpointKind } from "./endpoint.ts";
+import { REDSHIFT_IDENTITY } from "../base/redshift.ts";
+import { type EndpointKind, isRedshift } from "./endpoint.ts";
 
 /** A user and the database that it logs in to. */
 export interface Grantee {
@@ -19,11 +20,12 @@ export interface Grantee {
 }
 
 /** What stands behind an endpoint, as far as GRANTs go. */
-export type GrantServer = "database" | "dsql" | "proxy";
+export type GrantServer = "database" | "dsql" | "proxy" | "redshift";
 
 /** The server behind an endpoint of a kind. */
 export function grantServer(kind: EndpointKind): GrantServer {
   if (kind === "dsql") return kind;
+  if (isRedshift(kind)) return "redshift";
   return kind === "proxy" || kind === "proxy-endpoint" ? "proxy" : "database";
 }
 
@@ -38,6 +40,11 @@ export function grantStatements({ user, dbname, server, iamArn }: Grantee): read
       `AWS IAM GRANT ${who} TO ${arn};`,
     ];
   }
+  if (server === "redshift") {
+    return user === REDSHIFT_IDENTITY
+      ? ["-- none: Redshift makes the user of the IAM identity at its first login"]
+      : [`CREATE USER ${who} PASSWORD DISABLE;  -- unless it is there`];
+  }
   const member = `GRANT rds_iam TO ${who};`;
   return [
     `CREATE USER ${who} WITH LOGIN;  -- unless it is there`,
@@ -49,9 +56,10 @@ export function grantStatements({ user, dbname, server, iamArn }: Grantee): read
 }
 
 /** Comments on what else a user needs, once it is in. */
-export function exampleGrants({ user, server }: Pick<Grantee, "server" | "user">) {
+export function exampleGrants({ user, server, iamArn }: Omit<Grantee, "dbname">) {
   if (server === "dsql" && user === DSQL_ADMIN) return [];
-  const who = identifier(user);
+  const isIdentity = server === "redshift" && user === REDSHIFT_IDENTITY;
+  const who = identifier(isIdentity ? redshiftUser(iamArn) : user);
   return [
     "-- What it may do in there is up to you; to read everything in the schema public, for example:",
     `-- GRANT USAGE ON SCHEMA public TO ${who};`,
@@ -59,10 +67,19 @@ export function exampleGrants({ user, server }: Pick<Grantee, "server" | "user">
   ];
 }
 
+// The user that Redshift makes of a role or an IAM user; of a path only the last part is in it.
+function redshiftUser(iamArn = "arn:aws:iam::ACCOUNT:role/NAME"): string {
+  const name = iamArn.split("/").at(-1) ?? "";
+  return `${iamArn.includes(":role/") ? "IAMR" : "IAM"}:${name}`;
+}
+
 /** The query that shows whether a user may log in with a token, and to the database. */
 export function checkStatement({ user, dbname, server }: Omit<Grantee, "iamArn">): string {
   if (server === "dsql") {
     return `SELECT * FROM sys.iam_pg_role_mappings WHERE pg_role_name = ${literal(user)};`;
+  }
+  if (server === "redshift") {
+    return `SELECT usename, valuntil FROM pg_user WHERE usename = ${literal(user)};`;
   }
   const database = `(SELECT oid FROM pg_database WHERE datname = ${literal(dbname)})`;
   return (

@@ -88,7 +88,7 @@ export function accountSearch(account: Account, region: string): RegionSearch {
   const run = async (): Promise<SearchResult> => {
     const { discoverDatabases } = await import("../aws/discover.ts");
     const found = await discoverDatabases(account.callerIn(region), {
-      withDsql: false,
+      withOthers: false,
       withTags: true,
     });
     const targets = found.databases

@@ -6,7 +6,7 @@ import { SETTINGS } from "../config/keys.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Backend, ResumeOptions, TlsNegotiation, Verification } from "../proxy/backend.ts";
 import { caDirectory } from "../rds/ca-store.ts";
-import { parseEndpoint, unnamedCluster } from "../rds/endpoint.ts";
+import { isRedshift, parseEndpoint, unnamedCluster } from "../rds/endpoint.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";
 
 const LOGIN_TIMEOUT = 30_000; // ms that the server gets for each login once TLS stands; a throttled IAM check takes seconds
@@ -32,7 +32,7 @@ export async function openBackend(
   request: BackendRequest,
 ): Promise<Backend> {
   const { settings, endpoint } = request;
-  if (settings.readOnly && endpoint.kind === "dsql") throw noReadOnlyDsql(endpoint.host);
+  if (settings.readOnly) checkReadOnly(endpoint);
   let verified: Promise<Verification> | undefined;
   const verification = (): Promise<Verification> => (verified ??= verify(context, request));
   // An error in them is reported before a tool starts.
@@ -122,13 +122,20 @@ function serverVersion(read: Buffer): number {
   return at === -1 ? 0 : Number.parseInt(read.toString("latin1", at + 15, at + 18), 10) || 0;
 }
 
-/** The error for a session of Aurora DSQL that is to be read-only; one that only promised to be would be worse than none. */
-export function noReadOnlyDsql(host: string): RdsIamError {
-  return new RdsIamError(`${host} cannot be opened read-only: it is Aurora DSQL`, {
-    code: "ERR_USAGE",
-    detail: "DSQL takes neither default_transaction_read_only nor SET SESSION CHARACTERISTICS.",
-    hint: "Leave {--read-only} and rds_read_only out, and log in as a role that may only SELECT.",
-  });
+/** Throws for a database whose sessions cannot be read-only; one that only promised to be would be worse than none. */
+export function checkReadOnly({ host, kind }: Pick<DatabaseEndpoint, "host" | "kind">): void {
+  const isDsql = kind === "dsql";
+  if (!isDsql && !isRedshift(kind)) return;
+  throw new RdsIamError(
+    `${host} cannot be opened read-only: it is ${isDsql ? "Aurora DSQL" : "Redshift"}`,
+    {
+      code: "ERR_USAGE",
+      detail: isDsql
+        ? "DSQL takes neither default_transaction_read_only nor SET SESSION CHARACTERISTICS."
+        : "Redshift does not have default_transaction_read_only.",
+      hint: "Leave {--read-only} and rds_read_only out, and log in as a role that may only SELECT.",
+    },
+  );
 }
 
 /** The certificates that are trusted for an endpoint, and what they are. */

@@ -37,8 +37,9 @@ export async function directConnection(
   const login = await openIamLogin(context, request);
   const address = await addressToDial(login);
   const sslrootcert = await rootsFile(context, login);
-  const { user, dbname, endpoint } = login;
-  const { token: password, expiresAt } = await login.authToken(user);
+  const { dbname, endpoint } = login;
+  // Redshift names the user with the password.
+  const { token: password, expiresAt, user } = await login.authToken(login.user);
   context.log.addSecret(password);
   return { ...address, host: endpoint.host, user, dbname, password, sslrootcert, expiresAt };
 }

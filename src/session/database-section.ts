@@ -1,5 +1,5 @@
 // A database of an AWS account as a target: the lines of its section in rdsiam's own file.
-import type { FoundDatabase } from "../aws/discover.ts";
+import type { FoundDatabase } from "../aws/found-database.ts";
 import type { NewSection } from "../config/add-targets.ts";
 
 /** What is said of a database where it is listed. */

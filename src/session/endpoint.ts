@@ -12,7 +12,7 @@ import { RdsIamError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Settings } from "../config/settings.ts";
 import type { CanonicalHost, EndpointQuestions } from "../rds/canonical-host.ts";
-import type { EndpointKind } from "../rds/endpoint.ts";
+import { type Endpoint, type EndpointKind, redshiftCluster } from "../rds/endpoint.ts";
 import { callsOf, type CredentialSettings } from "./credentials.ts";
 
 type EndpointContext = Pick<RunContext, "env" | "home" | "log" | "waiting">;
@@ -69,7 +69,7 @@ export async function findEndpoint(
     host: canonical.host,
     port,
     dialHost: dialed,
-    kind: canonical.kind,
+    kind: kindOf(canonical, settings),
     region,
     hops,
     addresses: () => waiting.for(`DNS (${dialed})`, resolver.addresses(dialed)),
@@ -97,12 +97,16 @@ export async function typedEndpoint(
     host,
     port: settings.signHost?.port ?? settings.port,
     dialHost,
-    kind: endpoint?.kind ?? "unknown",
+    kind: kindOf(endpoint ?? { host, kind: "unknown" }, settings),
     region: settings.region ?? endpoint?.region ?? settings.profileRegion ?? "us-east-1",
     hops: [dialHost],
     addresses: () => resolver.addresses(dialHost),
     remember: () => {},
   };
+}
+
+function kindOf(endpoint: Pick<Endpoint, "host" | "kind">, { redshift }: Settings): EndpointKind {
+  return redshiftCluster(endpoint, redshift)?.service ?? endpoint.kind;
 }
 
 function regionFor(canonical: CanonicalHost["canonical"], settings: Settings, log: Log): string {

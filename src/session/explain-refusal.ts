@@ -33,12 +33,17 @@ export interface SignedFor {
   readonly port: number;
   readonly region: string;
   readonly isDsql?: boolean | undefined;
+  readonly isRedshift?: boolean | undefined;
 }
 
 /** Whose credentials signed which token; `source` is `profile "prod"`, a role's ARN. */
 export interface Signature {
   readonly identity: { readonly source: string; readonly expiration?: Date | undefined };
-  readonly token: { readonly expiresAt: Date; readonly host: string };
+  readonly token: {
+    readonly expiresAt: Date;
+    readonly host: string;
+    readonly user?: string | undefined;
+  };
 }
 
 /** Remembers the last signature and explains refusals with it. */
@@ -67,6 +72,7 @@ interface SignedLogin extends SignedFor {
 function explain(refusal: BackendRefusal, login: SignedLogin): AddedFields {
   const { isOfPassword, isReplication, sqlState } = refusal;
   if (login.isDsql === true) return explainDsql(refusal, login);
+  if (login.isRedshift === true) return explainRedshift(refusal, login);
   if (sqlState === "28000" && isOfPassword) {
     return { detail: signedFor(login), hint: iamHint(login) };
   }
@@ -115,6 +121,22 @@ function explainDsql(refusal: BackendRefusal, login: SignedLogin): AddedFields {
     };
   }
   return explainAnyLogin(refusal);
+}
+
+function explainRedshift(refusal: BackendRefusal, login: SignedLogin): AddedFields {
+  const { isOfPassword, sqlState } = refusal;
+  const { last, now } = login;
+  if (!isOfPassword || !sqlState.startsWith("28") || last === undefined) {
+    return explainAnyLogin(refusal);
+  }
+  const { expiresAt, user = login.user } = last.token;
+  const seconds = Math.max(0, Math.round((expiresAt.getTime() - now) / 1_000));
+  return {
+    detail:
+      `The Redshift API has just given the password of the database user ${quoted(user)} to the credentials of ` +
+      `${last.identity.source}; it had ${seconds} s left.`,
+    hint: "Check that the host is that of the cluster or workgroup that was asked for (-v shows it), and that the user is there.",
+  };
 }
 
 /** Explains the refusal of a login with the password of a command. */

@@ -1,7 +1,7 @@
 // Looks for a target that no file has among the RDS instances and clusters of the AWS account, and remembers it: a section of
 // rdsiam's own file, as `rdsiam discover --write` adds it. A name that may be a slip is never looked for, and what is in doubt is an
 // error: a target that was not meant may be another's production.
-import type { FoundDatabase } from "../aws/discover.ts";
+import type { FoundDatabase } from "../aws/found-database.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";

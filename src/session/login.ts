@@ -1,5 +1,6 @@
 // How rdsiam logs in to a database: with IAM auth tokens, with the passwords of a command or of a secret, or not at all, where the tool and
 // the server see to it themselves. Everything after this file is the same for all of them.
+import type { AuthTokenSigner } from "../aws/auth-token.ts";
 import type { CredentialNeed, Credentials, CredentialSource } from "../aws/credentials.ts";
 import { type AuthTokenSource, authTokenSource } from "../aws/token-cache.ts";
 import type { RunContext } from "../base/context.ts";
@@ -12,7 +13,7 @@ import { AUTO_SECRET } from "../config/targets.ts";
 import type { DatabaseUser, PasswordProvider } from "../proxy/backend-authentication.ts";
 import type { AddedFields, BackendRefusal } from "../proxy/failure.ts";
 import { passwordEnvironment, runPasswordCommand } from "../tool/password-command.ts";
-import { openCredentials, type RunCredentials } from "./credentials.ts";
+import { callsOf, openCredentials, type RunCredentials } from "./credentials.ts";
 import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "./endpoint.ts";
 import {
   explainPassedLogin,
@@ -20,7 +21,7 @@ import {
   explainRefusals,
   explainSecretRefusal,
 } from "./explain-refusal.ts";
-import { publicDsqlHost } from "../rds/endpoint.ts";
+import { publicDsqlHost, redshiftCluster } from "../rds/endpoint.ts";
 import { resolveRun } from "./resolve-run.ts";
 import { openSecret, type RunSecret, secretPasswords, withSecret } from "./secret.ts";
 import type { RunSettings, TargetRequest } from "./settings.ts";
@@ -40,7 +41,7 @@ interface AnyLogin extends RunSettings {
   readonly explain: (user: string, refusal: BackendRefusal) => AddedFields;
 }
 
-/** rdsiam logs in with auth tokens. */
+/** rdsiam logs in with auth tokens, or with the users and passwords that Redshift's API gives. */
 export interface IamLogin extends AnyLogin {
   readonly kind: "iam";
   readonly user: string;
@@ -124,11 +125,58 @@ async function openIam(
   let opened: RunCredentials | undefined;
   const open = (region: string): RunCredentials => (opened ??= openShared(context, run, region));
   const endpoint = await findEndpoint(context, run, (region) => open(region).credentials);
-  return iamLogin(run, endpoint, open(endpoint.region));
+  await checkRedshift(run, endpoint);
+  return iamLogin(context, run, endpoint, open(endpoint.region));
+}
+
+// Before a tool starts: what Redshift has no call for, and what no other database has.
+async function checkRedshift({ settings }: RunSettings, endpoint: DatabaseEndpoint): Promise<void> {
+  const { dbGroups: groups, label, redshift } = settings;
+  const cluster = redshiftCluster(endpoint, redshift);
+  if (cluster !== undefined) {
+    const { checkRedshiftLogin } = await import("../aws/redshift.ts");
+    checkRedshiftLogin({ ...cluster, groups, user: requireUser(settings), database: undefined });
+    return;
+  }
+  const key = redshift === undefined ? "rds_db_groups" : "rds_redshift";
+  if (redshift === undefined && groups.length === 0) return;
+  throw new RdsIamError(`"${label}" has ${key}, and is not a database of Redshift`, {
+    code: "ERR_TARGET",
+    detail: `${endpoint.host} is one of RDS.`,
+    hint: `Leave ${key} out, or correct the host.`,
+  });
+}
+
+// Redshift's API gives the user with the password.
+function redshiftIssuer(
+  context: RunContext,
+  run: RunSettings,
+  { host, kind, port, region }: DatabaseEndpoint,
+): AuthTokenSigner | undefined {
+  const { dbGroups: groups, profile, redshift } = run.settings;
+  const cluster = redshiftCluster({ host, kind }, redshift);
+  if (cluster === undefined) return undefined;
+  const keepOut = recentSecrets(context.log.addSecret, SECRETS_KEPT);
+  return async (user, identity, database) => {
+    const { redshiftPassword } = await import("../aws/redshift.ts");
+    const calls = callsOf(context, run);
+    const caller = { credentials: async () => identity, region, calls, profile };
+    const asking = redshiftPassword({ ...cluster, user, database, groups }, caller);
+    const issued = await context.waiting.for("the Redshift API", asking);
+    keepOut(issued.password);
+    context.log.verbose(
+      `Redshift: the database user is ${issued.user}, until ${issued.expiresAt.toISOString()}; the server calls itself ` +
+        "PostgreSQL 8.0.2, so that some of psql's \\d commands fail and pg_dump refuses it",
+    );
+    const { source, expiration } = identity;
+    const { password: token, ...named } = issued;
+    return { ...named, token, host, port, region, identity: { source, expiration } };
+  };
 }
 
 /** The login with auth tokens to an endpoint that has been found, with credentials that have been opened. */
 export function iamLogin(
+  context: RunContext,
   run: RunSettings,
   endpoint: DatabaseEndpoint,
   { credentials, need }: RunCredentials,
@@ -136,34 +184,40 @@ export function iamLogin(
   const user = requireUser(run.settings);
   const { host, port, region } = endpoint;
   const isDsql = endpoint.kind === "dsql";
+  const issue = redshiftIssuer(context, run, endpoint);
+  const dbname = run.settings.dbname ?? (isDsql ? DSQL_DATABASE : user);
   const signFor = (signed: string): AuthTokenSource =>
-    authTokenSource({ host: signed, port, region, isDsql, credentials });
-  const authToken = signFor(host);
+    authTokenSource({ host: signed, port, region, isDsql, issue, credentials });
+  const source = signFor(host);
+  const authToken: AuthTokenSource = (who, options) =>
+    source(who, { database: dbname, ...options });
   const publicHost = publicDsqlHost(endpoint);
   const publicToken = publicHost === undefined ? undefined : signFor(publicHost);
   // The one that the server takes, once that is known.
   let taken = publicToken === undefined ? authToken : undefined;
-  const refusals = explainRefusals({ host, port, region, isDsql });
+  const refusals = explainRefusals({ host, port, region, isDsql, isRedshift: issue !== undefined });
   return {
     kind: "iam",
     ...run,
     endpoint,
     user,
-    dbname: run.settings.dbname ?? (isDsql ? DSQL_DATABASE : user),
+    dbname,
     credentials,
     need,
     authToken,
     passwords: {
-      kind: "auth token",
+      kind: issue === undefined ? "auth token" : "password",
+      choosesUser: issue !== undefined,
       get: async (who, { fresh }) => {
-        const source = taken ?? (fresh ? publicToken : undefined) ?? authToken;
-        const made = await source(who.user, { renew: fresh });
+        const used = taken ?? (fresh ? publicToken : undefined) ?? authToken;
+        const made = await used(who.user, { renew: fresh, database: who.database });
         refusals.signed({ identity: made.identity, token: made });
         return {
           password: made.token,
+          user: made.user,
           reused: made.reused,
           isGuess: taken === undefined,
-          accepted: () => (taken = source),
+          accepted: () => (taken = used),
         };
       },
     },

@@ -38,7 +38,7 @@ export async function openProxy(
     backend: {
       ...backend,
       ...tunnel.backend,
-      secret: login.kind === "iam" ? "auth token" : "password",
+      secret: login.kind === "pass-through" ? "password" : login.passwords.kind,
     },
     login: passwordsOf(login, onToken),
     redact: context.log.strike,

@@ -8,13 +8,14 @@ import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { partitionOf } from "../base/partitions.ts";
 import { callsOf, identify } from "./credentials.ts";
+import { redshiftCluster } from "../rds/endpoint.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";
 import type { IamLogin } from "./login.ts";
 
 /** The login that needs the permission. */
 export type PermissionRequest = Pick<
   IamLogin,
-  "credentials" | "endpoint" | "loaded" | "settings" | "user"
+  "credentials" | "dbname" | "endpoint" | "loaded" | "settings" | "user"
 >;
 
 /** A placeholder in a permission. */
@@ -42,13 +43,14 @@ export async function findPermission(
   context: RunContext,
   request: PermissionRequest,
 ): Promise<FoundPermission> {
-  const { credentials, endpoint, settings, user } = request;
+  const { credentials, dbname, endpoint, settings, user } = request;
   const { region } = endpoint;
   const keys = await attempt(credentials);
   const caller = await attempt(async () =>
     identify(context, { ...request, region }, keys.value ?? (await credentials())),
   );
   const isDsql = endpoint.kind === "dsql";
+  const cluster = redshiftCluster(endpoint, settings.redshift);
   const askResource = async (): Promise<DatabaseResource> => {
     const { databaseResource } = await import("../aws/database-resource.ts");
     const calls = callsOf(context, request);
@@ -60,22 +62,41 @@ export async function findPermission(
     });
     return context.waiting.for("the RDS API", asking);
   };
-  // The ID of a DSQL cluster is in its name.
-  const resource = isDsql ? { value: undefined, why: "" } : await attempt(askResource);
+  // The ID of a DSQL cluster and that of a Redshift cluster is in its name.
+  const isNamed = isDsql || cluster !== undefined;
+  const resource = isNamed ? { value: undefined, why: "" } : await attempt(askResource);
+  const askWorkgroup = async (): Promise<string> => {
+    const { workgroupId } = await import("../aws/redshift.ts");
+    const calls = callsOf(context, request);
+    const asking = workgroupId(cluster?.name ?? "", {
+      credentials: async () => keys.value ?? (await credentials()),
+      region,
+      calls,
+      profile: settings.profile,
+    });
+    return context.waiting.for("the Redshift API", asking);
+  };
+  const workgroup =
+    cluster?.service === "redshift-serverless" ? await attempt(askWorkgroup) : undefined;
   const account = resource.value?.account ?? caller.value?.account;
-  const resourceId = isDsql ? endpoint.host.split(".")[0] : resource.value?.resourceId;
+  const named = cluster === undefined ? endpoint.host.split(".")[0] : cluster.name;
+  const resourceId =
+    workgroup === undefined ? (isNamed ? named : resource.value?.resourceId) : workgroup.value;
   const missing: Missing[] = [];
   if (account === undefined) missing.push(missingAccount(caller.why));
-  if (resourceId === undefined) missing.push(missingResource(endpoint, resource.why));
+  if (resourceId === undefined)
+    missing.push(missingResource(endpoint, workgroup?.why ?? resource.why));
   const partition = resource.value?.partition ?? caller.value?.arn.split(":")[1];
   return {
     permission: {
-      service: isDsql ? "dsql" : "rds-db",
+      service: cluster?.service ?? (isDsql ? "dsql" : "rds-db"),
       partition: partition ?? partitionOf(region).name,
       region,
       account: account ?? ACCOUNT,
       resourceId: resourceId ?? RESOURCE,
       user,
+      dbname,
+      groups: settings.dbGroups,
     },
     caller: caller.value,
     resource: resource.value,
@@ -121,7 +142,10 @@ function lookUpCommand({ host, kind, region }: DatabaseEndpoint): string {
     case "instance":
       return `aws rds describe-db-instances --db-instance-identifier ${name} --query 'DBInstances[0].[DbiResourceId,DBClusterIdentifier]' ${rest} (for an instance of a cluster, use the cluster's id)`;
     case "custom":
+    case "redshift-serverless":
+      return `aws redshift-serverless list-workgroups --query 'workgroups[].[workgroupName,workgroupId]' ${rest}`;
     case "dsql": // its ID is always known
+    case "redshift": // and its name
     case "global":
     case "shardgroup":
     case "unknown":

@@ -6,7 +6,7 @@ import type { Log } from "../base/log.ts";
 import { textOf } from "../config/aws-profiles.ts";
 import type { SettingsInput } from "../config/given.ts";
 import { resolveSettings, type Settings } from "../config/settings.ts";
-import { withDsqlDefaults } from "../rds/endpoint.ts";
+import { withServiceDefaults } from "../rds/endpoint.ts";
 import { configWarnings, type LoadedTargets, loadTargets } from "../config/targets.ts";
 import type { Via } from "../via/parse.ts";
 
@@ -65,7 +65,7 @@ export function resolveWithWarnings(input: SettingsInput, log: Pick<Log, "warnin
     }
   };
   try {
-    const settings = withDsqlDefaults(resolveSettings(input));
+    const settings = withServiceDefaults(resolveSettings(input));
     const { configProfile = "default", profile, target } = settings;
     for (const name of [target, profile, configProfile]) use(name);
     return settings;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import {
   attachAdvice,
   connectPolicy,
-  connectResource,
+  connectResources,
   iamArn,
 } from "../../src/aws/connect-policy.ts";
 
@@ -29,10 +29,10 @@ test("connectPolicy() allows one user of one database", () => {
   });
 });
 
-test("connectResource() lets no character of a user's name stand for others", () => {
+test("connectResources() lets no character of a user's name stand for others", () => {
   const name = "a*b?c${aws:username}";
   assert.match(
-    connectResource({ ...PERMISSION, user: name }),
+    connectResources({ ...PERMISSION, user: name })[0] ?? "",
     /\/a\$\{\*\}b\$\{\?\}c\$\{\$\}\{aws:username\}$/,
   );
 });
@@ -63,10 +63,30 @@ test("connectPolicy() of Aurora DSQL has the action of the user and the cluster'
   const [admin] = connectPolicy({ ...cluster, user: "admin" }).Statement;
   assert.equal(admin?.Action, "dsql:DbConnectAdmin");
   assert.match(
-    admin.Resource,
+    String(admin.Resource),
     /^arn:aws-cn:dsql:cn-north-1:\d+:cluster\/abcdefghijklmnopqrst123456$/,
   );
   assert.equal(connectPolicy({ ...cluster, user: "Admin" }).Statement[0]?.Action, "dsql:DbConnect");
+});
+
+test("connectPolicy() of Redshift has the call's action, and what it names", () => {
+  const cluster = { ...PERMISSION, service: "redshift" as const, resourceId: "dwh", dbname: "dev" };
+  const arn = "arn:aws-cn:redshift:cn-north-1:123456789012";
+  const allow = (Action: string, Resource: unknown) => ({ Effect: "Allow", Action, Resource });
+  assert.deepEqual(connectPolicy({ ...cluster, user: "IAM" }).Statement, [
+    allow("redshift:GetClusterCredentialsWithIAM", `${arn}:dbname:dwh/dev`),
+  ]);
+  assert.deepEqual(connectPolicy({ ...cluster, groups: ["bi", "a*"] }).Statement, [
+    allow("redshift:GetClusterCredentials", [`${arn}:dbuser:dwh/app`, `${arn}:dbname:dwh/dev`]),
+    allow("redshift:JoinGroup", [`${arn}:dbgroup:dwh/bi`, `${arn}:dbgroup:dwh/a${"$"}{*}`]),
+  ]);
+  const workgroup = { ...cluster, service: "redshift-serverless" as const, user: "IAM" };
+  assert.deepEqual(connectPolicy(workgroup).Statement, [
+    allow(
+      "redshift-serverless:GetCredentials",
+      "arn:aws-cn:redshift-serverless:cn-north-1:123456789012:workgroup/dwh",
+    ),
+  ]);
 });
 
 test("iamArn() is the role behind an assumed one", () => {

@@ -13,8 +13,9 @@ import {
 } from "../../src/demo/home.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
 import { ACCOUNT, ZONE } from "../support/account-inventory.ts";
-import type { Api } from "../../src/demo/aws-api.ts";
+import { type Api, makeResult, startApi } from "../../src/demo/aws-api.ts";
 import { startDsqlApi } from "../../src/demo/dsql-api.ts";
+import { startRedshiftApis } from "../../src/demo/redshift-api.ts";
 import { type RdsApi, type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
 import { type Finished, rdsiam } from "../support/program.ts";
 
@@ -35,6 +36,7 @@ const options: RdsApiOptions = { keys, regions: ACCOUNT, denied: new Set(), thro
 const DSQL = "abcdefghijklmnopqrst123456.dsql.eu-west-1.on.aws";
 let [directory, home, api]: [string, Home, RdsApi] = ["", {} as Home, {} as RdsApi];
 let [dsql, deniedDsql]: [Api, Api] = [{} as Api, {} as Api];
+let [noClusters, noWorkgroups]: [Api, Api] = [{} as Api, {} as Api];
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), "rdsiam-discover-"));
@@ -44,12 +46,23 @@ before(async () => {
   const clusters = [{ arn, endpoint: DSQL, tags: { Name: "ledger", team: "books" } }];
   dsql = await startDsqlApi({ keys, clusters });
   deniedDsql = await startDsqlApi({ keys, clusters, isDenied: true });
+  noClusters = await startApi({
+    service: "redshift",
+    keys,
+    answer: ({ action }) => makeResult(action, { Clusters: "" }),
+  });
+  noWorkgroups = await startApi({
+    service: "redshift-serverless",
+    keys,
+    answer: () => ({ status: 200, body: '{"workgroups":[]}' }),
+  });
   const key = keys.createStaticKey({ arn: "arn:aws:iam::123456789012:user/admin" });
   await appendProfile(home, "corp", { region: "eu-west-1" }, key);
 });
 after(async () => {
   await api[Symbol.asyncDispose]();
-  for (const each of [dsql, deniedDsql]) await each[Symbol.asyncDispose]();
+  for (const each of [dsql, deniedDsql, noClusters, noWorkgroups])
+    await each[Symbol.asyncDispose]();
   await rm(directory, { recursive: true, force: true });
 });
 beforeEach(async () => {
@@ -64,10 +77,15 @@ function discover(...args: readonly string[]): Promise<Finished> {
 }
 
 function discoverWith(
-  endpoints: Pick<ApiEndpoints, "dsql" | "rds">,
+  endpoints: Omit<ApiEndpoints, "sts">,
   ...args: readonly string[]
 ): Promise<Finished> {
-  const env = makeEnvironment(home, { sts: "http://127.0.0.1:1", ...endpoints });
+  const env = makeEnvironment(home, {
+    sts: "http://127.0.0.1:1",
+    redshift: noClusters.endpoint,
+    redshiftServerless: noWorkgroups.endpoint,
+    ...endpoints,
+  });
   return rdsiam(["discover", "--profile", "corp", ...args], { env });
 }
 
@@ -330,6 +348,37 @@ test("rdsiam discover has Aurora DSQL clusters, with the user that they begin wi
   assert.match(
     ran.stdout,
     /^\[ledger\]\n# dsql in eu-west-1, IAM authentication on\nprofile = corp\nhost = abcdefghijklmnopqrst123456\.dsql\.eu-west-1\.on\.aws\nuser = admin\ndbname = postgres$/m,
+  );
+});
+
+test("rdsiam discover has Redshift clusters and workgroups, without a user or a database that it does not know", async () => {
+  const clusterHost = "dwh.c1a2b3c4d5e6.eu-west-1.redshift.amazonaws.com";
+  const workgroupHost = "lake.123456789012.eu-west-1.redshift-serverless.amazonaws.com";
+  const hosts = { clusterHost, workgroupHost, port: () => 5439, dbname: "sales" };
+  await using apis = await startRedshiftApis({ keys, account: "123456789012", ...hosts });
+  const rds = { rds: api.endpoint, dsql: dsql.endpoint };
+  const redshiftServerless = apis.workgroup.endpoint;
+  const all = { ...rds, redshift: apis.cluster.endpoint, redshiftServerless };
+  const { stdout, stderr } = await discoverWith(all);
+  assert.doesNotMatch(stderr, /redshift/i);
+  assert.match(
+    stdout,
+    /^\[dwh\]\n# redshift in eu-west-1, IAM authentication on\nprofile = corp\nhost = dwh\.\S+\nport = 5439\ndbname = sales\n\n\[lake\]\n# redshift-serverless in eu-west-1, IAM authentication on\nprofile = corp\nhost = lake\.\S+\nport = 5439$/m,
+  );
+  const tagged = await discoverWith(all, "--tag", "env=prod", "--json");
+  assert.deepEqual(
+    (JSON.parse(tagged.stdout) as Row[])
+      .filter(({ kind }) => /redshift/.test(kind))
+      .map(({ name }) => name),
+    ["dwh"],
+  );
+  const body = '{"__type":"AccessDeniedException","message":"not authorized"}';
+  const answer = () => ({ status: 400, body });
+  await using denied = await startApi({ service: "redshift-serverless", keys, answer });
+  const lacking = await discoverWith({ ...rds, redshiftServerless: denied.endpoint });
+  assert.match(
+    lacking.stderr,
+    /warning: not allowed to call redshift-serverless:ListWorkgroups in eu-west-1\nHINT: .*Redshift workgroups are left out/,
   );
 });
 

@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
-  type DsqlDefaults,
+  type ServiceDefaults,
   isSameAccount,
   parseEndpoint,
   publicDsqlHost,
+  redshiftCluster,
   unnamedCluster,
-  withDsqlDefaults,
+  withServiceDefaults,
 } from "../../src/rds/endpoint.ts";
 
 const H = "c9akciq32rgz";
@@ -38,6 +39,14 @@ const TABLE: readonly (readonly [string, string, string | undefined])[] = [
   [`db.${H}.us-isof-south-1.rds.csp.hci.ic.gov`, "instance", "us-isof-south-1"],
   [`db.${H}.eusc-de-east-1.rds.amazonaws.eu`, "instance", "eusc-de-east-1"],
   ["abc123.dsql.us-east-1.on.aws", "dsql", "us-east-1"],
+  [`dwh.${H}.us-east-1.redshift.amazonaws.com`, "redshift", "us-east-1"],
+  [`dwh-endpoint-abc.${H}.us-east-1.redshift.amazonaws.com`, "redshift", "us-east-1"],
+  [`dwh.${H}.cn-north-1.redshift.amazonaws.com.cn`, "redshift", "cn-north-1"],
+  [
+    "lake.123456789012.us-east-1.redshift-serverless.amazonaws.com",
+    "redshift-serverless",
+    "us-east-1",
+  ],
   ["abc123.dsql-fnh4.us-east-1.on.aws", "dsql", "us-east-1"],
 ];
 
@@ -46,7 +55,8 @@ for (const [host, kind, region] of TABLE) {
     const endpoint = parseEndpoint(host);
     assert.deepEqual([endpoint?.kind, endpoint?.region], [kind, region]);
     assert.equal(endpoint?.host, host.toLowerCase().replace(/\.$/, ""));
-    assert.equal(endpoint?.hash, kind === "dsql" ? undefined : H);
+    const account = kind === "redshift-serverless" ? "123456789012" : H;
+    assert.equal(endpoint?.hash, kind === "dsql" ? undefined : account);
   });
 }
 
@@ -68,6 +78,10 @@ const LOOK_ALIKES = [
   "rds.us-east-1.amazonaws.com",
   "us-east-1.rds.amazonaws.com",
   "x.elb.us-east-1.amazonaws.com",
+  `dwh.${H}.us-east-1.redshift.amazonaws.com.evil.com`,
+  `a.dwh.${H}.us-east-1.redshift.amazonaws.com`,
+  `${H}.us-east-1.redshift.amazonaws.com`,
+  "redshift.us-east-1.amazonaws.com",
   "ec2-1-2-3-4.compute-1.amazonaws.com",
   "dsql.us-east-1.on.aws",
   "10.0.0.1",
@@ -116,11 +130,11 @@ test("parseEndpoint() takes junk without throwing, and what it takes ends in a k
 const ID = "abcdefghijklmnopqrst123456";
 const INTERFACE = "vpce-0a-1b.dsql-fnh4.us-east-2.vpce.amazonaws.com";
 
-test("withDsqlDefaults() completes a cluster ID as host or sign host, and fills in user and database", () => {
+test("withServiceDefaults() completes a cluster ID as host or sign host, and fills in user and database", () => {
   const all = { user: "admin", dbname: "postgres" };
   const host = `${ID}.dsql.eu-west-1.on.aws`;
   const signHost = { host: `${ID}.dsql-fnh4.us-east-2.on.aws` };
-  const cases: readonly (readonly [DsqlDefaults, DsqlDefaults])[] = [
+  const cases: readonly (readonly [ServiceDefaults, ServiceDefaults])[] = [
     [
       { host: ID, region: "eu-west-1" },
       { host, region: "eu-west-1", ...all },
@@ -147,13 +161,48 @@ test("withDsqlDefaults() completes a cluster ID as host or sign host, and fills 
       { host: "10.0.0.7", signHost: { host, port: 5 }, ...all },
     ],
   ];
-  for (const [given, expected] of cases) assert.deepEqual(withDsqlDefaults(given), expected);
+  for (const [given, expected] of cases) assert.deepEqual(withServiceDefaults(given), expected);
   for (const same of [
     { host: ID },
     { host: INTERFACE },
     { host: "db.example.com", region: "eu-west-1" },
   ])
-    assert.equal(withDsqlDefaults(same), same);
+    assert.equal(withServiceDefaults(same), same);
+});
+
+test("withServiceDefaults() fills in Redshift's port, user and database, and verifies a custom domain as it is", () => {
+  const host = `dwh.${H}.us-east-1.redshift.amazonaws.com`;
+  const all = { user: "IAM", dbname: "dev", port: 5439, region: undefined };
+  assert.deepEqual(withServiceDefaults({ host, port: 5432 }), {
+    host,
+    signHost: undefined,
+    ...all,
+  });
+  const own = { host, port: 5432, hasPort: true, user: "jane", dbname: "dwh" };
+  assert.deepEqual(withServiceDefaults(own), { ...own, signHost: undefined, region: undefined });
+  const custom = { host: "dwh.example.com", redshift: "dwh", profileRegion: "eu-west-1" };
+  const signHost = { host: "dwh.example.com" };
+  const filled = { ...custom, ...all, signHost, region: "eu-west-1" };
+  assert.deepEqual(withServiceDefaults(custom), filled);
+  const rds = { host: `db1.${H}.us-east-1.rds.amazonaws.com`, redshift: "dwh" };
+  assert.equal(withServiceDefaults(rds), rds);
+});
+
+test("redshiftCluster() takes the name out of AWS's own names alone, and the setting's before that", () => {
+  const of = (host: string, named?: string) => {
+    const cluster = redshiftCluster(parseEndpoint(host) ?? { host, kind: "unknown" }, named);
+    return cluster && `${cluster.service} ${cluster.name}`;
+  };
+  const host = `dwh-endpoint-abc.${H}.us-east-1.redshift.amazonaws.com`;
+  assert.equal(of(host), "redshift dwh-endpoint-abc");
+  assert.equal(of(host, "dwh"), "redshift dwh");
+  const workgroup = "lake.123456789012.us-east-1.redshift-serverless.amazonaws.com";
+  assert.equal(of(workgroup), "redshift-serverless lake");
+  assert.equal(of(workgroup, "workgroup/sea"), "redshift-serverless sea");
+  assert.equal(of("dwh.example.com"), undefined);
+  assert.equal(of("dwh.example.com", "dwh"), "redshift dwh");
+  assert.equal(of("dwh.example.com", "workgroup/lake"), "redshift-serverless lake");
+  assert.equal(of(`db1.${H}.us-east-1.rds.amazonaws.com`, "dwh"), undefined);
 });
 
 test("unnamedCluster() is the cluster behind an interface endpoint, publicDsqlHost() its public name", () => {

@@ -1,0 +1,180 @@
+// Amazon Redshift's users and passwords: a call to its API gives both, for one database and a quarter of an hour.
+// https://docs.aws.amazon.com/redshift/latest/APIReference/API_GetClusterCredentialsWithIAM.html
+// https://docs.aws.amazon.com/redshift/latest/APIReference/API_GetClusterCredentials.html
+// https://docs.aws.amazon.com/redshift-serverless/latest/APIReference/API_GetCredentials.html
+
+import { parseXML } from "@aws-sdk/xml-builder";
+import { RdsIamError } from "../base/errors.ts";
+import { REDSHIFT_IDENTITY } from "../base/redshift.ts";
+import { type RdsCaller, rdsError } from "./rds-client.ts";
+import { signedCall } from "./signed-call.ts";
+
+const VERSION = "2012-12-01"; // of the API
+const SECONDS = 900; // the least, as an auth token of RDS lives
+
+/** A login to a cluster or workgroup of Redshift. */
+export interface RedshiftLogin {
+  readonly service: "redshift" | "redshift-serverless";
+  /** Of the cluster or workgroup. */
+  readonly name: string;
+  /** A database user, or REDSHIFT_IDENTITY. */
+  readonly user: string;
+  readonly database: string | undefined;
+  /** That the user joins. */
+  readonly groups: readonly string[];
+}
+
+/** A user and its password, until the password ends. */
+export interface RedshiftPassword {
+  readonly user: string;
+  /** A secret. */
+  readonly password: string;
+  readonly expiresAt: Date;
+}
+
+/** The call that a login makes. */
+export function credentialsAction({ service, user }: Pick<RedshiftLogin, "service" | "user">) {
+  if (service === "redshift-serverless") return "GetCredentials";
+  return user === REDSHIFT_IDENTITY ? "GetClusterCredentialsWithIAM" : "GetClusterCredentials";
+}
+
+/** Throws for a login that Redshift has no call for. */
+export function checkRedshiftLogin({ service, name, user, groups }: RedshiftLogin): void {
+  if (service === "redshift-serverless" && user !== REDSHIFT_IDENTITY) {
+    throw new RdsIamError(`the workgroup ${name} takes no database user`, {
+      code: "ERR_TARGET",
+      detail: `It is Redshift Serverless, which logs in the IAM identity itself, and not "${user}".`,
+      hint: "Leave {--user} and rds_user out.",
+    });
+  }
+  if (groups.length === 0 || user !== REDSHIFT_IDENTITY) return;
+  throw new RdsIamError(`rds_db_groups needs a database user`, {
+    code: "ERR_TARGET",
+    detail: "Redshift has the user of an IAM identity join no groups.",
+    hint: "Set rds_user to the user that joins them, or leave rds_db_groups out.",
+  });
+}
+
+/** Asks for a user and password; every failure is an RdsIamError. */
+export async function redshiftPassword(
+  login: RedshiftLogin,
+  caller: RdsCaller,
+): Promise<RedshiftPassword> {
+  checkRedshiftLogin(login);
+  const { service, name } = login;
+  const action = credentialsAction(login);
+  try {
+    return service === "redshift"
+      ? await ofCluster(action, login, caller)
+      : await ofWorkgroup(action, login, caller);
+  } catch (error) {
+    const what = service === "redshift" ? "cluster" : "workgroup";
+    const ways = `It gives the user and the password for the ${what} ${name}; rds_redshift names another one.`;
+    throw rdsError(error, caller, { service, action, ways });
+  }
+}
+
+async function ofCluster(
+  action: string,
+  { name, user, database, groups }: RedshiftLogin,
+  caller: RdsCaller,
+): Promise<RedshiftPassword> {
+  const words = new URLSearchParams({ Action: action, Version: VERSION, ClusterIdentifier: name });
+  words.set("DurationSeconds", String(SECONDS));
+  if (database !== undefined) words.set("DbName", database);
+  if (user !== REDSHIFT_IDENTITY) words.set("DbUser", user);
+  groups.forEach((group, at) => words.set(`DbGroups.DbGroup.${at + 1}`, group));
+  const page = await queryRedshift(words, caller);
+  return readPassword(text(page, "DbUser"), text(page, "DbPassword"), text(page, "Expiration"));
+}
+
+async function ofWorkgroup(
+  action: string,
+  { name, database }: RedshiftLogin,
+  caller: RdsCaller,
+): Promise<RedshiftPassword> {
+  const request = { workgroupName: name, dbName: database, durationSeconds: SECONDS };
+  const answer = await callServerless(action, request, caller);
+  const { dbUser, dbPassword, expiration } = answer;
+  const end = typeof expiration === "number" ? expiration * 1_000 : expiration;
+  return readPassword(dbUser, dbPassword, end);
+}
+
+/** The ID of a workgroup, which IAM's policies name it by. */
+export async function workgroupId(name: string, caller: RdsCaller): Promise<string> {
+  try {
+    const answer = await callServerless("GetWorkgroup", { workgroupName: name }, caller);
+    const [workgroup = {}] = elements(answer, "workgroup");
+    const id = text(workgroup, "workgroupId");
+    if (id !== undefined) return id;
+    throw new Error("Deserialization error: the answer has no workgroup");
+  } catch (error) {
+    const ways = "Without it, the policy has a placeholder.";
+    throw rdsError(error, caller, { service: "redshift-serverless", action: "GetWorkgroup", ways });
+  }
+}
+
+/** Calls the API of the clusters; resolves with the result's element. */
+export async function queryRedshift(
+  words: URLSearchParams,
+  caller: RdsCaller,
+): Promise<RedshiftNode> {
+  const answer = await signedCall(caller, {
+    service: "redshift",
+    headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
+    body: words.toString(),
+  });
+  const action = words.get("Action") ?? "";
+  const [result = {}] = elements(parseXML(answer), `${action}Response`, `${action}Result`);
+  return result;
+}
+
+/** Calls the API of the workgroups. */
+export async function callServerless(
+  action: string,
+  request: object,
+  caller: RdsCaller,
+): Promise<RedshiftNode> {
+  const answer = await signedCall(caller, {
+    service: "redshift-serverless",
+    headers: {
+      "content-type": "application/x-amz-json-1.1",
+      "x-amz-target": `RedshiftServerless.${action}`,
+    },
+    body: JSON.stringify(request),
+  });
+  return JSON.parse(answer) as RedshiftNode;
+}
+
+function readPassword(user: unknown, password: unknown, expiration: unknown): RedshiftPassword {
+  const expiresAt = new Date(typeof expiration === "number" ? expiration : String(expiration));
+  const isWhole = isWord(user) && isWord(password) && !Number.isNaN(expiresAt.getTime());
+  if (isWhole) return { user, password, expiresAt };
+  throw new Error("Deserialization error: the answer has no user and password");
+}
+
+// Without a NUL, which ends a text of the protocol.
+function isWord(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && !value.includes("\0");
+}
+
+/** An element of an answer in XML, or an object of one in JSON. */
+export type RedshiftNode = Readonly<Record<string, unknown>>;
+
+/** The elements at a path; the XML parser gives one as an object, several as an array, none as an empty text. */
+export function elements(node: unknown, ...path: readonly string[]): readonly RedshiftNode[] {
+  const [name, ...rest] = path;
+  if (name === undefined) return isNode(node) ? [node] : [];
+  const found = isNode(node) ? node[name] : undefined;
+  return (Array.isArray(found) ? found : [found]).flatMap((each) => elements(each, ...rest));
+}
+
+function isNode(value: unknown): value is RedshiftNode {
+  return typeof value === "object" && value !== null;
+}
+
+/** The text of an element, or of an object's field. */
+export function text(node: RedshiftNode, name: string): string | undefined {
+  const value = node[name];
+  return typeof value === "string" ? value : undefined;
+}
