@@ -1,9 +1,9 @@
 // Serves TLS to the tool on a connection that has been accepted, after SSLRequest or at once (PostgreSQL 17's direct TLS).
-// A tls.Server that never listens does the handshake: a bare TLSSocket verifies no client certificate on Node. A client
-// certificate that is missing or not trusted does not break the handshake; the frontend gets an ErrorResponse.
+// Where there is a client CA, a tls.Server that never listens does the handshake: a bare TLSSocket verifies no client certificate on
+// Node. One that is missing or not trusted does not break the handshake; the frontend gets an ErrorResponse.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
 import { Buffer } from "node:buffer";
-import { createHash, X509Certificate } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { Socket } from "node:net";
 import * as tls from "node:tls";
 import { carrierOf } from "../runtime/deno-gate.ts";
@@ -35,23 +35,15 @@ export async function startFrontendTls(
   served: FrontendTls,
   how: { readonly direct: boolean; readonly signal: AbortSignal },
 ): Promise<SecuredFrontend> {
-  const { cert, key, clientCa } = await served.certificate();
+  const certificate = await served.certificate();
   how.signal.throwIfAborted();
-  const server = tls.createServer({
-    cert,
-    key,
-    minVersion: "TLSv1.2",
-    ALPNProtocols: [ALPN],
-    ...(clientCa === undefined ? {} : { ca: [...clientCa], requestCert: true }),
-    rejectUnauthorized: false,
-  });
-  const socket = await shakeHands(raw, server, how.signal);
+  const socket = await shakeHands(raw, certificate, how.signal);
   if (how.direct && socket.alpnProtocol !== ALPN) {
     raw.destroy();
     throw new HandshakeFailed("direct TLS without the ALPN protocol postgresql");
   }
-  const client = clientCa === undefined ? "not asked" : clientStatus(socket);
-  return { socket, endPoint: serverEndPoint(cert), client };
+  const client = certificate.clientCa === undefined ? "not asked" : clientStatus(socket);
+  return { socket, endPoint: serverEndPoint(certificate.leaf), client };
 }
 
 function clientStatus(socket: tls.TLSSocket): SecuredFrontend["client"] {
@@ -59,7 +51,11 @@ function clientStatus(socket: tls.TLSSocket): SecuredFrontend["client"] {
   return Object.keys(socket.getPeerCertificate()).length === 0 ? "missing" : "not trusted";
 }
 
-function shakeHands(raw: Socket, server: tls.Server, signal: AbortSignal): Promise<tls.TLSSocket> {
+function shakeHands(
+  raw: Socket,
+  { cert, key, clientCa, context }: ServerCertificate,
+  signal: AbortSignal,
+): Promise<tls.TLSSocket> {
   return new Promise((resolve, reject) => {
     const carrier = carrierOf(raw);
     const settle = (): void => {
@@ -74,22 +70,40 @@ function shakeHands(raw: Socket, server: tls.Server, signal: AbortSignal): Promi
     };
     const onAbort = (): void => fail(signal.reason as Error);
     const onClose = (): void => fail(new HandshakeFailed("the TLS handshake was broken off"));
-    signal.addEventListener("abort", onAbort, { once: true });
-    raw.once("close", onClose).once("end", onClose);
-    // A peer that ends in the middle has nothing to wait for; TLS takes the setting over from what carries it.
-    carrier.stream.allowHalfOpen = false;
-    server.on("tlsClientError", (error: Error) =>
-      fail(new HandshakeFailed(`the TLS handshake failed: ${errorCode(error)}`)),
-    );
-    server.once("secureConnection", (secured) => {
+    const onError = (error: Error): void =>
+      fail(new HandshakeFailed(`the TLS handshake failed: ${errorCode(error)}`));
+    const onSecured = (secured: tls.TLSSocket): void => {
       settle();
       carrier.attach(secured);
       secured.allowHalfOpen = true;
       // Followed by a close, which reports it.
-      secured.on("error", () => {});
+      secured.off("error", onError).on("error", () => {});
       raw.once("close", () => secured.destroy());
       resolve(secured);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    raw.once("close", onClose).once("end", onClose);
+    // A peer that ends in the middle has nothing to wait for; TLS takes the setting over from what carries it.
+    carrier.stream.allowHalfOpen = false;
+    const options = { ALPNProtocols: [ALPN], rejectUnauthorized: false };
+    if (clientCa === undefined) {
+      const secured = new tls.TLSSocket(carrier.stream, {
+        ...options,
+        isServer: true,
+        secureContext: context,
+      });
+      secured.on("error", onError).once("secure", () => onSecured(secured));
+      return;
+    }
+    const server = tls.createServer({
+      ...options,
+      cert,
+      key,
+      minVersion: "TLSv1.2",
+      ca: [...clientCa],
+      requestCert: true,
     });
+    server.on("tlsClientError", onError).once("secureConnection", onSecured);
     server.emit("connection", carrier.stream);
   });
 }
@@ -112,11 +126,10 @@ const HASHES: ReadonlyMap<string, string> = new Map([
   ["2a8648ce3d040304", "sha512"],
 ]);
 
-/** The binding data of a certificate (PEM, the first where there are more); undefined where its signature has no one hash. */
-export function serverEndPoint(certificate: string): Buffer | undefined {
-  const { raw } = new X509Certificate(certificate);
-  const hash = HASHES.get(signatureAlgorithm(raw).toString("hex"));
-  return hash === undefined ? undefined : createHash(hash).update(raw).digest();
+/** The binding data of a certificate in DER; undefined where its signature has no one hash. */
+export function serverEndPoint(certificate: Buffer): Buffer | undefined {
+  const hash = HASHES.get(signatureAlgorithm(certificate).toString("hex"));
+  return hash === undefined ? undefined : createHash(hash).update(certificate).digest();
 }
 
 // Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm SEQUENCE { OID, ... }, ... }

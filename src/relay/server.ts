@@ -18,12 +18,15 @@ const MAX_PENDING = 256; // clients that are not admitted yet
 const SECURED = 2; // stage of a client whose TLS handshake is done
 const BACKLOG = 1_024;
 
+/** What a relay serves TLS with. */
+type RelayCertificate = Pick<ServerCertificate, "cert" | "key" | "clientCa">;
+
 /** The options of a relay's listener. */
 export interface RelayServerOptions {
   readonly host: string;
   readonly port: number;
   /** Clients are asked for a certificate where it has CAs for them. */
-  readonly tls: ServerCertificate;
+  readonly tls: RelayCertificate;
   readonly context: RelayContext;
   /** The limit of concurrent sessions. */
   readonly maxConnections: number;
@@ -41,7 +44,7 @@ export interface RelayServer extends AsyncDisposable {
   /** Sessions in progress. */
   readonly sessions: () => number;
   /** Replaces certificate and CAs for the next clients. */
-  readonly setTls: (tls: ServerCertificate) => void;
+  readonly setTls: (tls: RelayCertificate) => void;
   /** Ends the sessions that are not allowed any more. */
   readonly endUnless: (isAllowed: (session: Admitted) => boolean) => void;
   /** Takes no new clients; resolves when the last session has ended. */
@@ -94,7 +97,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   };
 }
 
-function secureOptions({ cert, key, clientCa }: ServerCertificate) {
+function secureOptions({ cert, key, clientCa }: RelayCertificate) {
   return {
     cert,
     key,

@@ -1,5 +1,6 @@
 // What is accepted as a certificate and its key.
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,13 +28,16 @@ async function load(cert: string, key: string): ReturnType<typeof loadServerCert
 }
 
 test("loadServerCertificate() + reads a certificate and its key, in one file too", async () => {
-  assert.deepEqual(await load(leaf.cert, leaf.key), {
-    cert: leaf.cert,
-    key: leaf.key,
-    clientCa: undefined,
-  });
   const both = leaf.key + leaf.cert;
-  assert.deepEqual(await load(both, both), { cert: both, key: both, clientCa: undefined });
+  for (const [cert, key] of [
+    [leaf.cert, leaf.key],
+    [both, both],
+  ] as const) {
+    const { context, ...read } = await load(cert, key);
+    const der = new X509Certificate(leaf.cert).raw;
+    assert.deepEqual(read, { cert, key, leaf: der, clientCa: undefined });
+    assert.ok(context);
+  }
 });
 
 test("loadServerCertificate() + refuses another certificate's key, and files that are still empty", async () => {

@@ -1,5 +1,6 @@
 // A frontend with TLS, and certificates for the proxy to serve it with.
 import { Buffer } from "node:buffer";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import * as tls from "node:tls";
@@ -30,7 +31,9 @@ export function served(
   { cert, key }: Pick<ServerCertificate, "cert" | "key">,
   how: { readonly required?: boolean; readonly clientCa?: readonly string[] } = {},
 ): FrontendTls {
-  const certificate = { cert, key, clientCa: how.clientCa };
+  const leaf = new X509Certificate(cert).raw;
+  const context = tls.createSecureContext({ cert, key, minVersion: "TLSv1.2" });
+  const certificate = { cert, key, leaf, context, clientCa: how.clientCa };
   return { certificate: () => Promise.resolve(certificate), required: how.required ?? false };
 }
 
