@@ -3,28 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { mfaPrompt, type MfaPromptOptions } from "../../src/session/mfa-prompt.ts";
+import { personWho } from "../support/run-context.ts";
 
 const QUESTION = { serial: "device", roleArn: "role", refusal: undefined };
 const REFUSAL = new RdsIamError("refused", { code: "ERR_MFA" });
 
 /** A prompt whose person types these lines. */
 function prompt(lines: readonly (string | undefined)[], over: Partial<MfaPromptOptions> = {}) {
-  const typed = [...lines];
-  const shown: string[] = [];
-  let isGivenAway = false;
-  const terminal = {
-    isThere: () => true,
-    ask: (text: string) => {
-      shown.push(text);
-      return Promise.resolve(typed.shift());
-    },
-    chooser: () => undefined,
-    write: (text: string) => void shown.push(text),
-    browser: () =>
-      Promise.resolve({ opens: false, isHere: false, open: () => Promise.resolve(false) }),
-    giveAway: () => void (isGivenAway = true),
-    isGivenAway: () => isGivenAway,
-  };
+  const { shown, terminal } = personWho(lines);
   const codes: string[] = [];
   const onCode = (code: string) => void codes.push(code);
   return {

@@ -34,3 +34,22 @@ export function runContext(
     ...over,
   };
 }
+
+/** A terminal with a person who types these lines when they are asked, undefined for Ctrl-D; and what they were shown. */
+export function personWho(lines: readonly (string | undefined)[]) {
+  const typed = [...lines];
+  const shown: string[] = [];
+  let isGivenAway = false;
+  const terminal: Terminal = {
+    ...NO_TERMINAL,
+    isThere: () => true,
+    ask: (text) => {
+      shown.push(text);
+      return Promise.resolve(typed.shift());
+    },
+    write: (text) => void shown.push(text),
+    giveAway: () => void (isGivenAway = true),
+    isGivenAway: () => isGivenAway,
+  };
+  return { shown, terminal };
+}

@@ -1,0 +1,58 @@
+// Whether a person is asked to log in to IAM Identity Center.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SsoSession, SsoToken } from "../../src/aws/sso-cache.ts";
+import { askSsoLogin } from "../../src/session/sso-prompt.ts";
+import { personWho, runContext } from "../support/run-context.ts";
+
+const TOKEN: SsoToken = { accessToken: "t", expiresAt: "2030-01-01T00:00:00Z" };
+
+function sessionNamed(session: string | undefined): SsoSession {
+  const startUrl = "https://corp.awsapps.com/start";
+  return { session, startUrl, region: "eu-west-1", scopes: undefined, profile: "p", place: "f" };
+}
+
+function stage(lines: readonly (string | undefined)[], isThere = true) {
+  const person = personWho(lines);
+  const terminal = { ...person.terminal, isThere: () => isThere };
+  const context = { ...runContext({}), terminal };
+  let logins = 0;
+  const ask = (session?: string) =>
+    askSsoLogin(context, sessionNamed(session), () => {
+      logins += 1;
+      return Promise.resolve(TOKEN);
+    });
+  return { ...person, ask, logins: () => logins };
+}
+
+test("askSsoLogin() logs in on y, yes and Return, and names the session or the profile", async () => {
+  for (const answer of ["", "y", " YES "]) {
+    const { ask, shown } = stage([answer]);
+    assert.equal(await ask("corp"), TOKEN);
+    assert.deepEqual(shown, [
+      "Log in to corp (https://corp.awsapps.com/start)? [Y/n] ",
+      "Logged in to corp.\n",
+    ]);
+  }
+  const { ask, shown } = stage(["y"]);
+  await ask();
+  assert.match(shown[0] ?? "", /^Log in to p \(/);
+});
+
+test("askSsoLogin() takes a no for the rest of the run, session by session", async () => {
+  for (const no of ["n", "later", undefined]) {
+    const { ask, logins, shown } = stage([no, "n", "y"]);
+    for (const name of ["corp", "corp", "other", "corp"]) assert.equal(await ask(name), undefined);
+    assert.equal(shown.length, 2);
+    assert.equal(logins(), 0);
+  }
+});
+
+test("askSsoLogin() asks nothing without a terminal, nor once the tool has it", async () => {
+  const absent = stage(["y"], false);
+  assert.equal(await absent.ask("corp"), undefined);
+  const taken = stage(["y"]);
+  taken.terminal.giveAway();
+  assert.equal(await taken.ask("corp"), undefined);
+  assert.deepEqual([absent.shown, taken.shown], [[], []]);
+});
