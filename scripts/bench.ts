@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { BENCH_HELP, readBenchOptions } from "./bench/options.ts";
 import { measure } from "./bench/measure.ts";
-import { pageText, updateReadme } from "./bench/page.ts";
+import { pageText } from "./bench/page.ts";
 import { drawPicture } from "./bench/picture.ts";
 import { reportText } from "./bench/report.ts";
 import type { Results } from "./bench/results.ts";
@@ -27,8 +27,6 @@ async function main(): Promise<void> {
   const picture = "performance.svg";
   await drawPicture(results, join(docs, picture));
   await writeFile(join(docs, "performance.md"), pageText(results, picture));
-  const readme = join(docs, "../README.md");
-  await writeFile(readme, updateReadme(await readFile(readme, "utf8"), results));
 }
 
 async function readResults(file: string): Promise<Results> {

@@ -1,4 +1,5 @@
-// npm run transcript: writes docs/first-ten-minutes.md, with what each command really prints on the stand-in.
+// npm run transcript: writes docs/first-ten-minutes.md, with what each command really prints on the stand-in, and docs/terminal.svg,
+// the same on a terminal.
 // What differs from run to run (times, versions, signatures) becomes `…`, which the tests of the documents take for anything.
 
 import { mkdir, writeFile } from "node:fs/promises";
@@ -7,14 +8,16 @@ import process from "node:process";
 import { startStandIn } from "../src/demo/stand-in.ts";
 import { makeScene, runCommand, type Scene } from "../test/docs/run-blocks.ts";
 import { STEPS } from "./documents/first-ten-minutes.ts";
+import { terminalPicture, terminalSession } from "./documents/terminal-picture.ts";
 
 const DOCUMENT = "docs/first-ten-minutes.md";
+const PICTURE = "docs/terminal.svg";
 
 const VARYING: readonly (readonly [RegExp, string])[] = [
   [/\b\d+(?:\.\d+)? (ms|days)\b/g, "… $1"],
   [/^(ok {4}clock +).*$/gm, "$1…"],
   [/(127\.0\.0\.1(?::|", port ))(?!5432\b)\d+/g, "$1…"],
-  [/(\bledger\w{20}:)\d+/g, "$1…"],
+  [/((?:\bledger\w{20}|\.redshift(?:-serverless)?\.amazonaws\.com):)\d+/g, "$1…"],
   [/(PostgreSQL\)? )\d+\.\d+ \([^)]*\)/g, "$1…"],
   [/(\?Action=connect)&\S*/g, "$1…"],
   [/(remembered in .*|\/usr\/\S*bin\/\S+)/g, "…"],
@@ -29,6 +32,7 @@ async function main(): Promise<void> {
   const parts: string[] = [];
   for (const step of STEPS) parts.push(await part(scene, step, directory));
   await writeFile(DOCUMENT, `${parts.join("\n\n")}\n`);
+  await writeFile(PICTURE, terminalPicture(await terminalSession(scene)));
 }
 
 async function part(

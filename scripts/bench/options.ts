@@ -44,7 +44,7 @@ export const BENCH_HELP = `npm run bench [-- OPTION...]
   --json FILE          writes every single run there (default build/performance.json)
   --from FILE          measures nothing, and reads such a file instead
   --svg FILE           draws the picture
-  --docs docs          writes performance.md and performance.svg there, and the README's section
+  --docs docs          writes performance.md and performance.svg there
 `;
 
 // What becomes of the figures does not change them.

@@ -1,19 +1,6 @@
-// The results in Markdown: docs/performance.md with the command that measured them, and the README's section.
+// The results in Markdown: docs/performance.md, with the command that measured them.
 import { acceptanceTable, figureTable, headText, notes, type Table } from "./report.ts";
-import { cellsOf, type Results, subjectsOf } from "./results.ts";
-import { figureOf } from "./works.ts";
-
-const HEADING = "## Performance";
-const NEXT = "## Security"; // what the section stands before where there is none yet
-const README_RATIOS = [
-  "copy-out-text",
-  "copy-out-binary",
-  "pg_dump",
-  "copy-in",
-  "simple-16",
-  "logins-1",
-];
-const README_TIMES = ["version", "psql"];
+import { type Results } from "./results.ts";
 
 /** The page in Markdown; `picture` is the name of the file beside it. */
 export function pageText(results: Results, picture: string): string {
@@ -51,42 +38,6 @@ ${markdownTable(acceptanceTable(results), 2)}
 
 ${markdownTable(figureTable(results), 2)}
 `;
-}
-
-/** A README with its section on performance made anew, from these results. */
-export function updateReadme(readme: string, results: Results): string {
-  const section = `${HEADING}\n\n${readmeSection(results)}\n\n`;
-  const start = readme.indexOf(`${HEADING}\n`);
-  if (start < 0) return readme.replace(`${NEXT}\n`, () => `${section}${NEXT}\n`);
-  const end = readme.indexOf("\n## ", start + 1) + 1;
-  return readme.slice(0, start) + section + readme.slice(end);
-}
-
-function readmeSection(results: Results): string {
-  const { command, date, machine, rounds } = results;
-  const subjects = subjectsOf(results);
-  const heading = ["", ...subjects];
-  const ratios = README_RATIOS.map((figure) => readmeLine(results, { figure, subjects }));
-  const times = README_TIMES.map((figure) => readmeLine(results, { figure, subjects }));
-  return `Throughput relative to the tool connecting directly over verified TLS (1.00), and whole processes in milliseconds; medians of ${rounds} rounds,
-measured on ${date.slice(0, 10)} by \`${command}\` on ${machine.processors} shared cores, without a network in between.
-[Every row, the spread and the picture](docs/performance.md).
-
-${markdownTable({ heading, lines: [...ratios, ...times] }, 1)}`;
-}
-
-function readmeLine(
-  results: Results,
-  { figure, subjects }: { readonly figure: string; readonly subjects: readonly string[] },
-): readonly string[] {
-  const { title = figure, unit } = figureOf(figure) ?? {};
-  const cells = cellsOf(results, figure);
-  const texts = subjects.map((name) => {
-    const cell = cells.find(({ subject }) => subject === name);
-    if (unit === "ms") return cell === undefined ? "" : `${cell.summary.median.toFixed(0)} ms`;
-    return cell?.ratio?.median.toFixed(2) ?? "";
-  });
-  return [title, ...texts];
 }
 
 // The first columns are text, the others numbers.

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { judge } from "../../scripts/bench/acceptance.ts";
 import { readBenchOptions } from "../../scripts/bench/options.ts";
-import { pageText, updateReadme } from "../../scripts/bench/page.ts";
+import { pageText } from "../../scripts/bench/page.ts";
 import { describePicture } from "../../scripts/bench/picture.ts";
 import { reportText } from "../../scripts/bench/report.ts";
 import { ratioOf, type Results } from "../../scripts/bench/results.ts";
@@ -109,14 +109,6 @@ describe("the report", () => {
     const page = pageText(found, "p.svg");
     assert.match(page, /!\[.*\]\(p\.svg\)/);
     assert.match(page, /^\| copy-in \| rdsiam \/ direct \| 0\.99 \|/m);
-  });
-
-  test("is a section of the README, which replaces the one before", () => {
-    const readme = "# a\n\n## Limits\n\nb\n\n## Security\n\nc\n";
-    const once = updateReadme(readme, found);
-    assert.match(once, /b\n\n## Performance\n\n.*\n\n## Security\n\nc\n$/s);
-    assert.match(once, /^\| COPY in \| 1\.00 \| 0\.99 \|$/m);
-    assert.equal(updateReadme(once, found), once);
   });
 
   test("is a picture with a bar for each ratio and a point for each number of sessions", () => {

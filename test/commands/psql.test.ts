@@ -1,5 +1,5 @@
 // `rdsiam psql`, the built program: its arguments arrive as they were typed, its files are the user's own, and its prompt and the
-// waiting line look as the README and the issue of a slow network say.
+// waiting line look as the guide and the issue of a slow network say.
 import assert from "node:assert/strict";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -68,11 +68,11 @@ function isRefused(tail: readonly string[]): boolean {
 }
 
 test(
-  "the README's prompt shows the target, and psqlrc and history are the user's own",
+  "the guide's prompt shows the target, and psqlrc and history are the user's own",
   { skip },
   async () => {
-    const readme = await readFile("README.md", "utf8");
-    const [line = ""] = /^\\set PROMPT1 .*$/m.exec(readme) ?? [];
+    const guide = await readFile("docs/configuration.md", "utf8");
+    const [line = ""] = /^\\set PROMPT1 .*$/m.exec(guide) ?? [];
     const history = join(standIn.directory, "own-history");
     const psqlrc = join(standIn.directory, ".psqlrc");
     await writeFile(psqlrc, `${line}\n\\set mark 'from my psqlrc'\n`);

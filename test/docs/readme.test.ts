@@ -1,9 +1,11 @@
-// The slice of `npm run test:slow -- docs` that npm test runs: every command line of the README, on the stand-in.
+// The slice of `npm run test:slow -- docs` that npm test runs: every command line of the README, on the stand-in, and its picture.
+import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
 import { without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
-import { blocksOf } from "./markdown.ts";
+import { plainText, terminalSession } from "../../scripts/documents/terminal-picture.ts";
+import { blocksOf, readDocument } from "./markdown.ts";
 import { isRun, makeScene, runBlock, type Scene } from "./run-blocks.ts";
 
 let standIn: StandIn;
@@ -19,4 +21,29 @@ for (const block of blocksOf("README.md").filter((block) => isRun(block))) {
   test(`README.md:${block.line} ${title}`, { skip: without("psql", "pg_dump", "bash") }, () =>
     runBlock(scene, block),
   );
+}
+
+test(
+  "docs/terminal.svg shows what the commands print (else: npm run transcript)",
+  { skip: without("psql", "bash") },
+  async () => {
+    const picture = readDocument("docs/terminal.svg");
+    const shown = picture.matchAll(/<text[^>]*>([^<]*)<\/text>/g);
+    const texts = [...shown].map(([, text = ""]) => text.replaceAll("&gt;", ">"));
+    assert.match(texts.join("\n"), /12 ok, 0 failed, 1 skipped/);
+    assert.equal(
+      words(texts.join(" ")),
+      words(plainText(await terminalSession(scene)).replaceAll("李雷", " 李雷 ")),
+    );
+  },
+);
+
+// Without what differs from run to run and from machine to machine, as numbers, folded lines and the version of psql.
+function words(text: string): string {
+  return text
+    .replaceAll(/\(?PostgreSQL\)? [\d.]+(?: \([^)]*\))?(?:, \/\S+)?/g, "")
+    .replaceAll(/-?\d+(?:\.\d+)?/g, "")
+    .replaceAll(/(behind|ahead of) AWS's clock|as AWS's clock/g, "")
+    .replaceAll(/\s+/g, " ")
+    .trim();
 }

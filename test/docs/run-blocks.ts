@@ -6,6 +6,7 @@ import { chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { basename, join } from "node:path";
 import process from "node:process";
+import { spawn as openPty } from "@lydell/node-pty";
 import { listen } from "../../src/base/listen.ts";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
@@ -126,6 +127,26 @@ export async function runBlock(scene: Scene, block: Block): Promise<void> {
 export async function runCommand(scene: Scene, command: string, cwd: string): Promise<string> {
   const ran = await runShell(command, { env: cleanEnvironment(scene.env), cwd });
   return asShown(scene, ran.output);
+}
+
+/** Runs a command line on a terminal, and returns what it shows, colors included. */
+export function runOnTerminal(scene: Scene, command: string, columns: number): Promise<string> {
+  const [file, ...args] = [...SHELL, command];
+  const env = { ...cleanEnvironment(scene.env), TERM: "xterm-256color" };
+  const pty = openPty(file, args, { cols: columns, rows: 60, env, cwd: scene.directory });
+  let output = "";
+  pty.onData((data) => {
+    output += data;
+  });
+  return new Promise((resolved) => {
+    pty.onExit(() => resolved(asShown(scene, withoutErased(output.replaceAll("\r\n", "\n")))));
+  });
+}
+
+// A waiting line that has been erased is none of what is shown in the end.
+function withoutErased(output: string): string {
+  const lines = output.split("\n").map((line) => line.split("\r\u001B[K").at(-1) ?? "");
+  return lines.join("\n");
 }
 
 // Readers have a home directory and a database on the usual port.
