@@ -23,7 +23,12 @@ import {
 } from "../protocol/startup-packet.ts";
 import { type DsqlOptions, refusedLogin, refuseStatements, withoutOptions } from "./dsql.ts";
 import type { KeyStore } from "./keys.ts";
-import { logInToRedshift, type RedshiftOptions, startupForPostgres } from "./redshift.ts";
+import {
+  logInToRedshift,
+  redshiftAnswers,
+  type RedshiftOptions,
+  startupForPostgres,
+} from "./redshift.ts";
 import { verifyAuthToken } from "./sigv4.ts";
 
 const HOST = "127.0.0.1";
@@ -213,13 +218,18 @@ export class Gateway {
     }
     const { dsql, hosts, redshift } = this.#options;
     if (redshift !== undefined) {
-      const login = await this.#checkRedshift(arrival, user, redshift);
-      if (login === undefined) {
+      const now = this.#options.now?.() ?? new Date();
+      const login = await logInToRedshift(redshift, arrival, { user, now });
+      if (login === undefined || !(await isIamUser(login.role))) {
         return fail("no such password", `password authentication failed for user "${user}"`);
       }
-      this.logins.push({ user, database, signedHost: undefined, tokenDigest: digest(login) });
-      const own = encodeStartupMessage(startupForPostgres(startup, login.role));
-      return this.#join(arrival, this.#openBackend(own));
+      this.logins.push({
+        user,
+        database,
+        signedHost: undefined,
+        tokenDigest: digest(login.password),
+      });
+      return this.#join(arrival, this.#openBackend(startupForPostgres(startup, login.role)));
     }
     const isDsql = dsql !== undefined;
     const sni = String((socket as TLSSocket).servername || "");
@@ -256,17 +266,9 @@ export class Gateway {
     if (isDsql && !(await isIamUser(user))) {
       return fail("no such role", `Role ${user} does not exist`);
     }
-    const tokenDigest = digest({ password: token });
+    const tokenDigest = digest(token);
     this.logins.push({ user, database, signedHost: verdict.host, tokenDigest });
     this.#join(arrival, early ?? this.#openBackend(packet));
-  }
-
-  #checkRedshift({ reader, socket }: Arrival, user: string, redshift: RedshiftOptions) {
-    const now = this.#options.now?.() ?? new Date();
-    return logInToRedshift(redshift, { user, now }, (request) => {
-      socket.write(request);
-      return read(reader, (bytes) => readMessage(bytes, () => LONGEST_PASSWORD_MESSAGE));
-    });
   }
 
   async #openNegotiated(socket: Duplex, packet: Buffer): Promise<Socket> {
@@ -291,8 +293,12 @@ export class Gateway {
   #join({ reader, socket }: Arrival, backend: Socket): void {
     const early = reader.detach();
     if (early.length > 0) socket.unshift(early);
-    const filters = this.#options.omitBackendKeyData === true ? [backendKeyFilter()] : [];
-    const refusals = this.#options.dsql === undefined ? [] : [refuseStatements()];
+    const { dsql, omitBackendKeyData, redshift } = this.#options;
+    const filters = [
+      ...(omitBackendKeyData === true ? [backendKeyFilter()] : []),
+      ...(redshift === undefined ? [] : [redshiftAnswers()]),
+    ];
+    const refusals = dsql === undefined ? [] : [refuseStatements()];
     // A leg that ends in order half-closes the other; a leg that breaks takes both down.
     const onEnd = (error: unknown): void => {
       if (error === undefined || error === null) return;
@@ -327,9 +333,7 @@ export class Gateway {
   }
 }
 
-function digest({ password }: { readonly password: string }): string {
-  return createHash("sha256").update(password).digest("hex");
-}
+const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 function makeSecureContext(certificate: GatewayOptions["certificate"]): SecureContext {
   return createSecureContext({ ...certificate, minVersion: "TLSv1.2" });

@@ -13,7 +13,7 @@ import {
   startApi,
 } from "./aws-api.ts";
 import type { AccessKey } from "./keys.ts";
-import { type IssuedLogin, issueLogin } from "./redshift.ts";
+import { type IssuedLogin, issueLogin, type RedshiftOptions } from "./redshift.ts";
 
 /** What the APIs know, and the keys that requests are verified with. */
 export interface StandInRedshiftOptions extends Pick<ApiOptions, "keys" | "now"> {
@@ -43,6 +43,8 @@ export interface RedshiftApis extends AsyncDisposable {
   /** What was given out; a test empties it, and what was given out before is refused. */
   readonly issued: IssuedLogin[];
   readonly calls: RedshiftCall[];
+  /** How the front asks for a password from now on. */
+  method: RedshiftOptions["method"];
 }
 
 const WORKGROUP_ID = "1f2e3d4c-5b6a-7988-9786-a5b4c3d2e1f0";
@@ -68,7 +70,7 @@ export async function startRedshiftApis(options: StandInRedshiftOptions): Promis
     await cluster[Symbol.asyncDispose]();
     await workgroup[Symbol.asyncDispose]();
   };
-  return { cluster, workgroup, issued, calls, [Symbol.asyncDispose]: close };
+  return { cluster, workgroup, issued, calls, method: "digest", [Symbol.asyncDispose]: close };
 }
 
 type Give = (

@@ -3,9 +3,25 @@
 // https://github.com/aws/amazon-redshift-python-driver/blob/master/redshift_connector/core.py
 import { Buffer } from "node:buffer";
 import { createHash, randomBytes } from "node:crypto";
+import { type Duplex, Transform } from "node:stream";
+import type { SocketReader } from "../base/socket-reader.ts";
 import { encodeAuthenticationDigest, readDigestResponse } from "../protocol/authentication.ts";
-import { type Message, encodeInt32, encodeMessage } from "../protocol/message.ts";
-import { replaceParameters, type StartupMessage } from "../protocol/startup-packet.ts";
+import {
+  encodeInt32,
+  encodeMessage,
+  encodeString,
+  type Message,
+  readMessage,
+} from "../protocol/message.ts";
+import { MessageStream } from "../protocol/message-stream.ts";
+import {
+  encodeStartupMessage,
+  replaceParameters,
+  type StartupMessage,
+} from "../protocol/startup-packet.ts";
+
+const LONGEST_ANSWER = 2_000; // bytes
+const NEVER = new AbortController().signal;
 
 /** A password that the API has given out. */
 export interface IssuedLogin {
@@ -20,8 +36,7 @@ export interface IssuedLogin {
 /** How the front of a Redshift cluster logs in. */
 export interface RedshiftOptions {
   readonly issued: readonly IssuedLogin[];
-  /** "digest" when absent. */
-  readonly method?: "digest" | "md5" | undefined;
+  readonly method: "digest" | "md5";
 }
 
 /** A new password for a user; `seconds` is how long it lives. */
@@ -37,10 +52,15 @@ export function issueLogin(
 
 /** Asks for a password; undefined where none was sent that the API has issued to the user and that is good at this time. */
 export async function logInToRedshift(
-  { issued, method = "digest" }: RedshiftOptions,
+  { issued, method }: RedshiftOptions,
+  { reader, socket }: { readonly reader: SocketReader; readonly socket: Duplex },
   { user, now }: { readonly user: string; readonly now: Date },
-  ask: (request: Buffer) => Promise<Message | undefined>,
 ): Promise<IssuedLogin | undefined> {
+  const ask = (request: Buffer): Promise<Message | undefined> => {
+    socket.write(request);
+    const answer = reader.take((bytes) => readMessage(bytes, () => LONGEST_ANSWER), NEVER);
+    return answer.catch(() => undefined);
+  };
   const known = issued.filter(
     (each) => each.dbUser === user && each.expiresAt.getTime() > now.getTime(),
   );
@@ -65,10 +85,28 @@ export async function logInToRedshift(
   });
 }
 
+/** PostgreSQL's answers as Redshift sends them: it says that it is PostgreSQL 8.0.2. */
+export function redshiftAnswers(): Transform {
+  const version = encodeMessage("S", encodeString("server_version"), encodeString("8.0.2"));
+  const stream = new MessageStream({
+    wants: (type) => type === "S",
+    replace: (_type, message) =>
+      message.toString("latin1", 5).startsWith("server_version\0") ? version : message,
+  });
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      for (const bytes of stream.pass(chunk)) this.push(bytes);
+      done();
+    },
+  });
+}
+
 const KNOWN = new Set(["application_name", "client_encoding", "database", "options", "user"]);
 
-/** The StartupMessage for PostgreSQL: the user of the database, without what Redshift's drivers send. */
-export function startupForPostgres(startup: StartupMessage, role: string): StartupMessage {
+/** The StartupMessage for PostgreSQL, encoded: the user of the database, without what Redshift's drivers send. */
+export function startupForPostgres(startup: StartupMessage, role: string): Buffer {
   const parameters = startup.parameters.filter(({ name }) => KNOWN.has(name.toString("latin1")));
-  return replaceParameters({ minor: startup.minor, parameters }, { user: role });
+  return encodeStartupMessage(
+    replaceParameters({ minor: startup.minor, parameters }, { user: role }),
+  );
 }

@@ -28,7 +28,6 @@ import {
   USERS,
 } from "./postgres-seed.ts";
 import { startDsqlApi } from "./dsql-api.ts";
-import type { RedshiftOptions } from "./redshift.ts";
 import { type RedshiftApis, startRedshiftApis } from "./redshift-api.ts";
 import { startRdsApi } from "./rds-api.ts";
 import { type SecretsApi, type StandInSecret, startSecretsApi } from "./secrets-api.ts";
@@ -81,8 +80,6 @@ export interface StandInOptions {
   readonly preferEmbedded?: boolean | undefined;
   readonly omitBackendKeyData?: boolean | undefined;
   readonly dsql?: DsqlOptions | undefined;
-  /** How Redshift asks for a password. */
-  readonly redshiftMethod?: RedshiftOptions["method"];
   /** Milliseconds that the cluster behind `prod` takes to resume at the first connection; not paused when absent. */
   readonly resumeTime?: number | undefined;
   /** The gateway's port; any free one by default. */
@@ -235,12 +232,11 @@ async function startRedshift(
   parts: Pick<Parts, "keys" | "postgres"> & { readonly leaf: Certificate },
   keep: <T extends AsyncDisposable>(part: T) => T,
 ): Promise<Pick<Parts, "redshift" | "redshiftApis">> {
-  const { now, redshiftMethod: method } = options;
+  const { now } = options;
   const hosts = { clusterHost: WAREHOUSE_HOST, workgroupHost: LAKE_HOST };
   const known = { region: REGION, account: ACCOUNT, port: () => redshift.port, dbname: DATABASE };
   const redshiftApis = keep(await startRedshiftApis({ keys: parts.keys, now, ...hosts, ...known }));
-  const { issued } = redshiftApis;
-  const front = { ...parts, hosts: Object.values(hosts), redshift: { issued, method } };
+  const front = { ...parts, hosts: Object.values(hosts), redshift: redshiftApis };
   const redshift: Gateway = keep(await startFront(options, front));
   return { redshift, redshiftApis };
 }

@@ -87,6 +87,7 @@ const HOLDERS = [
   "exec with a credential_process",
   "exec with a login",
   "exec with a secret",
+  "exec on Redshift",
   KEYS_IN_ENVIRONMENT,
 ];
 for (const name of HOLDERS) {

@@ -82,6 +82,13 @@ export function leakRuns(
       args: psql("--secret", "no-json", "secret"),
       says: /not valid JSON/,
     },
+    { name: "exec on Redshift", args: exec("warehouse"), says: /login: IAM to orders/ },
+    { name: "psql on Redshift Serverless", args: psql("lake"), says: /login: IAM to orders/ },
+    {
+      name: "a user that Redshift does not have",
+      args: psql("nobody"),
+      says: /authentication failed for user "IAM:nobody"/,
+    },
     { name: "list", args: ["list", "-v"], says: /^$/ },
     { name: "list --json", args: ["list", "-v", "--json"], says: /^$/ },
     {

@@ -80,6 +80,9 @@ async function addProfiles(
   ] as const) {
     await standIn.addProfile(name, { ...settings, ...more }, key);
   }
+  const { key, redshift, redshiftHosts, targetSettings } = standIn;
+  const cluster = { ...targetSettings, rds_host: redshiftHosts.cluster, rds_port: redshift.port };
+  await standIn.addProfile("nobody", { ...cluster, rds_user: "nobody" }, key);
 }
 
 // Profiles that log in, and logins that are kept; the service has forgotten the last one, which says that it is good.
@@ -113,7 +116,7 @@ async function addSecrets(standIn: StandIn): Promise<void> {
 }
 
 function secretsOf(
-  { keys, gateway, secrets, sso }: StandIn,
+  { keys, gateway, redshiftApis, secrets, sso }: StandIn,
   moreKeys: readonly Key[],
   others: Readonly<Record<string, string>>,
 ): ReadonlyMap<string, string> {
@@ -127,6 +130,9 @@ function secretsOf(
     found.set(`password in ${name}`, password);
   }
   for (const secret of sso.oidc.secrets) found.set(`SSO's ${secret.slice(0, 12)}`, secret);
+  for (const [index, { password }] of redshiftApis.issued.entries()) {
+    found.set(`password of Redshift ${index}`, password);
+  }
   for (const [index, token] of gateway.tokens.entries()) {
     found.set(`auth token ${index}`, token);
     found.set(`signature ${index}`, /X-Amz-Signature=(\w+)/.exec(token)?.[1] ?? token);
