@@ -28,10 +28,11 @@ const SUITES: Readonly<Record<string, readonly [about: string, files: string]>> 
   docs: ["every command line in README.md and docs/", "test/docs/*.test.ts"],
   library: ["the package in programs, with each driver", "test/library/*.test.ts"],
   packaging: ["the packed package, and a release twice", "test/packaging/*.test.ts"],
+  windows: ["Windows' Node and rdsiam.exe under Wine", "test/windows/*.test.ts"],
 };
 
 // Those of packaging that are quick enough stay with the others.
-const NAMED_ALONE = /^test\/(?:docs|library|packaging\/(?:installed|release))/;
+const NAMED_ALONE = /^test\/(?:docs|library|windows|packaging\/(?:installed|release))/;
 
 const HOUR_MS = 3_600_000;
 

@@ -50,18 +50,29 @@ export async function bunVersion(): Promise<string> {
   return manifest.optionalDependencies["@oven/bun-linux-x64"] ?? "";
 }
 
+/** The path of a runtime for another platform in scripts/runtimes; undefined where it is not installed and must not be. */
+export async function foreignRuntime(path: string, install: boolean): Promise<string | undefined> {
+  const file = join(RUNTIMES, "node_modules", path);
+  if (install && !existsSync(file)) {
+    await $`npm ci --prefix ${RUNTIMES} --force --ignore-scripts --no-audit --no-fund`;
+  }
+  return existsSync(file) ? file : undefined;
+}
+
+/** Compiles rdsiam for a platform. */
+export async function compile(target: Target, runtime: string, outfile: string): Promise<void> {
+  await $`npm run --silent build:binary -- --target bun-${target.name} --runtime ${runtime} --outfile ${outfile}`;
+}
+
 /** Builds and packs one binary; undefined when it is done, else the reason why not. */
 export async function buildBinary(
   target: Target,
   options: ReleaseOptions,
 ): Promise<string | undefined> {
   const { out, version, install } = options;
-  const runtime = join(RUNTIMES, "node_modules", target.runtime);
-  if (install && !existsSync(runtime)) {
-    await $`npm ci --prefix ${RUNTIMES} --force --ignore-scripts --no-audit --no-fund`;
-  }
+  const runtime = await foreignRuntime(target.runtime, install);
   const archive = archiveName(version, target.name);
-  if (!existsSync(runtime)) {
+  if (runtime === undefined) {
     return `${archive}: Bun for ${target.name} is not here; npm run release -- --install fetches it (once, 500 MB)`;
   }
   const work = await mkdtemp(join(tmpdir(), "rdsiam-release-"));
@@ -71,7 +82,7 @@ export async function buildBinary(
     await mkdir(directory);
     // The name of the file is part of the binary: it is the same on every machine.
     const outfile = join(directory, target.program);
-    await $`npm run --silent build:binary -- --target bun-${target.name} --runtime ${runtime} --outfile ${outfile}`;
+    await compile(target, runtime, outfile);
     await addPapers(directory);
     await pack(join(out, archive), work, name);
   } finally {

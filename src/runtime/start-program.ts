@@ -9,8 +9,8 @@ export function startProgram(
   program: SpawnWords,
   options: SpawnOptions & { readonly env: Environment },
 ): ChildProcess {
-  const words = program.windowsVerbatimArguments ? program : spawnWords(program, options.env);
-  const { args, file, windowsVerbatimArguments } = passIgnored(words);
+  const words = passIgnored(spawnWords(program, options.env));
+  const { args, file, windowsVerbatimArguments } = words;
   return spawn(file, [...args], { ...options, windowsVerbatimArguments });
 }
 

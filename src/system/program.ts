@@ -1,7 +1,7 @@
 // How a program is named, found and started, and how it is ended with what it has started itself, on POSIX systems and on Windows.
 // A .cmd or .bat is run by cmd.exe, which reads its own signs in the arguments (CVE-2024-27980, CVE-2024-24576). They are quoted
-// as Rust's standard library does it: in quotes, with a quote doubled, and with an empty substring of %CD% behind each percent sign,
-// so that no %NAME% is left. What a line cannot hold is refused.
+// as Rust's standard library does it: in quotes, with a quote doubled, and before each percent sign one with an empty substring of
+// %CD%, so that no %NAME% is left. What a line cannot hold is refused.
 // https://github.com/rust-lang/rust/blob/1.91.0/library/std/src/sys/args/windows.rs (make_bat_command_line)
 // https://learn.microsoft.com/windows-server/administration/windows-commands/cmd
 import type { ChildProcess } from "node:child_process";
@@ -36,15 +36,15 @@ export function programName(file: string, platform = process.platform): string {
 
 /** How a program's file is started with its arguments; ERR_USAGE for an argument that a .cmd or .bat cannot be given. */
 export function spawnWords(
-  { file, args }: SpawnWords,
+  program: SpawnWords,
   env: Environment,
   platform = process.platform,
 ): SpawnWords {
-  if (platform !== "win32" || !BATCH.test(file)) return { file, args };
-  if (/["\0\r\n]|\\$/.test(file)) throw unfitForBatch(file, "Its own path has one.");
+  const { args, file, windowsVerbatimArguments = false } = program;
+  if (platform !== "win32" || windowsVerbatimArguments || !BATCH.test(file)) return program;
   const words = args.map((word) => batchWord(file, word));
   // Delayed expansion is off: `!` is a letter.
-  const line = [`"${file}"`, ...words].join(" ");
+  const line = [`"${withoutPercent(file)}"`, ...words].join(" ");
   return {
     file: windowsProgram(env, "cmd.exe"),
     args: ["/d", "/e:on", "/v:off", "/s", "/c", `"${line}"`],
@@ -54,20 +54,21 @@ export function spawnWords(
 
 function batchWord(file: string, word: string): string {
   if (/[\0\r\n]/.test(word)) {
-    throw unfitForBatch(file, `The argument is ${JSON.stringify(word.slice(0, 40))}.`);
+    throw new RdsIamError(`${file} cannot be given a line break`, {
+      code: "ERR_USAGE",
+      detail: `cmd.exe runs it, and reads no further than the end of a line: ${JSON.stringify(word.slice(0, 40))}`,
+      hint: "Put the text into a file, or run the program itself (.exe) in place of the batch file.",
+    });
   }
-  const percent = word.replaceAll("%", "%%cd:~,%");
   // A backslash is one of two only before a quote, and before the one that ends the word.
-  const quotes = percent.replaceAll(/(\\*)"/g, '$1$1""').replace(/(\\+)$/, "$1$1");
-  return /^[\w#$*+./:?@\\-]+$/.test(word) && !word.endsWith("\\") ? word : `"${quotes}"`;
+  const quotes = word.replaceAll(/(\\*)"/g, '$1$1""').replace(/(\\+)$/, "$1$1");
+  return /^[\w#$*+./:?@\\-]+$/.test(word) && !word.endsWith("\\")
+    ? word
+    : `"${withoutPercent(quotes)}"`;
 }
 
-function unfitForBatch(file: string, detail: string): RdsIamError {
-  return new RdsIamError(`${file} cannot be given a line break`, {
-    code: "ERR_USAGE",
-    detail: `cmd.exe runs it, and reads no further than the end of a line. ${detail}`,
-    hint: "Put the text into a file, or run the program itself (.exe) in place of the batch file.",
-  });
+function withoutPercent(text: string): string {
+  return text.replaceAll("%", "%%cd:~,%");
 }
 
 /** How a line is run that the user has written for a shell: by /bin/sh, or by cmd.exe as `cmd /c` does it. */

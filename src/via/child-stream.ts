@@ -8,7 +8,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { Duplex } from "node:stream";
 import { RdsIamError } from "../base/errors.ts";
 import { atMost } from "../base/deadline.ts";
-import { inBackground, signalGroup, type SpawnWords } from "../system/program.ts";
+import { inBackground, signalGroup, spawnWords, type SpawnWords } from "../system/program.ts";
 
 const EXIT_DELAY = 500; // ms that a program may take to exit after the end of its output
 const KILL_DELAY = 2_000; // ms from SIGTERM to SIGKILL
@@ -51,7 +51,7 @@ class ChildStream extends Duplex {
     super({ allowHalfOpen: true });
     this.#explain = explain;
     this.#env = env;
-    const { args, file, ...how } = program;
+    const { args, file, ...how } = spawnWords(program, env);
     this.#child = spawn(file, [...args], {
       ...how,
       env: { ...env },
