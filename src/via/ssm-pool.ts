@@ -6,7 +6,7 @@ import { unlessAborted } from "../base/deadline.ts";
 import type { ForwardedStream, PortSession } from "../ssm/session.ts";
 import type { Destination } from "./tunnel.ts";
 
-const LIFE = 30_000; // ms without a connection
+const LIFE = 30_000; // ms
 
 /** How a pool opens sessions, and the errors of what it cannot do. */
 export interface PoolOptions {
@@ -15,6 +15,8 @@ export interface PoolOptions {
   readonly limit: number;
   /** Milliseconds for a session to open. */
   readonly timeout: number;
+  /** Milliseconds that a session is kept without a connection; 30 s when absent. */
+  readonly life?: number | undefined;
   readonly timedOut: () => Error;
   readonly allTaken: () => Error;
   readonly note: (line: string) => void;
@@ -97,13 +99,15 @@ class Member {
   readonly gone: Promise<unknown>;
   readonly #stop = new AbortController();
   readonly #opening: Promise<PortSession>;
+  readonly #life: number;
   #session: PortSession | undefined;
   #claims = 0;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
-  constructor(destination: Destination, { open, timeout, timedOut }: PoolOptions) {
+  constructor(destination: Destination, { life = LIFE, open, timeout, timedOut }: PoolOptions) {
     this.key = keyOf(destination);
+    this.#life = life;
     // Its own limit: the next login must not wait for a session that the first one has given up.
     const timer = setTimeout(() => this.#stop.abort(timedOut()), timeout);
     this.#opening = open(destination, this.#stop.signal);
@@ -160,7 +164,7 @@ class Member {
   #rest(): void {
     clearTimeout(this.#timer);
     if (this.load > 0 || this.#session === undefined || this.#isOver) return;
-    this.#timer = setTimeout(() => void this.close(), LIFE);
+    this.#timer = setTimeout(() => void this.close(), this.#life);
     this.#timer.unref();
   }
 }

@@ -46,17 +46,19 @@ export interface SsmService {
   readonly dial: (session: SsmSession) => Promise<SsmDial>;
 }
 
-/** What the tunnel needs of the run, and how many sessions it opens at once. */
+/** What the tunnel needs of the run, how many sessions it opens at once, and for how long it keeps them, in milliseconds. */
 interface SsmTunnelOptions extends TunnelOptions {
   readonly sessions: number;
+  readonly sessionLife?: number | undefined;
 }
 
 /** Makes a tunnel that opens its sessions when they are needed. */
 export function ssmTunnel(service: SsmService, options: SsmTunnelOptions): Tunnel {
-  const { connectTimeout, note, onBroken, sessions } = options;
+  const { connectTimeout, note, onBroken, sessionLife, sessions } = options;
   const pool = new SessionPool({
     open: (destination, signal) => openSession({ destination, service, note }, signal),
     limit: sessions,
+    life: sessionLife,
     timeout: connectTimeout,
     timedOut: () =>
       tunnelError(`Systems Manager opened no session in ${connectTimeout / 1_000} s`, {

@@ -29,8 +29,11 @@ export interface SsmService extends AsyncDisposable {
   readonly control: (order: SsmOrder) => Promise<SsmCount>;
 }
 
-/** To every session: cut its WebSocket, or say goodbye first; pause_publication, start_publication, channel_closed; or nothing. */
-export type SsmOrder = "cut" | "bye" | "pause" | "start" | "close" | "count";
+/**
+ * To every session: cut its WebSocket, or say goodbye first; restart the agent, which is away for half a second; pause_publication,
+ * start_publication, channel_closed; or nothing.
+ */
+export type SsmOrder = "cut" | "bye" | "restart" | "pause" | "start" | "close" | "count";
 
 /** What a session forwards to. */
 export interface SsmDestination {
@@ -88,7 +91,8 @@ export async function startSsmAgent(
 ): Promise<SsmService> {
   const options = ["-cert", certificate.cert, "-key", certificate.key, "-latency", "5ms", ...words];
   const child = spawn(agent, options, {
-    stdio: ["ignore", "pipe", "inherit"],
+    // It ends with its input: no failure of this process leaves it running.
+    stdio: ["pipe", "pipe", "inherit"],
     env: cleanEnvironment(),
   });
   const [, ready] = await printed(child, /^(\{.*\})$/m);

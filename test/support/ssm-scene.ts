@@ -15,6 +15,7 @@ const TARGET = "i-0123456789abcdef0";
 export interface SceneOptions {
   readonly sessions?: number;
   readonly connectTimeout?: number;
+  readonly sessionLife?: number;
   /** Data channels are wss:// with this certificate. */
   readonly pem?: Pem;
   readonly env?: Readonly<Record<string, string>>;
@@ -52,6 +53,7 @@ export async function startSsmScene(options: SceneOptions = {}): Promise<SsmScen
     env,
     connectTimeout: options.connectTimeout ?? 10_000,
     sessions: options.sessions ?? 8,
+    sessionLife: options.sessionLife,
     findProgram: () => Promise.reject(new Error("no program is needed")),
     note: (line) => void notes.push(line),
     warn: (line) => void notes.push(line),

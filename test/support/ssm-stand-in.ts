@@ -141,7 +141,14 @@ export async function startSsmStandIn(keys: KeyStore, pem?: Pem): Promise<SsmSta
     dataKeys: [],
     instances: [],
     sessions: [],
-    agent: { version: "3.3.3050.0", kmsKey: undefined, throttle: false, loss: 0, reorder: 0 },
+    agent: {
+      version: "3.3.3050.0",
+      kmsKey: undefined,
+      throttle: false,
+      loss: 0,
+      reorder: 0,
+      dialsAfter: 0,
+    },
     env: {
       PATH: `${file(".")}:${process.env["PATH"] ?? ""}`,
       AWS_ENDPOINT_URL_SSM: endpoint,

@@ -36,6 +36,8 @@ export interface AgentSettings {
   /** The share of messages that are lost, and that come late, each way. */
   loss: number;
   reorder: number;
+  /** Milliseconds before an old agent dials the port, while the client sends already. */
+  dialsAfter: number;
 }
 
 /** What a session is started with. */
@@ -137,7 +139,7 @@ export class TwinSession {
   }
 
   async #begin(): Promise<void> {
-    const { host, kmsKey, port, version } = this.options;
+    const { dialsAfter, host, kmsKey, port, version } = this.options;
     const action = (ActionType: string, ActionParameters: unknown) => ({
       ActionType,
       ActionParameters,
@@ -153,9 +155,13 @@ export class TwinSession {
       if (done["ActionType"] === "KMSEncryption") await this.#encrypt(done["ActionResult"]);
     }
     this.#send(PAYLOAD.handshakeComplete, Buffer.from('{"HandshakeTimeToComplete":1}'));
-    this.#port = isMuxed(version)
-      ? new MuxedPort(this.#portOptions())
-      : await PlainPort.open(this.#portOptions());
+    if (isMuxed(version)) this.#port = new MuxedPort(this.#portOptions());
+    else {
+      await delay(dialsAfter);
+      this.#port = await PlainPort.open(this.#portOptions());
+    }
+    if (this.ended !== undefined) return this.#port.close();
+    this.#advance();
   }
 
   async #encrypt(result: unknown): Promise<void> {
@@ -267,13 +273,24 @@ export class TwinSession {
     this.received += 1;
     if (message.sequence < this.#expected) this.duplicates += 1;
     if (message.sequence < this.#expected) return;
+    // The client sends it again.
+    if (message.sequence === this.#expected && !this.#canTake(message)) return;
     this.#transmit(encodeAcknowledgement(message));
     this.#early.set(message.sequence, message);
-    for (let next = this.#early.get(this.#expected); next !== undefined;) {
+    this.#advance();
+  }
+
+  #advance(): void {
+    let next = this.#early.get(this.#expected);
+    while (next !== undefined && this.#canTake(next)) {
       this.#early.delete(this.#expected++);
       this.#process(next);
       next = this.#early.get(this.#expected);
     }
+  }
+
+  #canTake({ payloadType }: ChannelMessage): boolean {
+    return payloadType !== PAYLOAD.output || this.#port !== undefined;
   }
 
   #process({ payload, payloadType }: ChannelMessage): void {

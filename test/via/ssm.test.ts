@@ -74,6 +74,32 @@ test("ssmTunnel() + an old agent's session is ended with its connection, and bey
   next.destroy();
 });
 
+test("ssmTunnel() + what is sent before an old agent has reached the port arrives", async () => {
+  await using scene = await startSsmScene();
+  Object.assign(scene.ssm.agent, { version: PLAIN, dialsAfter: 150 });
+  const stream = await scene.connect();
+  assert.equal((await carry(stream, COUNTS)).isExact, true);
+  stream.destroy();
+});
+
+test("ssmTunnel() + a session without a connection is ended after its life, one with a connection is not", async () => {
+  await using scene = await startSsmScene({ sessionLife: 100 });
+  const [used, left] = await Promise.all([scene.connect(), scene.connect()]);
+  left.destroy();
+  scene.tunnel.prepare?.({ ...scene.destination, port: await freePort() });
+  await until(async () => scene.ssm.sessions.length === 3, "a session was opened ahead");
+  await until(async () => open(scene).length === 1, "those that nothing uses are ended");
+  assert.equal((await carry(used, { up: 10, down: 10 })).isExact, true);
+  // The next login opens another one, and the rest of the time begins anew with each connection.
+  const next = await scene.connect();
+  assert.equal((await carry(next, { up: 10, down: 10 })).isExact, true);
+  assert.equal(scene.ssm.sessions.length, 4);
+  next.destroy();
+  used.destroy();
+  await until(async () => open(scene).length === 0, "the others are ended");
+  assert.equal(scene.ssm.calls.filter(({ action }) => /Terminate/.test(action)).length, 0);
+});
+
 test("prepare() + the session is there before the login, which takes it", async () => {
   await using scene = await startSsmScene();
   scene.tunnel.prepare?.(scene.destination);

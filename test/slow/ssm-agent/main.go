@@ -2,12 +2,13 @@
 // instance, in one program on loopback. Its messages, their checks and their encryption are those of AWS's own plugin, its
 // multiplexer is the one that the agent uses.
 //
-// It prints one line of JSON when it is ready: where it listens.
+// It prints one line of JSON when it is ready: where it listens. It ends with its standard input, and so with the test.
 package main
 
 import (
 	"encoding/json"
 	"flag"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -45,12 +46,16 @@ func main() {
 	flag.StringVar(&s.key, "key", "", "PEM `file` of its key")
 	flag.StringVar(&s.record, "record", "", "write each frame to this `file`")
 	flag.BoolVar(&s.throttle, "throttle", false, "sleep 1 ms after each read from the port, as the agent does")
-	flag.Float64Var(&s.megabytes, "megabytes", 0, "the most that a session carries in each direction, a second")
+	flag.Float64Var(&s.megabytes, "megabytes", 0, "the most that a session sends, a second")
 	flag.DurationVar(&s.latency, "latency", 0, "how long a frame is on its way to the client")
 	flag.Float64Var(&s.loss, "loss", 0, "percent of the frames that are lost, each way")
 	flag.Float64Var(&s.reorder, "reorder", 0, "percent of the frames that come late, each way")
 	flag.Parse()
 	uuid.SwitchFormat(uuid.CleanHyphen)
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
 
 	listener := listen()
 	service := newService(s, "http://"+listener.Addr().String())

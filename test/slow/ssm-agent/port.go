@@ -54,7 +54,6 @@ func (s *session) toPort(payload []byte) bool {
 	if forward == nil {
 		return false
 	}
-	s.inward.wait(len(payload), s.megabytes)
 	return forward.write(payload) == nil
 }
 
@@ -84,7 +83,7 @@ func (s *session) fromPort(reader io.Reader) error {
 		if err != nil {
 			return err
 		}
-		s.outward.wait(count, s.megabytes)
+		s.pace.wait(count, s.megabytes)
 		if err := s.send(message.Output, buffer[:count]); err != nil {
 			return err
 		}
@@ -95,7 +94,7 @@ func (s *session) fromPort(reader io.Reader) error {
 	return io.ErrClosedPipe
 }
 
-// pacer keeps one direction at a number of megabytes a second.
+// pacer keeps what the agent sends at a number of megabytes a second.
 type pacer struct {
 	mu   sync.Mutex
 	next time.Time

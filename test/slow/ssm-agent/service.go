@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gorilla/websocket"
 )
@@ -190,6 +191,8 @@ func (s *service) control(w http.ResponseWriter, order string) {
 			session.publish(false)
 		case "start":
 			session.publish(true)
+		case "restart":
+			session.restart(500 * time.Millisecond)
 		case "close":
 			session.end("the stand-in was told to close it")
 		}

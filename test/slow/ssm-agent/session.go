@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/session-manager-plugin/src/config"
@@ -47,7 +48,8 @@ type session struct {
 	handling *handshake
 	forward  forwarder
 
-	inward, outward pacer
+	isAway atomic.Bool
+	pace   pacer
 }
 
 type outgoing struct {
@@ -132,7 +134,11 @@ func (s *session) begin() {
 	}
 	if err != nil {
 		s.end(err.Error())
+		return
 	}
+	s.inbound.Lock()
+	defer s.inbound.Unlock()
+	s.advance()
 }
 
 // send gives the next sequence number to a message, and waits where too many are under way.
@@ -194,8 +200,20 @@ func (s *session) waitUntilActive() bool {
 	return !s.hasEnded
 }
 
+// restart is an agent that is away for a while: the client is told, what it sends meanwhile is lost, and so are acknowledgements.
+func (s *session) restart(away time.Duration) {
+	s.isAway.Store(true)
+	s.publish(false)
+	time.Sleep(away)
+	s.isAway.Store(false)
+	s.publish(true)
+}
+
 // receive is a frame of the client's.
 func (s *session) receive(frame []byte) {
+	if s.isAway.Load() {
+		return
+	}
 	s.inbound.Lock()
 	defer s.inbound.Unlock()
 	var m message.ClientMessage
@@ -237,10 +255,15 @@ func (s *session) sequence(m message.ClientMessage) {
 	case s.process(m):
 		s.acknowledge(m)
 		s.expected++
-		for next, found := s.early[s.expected]; found && s.process(next); next, found = s.early[s.expected] {
-			delete(s.early, s.expected)
-			s.expected++
-		}
+		s.advance()
+	}
+}
+
+// advance works on what came too early, as far as its turn has come and the port is there.
+func (s *session) advance() {
+	for next, found := s.early[s.expected]; found && s.process(next); next, found = s.early[s.expected] {
+		delete(s.early, s.expected)
+		s.expected++
 	}
 }
 
