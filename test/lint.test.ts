@@ -2,19 +2,11 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import process from "node:process";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { temporaryDirectory } from "./support/keep.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const PACKAGES = "eslint(no-restricted-imports)";
@@ -126,28 +118,21 @@ function place(index: number, { file }: Case): string {
   return file.includes("cycle") ? join("cycle", file) : join(`case-${index}`, file);
 }
 
-let directory = "";
-let found = new Map<string, Set<string>>();
-
-before(() => {
-  directory = mkdtempSync(join(tmpdir(), "rdsiam-lint-"));
-  CASES.forEach((item, index) => {
-    const file = join(directory, place(index, item));
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, item.source);
-  });
-  for (const file of ["tsconfig.json", "package.json"])
-    cpSync(join(ROOT, file), join(directory, file));
-  symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
-  const config = join(directory, ".oxlintrc.json");
-  const text = readFileSync(join(ROOT, ".oxlintrc.json"), "utf8");
-  writeFileSync(config, text.replaceAll('"src/', '"*/src/'));
-  const tsconfig = readFileSync(join(directory, "tsconfig.json"), "utf8");
-  writeFileSync(join(directory, "tsconfig.json"), tsconfig.replaceAll('"src"', '"*/src"'));
-  found = lint();
+const directory = await temporaryDirectory("lint");
+CASES.forEach((item, index) => {
+  const file = join(directory, place(index, item));
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, item.source);
 });
-
-after(() => rmSync(directory, { recursive: true, force: true }));
+for (const file of ["tsconfig.json", "package.json"])
+  cpSync(join(ROOT, file), join(directory, file));
+symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
+const config = join(directory, ".oxlintrc.json");
+const text = readFileSync(join(ROOT, ".oxlintrc.json"), "utf8");
+writeFileSync(config, text.replaceAll('"src/', '"*/src/'));
+const tsconfig = readFileSync(join(directory, "tsconfig.json"), "utf8");
+writeFileSync(join(directory, "tsconfig.json"), tsconfig.replaceAll('"src"', '"*/src"'));
+const found = lint();
 
 function lint(): Map<string, Set<string>> {
   const oxlint = join(ROOT, "node_modules/.bin/oxlint");

@@ -1,20 +1,15 @@
 // The CA file of AWS calls: who names it, and that what holds no certificate is never taken for "none".
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { loadCaBundle } from "../../src/aws/ca-bundle.ts";
 import { profileValues } from "../support/profile-values.ts";
 import { makeAuthority } from "../../src/demo/certificates.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
-let home: string;
-let cert: string;
-before(async () => {
-  home = await mkdtemp(join(tmpdir(), "rdsiam-ca-"));
-  ({ cert } = await makeAuthority({ subject: "CN=Corp" }));
-});
-after(() => rm(home, { recursive: true }));
+const home = await temporaryDirectory("ca");
+const { cert } = await makeAuthority({ subject: "CN=Corp" });
 
 async function file(name: string, text: string): Promise<string> {
   const path = join(home, name);

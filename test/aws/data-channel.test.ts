@@ -1,29 +1,22 @@
 // How a data channel is dialed: verified with the user's CA bundle, through the environment's proxy, signed.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { signedDial } from "../../src/aws/data-channel.ts";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { carry } from "../support/ssm-bytes.ts";
 import { startSsmScene } from "../support/ssm-scene.ts";
-import type { Pem } from "../support/ssm-stand-in.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
-let directory: string;
-let bundle: string;
-let pem: Pem;
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-data-channel-"));
-  const issuer = await makeAuthority({ subject: "CN=Test" });
-  pem = await makeLeaf({ subject: "CN=localhost", names: ["localhost"], issuer });
-  bundle = join(directory, "root.pem");
-  await writeFile(bundle, issuer.cert);
-});
-after(() => rm(directory, { recursive: true, force: true }));
+const directory = await temporaryDirectory("data-channel");
+const issuer = await makeAuthority({ subject: "CN=Test" });
+const pem = await makeLeaf({ subject: "CN=localhost", names: ["localhost"], issuer });
+const bundle = join(directory, "root.pem");
+await writeFile(bundle, issuer.cert);
 
 // An HTTP proxy that lets in whom it knows.
 async function startProxy(authorization?: string) {

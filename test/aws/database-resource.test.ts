@@ -1,11 +1,12 @@
 // Each kind of endpoint leads to the resource id that a policy needs.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { databaseResource } from "../../src/aws/database-resource.ts";
 import type { RdsCaller } from "../../src/aws/rds-client.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
-import { type RdsApi, startRdsApi } from "../support/rds-api.ts";
+import { startRdsApi } from "../support/rds-api.ts";
+import { keep } from "../support/keep.ts";
 
 const ARN = "arn:aws:rds:eu-west-1:123456789012";
 const ZONE = "c1a2b3c4d5e6.eu-west-1.rds.amazonaws.com";
@@ -52,11 +53,7 @@ const INVENTORY = {
 const keys = new KeyStore();
 const key = keys.createStaticKey({ arn: "arn:aws:iam::123456789012:user/reader" });
 const denied = new Set<string>();
-let api: RdsApi;
-before(async () => {
-  api = await startRdsApi({ keys, regions: { "eu-west-1": INVENTORY }, denied });
-});
-after(() => api[Symbol.asyncDispose]());
+const api = await keep(startRdsApi({ keys, regions: { "eu-west-1": INVENTORY }, denied }));
 
 function caller(): RdsCaller {
   return {

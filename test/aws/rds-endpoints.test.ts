@@ -1,11 +1,12 @@
 // What the RDS API says of custom and global endpoints, against a stand-in that verifies each signature.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { RdsCaller } from "../../src/aws/rds-client.ts";
 import { clusterOfCustomEndpoint, writerRegionOf } from "../../src/aws/rds-endpoints.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
-import { type RdsApi, type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
+import { type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
+import { keep } from "../support/keep.ts";
 
 const ZONE = "c1a2b3.eu-west-1.rds.amazonaws.com";
 const CUSTOM = `reports.cluster-custom-${ZONE}`;
@@ -52,11 +53,7 @@ const options: RdsApiOptions = {
   },
 };
 
-let api: RdsApi;
-before(async () => {
-  api = await startRdsApi(options);
-});
-after(() => api[Symbol.asyncDispose]());
+const api = await keep(startRdsApi(options));
 
 function caller(region = "eu-west-1"): RdsCaller {
   return {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { ssoKeys } from "../../src/aws/sso-keys.ts";
 import { readScopes, timeLeft, tokenFile } from "../../src/aws/sso-cache.ts";
 import type { LoginScreen } from "../../src/aws/sso-login.ts";
@@ -16,14 +16,8 @@ import { RdsIamError } from "../../src/base/errors.ts";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { loadAwsFiles } from "../../src/config/aws-files.ts";
 import { ACCOUNT } from "../support/identity-stage.ts";
-import {
-  keepLogin,
-  SSO_REGION,
-  SSO_ROLE,
-  type SsoStage,
-  startSsoStage,
-  START_URL,
-} from "../support/sso-stage.ts";
+import { keepLogin, SSO_REGION, SSO_ROLE, startSsoStage, START_URL } from "../support/sso-stage.ts";
+import { keep } from "../support/keep.ts";
 
 const SOURCE: SsoSource = {
   method: "sso",
@@ -35,16 +29,12 @@ const SOURCE: SsoSource = {
   roleName: SSO_ROLE,
 };
 
-let stage: SsoStage;
-before(async () => {
-  stage = await startSsoStage();
-  stage.sso.behavior.lifetimes.interval = 0.01;
-});
+const stage = await keep(startSsoStage());
+stage.sso.behavior.lifetimes.interval = 0.01;
 beforeEach(() => {
   stage.sso.calls.length = 0;
   Object.assign(stage.sso.behavior, { person: "approves", isWrongRegion: false });
 });
-after(() => stage[Symbol.asyncDispose]());
 
 interface Asked {
   questions: number;

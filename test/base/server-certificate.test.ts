@@ -1,23 +1,17 @@
 // What is accepted as a certificate and its key.
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
+import { test } from "node:test";
+import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { loadServerCertificate } from "../../src/base/server-certificate.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
-let directory: string;
-let leaf: Certificate;
-let other: Certificate;
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-certificate-"));
-  const issuer = await makeAuthority({ subject: "CN=certificate files" });
-  leaf = await makeLeaf({ subject: "CN=relay", names: ["relay.example.com"], issuer });
-  other = await makeLeaf({ subject: "CN=other", names: ["other.example.com"], issuer });
-});
-after(() => rm(directory, { recursive: true, force: true }));
+const directory = await temporaryDirectory("certificate");
+const issuer = await makeAuthority({ subject: "CN=certificate files" });
+const leaf = await makeLeaf({ subject: "CN=relay", names: ["relay.example.com"], issuer });
+const other = await makeLeaf({ subject: "CN=other", names: ["other.example.com"], issuer });
 
 async function load(cert: string, key: string): ReturnType<typeof loadServerCertificate> {
   const tlsCert = join(directory, "tls.crt");

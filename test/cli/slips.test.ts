@@ -1,26 +1,24 @@
 // Slips at the keyboard: what was typed, and the words that the answer must have.
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { readArguments } from "../../src/cli/arguments.ts";
 import type { Invocation } from "../../src/cli/options.ts";
 import { explainSlip } from "../../src/cli/slips.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
 import { runContext } from "../support/run-context.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 const ENDPOINT = "orders.cluster-cabc123xyz0.eu-west-1.rds.amazonaws.com";
 const STAGE = "stage.cluster-cabc123xyz0.eu-west-1.rds.amazonaws.com";
 
-let home: string;
-before(async () => {
-  home = await mkdtemp(join(tmpdir(), "rdsiam-slips-"));
-  await mkdir(join(home, ".aws"));
-  await writeFile(
-    join(home, ".aws", "config"),
-    `[profile prod]
+const home = await temporaryDirectory("slips");
+await mkdir(join(home, ".aws"));
+await writeFile(
+  join(home, ".aws", "config"),
+  `[profile prod]
 region = eu-west-1
 aws_access_key_id = AKIDBASE00000000BASE
 aws_secret_access_key = base/secret+key/EXAMPLE0123456789abcdef0
@@ -32,13 +30,11 @@ rds_user = app_ro
 [profile corp]
 region = eu-west-1
 `,
-  );
-  for (const tool of ["psql", "pg_dump"]) {
-    await writeFile(join(home, tool), "#!/bin/sh\necho reached\n");
-    await chmod(join(home, tool), 0o755);
-  }
-});
-after(() => rm(home, { recursive: true, force: true }));
+);
+for (const tool of ["psql", "pg_dump"]) {
+  await writeFile(join(home, tool), "#!/bin/sh\necho reached\n");
+  await chmod(join(home, tool), 0o755);
+}
 
 // As main.ts does it; no command gets as far as the network.
 async function answer(typed: string, extra: Readonly<Record<string, string>>): Promise<string> {

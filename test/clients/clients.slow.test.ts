@@ -1,32 +1,23 @@
 // The slice of `npm run test:slow -- clients` that npm run test:slow runs: what is printed, typed into psql and node-postgres, and
 // the clients of Aurora DSQL that are on this machine.
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { once } from "node:events";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import pg from "pg";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import { prepare } from "../drivers/drivers.ts";
 import { clients, tryClient } from "../support/clients.ts";
 import { rdsiam, run, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { openProxy } from "../support/open-proxy.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
 const QUERY = "select current_user, current_database()";
 
-let standIn: StandIn;
-let directory = "";
-before(async () => {
-  standIn = await startStage();
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-clients-"));
-});
-after(async () => {
-  await standIn[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
-});
+const standIn = await keep(startStage());
+const directory = await temporaryDirectory("clients");
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");

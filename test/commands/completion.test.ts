@@ -1,20 +1,16 @@
 // `rdsiam completion`, the built program: what it prints, where it writes, and what it does not touch.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { completionScript } from "../../src/cli/completion/script.ts";
 import { type Shell, SHELLS } from "../../src/cli/completion/words.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
 import { rdsiam } from "../support/program.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
-let home: string;
-before(async () => {
-  home = await mkdtemp(join(tmpdir(), "rdsiam-completion-home-"));
-});
-after(() => rm(home, { recursive: true, force: true }));
+const home = await temporaryDirectory("completion-home");
 
 test("rdsiam completion prints the script of the shell that is named, else of SHELL", async () => {
   const [named, own] = await Promise.all([

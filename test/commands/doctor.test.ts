@@ -1,10 +1,9 @@
 // The doctor meets every way to fail: each test breaks one thing and looks for the step that says so.
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { runDoctor } from "../../src/commands/doctor.ts";
 import { makeAuthority } from "../../src/demo/certificates.ts";
 import { type StandIn } from "../../src/demo/stand-in.ts";
@@ -13,28 +12,21 @@ import { startRdsApi } from "../support/rds-api.ts";
 import { without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { runCommand } from "../support/in-process.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
 const ACCOUNT = "123456789012";
 const CLUSTER = "arn:aws:rds:eu-west-1:123456789012:cluster:orders";
 
-let standIn: StandIn;
 let clock = 0; // ms that AWS's clock is ahead of this machine's
-let directory: string;
-before(async () => {
-  standIn = await startStage({ now: () => new Date(Date.now() + clock) });
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-doctor-"));
-  // The doctor asks for its version alone.
-  if (without("psql") !== false) {
-    await mkdir(join(directory, "bin"));
-    await writeFile(join(directory, "bin", "psql"), "#!/bin/sh\necho 'psql (PostgreSQL) 15.0'\n", {
-      mode: 0o755,
-    });
-  }
-});
-after(async () => {
-  await standIn[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
-});
+const standIn = await keep(startStage({ now: () => new Date(Date.now() + clock) }));
+const directory = await temporaryDirectory("doctor");
+// The doctor asks for its version alone.
+if (without("psql") !== false) {
+  await mkdir(join(directory, "bin"));
+  await writeFile(join(directory, "bin", "psql"), "#!/bin/sh\necho 'psql (PostgreSQL) 15.0'\n", {
+    mode: 0o755,
+  });
+}
 
 interface Examined {
   readonly status: number;

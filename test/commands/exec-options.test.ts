@@ -1,15 +1,11 @@
 // `rdsiam exec` with its options, the built program on the stand-in: --database-url, --template, several targets, --read-only.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 async function stdoutOf(
   args: readonly string[],

@@ -1,24 +1,19 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { runList } from "../../src/commands/list.ts";
 import { appendProfile, makeEnvironment, makeHome } from "../../src/demo/home.ts";
 import { runCommand } from "../support/in-process.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
-let directory: string;
-let env: Readonly<Record<string, string>>;
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-list-"));
-  const home = await makeHome(directory);
-  env = makeEnvironment(home, { sts: "http://127.0.0.1:1" });
-  const rds_host = "orders.cluster-c1a2b3c4d5e6.eu-west-1.rds.amazonaws.com";
-  await appendProfile(home, "prod", { rds_host, rds_user: "app_ro" });
-  await appendProfile(home, "stage", { rds_host: "stage.example.com:6432", rds_dbname: "orders" });
-  await appendProfile(home, "corp", { region: "eu-west-1" });
-});
-after(() => rm(directory, { recursive: true, force: true }));
+const directory = await temporaryDirectory("list");
+const home = await makeHome(directory);
+const env = makeEnvironment(home, { sts: "http://127.0.0.1:1" });
+const rds_host = "orders.cluster-c1a2b3c4d5e6.eu-west-1.rds.amazonaws.com";
+await appendProfile(home, "prod", { rds_host, rds_user: "app_ro" });
+await appendProfile(home, "stage", { rds_host: "stage.example.com:6432", rds_dbname: "orders" });
+await appendProfile(home, "corp", { region: "eu-west-1" });
 
 test("list is a line each with tabs where stdout is no terminal", async () => {
   const { stdout } = await runCommand(runList, ["list"], { env });

@@ -1,14 +1,14 @@
 // What `rdsiam login` does for profiles that do not log in with IAM Identity Center. The logins themselves: test/e2e/sso*.test.ts.
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { runLogin } from "../../src/commands/login.ts";
 import { runCommand } from "../support/in-process.ts";
 import { COMMAND } from "../support/program.ts";
 import { openTerminal } from "../support/pty.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 const CONFIG = `[profile console]
 login_session = arn:aws:iam::123456789012:user/jane
@@ -29,17 +29,12 @@ echo "read $answer"
 exit 7
 `;
 
-let home: string;
-let env: Record<string, string>;
-before(async () => {
-  home = await mkdtemp(join(tmpdir(), "rdsiam-login-"));
-  await mkdir(join(home, "bin"));
-  await writeFile(join(home, "config"), CONFIG);
-  await writeFile(join(home, "bin", "aws"), AWS);
-  await chmod(join(home, "bin", "aws"), 0o755);
-  env = { HOME: home, AWS_CONFIG_FILE: join(home, "config"), PATH: join(home, "nothing") };
-});
-after(() => rm(home, { recursive: true, force: true }));
+const home = await temporaryDirectory("login");
+await mkdir(join(home, "bin"));
+await writeFile(join(home, "config"), CONFIG);
+await writeFile(join(home, "bin", "aws"), AWS);
+await chmod(join(home, "bin", "aws"), 0o755);
+const env = { HOME: home, AWS_CONFIG_FILE: join(home, "config"), PATH: join(home, "nothing") };
 
 test("runLogin() + login_session runs aws login on the terminal, with its exit status", async () => {
   const path = `${join(home, "bin")}:${process.env["PATH"]}`;

@@ -5,13 +5,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { after, afterEach, beforeEach, test } from "node:test";
 import { createLog } from "../../src/base/log.ts";
 import { fetchPackage } from "../../src/commands/npm-registry.ts";
 
 const WANTED = { name: "@team/server", version: "1.2.3" };
 
-let [home, url, cdn] = ["", "", ""];
+let home = "";
 let asked: string[] = [];
 let answer: (path: string, response: ServerResponse) => void = () => {};
 
@@ -24,12 +24,10 @@ function take(
 }
 const servers = [createServer(take), createServer(take)];
 
-before(async () => {
-  for (const server of servers) await once(server.listen(0, "127.0.0.1"), "listening");
-  [url = "", cdn = ""] = servers.map(
-    (server) => `127.0.0.1:${(server.address() as AddressInfo).port}`,
-  );
-});
+for (const server of servers) await once(server.listen(0, "127.0.0.1"), "listening");
+const [url = "", cdn = ""] = servers.map(
+  (server) => `127.0.0.1:${(server.address() as AddressInfo).port}`,
+);
 after(() => servers.map((server) => server.close()));
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), "rdsiam-npm-"));

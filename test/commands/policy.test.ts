@@ -1,17 +1,13 @@
 // What `rdsiam policy` prints: the whole document where AWS may be asked, placeholders where not.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { runPolicy } from "../../src/commands/policy.ts";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import { startRdsApi } from "../support/rds-api.ts";
 import { startStage } from "../support/stage.ts";
 import { type CommandRun, runCommand } from "../support/in-process.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 function policy(args: readonly string[], env: Record<string, string> = {}): Promise<CommandRun> {
   return runCommand(runPolicy, ["policy", ...args], { env: { ...standIn.env, ...env } });

@@ -1,10 +1,9 @@
 // What is printed for each tool, read back as the tool would read it, and what a tool can verify the proxy's certificate with.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
 import { configText, type ToolSettings, toolSettings } from "../../src/commands/print-config.ts";
 import { readArguments } from "../../src/cli/arguments.ts";
@@ -12,6 +11,7 @@ import { COMMANDS } from "../../src/commands/command-table.ts";
 import { readProxyOptions } from "../../src/commands/proxy-options.ts";
 import { type ReadyProxy, readyProxy } from "../../src/commands/proxy-ready.ts";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 const TOOLS = ["dbeaver", "datagrip", "pgadmin", "tableplus", "jdbc", "docker"];
 const FILE = "/home/me/.config/rdsiam/password";
@@ -156,13 +156,8 @@ const READY: ReadyProxy = {
   certificate: undefined,
 };
 
-let directory = "";
-let file = "";
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-config-"));
-  file = join(directory, "cert.pem");
-});
-after(() => rm(directory, { recursive: true }));
+const directory = await temporaryDirectory("config");
+const file = join(directory, "cert.pem");
 
 async function tlsWith(...certificates: readonly { readonly cert: string }[]): Promise<unknown> {
   await writeFile(file, certificates.map(({ cert }) => cert).join("\n"));

@@ -4,19 +4,15 @@ import assert from "node:assert/strict";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
 import { refuseOtherServer } from "../../src/tool/tool-arguments.ts";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import { COMMAND, rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { openTerminal, type Terminal } from "../support/pty.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 const skip = without("psql");
 

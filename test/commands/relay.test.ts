@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { connect } from "node:tls";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import { relayTunnel } from "../../src/via/relay.ts";
 import { ACCOUNT } from "../support/account-inventory.ts";
@@ -12,13 +12,10 @@ import { rdsiam } from "../support/program.ts";
 import { startTestRelay } from "../support/relay-scene.ts";
 import { until } from "../support/traces.ts";
 import { freePort } from "../support/via-servers.ts";
-import { type EchoStage, RULES, startEchoStage } from "../support/relay-stage.ts";
+import { RULES, startEchoStage } from "../support/relay-stage.ts";
+import { keep } from "../support/keep.ts";
 
-let stage: EchoStage;
-before(async () => {
-  stage = await startEchoStage();
-});
-after(() => stage[Symbol.asyncDispose]());
+const stage = await keep(startEchoStage());
 
 async function tryRelay(port: number, prove = stage.prove): Promise<string> {
   const address = { host: "localhost", port, ca: stage.caFile, client: undefined };

@@ -1,23 +1,18 @@
 // `rdsiam show` on files of its own: each setting has the place that it comes from, and a broken target is marked.
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { writeFile } from "node:fs/promises";
+import { test } from "node:test";
 import { runShow } from "../../src/commands/show.ts";
-import { type Home, makeEnvironment, makeHome } from "../../src/demo/home.ts";
+import { makeEnvironment, makeHome } from "../../src/demo/home.ts";
 import { type CommandRun, runCommand } from "../support/in-process.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
-let [directory, home] = ["", {} as Home];
-let env: Readonly<Record<string, string>> = {};
-
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-show-"));
-  home = await makeHome(directory);
-  env = makeEnvironment(home, { sts: "http://127.0.0.1:1" });
-  await writeFile(
-    home.config,
-    `[profile prod]
+const directory = await temporaryDirectory("show");
+const home = await makeHome(directory);
+const env = makeEnvironment(home, { sts: "http://127.0.0.1:1" });
+await writeFile(
+  home.config,
+  `[profile prod]
 region = eu-west-1
 RDS_Hostname = orders.example.com:6432
 rds_user = app_ro
@@ -33,10 +28,10 @@ rds_host = http://x
 rds_discover_ = off
 rds_user = x
 `,
-  );
-  await writeFile(
-    home.own,
-    `[reader]
+);
+await writeFile(
+  home.own,
+  `[reader]
 profile = prod
 host = orders-ro.example.com
 user = app_ro
@@ -48,9 +43,7 @@ profile = gone
 host = lost.example.com
 user = app_ro
 `,
-  );
-});
-after(() => rm(directory, { recursive: true, force: true }));
+);
 
 function show(args: readonly string[], more: Readonly<Record<string, string>> = {}) {
   return runCommand(runShow, ["show", ...args], { env: { ...env, ...more } });

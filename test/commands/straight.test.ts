@@ -2,24 +2,21 @@
 import assert from "node:assert/strict";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { runEnv } from "../../src/commands/env.ts";
 import { runToken } from "../../src/commands/token.ts";
 import { runUrl } from "../../src/commands/url.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
-import { type IdentityStage, RDS_HOST, startIdentityStage } from "../support/identity-stage.ts";
+import { RDS_HOST, startIdentityStage } from "../support/identity-stage.ts";
 import { appendProfile } from "../../src/demo/home.ts";
 import { runCommand } from "../support/in-process.ts";
+import { keep } from "../support/keep.ts";
 
 const WHERE = ["--host", RDS_HOST, "-U", "app"];
 const ARN = "arn:aws:iam::123456789012:user/demo";
 
-let stage: IdentityStage;
-before(async () => {
-  stage = await startIdentityStage();
-  await appendProfile(stage.home, "demo", {}, stage.keys.createStaticKey({ arn: ARN }));
-});
-after(() => stage[Symbol.asyncDispose]());
+const stage = await keep(startIdentityStage());
+await appendProfile(stage.home, "demo", {}, stage.keys.createStaticKey({ arn: ARN }));
 
 async function url(args: readonly string[]): Promise<{ url: URL; stderr: string }> {
   const words = ["url", "--profile", "demo", ...WHERE, ...args];

@@ -2,15 +2,15 @@
 // Each row of the table is set together with every row below it, and each pair of neighbours on its own, by file and
 // environment alone: the result shows in the resolved profile and in the access key.
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { credentialSource } from "../../src/aws/credentials.ts";
 import type { OptionValues } from "../../src/config/keys.ts";
 import { resolveSettings } from "../../src/config/settings.ts";
 import { loadTargets } from "../../src/config/targets.ts";
 import { cleanProcessEnvironment, granted, startSts } from "../support/fake-sts.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
 cleanProcessEnvironment();
 
@@ -27,26 +27,19 @@ const CONFIG = `[profile option]\n${key("AKOPTION")}
 `;
 const KEYS = { AWS_ACCESS_KEY_ID: "AKENV", AWS_SECRET_ACCESS_KEY: "s" };
 
-let home: string;
-let sts: Awaited<ReturnType<typeof startSts>>;
-let webIdentity: Record<string, string>;
-before(async () => {
-  home = await mkdtemp(join(tmpdir(), "rdsiam-precedence-"));
-  sts = await startSts((asked) => {
+const home = await temporaryDirectory("precedence");
+const sts = await keep(
+  startSts((asked) => {
     const answer = granted("2099-01-01T00:00:00Z");
     const action = asked.get("Action") ?? "";
     return { ...answer, body: answer.body.replaceAll("AssumeRole", action) };
-  });
-  await writeFile(join(home, "jwt"), "eyJ.eyJ.sig");
-  webIdentity = {
-    AWS_WEB_IDENTITY_TOKEN_FILE: join(home, "jwt"),
-    AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/web",
-  };
-});
-after(async () => {
-  await sts[Symbol.asyncDispose]();
-  await rm(home, { recursive: true });
-});
+  }),
+);
+await writeFile(join(home, "jwt"), "eyJ.eyJ.sig");
+const webIdentity = {
+  AWS_WEB_IDENTITY_TOKEN_FILE: join(home, "jwt"),
+  AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/web",
+};
 
 interface Given {
   readonly target?: string;

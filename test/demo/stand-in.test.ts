@@ -9,7 +9,7 @@ import { readFile, stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { promisify } from "node:util";
 
@@ -20,6 +20,7 @@ import { isAlive } from "../../src/demo/guard.ts";
 import type { AccessKey } from "../../src/demo/keys.ts";
 import { startStandIn } from "../../src/demo/stand-in.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
+import { keep } from "../support/keep.ts";
 
 const execute = promisify(execFile);
 // Nothing of this shell's environment but where programs are.
@@ -27,15 +28,7 @@ const ENV = { PATH: process.env["PATH"], TMPDIR: process.env["TMPDIR"] };
 const ROOT = join(import.meta.dirname, "..", "..");
 const SSL_REQUEST = Buffer.from("0000000804d2162f", "hex");
 
-let standIn: StandIn;
-
-before(async () => {
-  standIn = await startStandIn({ env: ENV, from: [ROOT] });
-});
-
-after(async () => {
-  await standIn[Symbol.asyncDispose]();
-});
+const standIn = await keep(startStandIn({ env: ENV, from: [ROOT] }));
 
 async function makeToken(user: string, key: AccessKey = standIn.key): Promise<string> {
   const { accessKeyId, secretAccessKey } = key;

@@ -3,15 +3,15 @@
 // host, the user and the access key.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { openShell } from "../support/pty.ts";
 import { COMMAND, type Finished, rdsiam } from "../support/program.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 const KEYS =
   "aws_access_key_id = AKIDBASE00000000BASE\naws_secret_access_key = base/secret+key/EXAMPLE0123456789abcdef0\n";
@@ -21,12 +21,8 @@ const HOST = "orders.cabc123xyz0.eu-west-1.rds.amazonaws.com";
 const DB = `rds_host = ${HOST}\nrds_user = app_ro\nrds_dbname = orders\n`;
 const SECRET = "process/secret+key/EXAMPLE0123456789abc";
 
-let home: string;
-before(async () => {
-  home = await mkdtemp(join(tmpdir(), "rdsiam-aws-files-"));
-  await mkdir(join(home, ".aws"));
-});
-after(() => rm(home, { recursive: true }));
+const home = await temporaryDirectory("aws-files");
+await mkdir(join(home, ".aws"));
 
 interface Setup {
   readonly config: string | Uint8Array;

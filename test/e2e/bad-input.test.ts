@@ -1,50 +1,41 @@
 // Bad input: one clear error with its remedy on stderr, nothing on stdout, status 125, nothing left running.
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { rdsiam } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
-let standIn: StandIn;
-let bin: string;
-before(async () => {
-  standIn = await startStage();
-  standIn.dns.set("loop-a.example.com", { cname: "loop-b.example.com" });
-  standIn.dns.set("loop-b.example.com", { cname: "loop-a.example.com" });
-  standIn.dns.set("plain.example.com", { a: ["127.0.0.1"] });
-  await standIn.addProfile("loop", {
-    rds_host: "loop-a.example.com",
-    rds_user: "app_ro",
-    rds_dns_servers: standIn.dns.address,
-  });
-  await standIn.addProfile("plain", {
-    rds_host: "plain.example.com",
-    rds_user: "app_ro",
-    rds_dns_servers: standIn.dns.address,
-  });
-  await standIn.addProfile("missing", {
-    rds_host: "missing.example.com",
-    rds_user: "app_ro",
-    rds_dns_servers: standIn.dns.address,
-  });
-  await standIn.addProfile("nohost", { region: "eu-west-1" });
-  await standIn.addProfile("nokeys", {
-    rds_host: standIn.canonicalHost,
-    rds_user: "app_ro",
-    rds_dns_servers: standIn.dns.address,
-  });
-  // A psql that must never be reached.
-  bin = await mkdtemp(join(tmpdir(), "rdsiam-bin-"));
-  await writeFile(join(bin, "psql"), "#!/bin/sh\necho reached\n");
-  await chmod(join(bin, "psql"), 0o755);
+const standIn = await keep(startStage());
+standIn.dns.set("loop-a.example.com", { cname: "loop-b.example.com" });
+standIn.dns.set("loop-b.example.com", { cname: "loop-a.example.com" });
+standIn.dns.set("plain.example.com", { a: ["127.0.0.1"] });
+await standIn.addProfile("loop", {
+  rds_host: "loop-a.example.com",
+  rds_user: "app_ro",
+  rds_dns_servers: standIn.dns.address,
 });
-after(async () => {
-  await standIn[Symbol.asyncDispose]();
-  await rm(bin, { recursive: true, force: true });
+await standIn.addProfile("plain", {
+  rds_host: "plain.example.com",
+  rds_user: "app_ro",
+  rds_dns_servers: standIn.dns.address,
 });
+await standIn.addProfile("missing", {
+  rds_host: "missing.example.com",
+  rds_user: "app_ro",
+  rds_dns_servers: standIn.dns.address,
+});
+await standIn.addProfile("nohost", { region: "eu-west-1" });
+await standIn.addProfile("nokeys", {
+  rds_host: standIn.canonicalHost,
+  rds_user: "app_ro",
+  rds_dns_servers: standIn.dns.address,
+});
+// A psql that must never be reached.
+const bin = await temporaryDirectory("bin");
+await writeFile(join(bin, "psql"), "#!/bin/sh\necho reached\n");
+await chmod(join(bin, "psql"), 0o755);
 
 const CASES: readonly (readonly [string, readonly string[], RegExp, RegExp])[] = [
   [

@@ -1,25 +1,21 @@
 // `rdsiam ca update`: what it fetches is trusted by the next login, and the server must be AWS's, whatever else is trusted here.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, connect, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, beforeEach, test } from "node:test";
+import { after, beforeEach, test } from "node:test";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { startFakeRds } from "../support/fake-rds.ts";
 import { type Finished, LAUNCHER, rdsiam, run } from "../support/program.ts";
-import { HOST, startTrustScene, type TrustScene } from "../support/trust-scene.ts";
+import { HOST, startTrustScene } from "../support/trust-scene.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
 const TRUSTSTORE = "truststore.pki.rds.amazonaws.com";
 const AWS = { subject: `CN=${TRUSTSTORE}`, names: [TRUSTSTORE] };
 
-let [directory, data, rootFile] = ["", "", ""];
-let scene: TrustScene;
-let rdsRoot: Certificate;
-let otherRoot: Certificate;
 const servers: Server[] = [];
 let requests = 0;
 let body = "";
@@ -51,21 +47,17 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-ca-e2e-"));
-  data = join(directory, "data");
-  rootFile = join(directory, "root.pem");
-  scene = await startTrustScene();
-  rdsRoot = await makeAuthority({
-    subject: "CN=Amazon RDS eu-west-1 Root CA ECC256 G9, OU=Amazon RDS",
-  });
-  otherRoot = await makeAuthority({ subject: "CN=Interception CA" });
-  await writeFile(rootFile, scene.certificates.root.cert);
+const directory = await temporaryDirectory("ca-e2e");
+const data = join(directory, "data");
+const rootFile = join(directory, "root.pem");
+const scene = await keep(startTrustScene());
+const rdsRoot = await makeAuthority({
+  subject: "CN=Amazon RDS eu-west-1 Root CA ECC256 G9, OU=Amazon RDS",
 });
+const otherRoot = await makeAuthority({ subject: "CN=Interception CA" });
+await writeFile(rootFile, scene.certificates.root.cert);
 after(async () => {
   for (const server of servers) server.close();
-  await scene[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
 });
 beforeEach(async () => {
   requests = 0;

@@ -1,18 +1,14 @@
 // Cancels that reach the server through the proxy: Ctrl-C in psql and pg_dump, a driver's own, statement timeouts.
 import assert from "node:assert/strict";
 import process from "node:process";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { openShell } from "../support/pty.ts";
 import { cleanEnvironment, COMMAND, rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { marked, until } from "../support/traces.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 const PROMPT = /orders=> $/;

@@ -2,21 +2,17 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { openTerminal } from "../support/pty.ts";
 import { cleanEnvironment, COMMAND, rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
 const RED = "\u001B\\[1;31m|\u001B\\[1m\u001B\\[31m";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-  const settings = { ...standIn.targetSettings, rds_user: "app_ro", rds_color: "red" };
-  await standIn.addProfile("live", settings, standIn.key);
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
+const settings = { ...standIn.targetSettings, rds_user: "app_ro", rds_color: "red" };
+await standIn.addProfile("live", settings, standIn.key);
 
 function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
   return cleanEnvironment({ ...standIn.env, TERM: "xterm", NO_COLOR: "", ...more });

@@ -2,18 +2,14 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { verifyAuthToken } from "../../src/demo/sigv4.ts";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import { COMMAND, rdsiam, run, RUNTIME } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import process from "node:process";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 test("rdsiam token prints a token that the stand-in takes", async () => {
   const ran = await rdsiam(["token", "prod"], { env: standIn.env });

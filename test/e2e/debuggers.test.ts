@@ -1,20 +1,16 @@
 // While an inspector is open, or TLS keys are written to a file, nothing runs; however the runtime was asked for it.
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { COMMAND, type Finished, run, RUNTIME } from "../support/program.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
-let directory = "";
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-debuggers-"));
-  const config = JSON.stringify({ nodeOptions: { "tls-keylog": "keys" } });
-  await writeFile(join(directory, "node.config.json"), config);
-  await writeFile(join(directory, "opens.cjs"), 'require("node:inspector").open(0, "127.0.0.1")');
-  await writeFile(join(directory, "config"), "[profile prod]\nrds_host = db.example.com\n");
-});
-after(() => rm(directory, { recursive: true, force: true }));
+const directory = await temporaryDirectory("debuggers");
+const config = JSON.stringify({ nodeOptions: { "tls-keylog": "keys" } });
+await writeFile(join(directory, "node.config.json"), config);
+await writeFile(join(directory, "opens.cjs"), 'require("node:inspector").open(0, "127.0.0.1")');
+await writeFile(join(directory, "config"), "[profile prod]\nrds_host = db.example.com\n");
 
 interface Watched {
   readonly env?: Readonly<Record<string, string>>;

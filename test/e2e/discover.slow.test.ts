@@ -1,23 +1,21 @@
 // `rdsiam discover` against a stand-in of the RDS API: pages, throttling, missing permissions, and what gets written.
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, beforeEach, test } from "node:test";
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { beforeEach, test } from "node:test";
 import {
   type ApiEndpoints,
   appendProfile,
-  type Home,
   makeEnvironment,
   makeHome,
 } from "../../src/demo/home.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
 import { ACCOUNT, ZONE } from "../support/account-inventory.ts";
-import { type Api, makeResult, startApi } from "../../src/demo/aws-api.ts";
+import { makeResult, startApi } from "../../src/demo/aws-api.ts";
 import { startDsqlApi } from "../../src/demo/dsql-api.ts";
 import { startRedshiftApis } from "../../src/demo/redshift-api.ts";
-import { type RdsApi, type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
+import { type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
 import { type Finished, rdsiam } from "../support/program.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
 interface Row {
   readonly name: string;
@@ -34,37 +32,29 @@ interface Row {
 const keys = new KeyStore();
 const options: RdsApiOptions = { keys, regions: ACCOUNT, denied: new Set(), throttled: 0 };
 const DSQL = "abcdefghijklmnopqrst123456.dsql.eu-west-1.on.aws";
-let [directory, home, api]: [string, Home, RdsApi] = ["", {} as Home, {} as RdsApi];
-let [dsql, deniedDsql]: [Api, Api] = [{} as Api, {} as Api];
-let [noClusters, noWorkgroups]: [Api, Api] = [{} as Api, {} as Api];
-
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-discover-"));
-  home = await makeHome(directory);
-  api = await startRdsApi(options);
-  const arn = "arn:aws:dsql:eu-west-1:123456789012:cluster/abcdefghijklmnopqrst123456";
-  const clusters = [{ arn, endpoint: DSQL, tags: { Name: "ledger", team: "books" } }];
-  dsql = await startDsqlApi({ keys, clusters });
-  deniedDsql = await startDsqlApi({ keys, clusters, isDenied: true });
-  noClusters = await startApi({
+const directory = await temporaryDirectory("discover");
+const home = await makeHome(directory);
+const api = await keep(startRdsApi(options));
+const arn = "arn:aws:dsql:eu-west-1:123456789012:cluster/abcdefghijklmnopqrst123456";
+const clusters = [{ arn, endpoint: DSQL, tags: { Name: "ledger", team: "books" } }];
+const dsql = await keep(startDsqlApi({ keys, clusters }));
+const deniedDsql = await keep(startDsqlApi({ keys, clusters, isDenied: true }));
+const noClusters = await keep(
+  startApi({
     service: "redshift",
     keys,
     answer: ({ action }) => makeResult(action, { Clusters: "" }),
-  });
-  noWorkgroups = await startApi({
+  }),
+);
+const noWorkgroups = await keep(
+  startApi({
     service: "redshift-serverless",
     keys,
     answer: () => ({ status: 200, body: '{"workgroups":[]}' }),
-  });
-  const key = keys.createStaticKey({ arn: "arn:aws:iam::123456789012:user/admin" });
-  await appendProfile(home, "corp", { region: "eu-west-1" }, key);
-});
-after(async () => {
-  await api[Symbol.asyncDispose]();
-  for (const each of [dsql, deniedDsql, noClusters, noWorkgroups])
-    await each[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
-});
+  }),
+);
+const key = keys.createStaticKey({ arn: "arn:aws:iam::123456789012:user/admin" });
+await appendProfile(home, "corp", { region: "eu-west-1" }, key);
 beforeEach(async () => {
   options.denied?.clear();
   options.throttled = 0;

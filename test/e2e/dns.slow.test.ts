@@ -1,15 +1,15 @@
 // From the typed name to the signed one, seen through `rdsiam token -v` and a DNS server on loopback: the same on every runtime.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, mkdtemp, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { type DnsStandIn, startDns } from "../../src/demo/dns.ts";
-import { appendProfile, type Home, makeEnvironment, makeHome } from "../../src/demo/home.ts";
+import { test } from "node:test";
+import { startDns } from "../../src/demo/dns.ts";
+import { appendProfile, makeEnvironment, makeHome } from "../../src/demo/home.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
-import { type RdsApi, type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
+import { type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
 import { type Finished, rdsiam } from "../support/program.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
 const ZONE = "c1a2b3.eu-west-1.rds.amazonaws.com";
 const CLUSTER = `orders.cluster-${ZONE}`;
@@ -44,11 +44,9 @@ const apiOptions: RdsApiOptions = {
   },
 };
 
-let [directory, home, dns, api] = ["", {} as Home, {} as DnsStandIn, {} as RdsApi];
-let env: Readonly<Record<string, string>> = {};
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-dns-"));
-  dns = await startDns({
+const directory = await temporaryDirectory("dns");
+const dns = await keep(
+  startDns({
     [CLUSTER]: { cname: `orders-1.${ZONE}` },
     [`orders-1.${ZONE}`]: { a: ["127.0.0.1"] },
     "loop-1.test": { cname: "loop-2.test" },
@@ -74,26 +72,21 @@ before(async () => {
     "no-cname.test": { cname: CLUSTER, cnameQuery: "NOERROR" },
     "custom.test": { cname: CUSTOM },
     "global.test": { cname: GLOBAL },
-  });
-  for (let hop = 1; hop <= 11; hop += 1) {
-    dns.set(`hop-${hop}.test`, { cname: hop === 1 ? CLUSTER : `hop-${hop - 1}.test` });
-  }
-  api = await startRdsApi(apiOptions);
-  home = await makeHome(directory);
-  env = {
-    ...makeEnvironment(home, { sts: "http://127.0.0.1:1" }),
-    AWS_ACCESS_KEY_ID: key.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
-    AWS_ENDPOINT_URL_RDS: api.endpoint,
-    RDSIAM_DNS_SERVERS: dns.address,
-    RDSIAM_USER: "app",
-  };
-});
-after(async () => {
-  await api[Symbol.asyncDispose]();
-  await dns[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
-});
+  }),
+);
+for (let hop = 1; hop <= 11; hop += 1) {
+  dns.set(`hop-${hop}.test`, { cname: hop === 1 ? CLUSTER : `hop-${hop - 1}.test` });
+}
+const api = await keep(startRdsApi(apiOptions));
+const home = await makeHome(directory);
+const env = {
+  ...makeEnvironment(home, { sts: "http://127.0.0.1:1" }),
+  AWS_ACCESS_KEY_ID: key.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
+  AWS_ENDPOINT_URL_RDS: api.endpoint,
+  RDSIAM_DNS_SERVERS: dns.address,
+  RDSIAM_USER: "app",
+};
 
 function token(host: string, ...args: readonly string[]): Promise<Finished> {
   return rdsiam(["token", "-v", "--host", host, ...args], { env });

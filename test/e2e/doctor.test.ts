@@ -1,19 +1,15 @@
 // The doctor as a user meets it: everything well, IAM saying no, a name that does not exist. Every single way to fail is
 // in test/commands/doctor.test.ts.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
 const STEPS =
   "config environment tool credentials identity role dns reachability tls clock login query latency";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 interface Report {
   readonly ok: boolean;

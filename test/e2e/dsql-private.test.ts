@@ -1,29 +1,26 @@
 // Aurora DSQL through PrivateLink, where the server wants what AWS's documentation says: a token for the public endpoint, and the
 // cluster's ID at an interface endpoint.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { LEDGER_ID, type StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
+import { LEDGER_ID } from "../../src/demo/stand-in.ts";
 import { rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
 const PUBLIC = `${LEDGER_ID}.dsql.eu-west-1.on.aws`;
 const PRIVATE = `${LEDGER_ID}.dsql-fnh4.eu-west-1.on.aws`;
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage({ dsql: { clusterId: LEDGER_ID, tokenHost: PUBLIC } });
-  const { addProfile, dsql, key, keys, privateLink, targetSettings } = standIn;
-  const settings = {
-    ...targetSettings,
-    rds_host: privateLink.interfaceHost,
-    rds_sign_host: LEDGER_ID,
-    rds_port: dsql.port,
-    rds_dbname: "postgres",
-  };
-  await addProfile("vpce", settings, key);
-  await addProfile("poor", settings, keys.createStaticKey({ arn: key.arn, databaseUsers: [] }));
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage({ dsql: { clusterId: LEDGER_ID, tokenHost: PUBLIC } }));
+const { addProfile, dsql, key, keys, privateLink, targetSettings } = standIn;
+const settings = {
+  ...targetSettings,
+  rds_host: privateLink.interfaceHost,
+  rds_sign_host: LEDGER_ID,
+  rds_port: dsql.port,
+  rds_dbname: "postgres",
+};
+await addProfile("vpce", settings, key);
+await addProfile("poor", settings, keys.createStaticKey({ arn: key.arn, databaseUsers: [] }));
 
 /** The hosts of the tokens that the server has got since the last call. */
 function signedFor(): readonly string[] {

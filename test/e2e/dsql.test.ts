@@ -1,16 +1,12 @@
 // Aurora DSQL end to end: a bare cluster ID, tokens of its own, direct TLS with SNI, its one database, and what it refuses.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { cleanEnvironment, type Finished, rdsiam, run, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage({ dsql: { directOnly: true } });
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage({ dsql: { directOnly: true } }));
 
 const skip = without("psql");
 const WHO = "select current_user, current_database(), count(*) from entries";

@@ -1,31 +1,22 @@
 // `rdsiam exec --each`: one tool on many targets, on the stand-in: lines, files, statuses, the question, and how it ends.
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { COMMAND, type Finished, rdsiam, without } from "../support/program.ts";
 import { openShell } from "../support/pty.ts";
 import { startStage } from "../support/stage.ts";
 import { marked, until } from "../support/traces.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
-let standIn: StandIn;
-let directory: string;
-before(async () => {
-  standIn = await startStage();
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-each-"));
-  const add = (name: string, settings: Readonly<Record<string, string>>): Promise<void> =>
-    standIn.addProfile(name, { ...standIn.targetSettings, ...settings }, standIn.key);
-  await add("each-1", { rds_user: "app_ro", rds_tags: "env=dev, team=x" });
-  await add("each-2", { rds_user: "app_admin", rds_tags: "env=dev" });
-  await add("each-none", { rds_user: "legacy", rds_read_only: "yes" });
-});
-after(async () => {
-  await standIn[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
-});
+const standIn = await keep(startStage());
+const directory = await temporaryDirectory("each");
+const add = (name: string, settings: Readonly<Record<string, string>>): Promise<void> =>
+  standIn.addProfile(name, { ...standIn.targetSettings, ...settings }, standIn.key);
+await add("each-1", { rds_user: "app_ro", rds_tags: "env=dev, team=x" });
+await add("each-2", { rds_user: "app_admin", rds_tags: "env=dev" });
+await add("each-none", { rds_user: "legacy", rds_read_only: "yes" });
 
 function each(words: readonly string[], mark = "each"): Promise<Finished> {
   return rdsiam(["exec", ...words], { env: { ...standIn.env, RDSIAM_TEST_MARK: mark } });

@@ -1,24 +1,15 @@
 // `rdsiam exec`: any tool, its exit status, its environment, its signals.
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { psqlIn, ROWS } from "../support/hostile-environment.ts";
 import { rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
-let standIn: StandIn;
-let directory: string;
-before(async () => {
-  standIn = await startStage();
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-exec-"));
-});
-after(async () => {
-  await standIn[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
-});
+const standIn = await keep(startStage());
+const directory = await temporaryDirectory("exec");
 
 test(
   "rdsiam exec -- pg_dump writes a dump that restores to the same content",

@@ -2,17 +2,13 @@
 import assert from "node:assert/strict";
 import { type ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { COMMAND, type Finished, run, RUNTIME } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { marked } from "../support/traces.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 // The binary takes no module of the test's.
 const skip = RUNTIME === "binary" && "nothing can be injected into the binary";

@@ -6,9 +6,8 @@ import { type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import process from "node:process";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import { gatewayToken } from "../support/gateway-token.ts";
 import {
   errorFields,
@@ -21,12 +20,11 @@ import {
 import { cleanEnvironment, rdsiam, run, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { until } from "../support/traces.ts";
+import { keep } from "../support/keep.ts";
 
 const FAST = 2_000; // ms; an attempt at the next address starts after 250
 
-let standIn: StandIn;
-before(async () => (standIn = await startStage()));
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 const skip = process.platform === "linux" ? false : "loopback has one address here";
 

@@ -5,23 +5,22 @@ import { spawnSync } from "node:child_process";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { openTerminal } from "../support/pty.ts";
-import { ACCOUNT, type IdentityStage, startIdentityStage } from "../support/identity-stage.ts";
+import { ACCOUNT, startIdentityStage } from "../support/identity-stage.ts";
 import { cleanEnvironment, run } from "../support/program.ts";
+import { keep } from "../support/keep.ts";
 
 const arnOf = (role: string): string => `arn:aws:iam::${ACCOUNT}:role/${role}`;
 const SERIAL = `arn:aws:iam::${ACCOUNT}:mfa/jane`;
 
-let stage: IdentityStage;
 const codes = new Set<string>();
 
-before(async () => {
-  stage = await startIdentityStage();
-  const jane = stage.keys.createStaticKey({ arn: `arn:aws:iam::${ACCOUNT}:user/jane` });
-  for (const role of ["one", "two", "three"]) stage.sts.roles.set(arnOf(role), {});
-  stage.sts.roles.set(arnOf("guarded"), { mfa: { serialNumber: SERIAL, codes } });
-  await stage.addConfig(`
+const stage = await keep(startIdentityStage());
+const jane = stage.keys.createStaticKey({ arn: `arn:aws:iam::${ACCOUNT}:user/jane` });
+for (const role of ["one", "two", "three"]) stage.sts.roles.set(arnOf(role), {});
+stage.sts.roles.set(arnOf("guarded"), { mfa: { serialNumber: SERIAL, codes } });
+await stage.addConfig(`
 [profile static]
 aws_access_key_id = ${jane.accessKeyId}
 aws_secret_access_key = ${jane.secretAccessKey}
@@ -49,11 +48,9 @@ role_arn = ${arnOf("one")}
 source_profile = static
 rds_cache = off
 rds_host = placeholder.cluster-c1a2b3d4e5f6.eu-west-1.rds.amazonaws.com`);
-});
 beforeEach(async () => {
   await rm(join(stage.home.directory, ".aws", "cli"), { recursive: true, force: true });
 });
-after(() => stage[Symbol.asyncDispose]());
 
 /** Runs something and answers how often AssumeRole was called meanwhile. */
 async function assumed(during: () => Promise<unknown>): Promise<number> {

@@ -3,97 +3,89 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { type AwsServices, PROOFS, startAwsServices } from "../support/aws-services.ts";
-import { ACCOUNT, type IdentityStage, startIdentityStage } from "../support/identity-stage.ts";
+import { test } from "node:test";
+import { PROOFS, startAwsServices } from "../support/aws-services.ts";
+import { ACCOUNT, startIdentityStage } from "../support/identity-stage.ts";
+import { keep } from "../support/keep.ts";
 
 const arnOf = (role: string): string => `arn:aws:iam::${ACCOUNT}:role/${role}`;
 const JANE = `arn:aws:iam::${ACCOUNT}:user/jane`;
 const MARKED = "SECRETINCONFIG-marked-0005";
 
-let stage: IdentityStage;
-let services: AwsServices;
-
-before(async () => {
-  stage = await startIdentityStage();
-  services = await startAwsServices((service) => stage.sessionKey(service));
-  const { keys, sts, home } = stage;
-  const jane = keys.createStaticKey({ arn: JANE });
-  const gone = keys.createStaticKey({ arn: `arn:aws:iam::${ACCOUNT}:user/gone` });
-  keys.delete(gone.accessKeyId);
-  const old = stage.sessionKey("old", -60);
-  stage.secrets.push(...Object.values(PROOFS), MARKED, gone.secretAccessKey);
-  sts.roles.set(arnOf("one"), {});
-  sts.roles.set(arnOf("strict"), { externalId: "ext-7" });
-  const aws = join(home.directory, ".aws");
-  await mkdir(join(aws, "sso", "cache"), { recursive: true });
-  for (const [session, accessToken, seconds] of [
-    ["expired", PROOFS.sso, -60],
-    ["good", PROOFS.sso, 3_600],
-    ["refused", "SSOACCESSTOKEN-marked-9999", 3_600],
-  ] as const) {
-    const expiresAt = new Date(Date.now() + seconds * 1_000).toISOString();
-    const file = `${createHash("sha1").update(session).digest("hex")}.json`;
-    await writeFile(join(aws, "sso", "cache", file), JSON.stringify({ accessToken, expiresAt }));
-  }
-  const staticKeys = (id: string, secret: string, token = ""): string =>
-    `aws_access_key_id = ${id}\naws_secret_access_key = ${secret}${token && `\naws_session_token = ${token}`}`;
-  const over = (source: string, role: string, more = ""): string =>
-    `role_arn = ${arnOf(role)}\nsource_profile = ${source}\n${more}`;
-  const sso = "sso_account_id = 123456789012\nsso_role_name = reader";
-  const session = "sso_region = eu-west-1\nsso_start_url = https://corp.awsapps.com/start";
-  const sections: Readonly<Record<string, string>> = {
-    "profile static": staticKeys(jane.accessKeyId, jane.secretAccessKey),
-    "profile gone": staticKeys(gone.accessKeyId, gone.secretAccessKey),
-    "profile wrong": staticKeys(jane.accessKeyId, MARKED),
-    "profile old": staticKeys(old.accessKeyId, old.secretAccessKey, old.sessionToken),
-    "profile half": "aws_access_key_id = AKIAHALF",
-    "profile nobody": "region = eu-west-1",
-    bare: "region = eu-west-1",
-    "profile denied": over("static", "other"),
-    "profile strict": over("static", "strict", "external_id = ext-8"),
-    "profile chained": over("strictly", "one", "duration_seconds = 7200"),
-    "profile strictly": over("static", "one"),
-    "profile over-gone": over("gone", "one"),
-    "profile over-wrong": over("wrong", "one"),
-    "profile over-old": over("old", "one"),
-    "profile lost": over("statik", "one"),
-    "profile round": over("about", "one"),
-    "profile about": over("round", "one"),
-    "profile itself": `role_arn = ${arnOf("one")}\nsource_profile = itself`,
-    "profile quoted": `role_arn = "${arnOf("one")}"\nsource_profile = static`,
-    "profile alone": `role_arn = ${arnOf("one")}`,
-    "profile both": over("static", "one", "credential_source = Environment"),
-    "profile source": `role_arn = ${arnOf("one")}\ncredential_source = Enviroment`,
-    "profile environment": `role_arn = ${arnOf("one")}\ncredential_source = Environment`,
-    "profile instance": `role_arn = ${arnOf("one")}\ncredential_source = Ec2InstanceMetadata`,
-    "profile long": over("static", "one", "duration_seconds = 1h"),
-    "profile no-arn": "role_arn = db-reader\nsource_profile = static",
-    "profile no-session": `sso_session = crop\n${sso}`,
-    "sso-session corp": session,
-    "profile half-session": `sso_session = half\n${sso}`,
-    "sso-session half": "sso_region = eu-west-1",
-    "profile logged-out": `sso_session = corp\n${sso}`,
-    "profile expired": `sso_session = expired\n${sso}`,
-    "sso-session expired": session,
-    "profile refused": `sso_session = refused\n${sso}`,
-    "sso-session refused": session,
-    "profile no-access": `sso_session = good\nsso_account_id = 123456789012\nsso_role_name = nobody`,
-    "sso-session good": session,
-    "profile login": `login_session = ${JANE}`,
-    "profile process": `credential_process = sh -c 'echo ${MARKED} >&2; exit 3'`,
-    "profile html": `credential_process = echo '<html>${MARKED}'`,
-    "profile odd": `credential_process = echo '{"Version":1,"AccessKeyId":7,"SecretAccessKey":"${MARKED}"}'`,
-    "profile no-time": `credential_process = echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"${MARKED}","Expiration":"soon"}'`,
-    "profile web": `role_arn = ${arnOf("one")}\nweb_identity_token_file = /nowhere/token`,
-  };
-  for (const [name, text] of Object.entries(sections)) await stage.addConfig(`[${name}]\n${text}`);
-  await writeFile(home.credentials, "[profile misplaced]\naws_access_key_id = A\n");
-});
-after(async () => {
-  await services[Symbol.asyncDispose]();
-  await stage[Symbol.asyncDispose]();
-});
+const stage = await keep(startIdentityStage());
+const services = await keep(startAwsServices((service) => stage.sessionKey(service)));
+const { keys, sts, home } = stage;
+const jane = keys.createStaticKey({ arn: JANE });
+const gone = keys.createStaticKey({ arn: `arn:aws:iam::${ACCOUNT}:user/gone` });
+keys.delete(gone.accessKeyId);
+const old = stage.sessionKey("old", -60);
+stage.secrets.push(...Object.values(PROOFS), MARKED, gone.secretAccessKey);
+sts.roles.set(arnOf("one"), {});
+sts.roles.set(arnOf("strict"), { externalId: "ext-7" });
+const aws = join(home.directory, ".aws");
+await mkdir(join(aws, "sso", "cache"), { recursive: true });
+for (const [session, accessToken, seconds] of [
+  ["expired", PROOFS.sso, -60],
+  ["good", PROOFS.sso, 3_600],
+  ["refused", "SSOACCESSTOKEN-marked-9999", 3_600],
+] as const) {
+  const expiresAt = new Date(Date.now() + seconds * 1_000).toISOString();
+  const file = `${createHash("sha1").update(session).digest("hex")}.json`;
+  await writeFile(join(aws, "sso", "cache", file), JSON.stringify({ accessToken, expiresAt }));
+}
+const staticKeys = (id: string, secret: string, token = ""): string =>
+  `aws_access_key_id = ${id}\naws_secret_access_key = ${secret}${token && `\naws_session_token = ${token}`}`;
+const over = (source: string, role: string, more = ""): string =>
+  `role_arn = ${arnOf(role)}\nsource_profile = ${source}\n${more}`;
+const sso = "sso_account_id = 123456789012\nsso_role_name = reader";
+const session = "sso_region = eu-west-1\nsso_start_url = https://corp.awsapps.com/start";
+const sections: Readonly<Record<string, string>> = {
+  "profile static": staticKeys(jane.accessKeyId, jane.secretAccessKey),
+  "profile gone": staticKeys(gone.accessKeyId, gone.secretAccessKey),
+  "profile wrong": staticKeys(jane.accessKeyId, MARKED),
+  "profile old": staticKeys(old.accessKeyId, old.secretAccessKey, old.sessionToken),
+  "profile half": "aws_access_key_id = AKIAHALF",
+  "profile nobody": "region = eu-west-1",
+  bare: "region = eu-west-1",
+  "profile denied": over("static", "other"),
+  "profile strict": over("static", "strict", "external_id = ext-8"),
+  "profile chained": over("strictly", "one", "duration_seconds = 7200"),
+  "profile strictly": over("static", "one"),
+  "profile over-gone": over("gone", "one"),
+  "profile over-wrong": over("wrong", "one"),
+  "profile over-old": over("old", "one"),
+  "profile lost": over("statik", "one"),
+  "profile round": over("about", "one"),
+  "profile about": over("round", "one"),
+  "profile itself": `role_arn = ${arnOf("one")}\nsource_profile = itself`,
+  "profile quoted": `role_arn = "${arnOf("one")}"\nsource_profile = static`,
+  "profile alone": `role_arn = ${arnOf("one")}`,
+  "profile both": over("static", "one", "credential_source = Environment"),
+  "profile source": `role_arn = ${arnOf("one")}\ncredential_source = Enviroment`,
+  "profile environment": `role_arn = ${arnOf("one")}\ncredential_source = Environment`,
+  "profile instance": `role_arn = ${arnOf("one")}\ncredential_source = Ec2InstanceMetadata`,
+  "profile long": over("static", "one", "duration_seconds = 1h"),
+  "profile no-arn": "role_arn = db-reader\nsource_profile = static",
+  "profile no-session": `sso_session = crop\n${sso}`,
+  "sso-session corp": session,
+  "profile half-session": `sso_session = half\n${sso}`,
+  "sso-session half": "sso_region = eu-west-1",
+  "profile logged-out": `sso_session = corp\n${sso}`,
+  "profile expired": `sso_session = expired\n${sso}`,
+  "sso-session expired": session,
+  "profile refused": `sso_session = refused\n${sso}`,
+  "sso-session refused": session,
+  "profile no-access": `sso_session = good\nsso_account_id = 123456789012\nsso_role_name = nobody`,
+  "sso-session good": session,
+  "profile login": `login_session = ${JANE}`,
+  "profile process": `credential_process = sh -c 'echo ${MARKED} >&2; exit 3'`,
+  "profile html": `credential_process = echo '<html>${MARKED}'`,
+  "profile odd": `credential_process = echo '{"Version":1,"AccessKeyId":7,"SecretAccessKey":"${MARKED}"}'`,
+  "profile no-time": `credential_process = echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"${MARKED}","Expiration":"soon"}'`,
+  "profile web": `role_arn = ${arnOf("one")}\nweb_identity_token_file = /nowhere/token`,
+};
+for (const [name, text] of Object.entries(sections)) await stage.addConfig(`[${name}]\n${text}`);
+await writeFile(home.credentials, "[profile misplaced]\naws_access_key_id = A\n");
 
 // LINE(section, key) stands for that line's number in the config file.
 const CASES: readonly (readonly [string, string])[] = [

@@ -3,30 +3,28 @@ import assert from "node:assert/strict";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { openShell, type Terminal } from "../support/pty.ts";
 import {
   ACCOUNT,
   assertNoSecrets,
-  type IdentityStage,
   RDS_HOST,
   startIdentityStage,
 } from "../support/identity-stage.ts";
 import { COMMAND, run } from "../support/program.ts";
+import { keep } from "../support/keep.ts";
 
 const ROLE = `arn:aws:iam::${ACCOUNT}:role/guarded`;
 const SERIAL = `arn:aws:iam::${ACCOUNT}:mfa/jane`;
 const WHERE = ["--host", RDS_HOST, "--user", "app_ro"];
 const QUESTION = /MFA code of arn:aws:iam::123456789012:mfa\/jane: $/;
 
-let stage: IdentityStage;
 const codes = new Set<string>();
 
-before(async () => {
-  stage = await startIdentityStage();
-  const jane = stage.keys.createStaticKey({ arn: `arn:aws:iam::${ACCOUNT}:user/jane` });
-  stage.sts.roles.set(ROLE, { mfa: { serialNumber: SERIAL, codes } });
-  await stage.addConfig(`
+const stage = await keep(startIdentityStage());
+const jane = stage.keys.createStaticKey({ arn: `arn:aws:iam::${ACCOUNT}:user/jane` });
+stage.sts.roles.set(ROLE, { mfa: { serialNumber: SERIAL, codes } });
+await stage.addConfig(`
 [profile static]
 aws_access_key_id = ${jane.accessKeyId}
 aws_secret_access_key = ${jane.secretAccessKey}
@@ -43,12 +41,10 @@ rds_mfa_serial = ${SERIAL}
 role_arn = ${ROLE}
 source_profile = static
 mfa_serial = ${SERIAL}-phone`);
-});
 beforeEach(async () => {
   codes.clear();
   await rm(stage.cacheDirectory, { recursive: true, force: true });
 });
-after(() => stage[Symbol.asyncDispose]());
 
 function quoted(words: readonly string[]): string {
   return words.map((word) => `'${word}'`).join(" ");

@@ -2,31 +2,27 @@
 import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { cliCacheKey } from "../../src/aws/cli-cache.ts";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import { openShell } from "../support/pty.ts";
 import { cleanEnvironment, COMMAND, rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
 const ROLE = "arn:aws:iam::123456789012:role/guarded";
 const SERIAL = "arn:aws:iam::123456789012:mfa/jane";
 const skip = without("psql");
 
-let standIn: StandIn;
 const codes = new Set<string>();
-before(async () => {
-  standIn = await startStage();
-  standIn.sts.roles.set(ROLE, { mfa: { serialNumber: SERIAL, codes } });
-  const mfa = {
-    ...standIn.targetSettings,
-    rds_user: "app_ro",
-    rds_role_arn: ROLE,
-    rds_mfa_serial: SERIAL,
-  };
-  await standIn.addProfile("guarded", mfa, standIn.key);
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
+standIn.sts.roles.set(ROLE, { mfa: { serialNumber: SERIAL, codes } });
+const mfa = {
+  ...standIn.targetSettings,
+  rds_user: "app_ro",
+  rds_role_arn: ROLE,
+  rds_mfa_serial: SERIAL,
+};
+await standIn.addProfile("guarded", mfa, standIn.key);
 
 const words = (...args: readonly string[]): string =>
   [...COMMAND, ...args].map((word) => `'${word}'`).join(" ");

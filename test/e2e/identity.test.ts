@@ -3,42 +3,40 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { type AwsServices, PROOFS, startAwsServices } from "../support/aws-services.ts";
-import { ACCOUNT, type IdentityStage, startIdentityStage } from "../support/identity-stage.ts";
+import { test } from "node:test";
+import { PROOFS, startAwsServices } from "../support/aws-services.ts";
+import { ACCOUNT, startIdentityStage } from "../support/identity-stage.ts";
+import { keep } from "../support/keep.ts";
 
 const WEB_TOKEN = "WEBIDENTITYTOKEN-marked-0004";
 const arnOf = (role: string): string => `arn:aws:iam::${ACCOUNT}:role/${role}`;
 
-let stage: IdentityStage;
-let services: AwsServices;
 const extra: Record<string, Record<string, string | undefined>> = {};
 
-before(async () => {
-  stage = await startIdentityStage();
-  const { keys, sts } = stage;
-  services = await startAwsServices((service) => stage.sessionKey(service));
-  const jane = keys.createStaticKey({ arn: `arn:aws:iam::${ACCOUNT}:user/jane` });
-  const session = stage.sessionKey("pasted");
-  for (const role of ["one", "two", "three"]) sts.roles.set(arnOf(role), {});
-  sts.roles.set(arnOf("strict"), { externalId: "ext-7", maxSessionDuration: 7_200 });
-  // AssumeRole is refused.
-  sts.roles.set(arnOf("web"), { webIdentityToken: WEB_TOKEN, trusted: [] });
-  stage.secrets.push(...Object.values(PROOFS), WEB_TOKEN);
-  const tokenFile = join(stage.home.directory, ".aws", "web-token");
-  await writeFile(tokenFile, WEB_TOKEN);
-  await writeLogins();
-  await writeFile(
-    join(stage.home.directory, ".aws", "process.json"),
-    JSON.stringify({
-      Version: 1,
-      AccessKeyId: session.accessKeyId,
-      SecretAccessKey: session.secretAccessKey,
-      SessionToken: session.sessionToken,
-      Expiration: session.expiration?.toISOString(),
-    }),
-  );
-  await stage.addConfig(`
+const stage = await keep(startIdentityStage());
+const { keys, sts } = stage;
+const services = await keep(startAwsServices((service) => stage.sessionKey(service)));
+const jane = keys.createStaticKey({ arn: `arn:aws:iam::${ACCOUNT}:user/jane` });
+const session = stage.sessionKey("pasted");
+for (const role of ["one", "two", "three"]) sts.roles.set(arnOf(role), {});
+sts.roles.set(arnOf("strict"), { externalId: "ext-7", maxSessionDuration: 7_200 });
+// AssumeRole is refused.
+sts.roles.set(arnOf("web"), { webIdentityToken: WEB_TOKEN, trusted: [] });
+stage.secrets.push(...Object.values(PROOFS), WEB_TOKEN);
+const tokenFile = join(stage.home.directory, ".aws", "web-token");
+await writeFile(tokenFile, WEB_TOKEN);
+await writeLogins();
+await writeFile(
+  join(stage.home.directory, ".aws", "process.json"),
+  JSON.stringify({
+    Version: 1,
+    AccessKeyId: session.accessKeyId,
+    SecretAccessKey: session.secretAccessKey,
+    SessionToken: session.sessionToken,
+    Expiration: session.expiration?.toISOString(),
+  }),
+);
+await stage.addConfig(`
 [profile static]
 aws_access_key_id = ${jane.accessKeyId}
 aws_secret_access_key = ${jane.secretAccessKey}
@@ -142,37 +140,32 @@ login_session = arn:aws:iam::${ACCOUNT}:user/jane
 role_arn = ${arnOf("web")}
 web_identity_token_file = ${tokenFile}
 role_session_name = pod`);
-  const janeKeys = `aws_access_key_id = ${jane.accessKeyId}\naws_secret_access_key = ${jane.secretAccessKey}\n`;
-  await writeFile(
-    stage.home.credentials,
-    ["stale", "Corp Base", "'Corp' Base"].map((name) => `[${name}]\n${janeKeys}`).join(""),
-  );
-  const keyOf = {
-    AWS_ACCESS_KEY_ID: jane.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: jane.secretAccessKey,
-  };
-  const imds = {
-    AWS_EC2_METADATA_DISABLED: undefined,
-    AWS_EC2_METADATA_SERVICE_ENDPOINT: services.url,
-  };
-  const ecs = {
-    AWS_CONTAINER_CREDENTIALS_FULL_URI: `${services.url}/container`,
-    AWS_CONTAINER_AUTHORIZATION_TOKEN: PROOFS.container,
-  };
-  const sso = { AWS_ENDPOINT_URL_SSO: services.url };
-  const web = { AWS_WEB_IDENTITY_TOKEN_FILE: tokenFile, AWS_ROLE_ARN: arnOf("web") };
-  const security = {
-    AWS_ACCESS_KEY_ID: session.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: session.secretAccessKey,
-    AWS_SECURITY_TOKEN: session.sessionToken,
-    AWS_SESSION_TOKEN: "older-one-applies",
-  };
-  Object.assign(extra, { keyOf, security, imds, ecs, sso, web });
-});
-after(async () => {
-  await services[Symbol.asyncDispose]();
-  await stage[Symbol.asyncDispose]();
-});
+const janeKeys = `aws_access_key_id = ${jane.accessKeyId}\naws_secret_access_key = ${jane.secretAccessKey}\n`;
+await writeFile(
+  stage.home.credentials,
+  ["stale", "Corp Base", "'Corp' Base"].map((name) => `[${name}]\n${janeKeys}`).join(""),
+);
+const keyOf = {
+  AWS_ACCESS_KEY_ID: jane.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: jane.secretAccessKey,
+};
+const imds = {
+  AWS_EC2_METADATA_DISABLED: undefined,
+  AWS_EC2_METADATA_SERVICE_ENDPOINT: services.url,
+};
+const ecs = {
+  AWS_CONTAINER_CREDENTIALS_FULL_URI: `${services.url}/container`,
+  AWS_CONTAINER_AUTHORIZATION_TOKEN: PROOFS.container,
+};
+const sso = { AWS_ENDPOINT_URL_SSO: services.url };
+const web = { AWS_WEB_IDENTITY_TOKEN_FILE: tokenFile, AWS_ROLE_ARN: arnOf("web") };
+const security = {
+  AWS_ACCESS_KEY_ID: session.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: session.secretAccessKey,
+  AWS_SECURITY_TOKEN: session.sessionToken,
+  AWS_SESSION_TOKEN: "older-one-applies",
+};
+Object.assign(extra, { keyOf, security, imds, ecs, sso, web });
 
 async function writeLogins(): Promise<void> {
   const aws = join(stage.home.directory, ".aws");

@@ -4,20 +4,17 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { after, afterEach, before, beforeEach, test } from "node:test";
-import { LEDGER_ID, type StandIn, startStandIn } from "../../src/demo/stand-in.ts";
+import { afterEach, beforeEach, test } from "node:test";
+import { LEDGER_ID, startStandIn } from "../../src/demo/stand-in.ts";
 import { openShell } from "../support/pty.ts";
 import { cleanEnvironment, COMMAND, rdsiam } from "../support/program.ts";
+import { keep } from "../support/keep.ts";
 
 const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
-let standIn: StandIn;
 let [home, own, config] = ["", "", ""];
 let env: Record<string, string> = {};
 
-before(async () => {
-  standIn = await startStandIn({ env: process.env, from: [process.cwd()] });
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStandIn({ env: process.env, from: [process.cwd()] }));
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), "rdsiam-init-"));
   own = join(home, ".config", "rdsiam", "config");

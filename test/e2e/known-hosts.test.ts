@@ -2,18 +2,13 @@
 import assert from "node:assert/strict";
 import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { after, before, beforeEach, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { beforeEach, test } from "node:test";
 import { type Finished, rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-let file: string;
-before(async () => {
-  standIn = await startStage();
-  file = join(standIn.env["XDG_STATE_HOME"] ?? "", "rdsiam", "known_hosts");
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
+const file = join(standIn.env["XDG_STATE_HOME"] ?? "", "rdsiam", "known_hosts");
 beforeEach(() => rm(dirname(file), { recursive: true, force: true }));
 
 function psql(options: readonly string[] = [], target = "prod"): Promise<Finished> {

@@ -2,43 +2,35 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
-import type { StandIn } from "../../src/demo/stand-in.ts";
-import { type KubectlStandIn, startKubectl } from "../support/kubectl-stand-in.ts";
+import { startKubectl } from "../support/kubectl-stand-in.ts";
 import { rdsiam, without } from "../support/program.ts";
-import { type RdsAuthProxy, startRdsAuthProxy } from "../support/rds-auth-proxy-stand-in.ts";
-import { DEMO_USER, startTestRelay, type TestRelay } from "../support/relay-scene.ts";
+import { startRdsAuthProxy } from "../support/rds-auth-proxy-stand-in.ts";
+import { DEMO_USER, startTestRelay } from "../support/relay-scene.ts";
 import { startStage } from "../support/stage.ts";
 import { processes, until } from "../support/traces.ts";
+import { keep } from "../support/keep.ts";
 
 const PROD = ["prod", "-Atc"];
 
-let standIn: StandIn;
-let kubectl: KubectlStandIn;
-let relay: TestRelay;
-let server: RdsAuthProxy;
-let env: Readonly<Record<string, string>>;
-before(async () => {
-  standIn = await startStage();
-  kubectl = await startKubectl();
-  const { port } = standIn.gateway;
-  const rules = `[allow demo]\narn = ${DEMO_USER}\ntargets = orders\n`;
-  relay = await startTestRelay(standIn, { rules });
-  server = await startRdsAuthProxy({
+const standIn = await keep(startStage());
+const kubectl = await keep(startKubectl());
+const { port } = standIn.gateway;
+const rules = `[allow demo]\narn = ${DEMO_USER}\ntargets = orders\n`;
+const relay = await keep(startTestRelay(standIn, { rules }));
+const server = await keep(
+  startRdsAuthProxy({
     certificate: await makeLeaf({ subject: "O=Mothership", names: ["localhost"] }),
     allowed: `${standIn.canonicalHost}:${port}`,
     databasePort: port,
     databaseCa: standIn.authority.cert,
-  });
-  await kubectl.lead("deploy/db", port);
-  await kubectl.lead("svc/relay", Number(/:(\d+)\?/.exec(relay.via())?.[1]));
-  await kubectl.lead("pod/old-0", server.port);
-  env = { ...standIn.env, ...kubectl.env };
-});
-after(async () => {
-  for (const part of [server, relay, kubectl, standIn]) await part?.[Symbol.asyncDispose]();
-});
+  }),
+);
+await kubectl.lead("deploy/db", port);
+await kubectl.lead("svc/relay", Number(/:(\d+)\?/.exec(relay.via())?.[1]));
+await kubectl.lead("pod/old-0", server.port);
+const env = { ...standIn.env, ...kubectl.env };
 
 const skip = without("psql");
 

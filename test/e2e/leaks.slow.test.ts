@@ -2,25 +2,17 @@
 // `npm run test:slow -- leaks` looks at every write with strace too.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { KEYS_IN_ENVIRONMENT, type LeakRun } from "../support/leak-runs.ts";
-import { type LeakScene, shown, startLeakScene } from "../support/leak-scene.ts";
+import { shown, startLeakScene } from "../support/leak-scene.ts";
 import { type Finished, rdsiam, runtimeCaches, without } from "../support/program.ts";
 import { filesBelow, HAS_PROC, type ProcessTrace, processes } from "../support/traces.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
-let scene: LeakScene;
-let caches: string;
-before(async () => {
-  caches = await mkdtemp(join(tmpdir(), "rdsiam-caches-"));
-  scene = await startLeakScene();
-});
-after(async () => {
-  await scene[Symbol.asyncDispose]();
-  await rm(caches, { recursive: true, force: true });
-});
+const caches = await temporaryDirectory("caches");
+const scene = await keep(startLeakScene());
 
 function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
   return { ...scene.standIn.env, ...runtimeCaches(caches), ...more };

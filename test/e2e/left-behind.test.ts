@@ -1,10 +1,8 @@
 // However a run ends, nothing of it stays: no listening port, no process, no file.
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { openShell, openTerminal, type Terminal } from "../support/pty.ts";
 import {
   cleanEnvironment,
@@ -16,17 +14,10 @@ import {
 } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { filesBelow, listens, marked, until } from "../support/traces.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
-let standIn: StandIn;
-let temporary: string;
-before(async () => {
-  standIn = await startStage();
-  temporary = await mkdtemp(join(tmpdir(), "rdsiam-left-"));
-});
-after(async () => {
-  await standIn[Symbol.asyncDispose]();
-  await rm(temporary, { recursive: true, force: true });
-});
+const standIn = await keep(startStage());
+const temporary = await temporaryDirectory("left");
 
 const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 // Says its port, then stays.

@@ -2,18 +2,14 @@
 import assert from "node:assert/strict";
 import { constants } from "node:os";
 import process from "node:process";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { openShell } from "../support/pty.ts";
 import { cleanEnvironment, COMMAND, rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { marked, stopped, until } from "../support/traces.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 // All 256 are tried without the rest of the program in test/tool/run.test.ts.

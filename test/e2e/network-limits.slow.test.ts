@@ -2,14 +2,11 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
-import { listen, ROLE, type Scene, startScene, startSilence } from "../support/network-scene.ts";
+import { test } from "node:test";
+import { listen, ROLE, startScene, startSilence } from "../support/network-scene.ts";
+import { keep } from "../support/keep.ts";
 
-let scene: Scene;
-before(async () => {
-  scene = await startScene();
-});
-after(() => scene[Symbol.asyncDispose]());
+const scene = await keep(startScene());
 
 /** Writes a config file with one target more and returns the environment for it. */
 async function configured(name: string, keys: Readonly<Record<string, string>>, more = "") {

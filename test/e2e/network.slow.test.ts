@@ -2,25 +2,14 @@
 // what is said when a part of that fails. Each run is `rdsiam token` on a target whose role must be assumed.
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { makeAuthority } from "../../src/demo/certificates.ts";
-import {
-  type CorporateProxy,
-  listen,
-  LOGIN,
-  type Scene,
-  startScene,
-  startSilence,
-} from "../support/network-scene.ts";
+import { listen, LOGIN, startScene, startSilence } from "../support/network-scene.ts";
 import type { Finished } from "../support/program.ts";
+import { keep } from "../support/keep.ts";
 
-let scene: Scene;
-let proxy: CorporateProxy;
-before(async () => {
-  scene = await startScene();
-  ({ proxy } = scene);
-});
-after(() => scene[Symbol.asyncDispose]());
+const scene = await keep(startScene());
+const { proxy } = scene;
 
 /** The environment of a machine on that network. */
 function corporate(extra: Readonly<Record<string, string | undefined>> = {}) {

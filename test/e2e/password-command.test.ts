@@ -1,43 +1,37 @@
 // psql with the password of a command, on a real PostgreSQL that asks for SCRAM-SHA-256: no AWS anywhere.
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import { startTlsPostgres, type TlsPostgres } from "../support/tls-postgres.ts";
+import { startTlsPostgres } from "../support/tls-postgres.ts";
 import { rdsiam, without } from "../support/program.ts";
 import { HAS_PROC, marked } from "../support/traces.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
 const PSQL = { skip: without("psql") };
 const PASSWORD = "päß\u00a0wörd with 'quotes'";
 
-let home: string;
-let server: TlsPostgres;
-before(async () => {
-  home = await mkdtemp(join(tmpdir(), "rdsiam-password-"));
-  const issuer = await makeAuthority({ subject: "CN=a CA" });
-  const certificate = await makeLeaf({ subject: "CN=localhost", names: ["localhost"], issuer });
-  server = await startTlsPostgres({
+const home = await temporaryDirectory("password");
+const issuer = await makeAuthority({ subject: "CN=a CA" });
+const certificate = await makeLeaf({ subject: "CN=localhost", names: ["localhost"], issuer });
+const server = await keep(
+  startTlsPostgres({
     certificate,
     hba: ["hostssl all all 127.0.0.1/32 scram-sha-256"],
     statements: [`create role app login password '${PASSWORD.replaceAll("'", "''")}'`],
-  });
-  await mkdir(join(home, ".aws"));
-  const config = `[profile local]
+  }),
+);
+await mkdir(join(home, ".aws"));
+const config = `[profile local]
 rds_host = localhost:${server.port}
 rds_user = app
 rds_dbname = postgres
 rds_sslrootcert = ${join(home, "ca.pem")}
 rds_password_command = cat '${join(home, "password")}'
 `;
-  const files = { "ca.pem": issuer.cert, ".aws/config": config, password: PASSWORD };
-  for (const [name, text] of Object.entries(files)) await writeFile(join(home, name), text);
-});
-after(async () => {
-  await server[Symbol.asyncDispose]();
-  await rm(home, { recursive: true, force: true });
-});
+const files = { "ca.pem": issuer.cert, ".aws/config": config, password: PASSWORD };
+for (const [name, text] of Object.entries(files)) await writeFile(join(home, name), text);
 
 test(
   "rdsiam psql logs in with what the command prints, which nobody else gets to see",

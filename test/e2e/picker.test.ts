@@ -3,23 +3,16 @@ import assert from "node:assert/strict";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, test } from "node:test";
-import { type StandIn, startStandIn } from "../../src/demo/stand-in.ts";
-import { openShell, type Terminal } from "../support/pty.ts";
+import { test } from "node:test";
+import { startStandIn } from "../../src/demo/stand-in.ts";
+import { openShell } from "../support/pty.ts";
 import { cleanEnvironment, COMMAND } from "../support/program.ts";
+import { keep } from "../support/keep.ts";
 
 const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
-let standIn: StandIn;
-let terminal: Terminal;
 
-before(async () => {
-  standIn = await startStandIn({ env: process.env, from: [process.cwd()] });
-  terminal = await openShell(cleanEnvironment({ ...standIn.env, TERM: "xterm" }));
-});
-after(async () => {
-  await terminal[Symbol.asyncDispose]();
-  await standIn[Symbol.asyncDispose]();
-});
+const standIn = await keep(startStandIn({ env: process.env, from: [process.cwd()] }));
+const terminal = await keep(openShell(cleanEnvironment({ ...standIn.env, TERM: "xterm" })));
 
 function type(text: string): void {
   terminal.type(text);

@@ -1,24 +1,18 @@
 // Who signed, as the access key in the printed token shows, where several things say who one is; and that the SDK, which
 // has warnings about that, never gets a word onto stderr.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { AccessKey } from "../../src/demo/keys.ts";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import { rdsiam } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-let other: AccessKey;
-let environment: AccessKey;
-before(async () => {
-  standIn = await startStage();
-  const arn = "arn:aws:iam::123456789012:user/";
-  other = standIn.keys.createStaticKey({ arn: `${arn}other` });
-  environment = standIn.keys.createStaticKey({ arn: `${arn}environment` });
-  await standIn.addProfile("other", { ...standIn.targetSettings, rds_user: "app_ro" }, other);
-  await standIn.addProfile("nobody", { ...standIn.targetSettings, rds_user: "app_ro" });
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
+const arn = "arn:aws:iam::123456789012:user/";
+const other = standIn.keys.createStaticKey({ arn: `${arn}other` });
+const environment = standIn.keys.createStaticKey({ arn: `${arn}environment` });
+await standIn.addProfile("other", { ...standIn.targetSettings, rds_user: "app_ro" }, other);
+await standIn.addProfile("nobody", { ...standIn.targetSettings, rds_user: "app_ro" });
 
 function keysOf(key: AccessKey): Record<string, string> {
   return { AWS_ACCESS_KEY_ID: key.accessKeyId, AWS_SECRET_ACCESS_KEY: key.secretAccessKey };

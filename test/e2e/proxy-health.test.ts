@@ -2,21 +2,17 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import { openProxy, type OpenProxy } from "../support/open-proxy.ts";
 import { rdsiam } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
 const LIMIT = 20_000; // ms
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 type Said = Readonly<Record<string, unknown>>;
 

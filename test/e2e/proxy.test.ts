@@ -3,39 +3,31 @@ import assert from "node:assert/strict";
 import type { Buffer } from "node:buffer";
 import type { ChildProcess } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, test } from "node:test";
-import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { after, test } from "node:test";
+import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { type Finished, rdsiam, run, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
 const PSQL = { skip: without("psql") };
 const SECRET = /:([\w-]{43})@/;
 
-let standIn: StandIn;
-let directory: string;
-let ca: Certificate;
 const running = new Set<ChildProcess>();
-before(async () => {
-  standIn = await startStage();
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-proxy-"));
-  ca = await makeAuthority({ subject: "CN=a CA of the test's" });
-  const names = ["localhost", "127.0.0.1"];
-  const server = await makeLeaf({ subject: "CN=localhost", names, issuer: ca });
-  const files = { "ca.pem": ca.cert, "cert.pem": server.cert, "key.pem": server.key };
-  for (const [name, text] of Object.entries(files))
-    await writeFile(path(name), text, { mode: 0o600 });
-});
+const standIn = await keep(startStage());
+const directory = await temporaryDirectory("proxy");
+const ca = await makeAuthority({ subject: "CN=a CA of the test's" });
+const names = ["localhost", "127.0.0.1"];
+const server = await makeLeaf({ subject: "CN=localhost", names, issuer: ca });
+const files = { "ca.pem": ca.cert, "cert.pem": server.cert, "key.pem": server.key };
+for (const [name, text] of Object.entries(files))
+  await writeFile(path(name), text, { mode: 0o600 });
 after(async () => {
   // Of a test that failed.
   for (const child of running) child.kill("SIGKILL");
-  await standIn[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
 });
 
 function path(name: string): string {

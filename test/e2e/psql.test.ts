@@ -1,15 +1,12 @@
 // `rdsiam psql prod` end to end: config file, credentials, two CNAMEs, token, verified TLS, proxy, real psql.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
+import { ROLE_ARN } from "../../src/demo/stand-in.ts";
 import { rdsiam, run, without, COMMAND } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 const skip = without("psql");
 

@@ -2,40 +2,29 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import { type Finished, rdsiam, without } from "../support/program.ts";
-import { type RdsAuthProxy, startRdsAuthProxy } from "../support/rds-auth-proxy-stand-in.ts";
+import { startRdsAuthProxy } from "../support/rds-auth-proxy-stand-in.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-let server: RdsAuthProxy;
-let quickstart: RdsAuthProxy;
-let caFile: string;
-before(async () => {
-  standIn = await startStage();
-  // As the server makes it for itself: signed by itself, for localhost.
-  const certificate = await makeLeaf({
-    subject: "O=Mothership",
-    names: ["localhost", "127.0.0.1"],
-  });
-  caFile = join(standIn.directory, "mothership.pem");
-  await writeFile(caFile, certificate.cert);
-  const { port } = standIn.gateway;
-  const options = {
-    allowed: `${standIn.canonicalHost}:${port}`,
-    databasePort: port,
-    databaseCa: standIn.authority.cert,
-  };
-  server = await startRdsAuthProxy({ certificate, ...options });
-  quickstart = await startRdsAuthProxy(options);
+const standIn = await keep(startStage());
+// As the server makes it for itself: signed by itself, for localhost.
+const certificate = await makeLeaf({
+  subject: "O=Mothership",
+  names: ["localhost", "127.0.0.1"],
 });
-after(async () => {
-  await server[Symbol.asyncDispose]();
-  await quickstart[Symbol.asyncDispose]();
-  await standIn[Symbol.asyncDispose]();
-});
+const caFile = join(standIn.directory, "mothership.pem");
+await writeFile(caFile, certificate.cert);
+const { port } = standIn.gateway;
+const options = {
+  allowed: `${standIn.canonicalHost}:${port}`,
+  databasePort: port,
+  databaseCa: standIn.authority.cert,
+};
+const server = await keep(startRdsAuthProxy({ certificate, ...options }));
+const quickstart = await keep(startRdsAuthProxy(options));
 
 const skip = without("psql");
 

@@ -2,18 +2,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import { rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { freePort } from "../support/via-servers.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 const skip = without("psql");
 const ZONE = "c1a2b3c4d5e6.eu-west-1.rds.amazonaws.com";

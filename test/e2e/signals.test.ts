@@ -5,19 +5,19 @@ import type { Buffer } from "node:buffer";
 import { type ChildProcess, spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { constants, tmpdir } from "node:os";
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import { constants } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { connect } from "node:tls";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import { openShell } from "../support/pty.ts";
 import { cleanEnvironment, COMMAND, type Finished, run, without } from "../support/program.ts";
 import { startTestRelay } from "../support/relay-scene.ts";
 import { RULES } from "../support/relay-stage.ts";
 import { startStage } from "../support/stage.ts";
 import { HAS_PROC, marked, until } from "../support/traces.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
 // Their parent is rdsiam. Where the signals are ignored, a login shows that rdsiam has had its turn to act on them.
 const TOOLS = {
@@ -28,23 +28,14 @@ const TOOLS = {
     while [ $count = 0 ]; do sleep 0.02; done; psql -XAtc 'select 1'; echo "count=$count"`,
 };
 
-let standIn: StandIn;
-let directory: string;
-let env: Record<string, string>;
-before(async () => {
-  standIn = await startStage();
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-signals-"));
-  for (const [name, text] of Object.entries(TOOLS)) {
-    await writeFile(path(name), `#!/bin/sh\n${text}\n`);
-    await chmod(path(name), 0o755);
-  }
-  const { PATH } = cleanEnvironment();
-  env = cleanEnvironment({ ...standIn.env, PATH: `${directory}:${PATH}` });
-});
-after(async () => {
-  await standIn[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
-});
+const standIn = await keep(startStage());
+const directory = await temporaryDirectory("signals");
+for (const [name, text] of Object.entries(TOOLS)) {
+  await writeFile(path(name), `#!/bin/sh\n${text}\n`);
+  await chmod(path(name), 0o755);
+}
+const { PATH } = cleanEnvironment();
+const env = cleanEnvironment({ ...standIn.env, PATH: `${directory}:${PATH}` });
 
 const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 const skip = without("psql") || (!HAS_PROC && "no /proc");

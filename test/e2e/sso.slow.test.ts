@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { appendFile, chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, beforeEach, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { beforeEach, test } from "node:test";
 import { openShell, type Terminal } from "../support/pty.ts";
 import { COMMAND, rdsiam, run, without } from "../support/program.ts";
-import { makeBrowser, type SsoStage, ssoSections } from "../support/sso-stage.ts";
+import { makeBrowser, ssoSections } from "../support/sso-stage.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
 const QUESTION = /Log in to corp \(https:\/\/d-0123456789\.awsapps\.com\/start\)\? \[Y\/n\] $/;
 const MISSING =
@@ -16,40 +16,32 @@ const MISSING =
 const ROLE = "arn:aws:iam::123456789012:role/";
 const skip = without("psql");
 
-let standIn: StandIn;
-let pages: SsoStage["pages"];
-let env: Readonly<Record<string, string>>;
-let cache: string;
-
-before(async () => {
-  standIn = await startStage();
-  const { directory, sso, sts, targetSettings } = standIn;
-  sso.behavior.lifetimes.interval = 1;
-  const config = standIn.env["AWS_CONFIG_FILE"] ?? assert.fail();
-  await appendFile(config, ssoSections(sso, { ...targetSettings, rds_user: "app_ro" }));
-  for (const name of ["one", "two"]) sts.roles.set(`${ROLE}${name}`, {});
-  await standIn.addProfile("middle", { role_arn: `${ROLE}one`, source_profile: "sso" });
-  const deep = { role_arn: `${ROLE}two`, source_profile: "middle" };
-  await standIn.addProfile("deep", { ...targetSettings, ...deep, rds_user: "app_ro" });
-  const browser = await makeBrowser(directory);
-  ({ pages } = browser);
-  // What a browser is started with is everybody's to see.
-  const watched = join(directory, "watched");
-  const log = join(directory, "started.log");
-  await writeFile(
-    watched,
-    `#!/bin/sh\nenv >> ${log}\necho "$@" >> ${log}\nexec ${browser.file} "$@"\n`,
-  );
-  await chmod(watched, 0o755);
-  cache = join(directory, ".aws", "sso", "cache");
-  env = { ...standIn.env, PATH: process.env["PATH"] ?? "", BROWSER: watched };
-});
+const standIn = await keep(startStage());
+const { directory, sso, sts, targetSettings } = standIn;
+sso.behavior.lifetimes.interval = 1;
+const config = standIn.env["AWS_CONFIG_FILE"] ?? assert.fail();
+await appendFile(config, ssoSections(sso, { ...targetSettings, rds_user: "app_ro" }));
+for (const name of ["one", "two"]) sts.roles.set(`${ROLE}${name}`, {});
+await standIn.addProfile("middle", { role_arn: `${ROLE}one`, source_profile: "sso" });
+const deep = { role_arn: `${ROLE}two`, source_profile: "middle" };
+await standIn.addProfile("deep", { ...targetSettings, ...deep, rds_user: "app_ro" });
+const browser = await makeBrowser(directory);
+const { pages } = browser;
+// What a browser is started with is everybody's to see.
+const watched = join(directory, "watched");
+const log = join(directory, "started.log");
+await writeFile(
+  watched,
+  `#!/bin/sh\nenv >> ${log}\necho "$@" >> ${log}\nexec ${browser.file} "$@"\n`,
+);
+await chmod(watched, 0o755);
+const cache = join(directory, ".aws", "sso", "cache");
+const env = { ...standIn.env, PATH: process.env["PATH"] ?? "", BROWSER: watched };
 beforeEach(async () => {
   standIn.sso.behavior.person = "approves";
   standIn.sso.calls.length = 0;
   await rm(join(standIn.directory, ".aws", "cli"), { recursive: true, force: true });
 });
-after(() => standIn[Symbol.asyncDispose]());
 
 const quoted = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(" ");
 

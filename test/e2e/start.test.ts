@@ -5,14 +5,12 @@ import { existsSync } from "node:fs";
 import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { rdsiam, RUNTIME, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => (standIn = await startStage()));
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 const skip = without("psql");
 const NOBODY = "arn:aws:iam::123456789012:role/nobody";

@@ -1,15 +1,11 @@
 // What goes straight to the database: rdsiam url and env, with psql at the other end.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { type Finished, rdsiam, run, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 // A clean environment but for what the test gives: what the shell reads is all there is.
 function psql(args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {

@@ -2,16 +2,12 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { COMMAND, rdsiam, run, runtimeCaches, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 // A user without an entry in passwd.
 const NOBODY = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups", "--"];

@@ -1,28 +1,17 @@
 // Who gets an auth token: the server whose certificate stands for the canonical name, and nobody else. Each impostor
 // here asks for the token as soon as it can, and must not get one byte of it.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import * as tls from "node:tls";
 import { errorResponse, type FakeRds, startFakeRds } from "../support/fake-rds.ts";
 import { IMPOSTORS, NOT_ECHOED, TLS_1_1 } from "../support/impostors.ts";
 import type { Finished } from "../support/program.ts";
-import {
-  HOST,
-  type LogIn,
-  LOOKALIKE,
-  startTrustScene,
-  type TrustScene,
-} from "../support/trust-scene.ts";
+import { HOST, type LogIn, LOOKALIKE, startTrustScene } from "../support/trust-scene.ts";
+import { keep } from "../support/keep.ts";
 
 const TOKEN_PARTS = ["X-Amz", "Action=connect", "AKIAIOSFODNN7EXAMPLE", `${HOST}:`];
 
-let scene: TrustScene;
-before(async () => {
-  scene = await startTrustScene();
-});
-after(async () => {
-  await scene[Symbol.asyncDispose]();
-});
+const scene = await keep(startTrustScene());
 
 function assertNoToken(server: FakeRds): void {
   for (const part of TOKEN_PARTS) assert.ok(!server.received().includes(part), `${part} was sent`);

@@ -2,18 +2,15 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import { type Finished, rdsiam, without } from "../support/program.ts";
 import { startRdsAuthProxy } from "../support/rds-auth-proxy-stand-in.ts";
 import { DEMO_USER, startTestRelay } from "../support/relay-scene.ts";
-import { lackingFor, startViaScene, type ViaScene, WAYS } from "../support/via-scene.ts";
+import { lackingFor, startViaScene, WAYS } from "../support/via-scene.ts";
+import { keep } from "../support/keep.ts";
 
-let scene: ViaScene;
-before(async () => {
-  scene = await startViaScene("ledger");
-});
-after(() => scene[Symbol.asyncDispose]());
+const scene = await keep(startViaScene("ledger"));
 
 const INPUT = `set statement_timeout = 0;
 select current_user, count(*) from entries;

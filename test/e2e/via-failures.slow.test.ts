@@ -3,19 +3,16 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import { type Finished, rdsiam } from "../support/program.ts";
 import { marked, until } from "../support/traces.ts";
-import { lackingFor, sshMasters, type ViaScene } from "../support/via-scene.ts";
+import { lackingFor, sshMasters } from "../support/via-scene.ts";
 import { startViaScene } from "../support/via-scene.ts";
 import { freePort, lacking } from "../support/via-servers.ts";
+import { keep } from "../support/keep.ts";
 
-let scene: ViaScene;
-before(async () => {
-  scene = await startViaScene();
-});
-after(() => scene[Symbol.asyncDispose]());
+const scene = await keep(startViaScene());
 
 const skip = lacking("psql");
 const SELECT = ["prod", "-Atc", "select 42"];

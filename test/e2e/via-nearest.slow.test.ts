@@ -2,70 +2,58 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { test } from "node:test";
 import { openShell } from "../support/pty.ts";
 import { cleanEnvironment, COMMAND, rdsiam } from "../support/program.ts";
-import { type RdsApi, startRdsApi } from "../support/rds-api.ts";
-import { type SsmStandIn, startSsmStandIn } from "../support/ssm-stand-in.ts";
+import { startRdsApi } from "../support/rds-api.ts";
+import { startSsmStandIn } from "../support/ssm-stand-in.ts";
 import { startStage } from "../support/stage.ts";
-import { startVpcApi, type VpcApi } from "../support/vpc-api.ts";
+import { startVpcApi } from "../support/vpc-api.ts";
+import { keep } from "../support/keep.ts";
 
 const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 const NEAR = { id: "i-0123456789abcdef0", vpc: "vpc-a", subnet: "subnet-a", zone: "eu-west-1a" };
 const ONLINE = { status: "Online" };
 
-let [standIn, home]: [StandIn, string] = [undefined as never, ""];
-let [rds, vpc, ssm]: [RdsApi, VpcApi, SsmStandIn] = [
-  undefined as never,
-  undefined as never,
-  undefined as never,
-];
-let env: Readonly<Record<string, string>> = {};
-before(async () => {
-  standIn = await startStage();
-  const { canonicalHost, gateway, keys } = standIn;
-  const [name = ""] = canonicalHost.split(".");
-  const cluster = {
-    DBClusterIdentifier: name,
-    Engine: "aurora-postgresql",
-    Endpoint: canonicalHost,
-    Port: String(gateway.port),
-    DatabaseName: "orders",
-    IAMDatabaseAuthenticationEnabled: "true",
-    DBClusterMembers: [{ DBInstanceIdentifier: `${name}-1`, IsClusterWriter: "true" }],
-  };
-  const instance = {
-    DBInstanceIdentifier: `${name}-1`,
-    DBClusterIdentifier: name,
-    AvailabilityZone: "eu-west-1a",
-    PubliclyAccessible: "false",
-    DBSubnetGroup: {
-      VpcId: "vpc-a",
-      Subnets: [{ SubnetIdentifier: "subnet-a", SubnetAvailabilityZone: { Name: "eu-west-1a" } }],
-    },
-  };
-  const inventory = { DescribeDBClusters: [cluster], DescribeDBInstances: [instance] };
-  rds = await startRdsApi({ keys, regions: { "eu-west-1": inventory } });
-  vpc = await startVpcApi(keys);
-  vpc.instances.push(
-    { ...NEAR, id: "i-00000002", subnet: "subnet-c", zone: "eu-west-1c", agent: ONLINE },
-    { ...NEAR, tags: { Name: "bastion-1" }, agent: ONLINE },
-  );
-  ssm = await startSsmStandIn(keys);
-  ssm.instances.push(...vpc.instances);
-  home = await mkdtemp(join(standIn.directory, "home-"));
-  env = {
-    ...standIn.env,
-    ...ssm.env,
-    AWS_ENDPOINT_URL_RDS: rds.endpoint,
-    AWS_ENDPOINT_URL_EC2: vpc.endpoint,
-    XDG_STATE_HOME: home,
-  };
-});
-after(async () => {
-  for (const part of [ssm, vpc, rds, standIn]) await part?.[Symbol.asyncDispose]();
-});
+const standIn = await keep(startStage());
+const { canonicalHost, gateway, keys } = standIn;
+const [name = ""] = canonicalHost.split(".");
+const cluster = {
+  DBClusterIdentifier: name,
+  Engine: "aurora-postgresql",
+  Endpoint: canonicalHost,
+  Port: String(gateway.port),
+  DatabaseName: "orders",
+  IAMDatabaseAuthenticationEnabled: "true",
+  DBClusterMembers: [{ DBInstanceIdentifier: `${name}-1`, IsClusterWriter: "true" }],
+};
+const instance = {
+  DBInstanceIdentifier: `${name}-1`,
+  DBClusterIdentifier: name,
+  AvailabilityZone: "eu-west-1a",
+  PubliclyAccessible: "false",
+  DBSubnetGroup: {
+    VpcId: "vpc-a",
+    Subnets: [{ SubnetIdentifier: "subnet-a", SubnetAvailabilityZone: { Name: "eu-west-1a" } }],
+  },
+};
+const inventory = { DescribeDBClusters: [cluster], DescribeDBInstances: [instance] };
+const rds = await keep(startRdsApi({ keys, regions: { "eu-west-1": inventory } }));
+const vpc = await keep(startVpcApi(keys));
+vpc.instances.push(
+  { ...NEAR, id: "i-00000002", subnet: "subnet-c", zone: "eu-west-1c", agent: ONLINE },
+  { ...NEAR, tags: { Name: "bastion-1" }, agent: ONLINE },
+);
+const ssm = await keep(startSsmStandIn(keys));
+ssm.instances.push(...vpc.instances);
+const home = await mkdtemp(join(standIn.directory, "home-"));
+const env = {
+  ...standIn.env,
+  ...ssm.env,
+  AWS_ENDPOINT_URL_RDS: rds.endpoint,
+  AWS_ENDPOINT_URL_EC2: vpc.endpoint,
+  XDG_STATE_HOME: home,
+};
 
 test("--via ssm: psql through the nearest instance; the next run remembers it, and takes another when it is gone", async () => {
   const psql = ["psql", "--via", "ssm", "prod", "-Atc", "select 42"];

@@ -3,18 +3,15 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { openShell } from "../support/pty.ts";
 import { cleanEnvironment, COMMAND } from "../support/program.ts";
 import { until } from "../support/traces.ts";
-import { lackingFor, type ViaScene } from "../support/via-scene.ts";
+import { lackingFor } from "../support/via-scene.ts";
 import { startViaScene } from "../support/via-scene.ts";
+import { keep } from "../support/keep.ts";
 
-let scene: ViaScene;
-before(async () => {
-  scene = await startViaScene();
-});
-after(() => scene[Symbol.asyncDispose]());
+const scene = await keep(startViaScene());
 
 const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 const PROMPT = /orders=> $/;

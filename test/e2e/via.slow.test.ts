@@ -4,27 +4,16 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, afterEach, before, test } from "node:test";
+import { afterEach, test } from "node:test";
 import { rdsiam } from "../support/program.ts";
 import { marked, until } from "../support/traces.ts";
 import { dumpThrough, fillTable } from "../support/via-dump.ts";
-import {
-  lackingFor,
-  sshMasters,
-  type TestWay,
-  type ViaScene,
-  type WayName,
-  WAYS,
-} from "../support/via-scene.ts";
+import { lackingFor, sshMasters, type TestWay, type WayName, WAYS } from "../support/via-scene.ts";
 import { startViaScene } from "../support/via-scene.ts";
+import { keep } from "../support/keep.ts";
 
-let scene: ViaScene;
-let digest: string;
-before(async () => {
-  scene = await startViaScene();
-  digest = await fillTable(scene.standIn, 4);
-});
-after(() => scene[Symbol.asyncDispose]());
+const scene = await keep(startViaScene());
+const digest = await fillTable(scene.standIn, 4);
 
 // A server does not notice that a sleeper's connection is gone.
 afterEach(async () => {

@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { installTools, TOOL_PACKAGES } from "../../scripts/tools.ts";
 import { parseOwnFile } from "../../src/config/own-file.ts";
@@ -25,10 +25,7 @@ interface Manifest {
 
 type Model = new (manifest: unknown) => { readonly validate: () => void };
 
-let reason: string | undefined;
-before(async () => {
-  reason = await installTools();
-});
+const reason = await installTools();
 
 function load(file: string): Promise<unknown> {
   return import(pathToFileURL(join(TOOL_PACKAGES, file)).href);

@@ -1,10 +1,9 @@
 // authTokens(): whose credentials, for which name, and that nothing is printed, asked or told.
 import assert from "node:assert/strict";
-import { after, before, mock, test } from "node:test";
+import { mock, test } from "node:test";
 import { inspect } from "node:util";
 import process from "node:process";
 import pg from "pg";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import {
   type AuthTokensOptions,
   authTokens,
@@ -13,12 +12,9 @@ import {
   type Warning,
 } from "../../src/library.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage();
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
 
 function tokens(options: AuthTokensOptions): () => Promise<string> {
   return authTokens({ ...options, env: { ...standIn.env, ...options.env } });

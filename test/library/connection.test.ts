@@ -4,11 +4,11 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import pg from "pg";
 import postgres from "postgres";
 import { makeAuthority } from "../../src/demo/certificates.ts";
-import { LEDGER_ID, LEGACY_SECRET, ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
+import { LEDGER_ID, LEGACY_SECRET, ROLE_ARN } from "../../src/demo/stand-in.ts";
 import {
   authTokens,
   connectionOptions,
@@ -17,12 +17,9 @@ import {
   signingSource,
 } from "../../src/library.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-before(async () => {
-  standIn = await startStage({ dsql: { clusterId: LEDGER_ID } });
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage({ dsql: { clusterId: LEDGER_ID } }));
 
 function options(target: string, more: ConnectionRequest = {}) {
   return connectionOptions(target, { ...more, env: standIn.env });

@@ -4,15 +4,15 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { runtimePath } from "../../scripts/runtimes.ts";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import { blocksOf } from "../docs/markdown.ts";
 import { type Finished, run } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
-import { packPackage, type Packed } from "../packaging/packed.ts";
+import { packPackage } from "../packaging/packed.ts";
 import { startRegistry } from "../packaging/registry.ts";
 import { makeProject, prepareLibraries, type Project } from "./project.ts";
+import { keep } from "../support/keep.ts";
 
 const HERE = import.meta.dirname;
 const SAMPLES = blocksOf("docs/library.md").filter(({ language }) => language === "ts");
@@ -28,21 +28,12 @@ model orders {
 }
 `;
 
-let missing: string | undefined;
-let standIn: StandIn;
-let packed: Packed;
 let project: Project;
-before(async () => {
-  missing = await prepareLibraries();
-  packed = await packPackage();
-  standIn = await startStage();
-  if (missing === undefined) project = await makeProject(packed, standIn);
-  if (missing === undefined) await generatePrismaClient();
-});
-after(async () => {
-  await standIn[Symbol.asyncDispose]();
-  await packed[Symbol.asyncDispose]();
-});
+const missing = await prepareLibraries();
+const packed = await keep(packPackage());
+const standIn = await keep(startStage());
+if (missing === undefined) project = await makeProject(packed, standIn);
+if (missing === undefined) await generatePrismaClient();
 
 // Its command downloads an engine that migrations need and a client does not: a program in its place stops that.
 async function generatePrismaClient(): Promise<void> {

@@ -2,9 +2,8 @@
 // with the gem's own parameter or ours, the same registry of generators, a token for each connection.
 // https://github.com/haines/pg-aws_rds_iam#3-configure-your-application-to-generate-authentication-tokens
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
+import { afterEach, test } from "node:test";
 import pg from "pg";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import {
   connectionOptions,
   parseConnectionString,
@@ -14,22 +13,18 @@ import {
   tokenSources,
 } from "../../src/library.ts";
 import { startStage } from "../support/stage.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-let env: Record<string, string>;
-before(async () => {
-  standIn = await startStage();
-  // A service's environment: keys, and what leads to this stand-in.
-  const { accessKeyId, secretAccessKey } = standIn.key;
-  env = {
-    ...standIn.env,
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    RDSIAM_DNS_SERVERS: standIn.dns.address,
-    RDSIAM_SSLROOTCERT: standIn.caFile,
-  };
-});
-after(() => standIn[Symbol.asyncDispose]());
+const standIn = await keep(startStage());
+// A service's environment: keys, and what leads to this stand-in.
+const { accessKeyId, secretAccessKey } = standIn.key;
+const env = {
+  ...standIn.env,
+  AWS_ACCESS_KEY_ID: accessKeyId,
+  AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  RDSIAM_DNS_SERVERS: standIn.dns.address,
+  RDSIAM_SSLROOTCERT: standIn.caFile,
+};
 afterEach(() => tokenSources.reset());
 
 async function currentUser(config: pg.ClientConfig): Promise<unknown> {

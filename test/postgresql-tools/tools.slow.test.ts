@@ -1,15 +1,10 @@
 // The slice of `npm run test:slow -- tools` that npm run test:slow runs: the same checks on some megabytes and for a second each.
-import { after, before, test } from "node:test";
-import { type Bench, startBench } from "./bench.ts";
+import { test } from "node:test";
+import { startBench } from "./bench.ts";
 import { CHECKS, missingTools } from "./checks.ts";
+import { keep } from "../support/keep.ts";
 
-let bench: Bench;
-before(async () => {
-  bench = await startBench({ megabytes: 4, seconds: 1, rows: 2000 });
-});
-after(async () => {
-  await bench[Symbol.asyncDispose]();
-});
+const bench = await keep(startBench({ megabytes: 4, seconds: 1, rows: 2000 }));
 
 for (const check of CHECKS) {
   const missing = missingTools([check]);

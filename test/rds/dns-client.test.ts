@@ -4,20 +4,21 @@ import { Buffer } from "node:buffer";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import packet from "dns-packet";
+import { keep } from "../support/keep.ts";
 import { type DnsStandIn, startDns } from "../../src/demo/dns.ts";
 import { queryDns } from "../../src/rds/dns-client.ts";
 
-let [good, failing]: DnsStandIn[] = [];
-before(async () => {
-  good = await startDns({ "a.test": { a: ["192.0.2.1"] }, "v6.test": { aaaa: ["2001:db8::1"] } });
-  failing = await startDns({ "a.test": { rcode: "SERVFAIL" }, "v6.test": { silent: true } });
-});
-after(async () => {
-  await good?.[Symbol.asyncDispose]();
-  await failing?.[Symbol.asyncDispose]();
-});
+const good = await keep(
+  startDns({
+    "a.test": { a: ["192.0.2.1"] },
+    "v6.test": { aaaa: ["2001:db8::1"] },
+  }),
+);
+const failing = await keep(
+  startDns({ "a.test": { rcode: "SERVFAIL" }, "v6.test": { silent: true } }),
+);
 
 function servers(...list: readonly (DnsStandIn | undefined)[]): string[] {
   return list.map((each) => each?.address ?? "");

@@ -1,11 +1,10 @@
 // Where an alias led before, in a file that is only ever added to.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { appendFile, chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { appendFile, chmod, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { promisify } from "node:util";
 import {
   changedHost,
@@ -13,15 +12,12 @@ import {
   recognizeHost,
   rememberHost,
 } from "../../src/rds/known-hosts.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 const ORDERS = { alias: "orders.test", canonical: "a.cluster-x.eu-west-1.rds.amazonaws.com" };
 const OTHER = { ...ORDERS, canonical: "evil.cluster-y.eu-west-1.rds.amazonaws.com" };
 
-let directory: string;
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-known-"));
-});
-after(() => rm(directory, { recursive: true, force: true }));
+const directory = await temporaryDirectory("known");
 
 test("knownHostsFile() is in the state directory", () => {
   assert.equal(knownHostsFile({}, "/home/a"), "/home/a/.local/state/rdsiam/known_hosts");

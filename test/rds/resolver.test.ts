@@ -1,28 +1,20 @@
 // How typed names are completed, what a resolver that knows addresses alone is asked, and how long an answer of DNS serves the
 // logins that follow: as long as it says, and never longer than a second.
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { type DnsStandIn, startDns } from "../../src/demo/dns.ts";
+import { test } from "node:test";
+import { startDns } from "../../src/demo/dns.ts";
 import { nameResolver } from "../../src/rds/resolver.ts";
 import { until } from "../support/traces.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
 const LONGEST_REUSE = 1_000; // ms
 
 const RDS = "orders.cluster-c1a2b3.eu-west-1.rds.amazonaws.com";
 
-let dns: DnsStandIn;
-let directory: string;
-before(async () => {
-  dns = await startDns();
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-resolver-"));
-});
-after(async () => {
-  await dns[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
-});
+const dns = await keep(startDns());
+const directory = await temporaryDirectory("resolver");
 
 async function searching(resolvConf: string, env: Readonly<Record<string, string>> = {}) {
   const file = join(directory, "resolv.conf");

@@ -1,26 +1,19 @@
 // The certificate that is served, and what happens when its files change.
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { chmod, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, beforeEach, test } from "node:test";
-import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
+import { beforeEach, test } from "node:test";
+import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { followCertificate } from "../../src/serve/certificate-files.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
-let directory: string;
-let ca: Certificate;
-let one: Certificate;
-let two: Certificate;
 const warnings: string[] = [];
 const warn = (message: string): void => void warnings.push(message);
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-tls-"));
-  ca = await makeAuthority({ subject: "CN=a CA" });
-  one = await makeLeaf({ subject: "CN=one", names: ["localhost"], issuer: ca });
-  two = await makeLeaf({ subject: "CN=two", names: ["localhost"], issuer: ca });
-});
-after(() => rm(directory, { recursive: true }));
+const directory = await temporaryDirectory("tls");
+const ca = await makeAuthority({ subject: "CN=a CA" });
+const one = await makeLeaf({ subject: "CN=one", names: ["localhost"], issuer: ca });
+const two = await makeLeaf({ subject: "CN=two", names: ["localhost"], issuer: ca });
 beforeEach(async () => {
   warnings.length = 0;
   await write("cert", one.cert);

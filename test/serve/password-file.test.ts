@@ -1,17 +1,13 @@
 // The file that keeps a proxy's password.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { passwordFrom } from "../../src/serve/password-file.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
-let directory: string;
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-password-"));
-});
-after(() => rm(directory, { recursive: true }));
+const directory = await temporaryDirectory("password");
 
 test("passwordFrom() + makes the file 0600 with a random password, which stays", async () => {
   const file = join(directory, "new", "a");

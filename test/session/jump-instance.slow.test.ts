@@ -1,14 +1,11 @@
 // Which instance `--via ssm` goes through, and what a person is told, in rarer situations than those of jump-instance.test.ts.
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
-import { after, before, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { HOSTS, JumpScene } from "../support/jump-scene.ts";
+import { keep } from "../support/keep.ts";
 
-let scene: JumpScene;
-before(async () => {
-  scene = await JumpScene.start();
-});
-after(() => scene[Symbol.asyncDispose]());
+const scene = await keep(JumpScene.start());
 beforeEach(() => scene.clear());
 
 test("startOnNearest() + a name and a tag choose, with wildcards", async () => {

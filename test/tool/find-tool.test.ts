@@ -1,27 +1,21 @@
 // The search of PATH, on directories made for each case.
 
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { findTool } from "../../src/tool/find-tool.ts";
 import { RdsIamError, type ErrorCode } from "../../src/base/errors.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
-let root = "";
-
-before(() => {
-  root = mkdtempSync(join(tmpdir(), "rdsiam-find-tool-"));
-  for (const directory of ["a", "b", "a/folder"]) mkdirSync(join(root, directory));
-  for (const file of ["a/plain", "b/plain", "b/tool", "b/folder"]) {
-    writeFileSync(join(root, file), "#!/bin/sh\n");
-  }
-  for (const file of ["b/plain", "b/tool", "b/folder"]) chmodSync(join(root, file), 0o755);
-  chmodSync(join(root, "a/plain"), 0o644);
-  symlinkSync("nowhere", join(root, "a/tool"));
-});
-
-after(() => rmSync(root, { recursive: true, force: true }));
+const root = await temporaryDirectory("find-tool");
+for (const directory of ["a", "b", "a/folder"]) mkdirSync(join(root, directory));
+for (const file of ["a/plain", "b/plain", "b/tool", "b/folder"]) {
+  writeFileSync(join(root, file), "#!/bin/sh\n");
+}
+for (const file of ["b/plain", "b/tool", "b/folder"]) chmodSync(join(root, file), 0o755);
+chmodSync(join(root, "a/plain"), 0o644);
+symlinkSync("nowhere", join(root, "a/tool"));
 
 function searchPath(...directories: string[]): { PATH: string } {
   return { PATH: directories.map((directory) => join(root, directory)).join(":") };

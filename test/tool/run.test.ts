@@ -3,26 +3,23 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { constants, tmpdir } from "node:os";
+import { chmodSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface, type Interface } from "node:readline";
 import type { Readable } from "node:stream";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runTool } from "../../src/tool/run.ts";
 import { RdsIamError, type ErrorCode } from "../../src/base/errors.ts";
 import { LAUNCHER } from "../support/program.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 const FIXTURE = fileURLToPath(new URL("../support/run-fixture.ts", import.meta.url));
 const ENV = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" };
 
-let directory = "";
-before(() => {
-  directory = mkdtempSync(join(tmpdir(), "rdsiam-run-"));
-});
-after(() => rmSync(directory, { recursive: true, force: true }));
+const directory = await temporaryDirectory("run");
 
 function shell(script: string): Promise<{ exitStatus: number; signal: string | undefined }> {
   return runTool({ file: "/bin/sh", args: ["-c", script], env: ENV });

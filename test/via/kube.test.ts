@@ -2,34 +2,33 @@
 // was said by the real ones, 1.27 to 1.33.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import type { Duplex } from "node:stream";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { join } from "node:path";
 import process from "node:process";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { kubeTunnel } from "../../src/via/kube.ts";
 import type { Tunnel } from "../../src/via/tunnel.ts";
 import type { KubeAddress } from "../../src/via/parse-server.ts";
-import { type KubectlStandIn, startKubectl } from "../support/kubectl-stand-in.ts";
+import { startKubectl } from "../support/kubectl-stand-in.ts";
 import { processes, until } from "../support/traces.ts";
+import { keep } from "../support/keep.ts";
 
 const RELAY = { context: undefined, namespace: "data", resource: "svc/relay", port: 8443 };
 const NOWHERE = { host: "db", port: 5432, address: "db" };
 
-let kubectl: KubectlStandIn;
-let echo: Server;
 let broken: RdsIamError[] = [];
-before(async () => {
-  kubectl = await startKubectl();
-  echo = createServer((socket) => socket.on("error", () => {}).pipe(socket)).listen(0, "127.0.0.1");
-  await once(echo, "listening");
-  await kubectl.lead("svc/relay", (echo.address() as AddressInfo).port);
-});
+const kubectl = await keep(startKubectl());
+const echo = createServer((socket) => socket.on("error", () => {}).pipe(socket)).listen(
+  0,
+  "127.0.0.1",
+);
+await once(echo, "listening");
+await kubectl.lead("svc/relay", (echo.address() as AddressInfo).port);
 after(async () => {
   echo.close();
   echo.unref();
-  await kubectl[Symbol.asyncDispose]();
 });
 
 function open(kube: KubeAddress = RELAY) {

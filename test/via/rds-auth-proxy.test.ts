@@ -2,40 +2,33 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import { USERS } from "../../src/demo/postgres-seed.ts";
-import type { StandIn } from "../../src/demo/stand-in.ts";
 import { type Finished, rdsiam, without } from "../support/program.ts";
-import { type RdsAuthProxy, startRdsAuthProxy } from "../support/rds-auth-proxy-stand-in.ts";
+import { startRdsAuthProxy } from "../support/rds-auth-proxy-stand-in.ts";
 import { startStage } from "../support/stage.ts";
 import { until } from "../support/traces.ts";
+import { keep } from "../support/keep.ts";
 
-let standIn: StandIn;
-let server: RdsAuthProxy;
-let via: string;
-before(async () => {
-  standIn = await startStage();
-  // As the server makes it for itself: signed by itself, for localhost.
-  const certificate = await makeLeaf({
-    subject: "O=Mothership",
-    names: ["localhost", "127.0.0.1"],
-  });
-  const caFile = join(standIn.directory, "mothership.pem");
-  await writeFile(caFile, certificate.cert);
-  const { port } = standIn.gateway;
-  server = await startRdsAuthProxy({
+const standIn = await keep(startStage());
+// As the server makes it for itself: signed by itself, for localhost.
+const certificate = await makeLeaf({
+  subject: "O=Mothership",
+  names: ["localhost", "127.0.0.1"],
+});
+const caFile = join(standIn.directory, "mothership.pem");
+await writeFile(caFile, certificate.cert);
+const { port } = standIn.gateway;
+const server = await keep(
+  startRdsAuthProxy({
     certificate,
     allowed: `${standIn.canonicalHost}:${port}`,
     databasePort: port,
     databaseCa: standIn.authority.cert,
-  });
-  via = `rds-auth-proxy://localhost:${server.port}?ca=${caFile}`;
-});
-after(async () => {
-  await server[Symbol.asyncDispose]();
-  await standIn[Symbol.asyncDispose]();
-});
+  }),
+);
+const via = `rds-auth-proxy://localhost:${server.port}?ca=${caFile}`;
 
 const skip = without("psql");
 

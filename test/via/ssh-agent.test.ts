@@ -1,33 +1,28 @@
 // OpenSSH's own programs as judges of the agent: they list its key, sign with it and verify what it has signed.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { sshAgent, SshKey } from "../../src/via/ssh-agent.ts";
 import { run } from "../support/program.ts";
 import { lacking } from "../support/via-servers.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 const skip = lacking("ssh-add", "ssh-keygen");
 const key = new SshKey();
-let [directory, path, asked]: [string, string, number] = ["", "", 0];
+let asked = 0;
 let refuses = false;
 const agent = sshAgent(key, async () => {
   asked += 1;
   if (refuses) throw new Error("no");
 });
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "rdsiam-agent-"));
-  path = join(directory, "a");
-  agent.listen({ path });
-  await once(agent, "listening");
-});
-after(async () => {
-  agent.close();
-  await rm(directory, { recursive: true, force: true });
-});
+const directory = await temporaryDirectory("agent");
+const path = join(directory, "a");
+agent.listen({ path });
+await once(agent, "listening");
+after(() => agent.close());
 
 test("sshAgent() + ssh-add lists its key, after it was asked for", { skip }, async () => {
   const listed = await run(["ssh-add", "-L"], { env: { SSH_AUTH_SOCK: path } });
