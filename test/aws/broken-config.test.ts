@@ -1,7 +1,6 @@
 // Whatever stands in AWS's two files: credentials, or a clear RdsIamError; never a TypeError, and no secret in its texts.
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -11,6 +10,7 @@ import { credentialSource } from "../../src/aws/credentials.ts";
 import { loadAwsFiles } from "../../src/config/aws-files.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { cleanProcessEnvironment, granted, SECRETS, startSts } from "../support/fake-sts.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 cleanProcessEnvironment();
 process.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = "http://127.0.0.1:1";
@@ -109,7 +109,7 @@ const file = fc
 
 test("credentialSource() gives credentials or a clear error for any config files", async () => {
   await using sts = await startSts(() => granted("2099-01-01T00:00:00Z"));
-  const home = await mkdtemp(join(tmpdir(), "rdsiam-broken-"));
+  const home = await temporaryDirectory("broken");
   const paths = { config: join(home, "config"), credentials: join(home, "credentials") };
   const env = {
     AWS_CONFIG_FILE: paths.config,
@@ -128,17 +128,13 @@ test("credentialSource() gives credentials or a clear error for any config files
     );
     ends.set(end ?? "credentials", (ends.get(end ?? "credentials") ?? 0) + 1);
   };
-  try {
-    const profile = fc.constantFrom("a", "a", "b", "b", "default");
-    // Most files are refused: one that is not is always among them.
-    const keys = "aws_access_key_id = AKIDEXAMPLE000000000\naws_secret_access_key = secret/of+it";
-    const examples: [string, string, string][] = [[`[profile a]\n${keys}\n`, "", "a"]];
-    await fc.assert(fc.asyncProperty(file, file, profile, check), { numRuns: RUNS, examples });
-    // A generator that finds one way only would prove nothing.
-    assert.ok(ends.size > 8 && ends.has("credentials"), inspect(ends));
-  } finally {
-    await rm(home, { recursive: true });
-  }
+  const profile = fc.constantFrom("a", "a", "b", "b", "default");
+  // Most files are refused: one that is not is always among them.
+  const keys = "aws_access_key_id = AKIDEXAMPLE000000000\naws_secret_access_key = secret/of+it";
+  const examples: [string, string, string][] = [[`[profile a]\n${keys}\n`, "", "a"]];
+  await fc.assert(fc.asyncProperty(file, file, profile, check), { numRuns: RUNS, examples });
+  // A generator that finds one way only would prove nothing.
+  assert.ok(ends.size > 8 && ends.has("credentials"), inspect(ends));
 });
 
 function checkError(error: unknown): string {

@@ -1,14 +1,14 @@
 // The AWS CLI's cache keys and entries, compared with botocore itself where it is installed.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { AssumedRole } from "../../src/aws/keys.ts";
 import { type AssumeRoleParameters, cliCacheKey, openCliCache } from "../../src/aws/cli-cache.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 const ROLE = "arn:aws:iam::123456789012:role/db-reader";
 
@@ -87,42 +87,35 @@ const GOOD: AssumedRole = {
   user: { arn: "arn:aws:sts::123456789012:assumed-role/db-reader/me", id: "AROAX:me" },
 };
 
-async function inDirectory(check: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), "rdsiam-cache-"));
-  try {
-    await check(join(directory, "cli", "cache"));
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+async function cacheDirectory(): Promise<string> {
+  return join(await temporaryDirectory("cache"), "cli", "cache");
 }
 
 test("openCliCache() writes the AWS CLI's own form", async () => {
-  await inDirectory(async (directory) => {
-    assert.equal(await openCliCache(directory, () => NOW).write("k", GOOD), undefined);
-    assert.deepEqual(await readdir(directory), ["k.json"]);
-    assert.deepEqual(JSON.parse(await readFile(join(directory, "k.json"), "utf8")), {
-      Credentials: {
-        AccessKeyId: "ASIAEXAMPLE",
-        SecretAccessKey: "secret/+",
-        SessionToken: "token==",
-        Expiration: "2026-11-21T01:00:00UTC",
-        AccountId: "123456789012",
-      },
-      AssumedRoleUser: { AssumedRoleId: "AROAX:me", Arn: GOOD.user?.arn },
-    });
+  const directory = await cacheDirectory();
+  assert.equal(await openCliCache(directory, () => NOW).write("k", GOOD), undefined);
+  assert.deepEqual(await readdir(directory), ["k.json"]);
+  assert.deepEqual(JSON.parse(await readFile(join(directory, "k.json"), "utf8")), {
+    Credentials: {
+      AccessKeyId: "ASIAEXAMPLE",
+      SecretAccessKey: "secret/+",
+      SessionToken: "token==",
+      Expiration: "2026-11-21T01:00:00UTC",
+      AccountId: "123456789012",
+    },
+    AssumedRoleUser: { AssumedRoleId: "AROAX:me", Arn: GOOD.user?.arn },
   });
 });
 
 test("openCliCache() reads until two minutes before the end", async () => {
-  await inDirectory(async (directory) => {
-    let now = NOW;
-    const cache = openCliCache(directory, () => now);
-    await cache.write("k", GOOD);
-    const { user: _, ...keys } = GOOD;
-    now = GOOD.expiration.getTime() - 120_001;
-    assert.deepEqual(await cache.read("k"), keys);
-    now += 1;
-    assert.equal(await cache.read("k"), undefined);
-    assert.equal(await cache.read("other"), undefined);
-  });
+  const directory = await cacheDirectory();
+  let now = NOW;
+  const cache = openCliCache(directory, () => now);
+  await cache.write("k", GOOD);
+  const { user: _, ...keys } = GOOD;
+  now = GOOD.expiration.getTime() - 120_001;
+  assert.deepEqual(await cache.read("k"), keys);
+  now += 1;
+  assert.equal(await cache.read("k"), undefined);
+  assert.equal(await cache.read("other"), undefined);
 });

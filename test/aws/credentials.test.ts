@@ -1,7 +1,6 @@
 // Credentials from profiles, the environment and AssumeRole, with the real SDK against a stand-in for STS.
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -9,7 +8,7 @@ import { inspect } from "node:util";
 import { loadAwsFiles } from "../../src/config/aws-files.ts";
 import { type CredentialOptions, credentialSource } from "../../src/aws/credentials.ts";
 import { roleSessionName, stsRegion } from "../../src/aws/assume-role.ts";
-import { RdsIamError } from "../../src/base/errors.ts";
+import type { RdsIamError } from "../../src/base/errors.ts";
 import {
   cleanProcessEnvironment,
   granted,
@@ -19,6 +18,8 @@ import {
   type StsAnswer,
 } from "../support/fake-sts.ts";
 import { profileFiles, profileValues } from "../support/profile-values.ts";
+import { failure } from "../support/failure.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 cleanProcessEnvironment();
 
@@ -79,29 +80,21 @@ async function withSts(
   ) => Promise<void>,
 ): Promise<void> {
   await using sts = await startSts(answer);
-  const home = await mkdtemp(join(tmpdir(), "rdsiam-aws-"));
-  try {
-    const path = join(home, "config");
-    await writeFile(path, CONFIG);
-    const env = { AWS_CONFIG_FILE: path, AWS_ENDPOINT_URL_STS: sts.url };
-    // fromIni does not hand the paths on to its SSO part, which looks at the process's own environment.
-    process.env["AWS_CONFIG_FILE"] = path;
-    const files = loadAwsFiles(env, home);
-    await check(
-      (over) => credentialSource({ profile: undefined, files, env, osUser: "jane doe", ...over }),
-      sts,
-    );
-  } finally {
-    await rm(home, { recursive: true });
-  }
+  const home = await temporaryDirectory("aws");
+  const path = join(home, "config");
+  await writeFile(path, CONFIG);
+  const env = { AWS_CONFIG_FILE: path, AWS_ENDPOINT_URL_STS: sts.url };
+  // fromIni does not hand the paths on to its SSO part, which looks at the process's own environment.
+  process.env["AWS_CONFIG_FILE"] = path;
+  const files = loadAwsFiles(env, home);
+  await check(
+    (over) => credentialSource({ profile: undefined, files, env, osUser: "jane doe", ...over }),
+    sts,
+  );
 }
 
-async function failure(promise: Promise<unknown>): Promise<RdsIamError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof RdsIamError, inspect(error));
+async function failureToShow(promise: Promise<unknown>): Promise<RdsIamError> {
+  const error = await failure(promise);
   const printed = `${error.message} ${error.detail} ${error.hint} ${inspect(error.cause)}`;
   for (const secret of SECRETS) {
     assert.ok(!printed.includes(secret), printed);
@@ -185,7 +178,7 @@ test("credentialSource() takes the environment's keys when no profile is meant, 
       expiration: undefined,
       source: "AWS_ACCESS_KEY_ID in the environment",
     });
-    const error = await failure(make({ env: { AWS_ACCESS_KEY_ID: "A" } })());
+    const error = await failureToShow(make({ env: { AWS_ACCESS_KEY_ID: "A" } })());
     assert.equal(error.message, "AWS_SECRET_ACCESS_KEY is not set");
   });
 });
@@ -226,29 +219,25 @@ test("credentialSource() reads keys of a file anew after a minute", async () => 
 
 test("credentialSource() looks into the cache again before it asks for another MFA code", async () => {
   await withSts(yes, async (make, sts) => {
-    const directory = await mkdtemp(join(tmpdir(), "rdsiam-cache-"));
-    try {
-      let time = Date.parse(LATER) - 3_600_000;
-      let asked = 0;
-      const options = { profile: "mfa", cacheDirectory: directory, now: () => time };
-      const askMfaCode = () => {
-        asked += 1;
-        return Promise.resolve("012345");
-      };
-      const load = make({ ...options, askMfaCode });
-      await load();
-      assert.deepEqual([asked, sts.requests.length], [1, 1]);
-      // Another process, that has no terminal to ask on.
-      assert.equal((await make(options)()).accessKeyId, "ASIAISSUED");
-      time = Date.parse(LATER) - 60_000;
-      const [file = ""] = await readdir(directory);
-      const entry = await readFile(join(directory, file), "utf8");
-      await writeFile(join(directory, file), entry.replace("2099", "2100"));
-      assert.equal((await load()).expiration?.getUTCFullYear(), 2100);
-      assert.deepEqual([asked, sts.requests.length], [1, 1]);
-    } finally {
-      await rm(directory, { recursive: true });
-    }
+    const directory = await temporaryDirectory("cache");
+    let time = Date.parse(LATER) - 3_600_000;
+    let asked = 0;
+    const options = { profile: "mfa", cacheDirectory: directory, now: () => time };
+    const askMfaCode = () => {
+      asked += 1;
+      return Promise.resolve("012345");
+    };
+    const load = make({ ...options, askMfaCode });
+    await load();
+    assert.deepEqual([asked, sts.requests.length], [1, 1]);
+    // Another process, that has no terminal to ask on.
+    assert.equal((await make(options)()).accessKeyId, "ASIAISSUED");
+    time = Date.parse(LATER) - 60_000;
+    const [file = ""] = await readdir(directory);
+    const entry = await readFile(join(directory, file), "utf8");
+    await writeFile(join(directory, file), entry.replace("2099", "2100"));
+    assert.equal((await load()).expiration?.getUTCFullYear(), 2100);
+    assert.deepEqual([asked, sts.requests.length], [1, 1]);
   });
 });
 
@@ -266,7 +255,7 @@ for (const [text, times] of [
           refusals.push(refusal);
           return Promise.resolve("012345");
         };
-        await failure(make({ profile: "mfa", askMfaCode })());
+        await failureToShow(make({ profile: "mfa", askMfaCode })());
         assert.equal(refusals.length, times);
         assert.equal(refusals[0], undefined);
       },
@@ -280,7 +269,7 @@ test("credentialSource() asks again after a failure", async () => {
     () => (refuse ? refused("AccessDenied", "no") : yes()),
     async (make) => {
       const load = make({ profile: "prod" });
-      await failure(load());
+      await failureToShow(load());
       refuse = false;
       assert.equal((await load()).accessKeyId, "ASIAISSUED");
     },
@@ -289,7 +278,7 @@ test("credentialSource() asks again after a failure", async () => {
 
 test("credentialSource() asks for an MFA code, or says that it cannot", async () => {
   await withSts(yes, async (make, sts) => {
-    const error = await failure(make({ profile: "mfa" })());
+    const error = await failureToShow(make({ profile: "mfa" })());
     assert.deepEqual(
       [error.code, error.message],
       ["ERR_MFA", `${ROLE} needs an MFA code of ${SERIAL}`],
@@ -316,7 +305,7 @@ const FILES: readonly (readonly [string, RegExp])[] = [
 for (const [profile, expected] of FILES) {
   test(`credentialSource() says what is wrong with profile ${profile}`, async () => {
     await withSts(never, async (make) => {
-      const error = await failure(make({ profile })());
+      const error = await failureToShow(make({ profile })());
       assert.equal(error.code, "ERR_CREDENTIALS");
       assert.match(`${error.message} ${error.detail} ${error.hint}`, expected);
     });
@@ -386,7 +375,7 @@ for (const [what, answer, expected] of ANSWERS) {
     await withSts(
       () => answer,
       async (make) => {
-        const error = await failure(make({ profile: "prod" })());
+        const error = await failureToShow(make({ profile: "prod" })());
         assert.equal(error.code, "ERR_ASSUME_ROLE");
         assert.match(`${error.message} ${error.detail} ${error.hint}`, expected);
       },
@@ -397,7 +386,7 @@ for (const [what, answer, expected] of ANSWERS) {
 test("credentialSource() explains an STS that nobody listens at", async () => {
   await withSts(never, async (make) => {
     const env = { AWS_ENDPOINT_URL_STS: "http://127.0.0.1:1" };
-    const error = await failure(make({ profile: "prod", env })());
+    const error = await failureToShow(make({ profile: "prod", env })());
     assert.match(
       `${error.message} ${error.detail}`,
       /http:\/\/127\.0\.0\.1:1 cannot be reached.*refused/,
@@ -407,7 +396,7 @@ test("credentialSource() explains an STS that nobody listens at", async () => {
 
 test("credentialSource() says that there are no credentials at all", async () => {
   await withSts(never, async (make) => {
-    const error = await failure(make({})());
+    const error = await failureToShow(make({})());
     assert.deepEqual([error.code, error.message], ["ERR_CREDENTIALS", "no AWS credentials"]);
   });
 });

@@ -1,9 +1,8 @@
 // How a data channel is dialed: verified with the user's CA bundle, through the environment's proxy, signed.
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { signedDial } from "../../src/aws/data-channel.ts";
@@ -11,6 +10,7 @@ import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { carry } from "../support/ssm-bytes.ts";
 import { startSsmScene } from "../support/ssm-scene.ts";
 import { temporaryDirectory } from "../support/keep.ts";
+import { listen } from "../support/listen.ts";
 
 const directory = await temporaryDirectory("data-channel");
 const issuer = await makeAuthority({ subject: "CN=Test" });
@@ -34,11 +34,8 @@ async function startProxy(authorization?: string) {
     there.on("error", () => socket.destroy());
     socket.on("error", () => there.destroy());
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const dispose = async (): Promise<void> => void server.close();
-  return { requests, address: `127.0.0.1:${port}`, [Symbol.asyncDispose]: dispose };
+  const running = await listen(server);
+  return { ...running, requests, address: `127.0.0.1:${running.port}` };
 }
 
 test("signedDial() + a data channel with a certificate of the bundle's", async () => {

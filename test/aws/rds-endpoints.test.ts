@@ -4,9 +4,9 @@ import { test } from "node:test";
 import type { RdsCaller } from "../../src/aws/rds-client.ts";
 import { clusterOfCustomEndpoint, writerRegionOf } from "../../src/aws/rds-endpoints.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
-import { RdsIamError } from "../../src/base/errors.ts";
 import { type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
 import { keep } from "../support/keep.ts";
+import { failure } from "../support/failure.ts";
 
 const ZONE = "c1a2b3.eu-west-1.rds.amazonaws.com";
 const CUSTOM = `reports.cluster-custom-${ZONE}`;
@@ -67,15 +67,6 @@ function caller(region = "eu-west-1"): RdsCaller {
     },
     profile: undefined,
   };
-}
-
-async function failure(promise: Promise<unknown>): Promise<RdsIamError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof RdsIamError, String(error));
-  return error;
 }
 
 test("clusterOfCustomEndpoint() finds the writer endpoint of the cluster", async () => {

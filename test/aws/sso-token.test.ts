@@ -18,6 +18,7 @@ import { loadAwsFiles } from "../../src/config/aws-files.ts";
 import { ACCOUNT } from "../support/identity-stage.ts";
 import { keepLogin, SSO_REGION, SSO_ROLE, startSsoStage, START_URL } from "../support/sso-stage.ts";
 import { keep } from "../support/keep.ts";
+import { failure } from "../support/failure.ts";
 
 const SOURCE: SsoSource = {
   method: "sso",
@@ -62,12 +63,8 @@ function contextOf(screen: Partial<LoginScreen> = {}): { context: TokenContext; 
 const session = () => ssoSession(SOURCE, loadAwsFiles(stage.env, stage.home.directory));
 const count = (action: string): number => stage.sso.count(action);
 
-async function failure(work: Promise<unknown>): Promise<string> {
-  const error = await work.then(
-    () => assert.fail("it did not fail"),
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof RdsIamError, String(error));
+async function failureText(work: Promise<unknown>): Promise<string> {
+  const error = await failure(work);
   const text = [error.message, error.detail, error.hint].join("\n");
   for (const secret of stage.sso.oidc.secrets) assert.ok(!text.includes(secret), text);
   return text;
@@ -131,7 +128,7 @@ test("ssoKeys() logs in again where the portal refuses a token that has not expi
   assert.match((await ssoKeys(SOURCE, files, context)).accessKeyId, /^ASIA/);
   assert.equal(asked.questions, 1);
   stage.sso.behavior.failures.set("GetRoleCredentials", Array(2).fill("UnauthorizedException"));
-  const text = await failure(ssoKeys(SOURCE, files, context));
+  const text = await failureText(ssoKeys(SOURCE, files, context));
   assert.match(
     text,
     /missing or has expired[^]*aws sso login --profile sso, or: rdsiam login --profile sso/,
@@ -157,7 +154,7 @@ for (const [what, wrong, wanted] of ASSIGNMENTS) {
     await keepLogin(stage.cacheDirectory, stage.sso, { session: "corp" });
     const files = loadAwsFiles(stage.env, stage.home.directory);
     assert.match(
-      await failure(ssoKeys({ ...SOURCE, ...wrong }, files, contextOf().context)),
+      await failureText(ssoKeys({ ...SOURCE, ...wrong }, files, contextOf().context)),
       wanted,
     );
     // An answer that does not come is not an empty list.
@@ -165,7 +162,7 @@ for (const [what, wrong, wanted] of ASSIGNMENTS) {
       "TooManyRequestsException",
       "TooManyRequestsException",
     ]);
-    const text = await failure(ssoKeys({ ...SOURCE, ...wrong }, files, contextOf().context));
+    const text = await failureText(ssoKeys({ ...SOURCE, ...wrong }, files, contextOf().context));
     assert.match(text, /SSO gives no access to that account and role/);
     assert.doesNotMatch(text, /assigned are/);
   });
@@ -218,7 +215,7 @@ for (const [action, exception, wanted, usesDeviceCode = false] of FAILURES) {
     stage.sso.behavior.failures.clear();
     stage.sso.behavior.failures.set(action, [exception]);
     assert.match(
-      await failure(ssoToken(own, contextOf({ usesDeviceCode }).context, { anew: true })),
+      await failureText(ssoToken(own, contextOf({ usesDeviceCode }).context, { anew: true })),
       wanted,
     );
   });
@@ -226,12 +223,14 @@ for (const [action, exception, wanted, usesDeviceCode = false] of FAILURES) {
 
 test("logIn() + a denial in the browser, an unknown host, and a Region where no login ends have their sentences", async () => {
   stage.sso.behavior.person = "denies";
-  const denied = await failure(ssoToken(session(), contextOf().context, { anew: true }));
+  const denied = await failureText(ssoToken(session(), contextOf().context, { anew: true }));
   assert.match(denied, /the login to corp was denied[^]*User denied access/);
   stage.sso.behavior.person = "approves";
   const { context } = contextOf({ usesDeviceCode: true });
   const env = { ...stage.env, AWS_ENDPOINT_URL_SSO_OIDC: "http://127.0.0.1:9" };
-  const lost = await failure(ssoToken(session(), { ...context, calls: { env } }, { anew: true }));
+  const lost = await failureText(
+    ssoToken(session(), { ...context, calls: { env } }, { anew: true }),
+  );
   assert.match(
     lost,
     /IAM Identity Center in eu-central-1 cannot be reached[^]*sso_region \(.*line/,
@@ -247,7 +246,7 @@ test("logIn() + a denial in the browser, an unknown host, and a Region where no 
   };
   const slow = { usesDeviceCode: true, remarkAfter: 20, signal: givenUp.signal, remark };
   assert.match(
-    await failure(ssoToken(session(), contextOf(slow).context, { anew: true })),
+    await failureText(ssoToken(session(), contextOf(slow).context, { anew: true })),
     /interrupted/,
   );
 });
@@ -280,7 +279,7 @@ test("ssoToken() + a clock that is wrong says so after the login; ssoKeys() does
   const { lifetimes } = stage.sso.behavior;
   lifetimes.credentials = -60;
   const files = loadAwsFiles(stage.env, stage.home.directory);
-  const over = await failure(ssoKeys(SOURCE, files, context));
+  const over = await failureText(ssoKeys(SOURCE, files, context));
   lifetimes.credentials = 3_600;
   assert.match(
     over,
@@ -301,7 +300,7 @@ for (const [what, code, dates] of [
     const caFile = join(secure.home.directory, "ca.pem");
     await writeFile(caFile, issuer.cert);
     const calls = { env: { ...secure.env, AWS_CA_BUNDLE: caFile } };
-    const text = await failure(ssoToken(session(), { ...contextOf().context, calls }));
+    const text = await failureText(ssoToken(session(), { ...contextOf().context, calls }));
     assert.match(text, /the certificate of 127\.0\.0\.1:\d+ is not valid at this time/);
     assert.match(text, new RegExp(`${code}; this machine's clock says 20\\S+Z\\.\n.*timedatectl`));
   });

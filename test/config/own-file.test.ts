@@ -1,12 +1,12 @@
 // Our own file: nothing that ini would lose or change passes in silence.
 import assert from "node:assert/strict";
-import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { loadOwnFile, parseOwnFile } from "../../src/config/own-file.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 test("parseOwnFile() keeps dotted names flat and values as strings", () => {
   const sections = parseOwnFile(
@@ -99,16 +99,12 @@ test("parseOwnFile() gives back what was written, or refuses", () => {
 });
 
 test("loadOwnFile() takes XDG_CONFIG_HOME, then ~/.config; a missing file is empty", async () => {
-  const home = await mkdtemp(join(tmpdir(), "rdsiam-own-"));
-  try {
-    assert.equal(loadOwnFile({}, home).sections.size, 0);
-    await mkdir(join(home, "xdg", "rdsiam"), { recursive: true });
-    await writeFile(join(home, "xdg", "rdsiam", "config"), "[x]\nhost = h\n");
-    const own = loadOwnFile({ XDG_CONFIG_HOME: join(home, "xdg") }, home);
-    assert.deepEqual([...own.sections.keys()], ["x"]);
-  } finally {
-    await rm(home, { recursive: true });
-  }
+  const home = await temporaryDirectory("own");
+  assert.equal(loadOwnFile({}, home).sections.size, 0);
+  await mkdir(join(home, "xdg", "rdsiam"), { recursive: true });
+  await writeFile(join(home, "xdg", "rdsiam", "config"), "[x]\nhost = h\n");
+  const own = loadOwnFile({ XDG_CONFIG_HOME: join(home, "xdg") }, home);
+  assert.deepEqual([...own.sections.keys()], ["x"]);
 });
 
 test("loadOwnFile() refuses a RDSIAM_CONFIG_FILE that does not exist", () => {

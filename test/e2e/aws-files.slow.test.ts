@@ -2,16 +2,15 @@
 // capitals, quoted names, several sources in one profile, and sources that talk. `rdsiam token` shows both: the token has the
 // host, the user and the access key.
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { openShell } from "../support/pty.ts";
 import { COMMAND, type Finished, rdsiam } from "../support/program.ts";
 import { temporaryDirectory } from "../support/keep.ts";
+import { listen } from "../support/listen.ts";
 
 const KEYS =
   "aws_access_key_id = AKIDBASE00000000BASE\naws_secret_access_key = base/secret+key/EXAMPLE0123456789abcdef0\n";
@@ -529,14 +528,6 @@ async function startRefusing(status: number) {
   const server = createServer((_request, response) => {
     response.writeHead(status).end("{}");
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
-  };
+  const running = await listen(server);
+  return { ...running, url: `http://127.0.0.1:${running.port}` };
 }

@@ -1,22 +1,21 @@
 // `rdsiam ca update`: what it fetches is trusted by the next login, and the server must be AWS's, whatever else is trusted here.
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import { type AddressInfo, connect, type Server, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { after, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { startFakeRds } from "../support/fake-rds.ts";
 import { type Finished, LAUNCHER, rdsiam, run } from "../support/program.ts";
 import { HOST, startTrustScene } from "../support/trust-scene.ts";
 import { keep, temporaryDirectory } from "../support/keep.ts";
+import { listen } from "../support/listen.ts";
 
 const TRUSTSTORE = "truststore.pki.rds.amazonaws.com";
 const AWS = { subject: `CN=${TRUSTSTORE}`, names: [TRUSTSTORE] };
 
-const servers: Server[] = [];
 let requests = 0;
 let body = "";
 
@@ -26,7 +25,7 @@ async function serve(leaf: Certificate): Promise<string> {
     requests += 1;
     response.end(body);
   });
-  const port = await listen(server);
+  const { port } = await keep(listen(server));
   const proxy = createServer();
   proxy.on("connect", ({ url }, socket: Socket) => {
     assert.equal(url, `${TRUSTSTORE}:443`);
@@ -37,14 +36,7 @@ async function serve(leaf: Certificate): Promise<string> {
     onward.on("error", () => socket.destroy());
     socket.on("error", () => onward.destroy());
   });
-  return `http://127.0.0.1:${await listen(proxy)}`;
-}
-
-async function listen(server: Server): Promise<number> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  servers.push(server);
-  return (server.address() as AddressInfo).port;
+  return `http://127.0.0.1:${(await keep(listen(proxy))).port}`;
 }
 
 const directory = await temporaryDirectory("ca-e2e");
@@ -56,9 +48,6 @@ const rdsRoot = await makeAuthority({
 });
 const otherRoot = await makeAuthority({ subject: "CN=Interception CA" });
 await writeFile(rootFile, scene.certificates.root.cert);
-after(async () => {
-  for (const server of servers) server.close();
-});
 beforeEach(async () => {
   requests = 0;
   body = rdsRoot.cert;

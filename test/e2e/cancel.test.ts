@@ -3,14 +3,13 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { openShell } from "../support/pty.ts";
-import { cleanEnvironment, COMMAND, rdsiam, without } from "../support/program.ts";
-import { startStage } from "../support/stage.ts";
+import { cleanEnvironment, rdsiam, without, RDSIAM } from "../support/program.ts";
+import { startStage, untilSleeping } from "../support/stage.ts";
 import { marked, until } from "../support/traces.ts";
 import { keep } from "../support/keep.ts";
 
 const standIn = await keep(startStage());
 
-const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 const PROMPT = /orders=> $/;
 
 async function sessions(condition: string): Promise<number> {
@@ -30,10 +29,7 @@ test(
     await terminal.shows(PROMPT);
     for (const round of [1, 2]) {
       terminal.type("select pg_sleep(30);\r");
-      await until(
-        async () => (await sessions("state = 'active' and query ~ '^select pg_sleep'")) === 1,
-        "the query runs",
-      );
+      await untilSleeping(standIn);
       const start = performance.now();
       terminal.type("\x03");
       await terminal.shows(/ERROR: {2}canceling statement due to user request[^]*orders=> $/);

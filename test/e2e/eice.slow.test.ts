@@ -7,7 +7,7 @@ import { after, before, beforeEach, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
 import { type EiceApi, startEiceApi } from "../support/eice-api.ts";
 import { type Finished, rdsiam } from "../support/program.ts";
-import { startStage } from "../support/stage.ts";
+import { startStage, untilSleeping } from "../support/stage.ts";
 import { processes, until } from "../support/traces.ts";
 import { lacking, type SshScene, startSshd } from "../support/via-servers.ts";
 import { startVpcApi, type VpcApi } from "../support/vpc-api.ts";
@@ -122,12 +122,7 @@ test(
     const go = join(standIn.directory, "eice-cut");
     const script = `psql -Atc 'select pg_sleep(60)'; until [ -e '${go}' ]; do sleep 0.05; done; psql -Atc 'select 42'`;
     const running = through(["exec", "prod", "bash", "-c", script]);
-    await until(async () => {
-      const { rows } = await standIn.postgres.query(
-        "select 1 from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep'",
-      );
-      return rows.length === 1;
-    }, "the session stands");
+    await untilSleeping(standIn);
     await eice.expireKeys();
     eice.endTunnels(4000, "maximum duration exceeded");
     await writeFile(go, "");

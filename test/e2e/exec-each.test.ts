@@ -4,7 +4,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { COMMAND, type Finished, rdsiam, without } from "../support/program.ts";
+import { type Finished, RDSIAM, rdsiam, without } from "../support/program.ts";
 import { openShell } from "../support/pty.ts";
 import { startStage } from "../support/stage.ts";
 import { marked, until } from "../support/traces.ts";
@@ -108,11 +108,10 @@ test("exec --each: SIGTERM ends every tool with what it started, and no other be
 });
 
 test("exec --each on a terminal: asks before several are changed, and Ctrl-C ends all", async () => {
-  const rdsiamWords = COMMAND.map((word) => `'${word}'`).join(" ");
   const env = { PATH: process.env["PATH"] ?? "", ...standIn.env, RDSIAM_TEST_MARK: "pty" };
   await using terminal = await openShell(env);
   const type = (words: string): void =>
-    terminal.type(`${rdsiamWords} exec ${words}; echo sta""tus=$?\r`);
+    terminal.type(`${RDSIAM} exec ${words}; echo sta""tus=$?\r`);
   const question =
     /Run echo on 3 targets, of which 2 are not read-only \(each-1, each-2\)\? \[y\/N\] $/;
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, createServer } from "node:net";
 import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -21,6 +21,7 @@ import { cleanEnvironment, rdsiam, run, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { until } from "../support/traces.ts";
 import { keep } from "../support/keep.ts";
+import { listen } from "../support/listen.ts";
 
 const FAST = 2_000; // ms; an attempt at the next address starts after 250
 
@@ -35,27 +36,16 @@ interface Address extends AsyncDisposable {
 }
 
 async function startAddress(address: string): Promise<Address> {
-  const sockets = new Set<Socket>();
   let connections = 0;
   const { port } = standIn.gateway;
   const server = createServer((client) => {
     connections += 1;
     const gateway = connect({ host: "127.0.0.1", port });
-    for (const socket of [client, gateway]) {
-      sockets.add(socket);
-      socket.on("error", () => {});
-    }
+    gateway.on("error", () => {});
     client.pipe(gateway).once("close", () => client.destroy());
     gateway.pipe(client).once("close", () => gateway.destroy());
   });
-  server.listen(port, address);
-  await once(server, "listening");
-  const dispose = async (): Promise<void> => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-    await once(server, "close");
-  };
-  return { address, connections: () => connections, [Symbol.asyncDispose]: dispose };
+  return { ...(await listen(server, port, address)), address, connections: () => connections };
 }
 
 function pointTo(...addresses: readonly string[]): void {

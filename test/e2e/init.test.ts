@@ -7,10 +7,9 @@ import process from "node:process";
 import { afterEach, beforeEach, test } from "node:test";
 import { LEDGER_ID, startStandIn } from "../../src/demo/stand-in.ts";
 import { openShell } from "../support/pty.ts";
-import { cleanEnvironment, COMMAND, rdsiam } from "../support/program.ts";
+import { cleanEnvironment, rdsiam, RDSIAM } from "../support/program.ts";
 import { keep } from "../support/keep.ts";
 
-const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 let [home, own, config] = ["", "", ""];
 let env: Record<string, string> = {};
 

@@ -8,7 +8,7 @@ import { startKubectl } from "../support/kubectl-stand-in.ts";
 import { rdsiam, without } from "../support/program.ts";
 import { startRdsAuthProxy } from "../support/rds-auth-proxy-stand-in.ts";
 import { DEMO_USER, startTestRelay } from "../support/relay-scene.ts";
-import { startStage } from "../support/stage.ts";
+import { startStage, untilSleeping } from "../support/stage.ts";
 import { processes, until } from "../support/traces.ts";
 import { keep } from "../support/keep.ts";
 
@@ -104,12 +104,7 @@ test(
       ["exec", "--via", "kube://data/deploy/db", "prod", "bash", "-c", script],
       { env },
     );
-    await until(async () => {
-      const { rows } = await standIn.postgres.query(
-        "select 1 from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep'",
-      );
-      return rows.length === 1;
-    }, "the session stands");
+    await untilSleeping(standIn);
     await kubectl.killPod();
     await writeFile(go, "");
     const ran = await running;

@@ -11,6 +11,7 @@ import {
   rdsiam,
   runtimeCaches,
   without,
+  RDSIAM,
 } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { filesBelow, listens, marked, until } from "../support/traces.ts";
@@ -19,7 +20,6 @@ import { keep, temporaryDirectory } from "../support/keep.ts";
 const standIn = await keep(startStage());
 const temporary = await temporaryDirectory("left");
 
-const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 // Says its port, then stays.
 const TOOL = ["sh", "-c", `echo "port=$PGPORT"; exec sleep 60`];
 

@@ -4,14 +4,13 @@ import { constants } from "node:os";
 import process from "node:process";
 import { test } from "node:test";
 import { openShell } from "../support/pty.ts";
-import { cleanEnvironment, COMMAND, rdsiam, without } from "../support/program.ts";
+import { cleanEnvironment, rdsiam, without, RDSIAM } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { marked, stopped, until } from "../support/traces.ts";
 import { keep } from "../support/keep.ts";
 
 const standIn = await keep(startStage());
 
-const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 // All 256 are tried without the rest of the program in test/tool/run.test.ts.
 const STATUSES = [4, 64, 126, 127, 137, 254];
 const SIGNALS = ["HUP", "INT", "KILL", "SEGV", "TERM"];

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { listen, ROLE, startScene, startSilence } from "../support/network-scene.ts";
+import { ROLE, startScene, startSilence } from "../support/network-scene.ts";
 import { keep } from "../support/keep.ts";
+import { listen } from "../support/listen.ts";
 
 const scene = await keep(startScene());
 

@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import { makeAuthority } from "../../src/demo/certificates.ts";
-import { listen, LOGIN, startScene, startSilence } from "../support/network-scene.ts";
+import { LOGIN, startScene, startSilence } from "../support/network-scene.ts";
 import type { Finished } from "../support/program.ts";
 import { keep } from "../support/keep.ts";
+import { listen } from "../support/listen.ts";
 
 const scene = await keep(startScene());
 const { proxy } = scene;

@@ -6,10 +6,8 @@ import process from "node:process";
 import { test } from "node:test";
 import { startStandIn } from "../../src/demo/stand-in.ts";
 import { openShell } from "../support/pty.ts";
-import { cleanEnvironment, COMMAND } from "../support/program.ts";
+import { cleanEnvironment, RDSIAM } from "../support/program.ts";
 import { keep } from "../support/keep.ts";
-
-const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 
 const standIn = await keep(startStandIn({ env: process.env, from: [process.cwd()] }));
 const terminal = await keep(openShell(cleanEnvironment({ ...standIn.env, TERM: "xterm" })));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ROLE_ARN } from "../../src/demo/stand-in.ts";
-import { rdsiam, run, without, COMMAND } from "../support/program.ts";
+import { rdsiam, run, without, RDSIAM } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { keep } from "../support/keep.ts";
 
@@ -67,8 +67,7 @@ test("rdsiam psql: SQL on stdin belongs to psql", { skip }, async () => {
 });
 
 test("rdsiam psql: -f <(generator) is read", { skip }, async () => {
-  const words = COMMAND.map((word) => `'${word}'`).join(" ");
-  const ran = await run(["bash", "-c", `${words} psql prod -At -f <(echo 'select 40 + 2')`], {
+  const ran = await run(["bash", "-c", `${RDSIAM} psql prod -At -f <(echo 'select 40 + 2')`], {
     env: standIn.env,
   });
   assert.deepEqual([ran.status, ran.stdout], [0, "42\n"], ran.stderr);

@@ -1,13 +1,13 @@
 // Six ways not to get through to a database, and the sentence for each at the tool: none may be taken for another.
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer, type AddressInfo, type Socket } from "node:net";
+import { createServer } from "node:net";
 import { test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import { rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { freePort } from "../support/via-servers.ts";
 import { keep } from "../support/keep.ts";
+import { listen, type Running } from "../support/listen.ts";
 
 const standIn = await keep(startStage());
 
@@ -30,22 +30,13 @@ async function said(host: string, port: number): Promise<string> {
 }
 
 /** A server that answers whatever comes with these bytes, or with nothing. */
-async function startServer(answer: string): Promise<AsyncDisposable & { readonly port: number }> {
-  const sockets = new Set<Socket>();
+function startServer(answer: string): Promise<Running> {
   const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {});
     socket.on("data", () => {
       if (answer !== "") socket.write(answer);
     });
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const dispose = async (): Promise<void> => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-    await once(server, "close");
-  };
-  return { port: (server.address() as AddressInfo).port, [Symbol.asyncDispose]: dispose };
+  });
+  return listen(server);
 }
 
 test("a name that does not exist", { skip }, async () => {

@@ -12,7 +12,14 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import { connect } from "node:tls";
 import { openShell } from "../support/pty.ts";
-import { cleanEnvironment, COMMAND, type Finished, run, without } from "../support/program.ts";
+import {
+  cleanEnvironment,
+  COMMAND,
+  type Finished,
+  run,
+  without,
+  RDSIAM,
+} from "../support/program.ts";
 import { startTestRelay } from "../support/relay-scene.ts";
 import { RULES } from "../support/relay-stage.ts";
 import { startStage } from "../support/stage.ts";
@@ -37,7 +44,6 @@ for (const [name, text] of Object.entries(TOOLS)) {
 const { PATH } = cleanEnvironment();
 const env = cleanEnvironment({ ...standIn.env, PATH: `${directory}:${PATH}` });
 
-const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 const skip = without("psql") || (!HAS_PROC && "no /proc");
 
 function path(name: string): string {

@@ -8,10 +8,10 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { listen } from "../support/network-scene.ts";
 import { rdsiam, run } from "../support/program.ts";
 import { startLogin } from "../support/sso-login.ts";
 import { type SsoStage, startSsoStage } from "../support/sso-stage.ts";
+import { listen } from "../support/listen.ts";
 
 const CHROMIUM = ["chromium", "chromium-browser", "google-chrome"].find(
   (name) => spawnSync(name, ["--version"]).status === 0,

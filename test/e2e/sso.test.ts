@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { openShell } from "../support/pty.ts";
-import { COMMAND, rdsiam } from "../support/program.ts";
+import { RDSIAM, rdsiam } from "../support/program.ts";
 import { startSsoStage } from "../support/sso-stage.ts";
 
 const QUESTION = /Log in to corp \(https:\/\/d-0123456789\.awsapps\.com\/start\)\? \[Y\/n\] $/;
@@ -14,8 +14,7 @@ test("SSO: n is the error as it was; y opens the browser and the command goes on
   await using stage = await startSsoStage();
   const { env, sso } = stage;
   await using terminal = await openShell({ PATH: process.env["PATH"] ?? "", ...env });
-  const words = [...COMMAND, "token", "sso"].map((word) => `'${word}'`).join(" ");
-  const type = (): void => terminal.type(`${words}; echo sta""tus=$?\r`);
+  const type = (): void => terminal.type(`${RDSIAM} token sso; echo sta""tus=$?\r`);
   type();
   await terminal.shows(QUESTION);
   terminal.type("n\r");

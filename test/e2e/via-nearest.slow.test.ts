@@ -4,14 +4,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openShell } from "../support/pty.ts";
-import { cleanEnvironment, COMMAND, rdsiam } from "../support/program.ts";
+import { cleanEnvironment, rdsiam, RDSIAM } from "../support/program.ts";
 import { startRdsApi } from "../support/rds-api.ts";
 import { startSsmStandIn } from "../support/ssm-stand-in.ts";
 import { startStage } from "../support/stage.ts";
 import { startVpcApi } from "../support/vpc-api.ts";
 import { keep } from "../support/keep.ts";
 
-const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 const NEAR = { id: "i-0123456789abcdef0", vpc: "vpc-a", subnet: "subnet-a", zone: "eu-west-1a" };
 const ONLINE = { status: "Online" };
 

@@ -5,23 +5,15 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openShell } from "../support/pty.ts";
-import { cleanEnvironment, COMMAND } from "../support/program.ts";
-import { until } from "../support/traces.ts";
+import { cleanEnvironment, RDSIAM } from "../support/program.ts";
 import { lackingFor } from "../support/via-scene.ts";
 import { startViaScene } from "../support/via-scene.ts";
 import { keep } from "../support/keep.ts";
+import { untilSleeping } from "../support/stage.ts";
 
 const scene = await keep(startViaScene());
 
-const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
 const PROMPT = /orders=> $/;
-
-async function sleeping(): Promise<number> {
-  const { rows } = await scene.standIn.postgres.query(
-    "select pid from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep'",
-  );
-  return rows.length;
-}
 
 for (const name of ["ssh", "ssm", "command"] as const) {
   test(
@@ -37,7 +29,7 @@ for (const name of ["ssh", "ssm", "command"] as const) {
       await terminal.shows(PROMPT);
       for (const _ of [1, 2]) {
         terminal.type("select pg_sleep(30);\r");
-        await until(async () => (await sleeping()) === 1, "the query runs");
+        await untilSleeping(scene.standIn);
         terminal.type("\x03");
         await terminal.shows(/ERROR: {2}canceling statement due to user request[^]*orders=> $/);
       }

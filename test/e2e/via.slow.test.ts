@@ -11,6 +11,7 @@ import { dumpThrough, fillTable } from "../support/via-dump.ts";
 import { lackingFor, sshMasters, type TestWay, type WayName, WAYS } from "../support/via-scene.ts";
 import { startViaScene } from "../support/via-scene.ts";
 import { keep } from "../support/keep.ts";
+import { untilSleeping } from "../support/stage.ts";
 
 const scene = await keep(startViaScene());
 const digest = await fillTable(scene.standIn, 4);
@@ -20,20 +21,13 @@ afterEach(async () => {
   await scene.standIn.postgres.query(
     "select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^select pg_sleep'",
   );
-  await until(async () => (await sleeping()) === 0, "nothing sleeps");
+  await untilSleeping(scene.standIn, 0);
 });
 
 function way(name: WayName): TestWay {
   const found = scene.ways.get(name);
   assert.ok(found !== undefined);
   return found;
-}
-
-async function sleeping(): Promise<number> {
-  const { rows } = await scene.standIn.postgres.query(
-    "select pid from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep'",
-  );
-  return rows.length;
 }
 
 for (const name of WAYS) {
@@ -61,7 +55,7 @@ for (const name of WAYS) {
       const running = rdsiam(["exec", ...args, "prod", "bash", "-c", script], {
         env: { ...scene.standIn.env, ...env, RDSIAM_TEST_MARK: mark },
       });
-      await until(async () => (await sleeping()) === 1, "the session stands");
+      await untilSleeping(scene.standIn);
       await breakIt(mark);
       await mend();
       await writeFile(go, "");
@@ -84,7 +78,7 @@ for (const name of WAYS) {
     const running = rdsiam(["exec", ...args, "prod", ...tool], {
       env: { ...scene.standIn.env, ...env },
     });
-    await until(async () => (await sleeping()) === 1, "the query runs");
+    await untilSleeping(scene.standIn);
     await writeFile(go, "");
     const ran = await running;
     assert.match(ran.stderr, /canceling statement due to user request/);
@@ -127,9 +121,7 @@ test(
       const running = rdsiam(["psql", ...args, "prod", "-Atc", "select pg_sleep(60)"], {
         env: { ...scene.standIn.env, ...env, RDSIAM_TEST_MARK: mark },
         started: (child) => {
-          void until(async () => (await sleeping()) === 1, "the query runs").then(() =>
-            child.kill("SIGKILL"),
-          );
+          void untilSleeping(scene.standIn).then(() => child.kill("SIGKILL"));
         },
       });
       assert.equal((await running).signal, "SIGKILL");

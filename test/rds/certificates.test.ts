@@ -1,12 +1,12 @@
 // Which CA certificates are trusted, by kind, Region and --sslrootcert.
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { rootCertificates } from "node:tls";
 import { trustedCertificates } from "../../src/rds/certificates.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 function trust(kind: string, region: string | undefined, sslrootcert?: string) {
   return trustedCertificates({ kind, region, sslrootcert });
@@ -84,35 +84,31 @@ test("trustedCertificates() gives a name of unknown kind RDS's roots alone, and 
 });
 
 test("trustedCertificates() replaces everything by a file", async () => {
-  const directory = await mkdtemp(join(tmpdir(), "rdsiam-ca-"));
-  try {
-    const file = join(directory, "ca.pem");
-    const [first = "", second = ""] = rootCertificates;
-    await writeFile(file, `# a comment\n${first}\r\n${second}`);
-    assert.deepEqual(
-      subjects((await trust("instance", "eu-west-1", file)).certificates),
-      subjects([first, second]),
-    );
+  const directory = await temporaryDirectory("ca");
+  const file = join(directory, "ca.pem");
+  const [first = "", second = ""] = rootCertificates;
+  await writeFile(file, `# a comment\n${first}\r\n${second}`);
+  assert.deepEqual(
+    subjects((await trust("instance", "eu-west-1", file)).certificates),
+    subjects([first, second]),
+  );
 
-    await writeFile(file, "garbage");
-    await assert.rejects(trust("instance", "eu-west-1", file), {
-      code: "ERR_CERTIFICATE",
-      message: `there is no certificate in ${file}`,
-    });
+  await writeFile(file, "garbage");
+  await assert.rejects(trust("instance", "eu-west-1", file), {
+    code: "ERR_CERTIFICATE",
+    message: `there is no certificate in ${file}`,
+  });
 
-    await writeFile(file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
-    await assert.rejects(trust("instance", "eu-west-1", file), {
-      code: "ERR_CERTIFICATE",
-      message: `certificate 1 in ${file} cannot be read`,
-    });
+  await writeFile(file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+  await assert.rejects(trust("instance", "eu-west-1", file), {
+    code: "ERR_CERTIFICATE",
+    message: `certificate 1 in ${file} cannot be read`,
+  });
 
-    await assert.rejects(trust("instance", "eu-west-1", join(directory, "none")), {
-      code: "ERR_CERTIFICATE",
-      message: /ENOENT$/,
-    });
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+  await assert.rejects(trust("instance", "eu-west-1", join(directory, "none")), {
+    code: "ERR_CERTIFICATE",
+    message: /ENOENT$/,
+  });
 });
 
 test("trustedCertificates() adds the system's certificates to the built-in ones", async () => {
@@ -135,7 +131,7 @@ test("trustedCertificates() of one kind of name verifies nothing that a root of 
 });
 
 test("trustedCertificates() takes several files and directories, each certificate once", async () => {
-  const directory = await mkdtemp(join(tmpdir(), "rdsiam-ca-"));
+  const directory = await temporaryDirectory("ca");
   const [one = "", two = "", three = ""] = rootCertificates;
   const file = join(directory, "one.pem");
   const others = join(directory, "others");
@@ -162,5 +158,4 @@ test("trustedCertificates() takes several files and directories, each certificat
     "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n",
   );
   await assert.rejects(trust("unknown", undefined, others), /broken\.pem cannot be read/);
-  await rm(directory, { recursive: true });
 });

@@ -1,8 +1,7 @@
 // Stand-ins for the places next to STS that credentials come from: the metadata services of EC2 and ECS, and SSO's portal.
-import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { AccessKey } from "../../src/demo/keys.ts";
+import { listen, type Running } from "./listen.ts";
 
 /** Proofs that the services ask for. */
 export const PROOFS = {
@@ -12,7 +11,7 @@ export const PROOFS = {
 } as const;
 
 /** The running services. */
-export interface AwsServices extends AsyncDisposable {
+export interface AwsServices extends Running {
   readonly url: string;
   /** Paths that were asked, without queries. */
   readonly asked: string[];
@@ -39,18 +38,9 @@ export async function startAwsServices(key: (service: string) => AccessKey): Pro
       response.writeHead(403, { ...json, "x-amzn-errortype": "ForbiddenException" });
     response.end(body);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const services: AwsServices = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    asked,
-    hang: false,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
-  };
+  const running = await listen(server);
+  const url = `http://127.0.0.1:${running.port}`;
+  const services: AwsServices = { ...running, url, asked, hang: false };
   return services;
 }
 

@@ -1,8 +1,8 @@
 // A home directory with AWS files and our own file, made for one test and removed after it.
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadTargets, type LoadedTargets } from "../../src/config/targets.ts";
+import { temporaryDirectory } from "./keep.ts";
 
 /** The files of a home directory. */
 export interface HomeFiles {
@@ -13,15 +13,11 @@ export interface HomeFiles {
 
 /** Loads the targets of a home directory with the given files. */
 export async function loadFrom(files: HomeFiles): Promise<LoadedTargets> {
-  const home = await mkdtemp(join(tmpdir(), "rdsiam-home-"));
-  try {
-    await mkdir(join(home, ".aws"));
-    await mkdir(join(home, ".config", "rdsiam"), { recursive: true });
-    await writeFile(join(home, ".aws", "config"), files.config ?? "");
-    await writeFile(join(home, ".aws", "credentials"), files.credentials ?? "");
-    await writeFile(join(home, ".config", "rdsiam", "config"), files.own ?? "");
-    return loadTargets({ env: {}, home });
-  } finally {
-    await rm(home, { recursive: true });
-  }
+  const home = await temporaryDirectory("home");
+  await mkdir(join(home, ".aws"));
+  await mkdir(join(home, ".config", "rdsiam"), { recursive: true });
+  await writeFile(join(home, ".aws", "config"), files.config ?? "");
+  await writeFile(join(home, ".aws", "credentials"), files.credentials ?? "");
+  await writeFile(join(home, ".config", "rdsiam", "config"), files.own ?? "");
+  return loadTargets({ env: {}, home });
 }

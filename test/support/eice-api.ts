@@ -1,14 +1,14 @@
 // A stand-in for EC2 Instance Connect: it puts the keys that are sent into an authorized_keys file, and carries tunnels to a real
 // sshd. Signatures of calls and of presigned URLs are verified. It can refuse, and end tunnels, as AWS does.
-import { Buffer } from "node:buffer";
-import { once } from "node:events";
 import { appendFile, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { connect } from "node:net";
+import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws";
 import type { KeyStore } from "../../src/demo/keys.ts";
 import { verifyAuthorization, verifyPresigned } from "../../src/demo/sigv4.ts";
+import { listen, type Running } from "./listen.ts";
 
 const SERVICE = "ec2-instance-connect";
 const REGION = "eu-west-1";
@@ -21,7 +21,7 @@ export interface SentKey {
 }
 
 /** The running stand-in. */
-export interface EiceApi extends AsyncDisposable {
+export interface EiceApi extends Running {
   /** For AWS_ENDPOINT_URL_EC2_INSTANCE_CONNECT. */
   readonly endpoint: string;
   readonly sent: SentKey[];
@@ -47,7 +47,7 @@ export async function startEiceApi(
   const headersOf = (request: IncomingMessage) =>
     new Map(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
   const server = createServer((request, response) => {
-    void receive(request).then(async (body) => {
+    void buffer(request).then(async (body) => {
       const signed = { method: "POST", path: "/", query: "", headers: headersOf(request), body };
       const context = { service: SERVICE, region: REGION, find, now: new Date() };
       const isSigned = verifyAuthorization(signed, context).ok;
@@ -86,10 +86,10 @@ export async function startEiceApi(
       void pipeline(stream, there, stream).catch(() => {});
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const running = await listen(server);
   const api: EiceApi = {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ...running,
+    endpoint: `http://127.0.0.1:${running.port}`,
     sent: [],
     tunnels: [],
     refuseKeys: undefined,
@@ -98,17 +98,6 @@ export async function startEiceApi(
     endTunnels: (code, reason) => {
       for (const tunnel of open) tunnel.close(code, reason);
     },
-    [Symbol.asyncDispose]: async () => {
-      for (const tunnel of open) tunnel.terminate();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
   };
   return api;
-}
-
-async function receive(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }

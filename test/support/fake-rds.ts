@@ -1,9 +1,9 @@
 // A server that is not RDS: it answers the SSLRequest as a test says, then asks whoever came for the auth token, and
 // keeps every byte that it gets, before and after decryption.
 import { Buffer } from "node:buffer";
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import * as tls from "node:tls";
+import { listen, type Running } from "./listen.ts";
 
 const SSL_REQUEST_LENGTH = 8;
 const ASK_CLEARTEXT = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
@@ -22,8 +22,7 @@ export interface FakeRdsOptions {
 }
 
 /** The server while it runs. */
-export interface FakeRds extends AsyncDisposable {
-  readonly port: number;
+export interface FakeRds extends Running {
   readonly connections: () => number;
   /** TLS connections that were brought up, as this side sees it. */
   readonly secured: () => number;
@@ -42,11 +41,8 @@ export async function startFakeRds(options: FakeRdsOptions): Promise<FakeRds> {
       stream.on("error", () => {});
       askForToken(stream, received);
     });
-  const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     connections += 1;
-    sockets.add(socket);
-    socket.on("error", () => {}).once("close", () => sockets.delete(socket));
     void awaitSslRequest(socket, received).then(() => {
       socket.write(options.answer);
       if (options.afterwards !== undefined) socket.write(options.afterwards);
@@ -54,17 +50,11 @@ export async function startFakeRds(options: FakeRdsOptions): Promise<FakeRds> {
       tlsServer?.emit("connection", socket);
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
   return {
-    port: (server.address() as AddressInfo).port,
+    ...(await listen(server)),
     connections: () => connections,
     secured: () => secured,
     received: () => Buffer.concat(received).toString("latin1"),
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
   };
 }
 

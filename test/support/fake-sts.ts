@@ -1,8 +1,8 @@
 // A stand-in for STS on loopback that records what it was asked and answers what a test wants.
-import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import process from "node:process";
+import { text } from "node:stream/consumers";
+import { listen } from "./listen.ts";
 
 /** One answer of the stand-in. */
 export interface StsAnswer {
@@ -50,12 +50,8 @@ export function refused(code: string, message: string, status = 403): StsAnswer 
 export async function startSts(answer: (parameters: URLSearchParams) => StsAnswer | undefined) {
   const requests: { readonly parameters: URLSearchParams; readonly authorization: string }[] = [];
   const server = createServer((request, response) => {
-    const chunks: Uint8Array[] = [];
-    request.on("data", (chunk: Uint8Array) => chunks.push(chunk));
-    request.on("end", () => {
-      const parameters = new URLSearchParams(
-        chunks.map((chunk) => new TextDecoder().decode(chunk)).join(""),
-      );
+    void text(request).then((body) => {
+      const parameters = new URLSearchParams(body);
       requests.push({ parameters, authorization: request.headers.authorization ?? "" });
       const found = answer(parameters);
       if (found === undefined) {
@@ -67,15 +63,6 @@ export async function startSts(answer: (parameters: URLSearchParams) => StsAnswe
         .end(found.body);
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    requests,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
-  };
+  const running = await listen(server);
+  return { ...running, url: `http://127.0.0.1:${running.port}`, requests };
 }

@@ -1,15 +1,8 @@
 // A corporate network: the stand-in for STS over https with a private CA, behind a CONNECT proxy that wants a password.
 import { Buffer } from "node:buffer";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
-import {
-  type AddressInfo,
-  connect,
-  createServer as createTcpServer,
-  type Server,
-  type Socket,
-} from "node:net";
+import { connect, createServer as createTcpServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
@@ -17,34 +10,10 @@ import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { ROLE_ARN, type StandIn } from "../../src/demo/stand-in.ts";
 import { type Finished, rdsiam, type RunOptions } from "./program.ts";
 import { startStage } from "./stage.ts";
+import { listen, type Running } from "./listen.ts";
 
 /** The proxy's login; the characters need escaping in a URL, and the password must never be printed. */
 export const LOGIN = { user: "jane@corp", password: "PROXYPASSWORD-0001:/?#%" } as const;
-
-/** A server that ends with its connections. */
-export interface Running extends AsyncDisposable {
-  readonly port: number;
-}
-
-/** Starts a server on a free loopback port. */
-export async function listen(server: Server): Promise<Running> {
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {}).once("close", () => sockets.delete(socket));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      const closed = once(server, "close");
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
-  };
-}
 
 /** A server that takes connections and says nothing. */
 export function startSilence(): Promise<Running> {

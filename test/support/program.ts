@@ -10,6 +10,9 @@ export const COMMAND: readonly string[] = process.env["RDSIAM_COMMAND"]
   ? (JSON.parse(process.env["RDSIAM_COMMAND"]) as string[])
   : [process.execPath, resolve("dist/rdsiam.js")];
 
+/** The same for a shell. */
+export const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
+
 /** The words that start a TypeScript file under the same runtime; under this Node where that is the binary. */
 export const LAUNCHER: readonly string[] = process.env["RDSIAM_TEST_LAUNCHER"]
   ? (JSON.parse(process.env["RDSIAM_TEST_LAUNCHER"]) as string[])

@@ -2,12 +2,15 @@
 // It can throttle, and refuse single actions, as IAM does.
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Operations.html
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
-import { Buffer } from "node:buffer";
+import {
+  type Api,
+  type ApiAnswer,
+  type ApiRequest,
+  makeFailure,
+  makeUnknownAction,
+  startApi,
+} from "../../src/demo/aws-api.ts";
 import type { KeyStore } from "../../src/demo/keys.ts";
-import { verifyAuthorization } from "../../src/demo/sigv4.ts";
 
 const NAMESPACE = "http://rds.amazonaws.com/doc/2014-10-31/";
 
@@ -86,10 +89,8 @@ export interface RdsApiOptions {
   throttled?: number;
 }
 
-/** The running stand-in. */
-export interface RdsApi extends AsyncDisposable {
-  /** For AWS_ENDPOINT_URL_RDS. */
-  readonly endpoint: string;
+/** The running stand-in; its endpoint is for AWS_ENDPOINT_URL_RDS. */
+export interface RdsApi extends Api {
   /** `REGION ACTION` of every request that was answered in full. */
   readonly calls: string[];
 }
@@ -97,63 +98,34 @@ export interface RdsApi extends AsyncDisposable {
 /** Starts it on a free loopback port. */
 export async function startRdsApi(options: RdsApiOptions): Promise<RdsApi> {
   const calls: string[] = [];
-  const server = createServer((request, response) => {
-    void readBody(request).then((body) => {
-      const { status, text } = answer(request, body, { options, calls });
-      response.writeHead(status, { "content-type": "text/xml" }).end(text);
-    });
+  const api = await startApi({
+    service: "rds",
+    keys: options.keys,
+    answer: (request) => answer(request, { options, calls }),
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    calls,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
+  return { ...api, calls };
 }
 
 function answer(
-  request: IncomingMessage,
-  body: Buffer,
+  { action: name, caller, headers, parameters }: ApiRequest,
   { options, calls }: { options: RdsApiOptions; calls: string[] },
-): Answer {
-  const headers = new Map(
-    Object.entries(request.headers).map(([name, value]) => [name, String(value)] as const),
-  );
-  const verdict = verifyAuthorization(
-    { method: request.method ?? "", path: request.url ?? "/", query: "", headers, body },
-    { service: "rds", find: (id) => options.keys.find(id), now: new Date() },
-  );
+): ApiAnswer {
   const region = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(headers.get("authorization") ?? "")?.[1];
   const inventory = options.regions[region ?? ""];
-  if (!verdict.ok || inventory === undefined) {
-    return failure(
-      403,
-      "InvalidClientTokenId",
-      "The security token included in the request is invalid.",
-    );
+  if (caller === undefined || inventory === undefined) {
+    const text = "The security token included in the request is invalid.";
+    return makeFailure(403, "InvalidClientTokenId", text);
   }
   if ((options.throttled ?? 0) > 0) {
     options.throttled = (options.throttled ?? 0) - 1;
-    return failure(400, "Throttling", "Rate exceeded");
+    return makeFailure(400, "Throttling", "Rate exceeded");
   }
-  const parameters = new URLSearchParams(body.toString());
-  const name = parameters.get("Action") ?? "";
   if (options.denied?.has(name) || options.denied?.has(`${region} ${name}`)) {
-    const text = `User: ${verdict.key.arn} is not authorized to perform: rds:${name} on resource: *`;
-    return failure(403, "AccessDenied", text);
+    const text = `User: ${caller.arn} is not authorized to perform: rds:${name} on resource: *`;
+    return makeFailure(403, "AccessDenied", text);
   }
   const action = ACTIONS[name];
-  if (action === undefined)
-    return failure(400, "InvalidAction", `Could not find operation ${name}`);
+  if (action === undefined) return makeUnknownAction(name);
   calls.push(`${region} ${name}`);
   return page(name, action, { items: inventory[name] ?? [], parameters });
 }
@@ -163,7 +135,7 @@ function page(
   name: string,
   { list, item, filters = {} }: Action,
   { items, parameters }: { items: Inventory[string]; parameters: URLSearchParams },
-): Answer {
+): ApiAnswer {
   const chosen = items.filter((each) =>
     Object.entries(filters).every(([parameter, key]) => {
       const wanted = parameters.get(parameter);
@@ -176,14 +148,8 @@ function page(
   const marker = end < chosen.length ? `<Marker>${end}</Marker>` : "";
   const result = `<${name}Result><${list}>${elements.join("")}</${list}>${marker}</${name}Result>`;
   const metadata = `<ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata>`;
-  const text = `<${name}Response xmlns="${NAMESPACE}">${result}${metadata}</${name}Response>`;
-  return { status: 200, text };
-}
-
-function failure(status: number, code: string, message: string): Answer {
-  const error = toXml({ Error: { Type: "Sender", Code: code, Message: message } });
-  const text = `<ErrorResponse xmlns="${NAMESPACE}">${error}<RequestId>${randomUUID()}</RequestId></ErrorResponse>`;
-  return { status, text };
+  const body = `<${name}Response xmlns="${NAMESPACE}">${result}${metadata}</${name}Response>`;
+  return { status: 200, body };
 }
 
 function toXml(tree: { readonly [name: string]: Xml | undefined }): string {
@@ -205,10 +171,4 @@ function inner(name: string, value: Xml): string {
 
 function isList(value: Xml): value is readonly Xml[] {
   return Array.isArray(value);
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }

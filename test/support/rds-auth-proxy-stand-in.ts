@@ -4,16 +4,16 @@
 // https://github.com/mothership/rds-auth-proxy/blob/main/pkg/proxy/proxy.go
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import * as tls from "node:tls";
 import type { Certificate } from "../../src/demo/certificates.ts";
+import { listen, type Running } from "./listen.ts";
 
 const SSL_REQUEST = 80_877_103;
 const STARTUP_3_0 = 196_608;
 
 /** A server that runs. */
-export interface RdsAuthProxy extends AsyncDisposable {
-  readonly port: number;
+export interface RdsAuthProxy extends Running {
   /** The parameters of each StartupMessage. */
   readonly startups: ReadonlyMap<string, string>[];
   /** Codes of packets that it does not know. */
@@ -30,7 +30,6 @@ export async function startRdsAuthProxy(options: {
 }): Promise<RdsAuthProxy> {
   const startups: ReadonlyMap<string, string>[] = [];
   const unknown: number[] = [];
-  const sockets = new Set<Socket>();
   const { certificate } = options;
   const secureContext = certificate && tls.createSecureContext(certificate);
   const serve = async (raw: Socket): Promise<void> => {
@@ -58,19 +57,9 @@ export async function startRdsAuthProxy(options: {
     if (error !== undefined) client.end(error);
   };
   const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {});
     serve(socket).catch(() => socket.destroy());
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const dispose = async (): Promise<void> => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-    await once(server, "close");
-  };
-  return { port, startups, unknown, [Symbol.asyncDispose]: dispose };
+  return { ...(await listen(server)), startups, unknown };
 }
 
 // The answer to a client that is not let through, or undefined when it goes on.

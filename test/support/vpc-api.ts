@@ -1,12 +1,12 @@
 // A stand-in for EC2 and Systems Manager: instances of a Region with their agents, each request's signature verified, and answers
 // in pages. It can refuse single actions, as IAM does, and sessions on single instances.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
-import { Buffer } from "node:buffer";
-import { once } from "node:events";
+import type { Buffer } from "node:buffer";
 import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
 import type { KeyStore } from "../../src/demo/keys.ts";
 import { verifyAuthorization } from "../../src/demo/sigv4.ts";
+import { listen, type Running } from "./listen.ts";
 
 /** An instance, and its agent where Systems Manager knows one. */
 export interface StandInInstance {
@@ -29,7 +29,7 @@ export interface StandInConnectEndpoint {
 }
 
 /** The running stand-in; all of it may be changed meanwhile. */
-export interface VpcApi extends AsyncDisposable {
+export interface VpcApi extends Running {
   /** For AWS_ENDPOINT_URL_EC2 and AWS_ENDPOINT_URL_SSM. */
   readonly endpoint: string;
   readonly instances: StandInInstance[];
@@ -54,25 +54,21 @@ const PAGE = 2; // small, so that answers come in pages
 /** Starts it on a free loopback port. */
 export async function startVpcApi(keys: KeyStore): Promise<VpcApi> {
   const server = createServer((request, response) => {
-    void readAll(request).then((body) => {
+    void buffer(request).then((body) => {
       const { status, text } = answer(request, body);
       response.writeHead(status, { date: new Date().toUTCString() }).end(text);
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const running = await listen(server);
   const api: VpcApi = {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ...running,
+    endpoint: `http://127.0.0.1:${running.port}`,
     instances: [],
     connectEndpoints: [],
     denied: new Set(),
     refusals: new Map(),
     calls: [],
     throttled: 0,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
   };
   const answer = (request: IncomingMessage, body: Buffer): ApiReply => {
     const headers = new Map(
@@ -230,10 +226,4 @@ function json(status: number, body: unknown): ApiReply {
 
 function escape(text: string): string {
   return text.replaceAll(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
-}
-
-async function readAll(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }

@@ -2,9 +2,9 @@
 // was said by the real ones, 1.27 to 1.33.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import type { Duplex } from "node:stream";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { join } from "node:path";
 import process from "node:process";
 import { RdsIamError } from "../../src/base/errors.ts";
@@ -14,22 +14,17 @@ import type { KubeAddress } from "../../src/via/parse-server.ts";
 import { startKubectl } from "../support/kubectl-stand-in.ts";
 import { processes, until } from "../support/traces.ts";
 import { keep } from "../support/keep.ts";
+import { listen } from "../support/listen.ts";
 
 const RELAY = { context: undefined, namespace: "data", resource: "svc/relay", port: 8443 };
 const NOWHERE = { host: "db", port: 5432, address: "db" };
 
 let broken: RdsIamError[] = [];
 const kubectl = await keep(startKubectl());
-const echo = createServer((socket) => socket.on("error", () => {}).pipe(socket)).listen(
-  0,
-  "127.0.0.1",
+const echo = await keep(
+  listen(createServer((socket) => socket.on("error", () => {}).pipe(socket))),
 );
-await once(echo, "listening");
-await kubectl.lead("svc/relay", (echo.address() as AddressInfo).port);
-after(async () => {
-  echo.close();
-  echo.unref();
-});
+await kubectl.lead("svc/relay", echo.port);
 
 function open(kube: KubeAddress = RELAY) {
   const [bin = ""] = kubectl.env["PATH"]?.split(":") ?? [];

@@ -7,8 +7,7 @@ import { makeLeaf } from "../../src/demo/certificates.ts";
 import { USERS } from "../../src/demo/postgres-seed.ts";
 import { type Finished, rdsiam, without } from "../support/program.ts";
 import { startRdsAuthProxy } from "../support/rds-auth-proxy-stand-in.ts";
-import { startStage } from "../support/stage.ts";
-import { until } from "../support/traces.ts";
+import { startStage, untilSleeping } from "../support/stage.ts";
 import { keep } from "../support/keep.ts";
 
 const standIn = await keep(startStage());
@@ -61,12 +60,7 @@ test(
     const go = join(standIn.directory, "go");
     const words = ["exec", "-v", "--via", via, "prod", "bash", "-c", script, "bash", go];
     const running = rdsiam(words, { env: standIn.env });
-    await until(async () => {
-      const { rows } = await standIn.postgres.query(
-        "select pid from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep'",
-      );
-      return rows.length === 1;
-    }, "the query runs");
+    await untilSleeping(standIn);
     await writeFile(go, "");
     const ran = await running;
     assert.doesNotMatch(ran.stderr, /canceling statement/);
