@@ -63,15 +63,18 @@ export function openCliCache(directory: string, now: () => number): RoleCache {
         ? found
         : undefined;
     },
-    write: async (key, role) => {
-      try {
-        writeTrusted(fileOf(key), entryText(role));
-        return undefined;
-      } catch (error) {
-        return error instanceof RdsIamError ? error.message : errorCode(error);
-      }
-    },
+    write: async (key, role) => keepText(fileOf(key), entryText(role)),
   };
+}
+
+/** Writes a file of the AWS CLI's; the reason when that is not possible. */
+export function keepText(file: string, text: string): string | undefined {
+  try {
+    writeTrusted(file, text);
+    return undefined;
+  } catch (error) {
+    return error instanceof RdsIamError ? error.message : errorCode(error);
+  }
 }
 
 function readText(path: string): string {
@@ -93,9 +96,9 @@ function readEntry(text: string): AssumedRole | undefined {
   // The AWS CLI writes 2026-11-21T06:10:00UTC, and +00:00 in some versions.
   const expiration = new Date(String(Expiration).replace(/ ?UTC$/, "Z"));
   if (
-    !isText(AccessKeyId) ||
-    !isText(SecretAccessKey) ||
-    !isText(SessionToken) ||
+    !isVisible(AccessKeyId) ||
+    !isVisible(SecretAccessKey) ||
+    !isVisible(SessionToken) ||
     Number.isNaN(expiration.getTime())
   ) {
     return undefined;
@@ -131,7 +134,8 @@ export function pythonJson(value: string | number | undefined): string {
   );
 }
 
-function parseObject(text: string): Readonly<Record<string, unknown>> {
+/** The object in a text; an empty one where it is none. */
+export function parseObject(text: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(text);
     return isObject(value) ? value : {};
@@ -144,7 +148,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
 }
 
-// Visible ASCII, as AWS's are: anything else would break a header of the next request.
-function isText(value: unknown): value is string {
+/** Whether a value is visible ASCII, as AWS's secrets are: anything else would break a header of the next request. */
+export function isVisible(value: unknown): value is string {
   return typeof value === "string" && /^[\u0021-\u007E]+$/.test(value);
 }

@@ -12,8 +12,7 @@ import { homeDirectory } from "../system/directories.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { shellCommand } from "../system/shell-word.ts";
-import { writeTrusted } from "../base/trusted-file.ts";
-import { cliCacheDirectory, pythonJson } from "./cli-cache.ts";
+import { cliCacheDirectory, isVisible, keepText, parseObject, pythonJson } from "./cli-cache.ts";
 
 /** What a login is for. */
 export interface SsoSession {
@@ -55,8 +54,6 @@ export interface ClientRegistration {
   readonly grantTypes?: readonly string[] | undefined;
 }
 
-type JsonRecord = Readonly<Record<string, unknown>>;
-
 /** Where the AWS CLI keeps tokens and registrations; it knows no variable for it but HOME. */
 export function ssoCacheDirectory(env: Environment): string {
   return join(homeDirectory(env), ".aws", "sso", "cache");
@@ -92,9 +89,12 @@ export function readScopes(text: string | undefined): readonly string[] | undefi
 }
 
 /** The token in a file; undefined where there is none. It may have expired. */
-export function readToken(file: string): SsoToken | undefined {
-  const { accessToken, expiresAt, ...entry } = readObject(file);
-  if (!isSecret(accessToken) || typeof expiresAt !== "string") return undefined;
+export function readToken(
+  file: string,
+  onUnreadable?: (reason: string) => void,
+): SsoToken | undefined {
+  const { accessToken, expiresAt, ...entry } = readObject(file, onUnreadable);
+  if (!isVisible(accessToken) || typeof expiresAt !== "string") return undefined;
   return {
     startUrl: textOf(entry["startUrl"]),
     region: textOf(entry["region"]),
@@ -110,7 +110,7 @@ export function readToken(file: string): SsoToken | undefined {
 /** The registration in a file; undefined where there is none. It may have expired. */
 export function readRegistration(file: string): ClientRegistration | undefined {
   const { clientId, clientSecret, expiresAt, grantTypes } = readObject(file);
-  if (!isSecret(clientId) || !isSecret(clientSecret) || typeof expiresAt !== "string") {
+  if (!isVisible(clientId) || !isVisible(clientSecret) || typeof expiresAt !== "string") {
     return undefined;
   }
   return {
@@ -123,12 +123,7 @@ export function readRegistration(file: string): ClientRegistration | undefined {
 
 /** Keeps a token or a registration; the reason when that is not possible. */
 export function writeEntry(file: string, entry: SsoToken | ClientRegistration): string | undefined {
-  try {
-    writeTrusted(file, JSON.stringify(entry));
-    return undefined;
-  } catch (error) {
-    return error instanceof RdsIamError ? error.message : errorCode(error);
-  }
+  return keepText(file, JSON.stringify(entry));
 }
 
 /** Removes a token or a registration; the reason when that is not possible. */
@@ -159,10 +154,13 @@ export interface CachedLogin {
   readonly token: SsoToken;
 }
 
-/** Every login in the cache, the expired ones too. */
-export function cachedLogins(env: Environment): readonly CachedLogin[] {
+/** Every login in the cache, the expired ones too; a file that the system does not let us read may be one more. */
+export function cachedLogins(
+  env: Environment,
+  onUnreadable: (file: string, reason: string) => void,
+): readonly CachedLogin[] {
   return jsonFiles(ssoCacheDirectory(env)).flatMap((file) => {
-    const token = readToken(file);
+    const token = readToken(file, (reason) => onUnreadable(file, reason));
     return token === undefined ? [] : [{ file, token }];
   });
 }
@@ -190,18 +188,16 @@ function jsonFiles(directory: string): readonly string[] {
   }
 }
 
-function readObject(file: string): JsonRecord {
+function readObject(
+  file: string,
+  onUnreadable?: (reason: string) => void,
+): ReturnType<typeof parseObject> {
   try {
-    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
-    return typeof value === "object" && value !== null ? (value as JsonRecord) : {};
-  } catch {
+    return parseObject(readFileSync(file, "utf8"));
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") onUnreadable?.(errorCode(error));
     return {};
   }
-}
-
-// Visible ASCII, as AWS's are: anything else would break a header of the next request.
-function isSecret(value: unknown): value is string {
-  return typeof value === "string" && /^[\u0021-\u007E]+$/.test(value);
 }
 
 function textOf(value: unknown): string | undefined {

@@ -17,10 +17,12 @@ export async function runLogout(context: RunContext): Promise<number> {
   const { aws: files } = loadConfiguration(context);
   const usual = { configProfile: undefined, awsTimeout: undefined };
   const calls = awsCalls(environmentProfile(env), { env, files, ...usual });
-  const logins = cachedLogins(env);
-  const reasons = [...logins.map(({ file }) => file), ...loginCredentialFiles(env)]
-    .map((file) => [file, removeEntry(file)] as const)
-    .filter(([, reason]) => reason !== undefined);
+  const problems: RdsIamError[] = [];
+  const logins = cachedLogins(env, (file, reason) => problems.push(notEnded(file, "read", reason)));
+  for (const file of [...logins.map((login) => login.file), ...loginCredentialFiles(env)]) {
+    const reason = removeEntry(file);
+    if (reason !== undefined) problems.push(notEnded(file, "removed", reason));
+  }
   for (const { token } of logins) {
     log.addSecret(token.accessToken);
     if (token.region === undefined) continue;
@@ -32,17 +34,17 @@ export async function runLogout(context: RunContext): Promise<number> {
       log.warning({ ...problem, message: `${what}: ${message}` });
     });
   }
-  const [stuck] = reasons;
-  if (stuck !== undefined) throw notRemoved(...stuck);
+  const [problem] = problems;
+  if (problem !== undefined) throw problem;
   const count = logins.length === 1 ? "1 login" : `${logins.length} logins`;
   log.always(`rdsiam: ${logins.length === 0 ? "there was no login to end" : `${count} ended`}`);
   return 0;
 }
 
-function notRemoved(file: string, reason: string | undefined): RdsIamError {
-  return new RdsIamError(`${file} cannot be removed`, {
+function notEnded(file: string, done: string, reason: string): RdsIamError {
+  return new RdsIamError(`${file} cannot be ${done}, so that its login may go on`, {
     code: "ERR_CONFIG",
     detail: `The system's error: ${reason}.`,
-    hint: shellCommand`Look at: ls -ld ${dirname(file)}`,
+    hint: shellCommand`Look at: ls -ld ${dirname(file)} ${file}`,
   });
 }

@@ -53,6 +53,20 @@ test("runLogout() removes what AWS has ended already, and warns where AWS cannot
   assert.ok(!stderr.includes(token));
 });
 
+test("runLogout() ends what it can read, and fails where a file may be one more login", async () => {
+  await using stage = await startSsoStage();
+  const { cacheDirectory, sso } = stage;
+  await keepLogin(cacheDirectory, sso, { session: "corp" });
+  // Root can read every file, and no directory as one.
+  await mkdir(join(cacheDirectory, "other.json"));
+  await assert.rejects(logout(stage), {
+    code: "ERR_CONFIG",
+    message: `${join(cacheDirectory, "other.json")} cannot be read, so that its login may go on`,
+    detail: "The system's error: EISDIR.",
+  });
+  assert.deepEqual([sso.count("Logout"), await readdir(cacheDirectory)], [1, ["other.json"]]);
+});
+
 test("runLogout() takes no profile and no target, as it ends all logins", async () => {
   await using stage = await startSsoStage();
   const { cacheDirectory, env, sso } = stage;
