@@ -47,7 +47,7 @@ _rdsiam_takes_value() {
 # The values of an option.
 _rdsiam_values() {
   case $1 in
-    --target | --each) _rdsiam_reply_lines < <(_rdsiam_targets) ;;
+    --target | --each) _rdsiam_reply_lines < <(_rdsiam_target_lines) ;;
     --output-dir | --socket) _rdsiam_files -d ;;
     --region | --sso-region) _rdsiam_reply af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2 ;;
     --partition) _rdsiam_reply aws aws-us-gov aws-cn ;;
@@ -103,7 +103,7 @@ _rdsiam_with_tool=" psql exec "
 _rdsiam_with_target=" psql exec proxy token url env show doctor login policy "
 _rdsiam_with_targets=" proxy "
 
-_rdsiam_targets() {
+_rdsiam_target_lines() {
   local own=${RDSIAM_CONFIG_FILE:-${XDG_CONFIG_HOME:-$HOME/.config}/rdsiam/config} file
   local -a words
   words=()
@@ -111,7 +111,7 @@ _rdsiam_targets() {
     "credentials=${AWS_SHARED_CREDENTIALS_FILE-$HOME/.aws/credentials}"; do
     words+=("kind=${file%%=*}")
     file=${file#*=}
-    case $file in \~/*) file=$HOME/${file:2} ;; esac
+    case $file in \~/*) file=$HOME/${file#??} ;; esac
     if [[ -r $file ]]; then words+=("$file"); else words+=(/dev/null); fi
   done
   awk "$_rdsiam_targets_awk" "${words[@]}" 2>/dev/null
@@ -265,7 +265,7 @@ _rdsiam_word() {
     _rdsiam_without_server _rdsiam_tool "${starts[index]}"
   elif [[ $_rdsiam_with_target == *" $command "* ]]; then
     if ((operands == 0)) || [[ $_rdsiam_with_targets == *" $command "* ]]; then
-      _rdsiam_reply_lines < <(_rdsiam_targets)
+      _rdsiam_reply_lines < <(_rdsiam_target_lines)
     fi
   elif ((operands == 0)); then
     _rdsiam_reply $(_rdsiam_operands "$command")

@@ -1,6 +1,7 @@
 // Presigned URLs (SigV4 in the query). Import this file late: the SDK's signer comes with it.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 
+import { encodePart } from "../base/database-url.ts";
 import { Sha256 } from "@smithy/core/checksum";
 import { HttpRequest } from "@smithy/core/protocols";
 import { SignatureV4 } from "@smithy/signature-v4";
@@ -48,12 +49,7 @@ export async function presignUrl(
 
 // As SigV4 wants it: all but RFC 3986's unreserved characters.
 function encodeQuery(query: Readonly<Record<string, string>>): string {
-  const encode = (text: string): string =>
-    encodeURIComponent(text).replace(
-      /[!'()*]/g,
-      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-    );
   return Object.entries(query)
-    .map(([name, value]) => `${encode(name)}=${encode(value)}`)
+    .map(([name, value]) => `${encodePart(name)}=${encodePart(value)}`)
     .join("&");
 }

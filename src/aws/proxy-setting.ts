@@ -7,6 +7,7 @@ import type { Agent } from "node:https";
 import { isIP } from "node:net";
 import { isNetwork, networkRule } from "../base/address.ts";
 import type { Environment } from "../base/context.ts";
+import { decodePart } from "../base/database-url.ts";
 import { RdsIamError } from "../base/errors.ts";
 
 /** A proxy, and the variable that names it. */
@@ -43,7 +44,7 @@ export function proxyPasswords(env: Environment): readonly string[] {
   for (const name of ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"]) {
     const written = /^[^@]*?:\/\/[^:/@]*:([^/]*)@/.exec(env[name] ?? "")?.[1];
     if (written !== undefined && written !== "") {
-      found.push(written, decoded(written));
+      found.push(written, decodePart(written));
     }
   }
   return found;
@@ -86,8 +87,8 @@ function readProxy(variable: string, value: string): ProxySetting {
     throw badProxy(variable, `Proxies of the kind ${url.protocol}// are not supported.`);
   }
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
-  const user = decoded(url.username);
-  const password = decoded(url.password);
+  const user = decodePart(url.username);
+  const password = decodePart(url.password);
   const hasLogin = user !== "" || password !== "";
   return {
     variable,
@@ -107,15 +108,6 @@ function badProxy(variable: string, detail: string): RdsIamError {
     detail,
     hint: `Write it as ${variable}=http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, or unset it.`,
   });
-}
-
-// A password with a bare % in it is taken as it stands.
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** The agent for a request to an https: URL; undefined where no proxy is set for it. */

@@ -42,7 +42,7 @@ export interface TokenContext {
 }
 
 /** Which of the tokens that are kept will not do. */
-export interface TokenWish {
+export interface TokenRequirements {
   /** The access token that the service refused. */
   readonly refused?: string | undefined;
   /** Whether a person logs in although the token that is kept now may be good. */
@@ -84,7 +84,7 @@ export function isGood(token: SsoToken | undefined): boolean {
 export async function ssoToken(
   session: SsoSession,
   context: TokenContext,
-  { anew = false, refused }: TokenWish = {},
+  { anew = false, refused }: TokenRequirements = {},
 ): Promise<SsoToken | undefined> {
   const { askLogin, calls, note, onWait } = context;
   const name = sessionName(session);

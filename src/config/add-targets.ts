@@ -52,7 +52,7 @@ export async function appendSections(
     const code = errorCode(error);
     throw new RdsIamError(`cannot add to ${file}: ${code}`, {
       code: "ERR_CONFIG",
-      hint: "Check the file's permissions, or paste what rdsiam discover prints without --write.",
+      hint: "Check the file's permissions, or paste the lines: rdsiam init shows them, rdsiam discover prints them without --write.",
       cause: error,
     });
   }

@@ -1,9 +1,9 @@
 // Offers the targets at the terminal where a command line names none and nothing else does; those that were used last come first.
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import process from "node:process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { writeTrusted } from "../base/trusted-file.ts";
 import { chooseTarget } from "../config/choose-target.ts";
 import { isPlaced, type LoadedTargets, loadTargets, placeOf } from "../config/targets.ts";
 import type { SettingsInput } from "../config/given.ts";
@@ -48,12 +48,8 @@ export function rememberTarget(
   const before = recentTargets(context);
   if (before[0] === name) return;
   const names = [name, ...before.filter((each) => each !== name)].slice(0, MOST_REMEMBERED);
-  const file = recentFile(context);
-  const draft = `${file}.${process.pid}`;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    writeFileSync(draft, `${names.join("\n")}\n`, { mode: 0o600 });
-    renameSync(draft, file);
+    writeTrusted(recentFile(context), `${names.join("\n")}\n`);
   } catch {
     // A convenience: nothing depends on it.
   }

@@ -1,8 +1,8 @@
-// Asks at the terminal whether to log in to IAM Identity Center, and leads a person through the login in a browser.
+// Asks at the terminal whether to log in to IAM Identity Center, and guides a person through the login in a browser.
 import { type SsoSession, sessionName, type SsoToken } from "../aws/sso-cache.ts";
 import type { LoginPage, LoginScreen } from "../aws/sso-login.ts";
 import type { AskSsoLogin } from "../aws/sso-token.ts";
-import type { Environment, RunContext, Terminal } from "../base/context.ts";
+import { agrees, type Environment, type RunContext, type Terminal } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { onSignals } from "../runtime/stop-signals.ts";
@@ -10,7 +10,7 @@ import { onSignals } from "../runtime/stop-signals.ts";
 type PromptContext = Pick<RunContext, "env" | "log" | "terminal" | "waiting">;
 
 /** How a person wants to log in; what is not said is found out. */
-export interface LoginWish {
+export interface LoginPreferences {
   readonly deviceCode?: boolean | undefined;
   readonly noBrowser?: boolean | undefined;
   /** Shows lines to the person. */
@@ -31,8 +31,7 @@ export async function askSsoLogin(
   const name = sessionName(session);
   const refusals = declined.get(terminal) ?? new Set<string>();
   if (refusals.has(name)) return undefined;
-  const answer = await terminal.ask(`Log in to ${name} (${session.startUrl})? [Y/n] `);
-  if (answer === undefined || !/^(?:y|yes|)$/i.test(answer.trim())) {
+  if (!(await agrees(terminal, `Log in to ${name} (${session.startUrl})?`))) {
     declined.set(terminal, refusals.add(name));
     return undefined;
   }
@@ -40,21 +39,23 @@ export async function askSsoLogin(
     waiting.erase();
     terminal.write(text);
   };
-  const token = await leadThrough(context, session, logIn, { write });
+  const token = await guideLogin(context, session, logIn, { write });
   write(`Logged in to ${printable(name)}.\n`);
   return token;
 }
 
 /** Shows the page to log in on and waits for the person, who may give up with Ctrl-C: ERR_INTERRUPTED. */
-export async function leadThrough(
+export async function guideLogin(
   { env, log, terminal, waiting }: PromptContext,
   session: SsoSession,
   logIn: Parameters<AskSsoLogin>[1],
-  { write, ...wish }: LoginWish,
+  { write, ...preferences }: LoginPreferences,
 ): Promise<SsoToken> {
   const browser = await terminal.browser();
-  const usesDeviceCode = wish.deviceCode ?? flag(env, "RDSIAM_DEVICE_CODE") ?? !browser.isHere;
-  const opens = browser.opens && !(wish.noBrowser ?? flag(env, "RDSIAM_NO_BROWSER") ?? false);
+  const usesDeviceCode =
+    preferences.deviceCode ?? flag(env, "RDSIAM_DEVICE_CODE") ?? !browser.isHere;
+  const opens =
+    browser.opens && !(preferences.noBrowser ?? flag(env, "RDSIAM_NO_BROWSER") ?? false);
   const givenUp = new AbortController();
   using _interrupts = onSignals(["SIGINT"], () => {
     write("\n");

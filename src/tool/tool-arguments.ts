@@ -2,6 +2,7 @@
 // refuse it. A word on the command line and in a connection string wins over the PG* variables.
 // https://www.postgresql.org/docs/current/reference-client.html, and the getopt_long strings in src/bin of releases 10 to 18
 // https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
+import { decodePart } from "../base/database-url.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { programName } from "../system/program.ts";
 import { shellWord } from "../system/shell-word.ts";
@@ -262,19 +263,11 @@ function connectionParameters(database: string): readonly (readonly [string, str
   if (host !== "") parts.push(["host", host]);
   if (password !== "") parts.push(["password", password]);
   for (const pair of query.split("&")) {
-    const [name = "", ...values] = pair.split("=").map(decoded);
+    // conninfo_uri_decode: what cannot be decoded is for the program to refuse.
+    const [name = "", ...values] = pair.split("=").map(decodePart);
     parts.push([name, values.join("=")]);
   }
   return parts;
-}
-
-// conninfo_uri_decode: names may be written with %, what cannot be decoded is for the program to refuse.
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function ownOption({ file, command, target = "TARGET" }: ToolWords, usage: string): RdsIamError {

@@ -3,20 +3,6 @@ import { shell } from "./words.ts";
 
 /** Bash functions that use the tables' own (_rdsiam_flags and others), and the registration. */
 export const BASH_LOGIC = shell`
-_rdsiam_targets() {
-  local own=\${RDSIAM_CONFIG_FILE:-\${XDG_CONFIG_HOME:-$HOME/.config}/rdsiam/config} file
-  local -a words
-  words=()
-  for file in "own=$own" "config=\${AWS_CONFIG_FILE-$HOME/.aws/config}" \
-    "credentials=\${AWS_SHARED_CREDENTIALS_FILE-$HOME/.aws/credentials}"; do
-    words+=("kind=\${file%%=*}")
-    file=\${file#*=}
-    case $file in \~/*) file=$HOME/\${file:2} ;; esac
-    if [[ -r $file ]]; then words+=("$file"); else words+=(/dev/null); fi
-  done
-  awk "$_rdsiam_targets_awk" "\${words[@]}" 2>/dev/null
-}
-
 _rdsiam_profiles() {
   sed -n 's/^\[profile[[:space:]]\{1,\}"\{0,1\}\([^]"]*\)"\{0,1\}\].*/\1/p; s/^\[\(default\)\].*/\1/p' \
     "\${AWS_CONFIG_FILE:-$HOME/.aws/config}" 2>/dev/null
@@ -165,7 +151,7 @@ _rdsiam_word() {
     _rdsiam_without_server _rdsiam_tool "\${starts[index]}"
   elif [[ $_rdsiam_with_target == *" $command "* ]]; then
     if ((operands == 0)) || [[ $_rdsiam_with_targets == *" $command "* ]]; then
-      _rdsiam_reply_lines < <(_rdsiam_targets)
+      _rdsiam_reply_lines < <(_rdsiam_target_lines)
     fi
   elif ((operands == 0)); then
     _rdsiam_reply $(_rdsiam_operands "$command")

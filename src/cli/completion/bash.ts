@@ -2,13 +2,13 @@
 // Names from files are never given to `compgen -W`, which would run the $(...) in them.
 // https://www.gnu.org/software/bash/manual/html_node/Programmable-Completion.html
 import { BASH_LOGIC } from "./bash-logic.ts";
-import { TARGETS_AWK } from "./targets.ts";
+import { TARGET_LINES, TARGETS_AWK } from "./targets.ts";
 import { TUNNELS, type CompletionTables, flagsOf, HEADER, type ValueSource } from "./words.ts";
 
 /** The script for bash. */
 export function bashCompletion(tables: CompletionTables): string {
   const lint = "# shellcheck shell=bash disable=SC2016,SC2046,SC2086,SC2317";
-  return `${[...HEADER, lint, ...tableLines(tables), BASH_LOGIC].join("\n")}\n`;
+  return `${[...HEADER, lint, ...tableLines(tables), TARGET_LINES, BASH_LOGIC].join("\n")}\n`;
 }
 
 function tableLines(tables: CompletionTables): string[] {
@@ -66,7 +66,7 @@ function reply(source: ValueSource): string {
     case "profile":
       return "_rdsiam_reply_lines < <(_rdsiam_profiles)";
     case "target":
-      return "_rdsiam_reply_lines < <(_rdsiam_targets)";
+      return "_rdsiam_reply_lines < <(_rdsiam_target_lines)";
     case "file":
       return "_rdsiam_files -f";
     case "directory":

@@ -37,3 +37,19 @@ END {
   }
 }
 `;
+
+/** Prints these lines, in bash and zsh. */
+export const TARGET_LINES = shell`
+_rdsiam_target_lines() {
+  local own=\${RDSIAM_CONFIG_FILE:-\${XDG_CONFIG_HOME:-$HOME/.config}/rdsiam/config} file
+  local -a words
+  words=()
+  for file in "own=$own" "config=\${AWS_CONFIG_FILE-$HOME/.aws/config}" \
+    "credentials=\${AWS_SHARED_CREDENTIALS_FILE-$HOME/.aws/credentials}"; do
+    words+=("kind=\${file%%=*}")
+    file=\${file#*=}
+    case $file in \~/*) file=$HOME/\${file#??} ;; esac
+    if [[ -r $file ]]; then words+=("$file"); else words+=(/dev/null); fi
+  done
+  awk "$_rdsiam_targets_awk" "\${words[@]}" 2>/dev/null
+}`;

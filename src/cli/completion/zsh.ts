@@ -1,7 +1,7 @@
 // The completion for zsh: a file _rdsiam for a directory of fpath, or for `source <(rdsiam completion zsh)`.
 // https://zsh.sourceforge.io/Doc/Release/Completion-System.html
 import type { OptionSpec } from "../option-table.ts";
-import { TARGETS_AWK } from "./targets.ts";
+import { TARGET_LINES, TARGETS_AWK } from "./targets.ts";
 import {
   TUNNELS,
   type CompletionTables,
@@ -13,7 +13,7 @@ import {
 
 /** The script for zsh. */
 export function zshCompletion(tables: CompletionTables): string {
-  return `${["#compdef rdsiam", ...HEADER, ...tableLines(tables), LOGIC].join("\n")}\n`;
+  return `${["#compdef rdsiam", ...HEADER, ...tableLines(tables), TARGET_LINES, LOGIC].join("\n")}\n`;
 }
 
 function tableLines(tables: CompletionTables): string[] {
@@ -94,20 +94,6 @@ function reply(source: ValueSource): string {
 }
 
 const LOGIC = shell`
-_rdsiam_target_lines() {
-  local own=\${RDSIAM_CONFIG_FILE:-\${XDG_CONFIG_HOME:-$HOME/.config}/rdsiam/config} file
-  local -a words
-  words=()
-  for file in "own=$own" "config=\${AWS_CONFIG_FILE-$HOME/.aws/config}" \
-    "credentials=\${AWS_SHARED_CREDENTIALS_FILE-$HOME/.aws/credentials}"; do
-    words+=("kind=\${file%%=*}")
-    file=\${file#*=}
-    case $file in \~/*) file=$HOME/\${file#??} ;; esac
-    if [[ -r $file ]]; then words+=("$file"); else words+=(/dev/null); fi
-  done
-  awk "$_rdsiam_targets_awk" "\${words[@]}" 2>/dev/null
-}
-
 _rdsiam_targets() {
   local -a lines names
   lines=("\${(@f)$(_rdsiam_target_lines)}")
