@@ -19,6 +19,7 @@ _rdsiam_flags() {
     login) echo "--device-code --no-browser --profile --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     logout) echo "--quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     policy) echo "--json --host --user -U --dbname -d --sign-host --strict-host --sslrootcert --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
+    setup) echo "--admin-secret --admin-target --admin-password-command --grant --schema --attach-policy --print --yes --host --user -U --dbname -d --via --sign-host --strict-host --sslrootcert --profile --region --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     discover) echo "--region --all-regions --tag --write --json --user -U --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --no-cache --aws-timeout --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     ca) echo "--region --partition --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
     completion) echo "--install --quiet -q --verbose -v --log-format --no-input --help -h --version -V" ;;
@@ -39,7 +40,7 @@ _rdsiam_operands() {
 # Whether an option's value is the next word.
 _rdsiam_takes_value() {
   case $1 in
-    --target | --each | --tag | --jobs | --output-dir | --env | --region | --partition | --shell | --sso-start-url | --sso-region | --sso-account-id | --sso-role-name | --print-config | --port | --socket | --listen | --tls-cert | --tls-key | --tls-client-ca | --password-file | --client-auth | --auth | --idle-timeout | --max-connections | --max-user-connections | --session-timeout | --health-port | --health-address | --config | --drain-timeout | --host | --user | -U | --dbname | -d | --via | --ssm-sessions | --sign-host | --sslrootcert | --password-command | --secret | --profile | --role-arn | --role-session-name | --external-id | --duration-seconds | --mfa-serial | --mfa-code | --aws-timeout | --log-format) return 0 ;;
+    --target | --each | --tag | --jobs | --output-dir | --env | --region | --partition | --shell | --admin-secret | --admin-target | --admin-password-command | --grant | --schema | --attach-policy | --sso-start-url | --sso-region | --sso-account-id | --sso-role-name | --print-config | --port | --socket | --listen | --tls-cert | --tls-key | --tls-client-ca | --password-file | --client-auth | --auth | --idle-timeout | --max-connections | --max-user-connections | --session-timeout | --health-port | --health-address | --config | --drain-timeout | --host | --user | -U | --dbname | -d | --via | --ssm-sessions | --sign-host | --sslrootcert | --password-command | --secret | --profile | --role-arn | --role-session-name | --external-id | --duration-seconds | --mfa-serial | --mfa-code | --aws-timeout | --log-format) return 0 ;;
   esac
   return 1
 }
@@ -47,7 +48,7 @@ _rdsiam_takes_value() {
 # The values of an option.
 _rdsiam_values() {
   case $1 in
-    --target | --each) _rdsiam_reply_lines < <(_rdsiam_target_lines) ;;
+    --target | --each | --admin-target) _rdsiam_reply_lines < <(_rdsiam_target_lines) ;;
     --output-dir | --socket) _rdsiam_files -d ;;
     --region | --sso-region) _rdsiam_reply af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2 ;;
     --partition) _rdsiam_reply aws aws-us-gov aws-cn ;;
@@ -98,9 +99,9 @@ END {
 }
 '
 
-_rdsiam_commands="psql exec proxy token url env list init show doctor login logout policy discover ca completion relay demo"
+_rdsiam_commands="psql exec proxy token url env list init show doctor login logout policy setup discover ca completion relay demo"
 _rdsiam_with_tool=" psql exec "
-_rdsiam_with_target=" psql exec proxy token url env show doctor login policy "
+_rdsiam_with_target=" psql exec proxy token url env show doctor login policy setup "
 _rdsiam_with_targets=" proxy "
 
 _rdsiam_target_lines() {

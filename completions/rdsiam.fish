@@ -407,6 +407,44 @@ function __rdsiam_flags
             printf '%s\t%s\n' -h 'show this help'
             printf '%s\t%s\n' --version 'show the version'
             printf '%s\t%s\n' -V 'show the version'
+        case setup
+            printf '%s\t%s\n' --admin-secret 'administrator\'s secret (default: auto)'
+            printf '%s\t%s\n' --admin-target 'administrator\'s target, of the same database'
+            printf '%s\t%s\n' --admin-password-command 'log in as the master user with what it prints'
+            printf '%s\t%s\n' --grant 'what the user may do: read, write, or a file of SQL'
+            printf '%s\t%s\n' --schema 'schema to grant in (default: public); repeatable'
+            printf '%s\t%s\n' --attach-policy 'give the policy to this role or user of IAM'
+            printf '%s\t%s\n' --print 'print the plan as a script, change nothing'
+            printf '%s\t%s\n' --yes 'do the plan without asking'
+            printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
+            printf '%s\t%s\n' --user 'database user'
+            printf '%s\t%s\n' -U 'database user'
+            printf '%s\t%s\n' --dbname 'database name'
+            printf '%s\t%s\n' -d 'database name'
+            printf '%s\t%s\n' --via 'how to reach it: ssm, ssh://..., HOST:PORT'
+            printf '%s\t%s\n' --sign-host 'the RDS endpoint that the host stands for'
+            printf '%s\t%s\n' --strict-host 'fail when the host points elsewhere than before'
+            printf '%s\t%s\n' --sslrootcert 'comma-separated CA bundles to trust'
+            printf '%s\t%s\n' --profile 'AWS profile for the credentials'
+            printf '%s\t%s\n' --region 'the database\'s Region, where its name has none'
+            printf '%s\t%s\n' --role-arn 'role to assume on top of the profile\'s credentials'
+            printf '%s\t%s\n' --role-session-name 'session name for that role (default: rdsiam-USER)'
+            printf '%s\t%s\n' --external-id 'external id for that role'
+            printf '%s\t%s\n' --duration-seconds 'requested lifetime of that role\'s credentials'
+            printf '%s\t%s\n' --mfa-serial 'MFA device for that role'
+            printf '%s\t%s\n' --mfa-code 'MFA code, where there is no terminal to ask for one'
+            printf '%s\t%s\n' --no-cache 'leave the AWS CLI\'s credential cache alone'
+            printf '%s\t%s\n' --aws-timeout 'limit of each call to AWS (default: 15)'
+            printf '%s\t%s\n' --quiet 'don\'t print the connection line'
+            printf '%s\t%s\n' -q 'don\'t print the connection line'
+            printf '%s\t%s\n' --verbose 'log each step to stderr'
+            printf '%s\t%s\n' -v 'log each step to stderr'
+            printf '%s\t%s\n' --log-format 'rdsiam\'s own lines on stderr: text or json'
+            printf '%s\t%s\n' --no-input 'ask nothing; what is missing is an error'
+            printf '%s\t%s\n' --help 'show this help'
+            printf '%s\t%s\n' -h 'show this help'
+            printf '%s\t%s\n' --version 'show the version'
+            printf '%s\t%s\n' -V 'show the version'
         case discover
             printf '%s\t%s\n' --region 'Region to look in; repeatable'
             printf '%s\t%s\n' --all-regions 'look in every Region of the account'
@@ -529,13 +567,13 @@ end
 
 # Whether an option's value is the next word.
 function __rdsiam_takes_value
-    contains -- $argv[1] --target --each --tag --jobs --output-dir --env --region --partition --shell --sso-start-url --sso-region --sso-account-id --sso-role-name --print-config --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --max-user-connections --session-timeout --health-port --health-address --config --drain-timeout --host --user -U --dbname -d --via --ssm-sessions --sign-host --sslrootcert --password-command --secret --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
+    contains -- $argv[1] --target --each --tag --jobs --output-dir --env --region --partition --shell --admin-secret --admin-target --admin-password-command --grant --schema --attach-policy --sso-start-url --sso-region --sso-account-id --sso-role-name --print-config --port --socket --listen --tls-cert --tls-key --tls-client-ca --password-file --client-auth --auth --idle-timeout --max-connections --max-user-connections --session-timeout --health-port --health-address --config --drain-timeout --host --user -U --dbname -d --via --ssm-sessions --sign-host --sslrootcert --password-command --secret --profile --role-arn --role-session-name --external-id --duration-seconds --mfa-serial --mfa-code --aws-timeout --log-format
 end
 
 # The values of an option.
 function __rdsiam_values
     switch $argv[1]
-        case --target --each
+        case --target --each --admin-target
             __rdsiam_targets
         case --output-dir --socket
             __fish_complete_directories $argv[2] ''
@@ -578,6 +616,7 @@ function __rdsiam_commands
     printf '%s\t%s\n' login 'log in to IAM Identity Center (SSO), without the AWS CLI'
     printf '%s\t%s\n' logout 'end every login to IAM Identity Center on this machine'
     printf '%s\t%s\n' policy 'print the minimal IAM policy and the GRANTs that a login needs'
+    printf '%s\t%s\n' setup 'make a database ready for a user\'s logins with IAM'
     printf '%s\t%s\n' discover 'find the PostgreSQL databases of an AWS account'
     printf '%s\t%s\n' ca 'fetch AWS\'s current root certificates for RDS'
     printf '%s\t%s\n' completion 'print the completion script for a shell, or install it'
@@ -621,7 +660,7 @@ END {
 '
 
 set -g __rdsiam_with_tool psql exec
-set -g __rdsiam_with_target psql exec proxy token url env show doctor login policy
+set -g __rdsiam_with_target psql exec proxy token url env show doctor login policy setup
 set -g __rdsiam_with_targets proxy
 
 function __rdsiam_targets

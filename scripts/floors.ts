@@ -13,7 +13,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["protocol", "runtime", "ssm"],
   ["config", "aws", "rds", "via", "proxy", "tool", "health"],
   ["cli", "session"],
-  ["serve", "doctor", "relay", "library"],
+  ["serve", "doctor", "relay", "library", "setup"],
   ["commands"],
   ["start.ts", "binary.ts", "main.ts", "library.ts"],
 ];

@@ -17,7 +17,10 @@ const VARYING: readonly (readonly [RegExp, string])[] = [
   [/\b\d+(?:\.\d+)? (ms|days)\b/g, "… $1"],
   [/^(ok {4}clock +).*$/gm, "$1…"],
   [/(127\.0\.0\.1(?::|", port ))(?!5432\b)\d+/g, "$1…"],
-  [/((?:\bledger\w{20}|\.redshift(?:-serverless)?\.amazonaws\.com):)\d+/g, "$1…"],
+  [
+    /((?:\bledger\w{20}|\binventory\.[\w.-]+|\.redshift(?:-serverless)?\.amazonaws\.com):)\d+/g,
+    "$1…",
+  ],
   [/(PostgreSQL\)? )\d+\.\d+ \([^)]*\)/g, "$1…"],
   [/(\?Action=connect)&\S*/g, "$1…"],
   [/(remembered in .*|\/usr\/\S*bin\/\S+)/g, "…"],

@@ -1,8 +1,8 @@
-// Finds the resource id of a database, which is what rds-db:connect is allowed on: db-..., cluster-... or prx-..., never
-// the name. Of an instance that belongs to a cluster it is the cluster's.
+// What the RDS API has of the database behind an endpoint. Its resource id is what rds-db:connect is allowed on: db-..., cluster-...
+// or prx-..., never the name. Of an instance that belongs to a cluster all is the cluster's.
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
 
-import type { RDSClient } from "@aws-sdk/client-rds";
+import type { DBCluster, DBInstance, RDSClient } from "@aws-sdk/client-rds";
 import {
   type DescribedDatabase,
   describeAction,
@@ -14,33 +14,48 @@ import { callRds, notListed, type RdsCaller, takesIam } from "./rds-client.ts";
 
 /** A database as the RDS API knows it. */
 export interface DatabaseResource {
+  readonly kind: DescribedDatabase["kind"];
+  /** Its identifier. */
+  readonly name: string;
   readonly resourceId: string;
   readonly account: string;
   readonly partition: string;
   /** Whether IAM authentication is on. */
   readonly iam: boolean;
+  /** Whether it is being switched, or is off and the database in no state for a change. */
+  readonly isChanging: boolean;
   /** The command that switches it on. */
   readonly switchOn: string;
+  /** Whether the endpoint is its own, and not one of another account with the same name. */
+  readonly isOwnEndpoint: boolean;
+  readonly masterUser?: string | undefined;
+  /** The ARN of the secret in which RDS keeps the master user's password. */
+  readonly masterSecret?: string | undefined;
+  /** Whether it is of Aurora's express configuration, whose master user logs in with IAM alone. */
+  readonly isExpress: boolean;
 }
 
 const WAYS = "Without it, look the resource id up in the RDS console, under Configuration.";
 
-/** Asks the RDS API about the database behind an endpoint. */
+/** Asks the RDS API about the database behind an endpoint; `ways` says how to go on without it. */
 export function databaseResource(
   endpoint: EndpointName,
   caller: RdsCaller,
+  ways = WAYS,
 ): Promise<DatabaseResource> {
   const action = describeAction(endpoint.kind);
-  return callRds(caller, { action, ways: WAYS }, async (client) => {
-    const found = await owner(client, await describeDatabase(client, endpoint));
-    if (found === undefined) throw notListed(endpoint.host, caller, WAYS);
-    const { id: resourceId, arn, iam, switchOn } = resource(found);
+  return callRds(caller, { action, ways }, async (client) => {
+    const named = await describeDatabase(client, endpoint);
+    const found = await owner(client, named);
+    if (found === undefined) throw notListed(endpoint.host, caller, ways);
+    const { id: resourceId, arn, ...known } = resource(found);
     // arn:PARTITION:rds:REGION:ACCOUNT:db:NAME
     const [, partition, , , account] = arn?.split(":") ?? [];
     if (resourceId === undefined || partition === undefined || account === undefined) {
-      throw notListed(endpoint.host, caller, WAYS);
+      throw notListed(endpoint.host, caller, ways);
     }
-    return { resourceId, account, partition, iam, switchOn };
+    const isOwnEndpoint = named !== undefined && hasEndpoint(named, endpoint);
+    return { ...known, kind: found.kind, resourceId, account, partition, isOwnEndpoint };
   });
 }
 
@@ -52,35 +67,77 @@ async function owner(
   return cluster === undefined ? found : describeCluster(client, cluster);
 }
 
+function hasEndpoint(found: DescribedDatabase, { host, kind }: EndpointName): boolean {
+  // A global one was found by its name, and a shard group leads to its cluster.
+  if (found.kind === "proxy" || kind === "global" || kind === "shardgroup") return true;
+  const hosts =
+    found.kind === "instance"
+      ? [found.instance.Endpoint?.Address]
+      : [found.cluster.Endpoint, found.cluster.ReaderEndpoint];
+  return hosts.some((each) => each?.toLowerCase() === host);
+}
+
 function resource(found: DescribedDatabase) {
   switch (found.kind) {
     case "instance": {
-      const { DBInstanceIdentifier: name, ...instance } = found.instance;
+      const { DBInstanceIdentifier: name = "", ...instance } = found.instance;
       return {
+        name,
         id: instance.DbiResourceId,
         arn: instance.DBInstanceArn,
-        iam: instance.IAMDatabaseAuthenticationEnabled === true,
+        ...ofServer(instance, instance.DBInstanceStatus),
         switchOn: `aws rds modify-db-instance --db-instance-identifier ${name} --enable-iam-database-authentication --apply-immediately`,
       };
     }
     case "cluster": {
-      const { DBClusterIdentifier: name, ...cluster } = found.cluster;
+      const { DBClusterIdentifier: name = "", ...cluster } = found.cluster;
       return {
+        name,
         id: cluster.DbClusterResourceId,
         arn: cluster.DBClusterArn,
-        iam: cluster.IAMDatabaseAuthenticationEnabled === true,
+        ...ofServer(cluster, cluster.Status),
+        isExpress: cluster.VPCNetworkingEnabled === false,
         switchOn: `aws rds modify-db-cluster --db-cluster-identifier ${name} --enable-iam-database-authentication --apply-immediately`,
       };
     }
     case "proxy": {
-      const { DBProxyArn: arn, DBProxyName: name } = found.proxy;
+      const { DBProxyArn: arn, DBProxyName: name = "" } = found.proxy;
       return {
+        name,
         // arn:aws:rds:REGION:ACCOUNT:db-proxy:prx-...
         id: arn?.split(":").at(-1),
         arn,
         iam: takesIam(found.proxy),
+        isChanging: false,
+        isExpress: false,
         switchOn: `aws rds modify-db-proxy --db-proxy-name ${name} --auth ... with IAMAuth=REQUIRED`,
       };
     }
   }
+}
+
+// The states in which nothing is being changed, and a change is accepted.
+const STEADY = /^(?:available|storage-optimization|backing-up)$/;
+
+const SWITCHING = /^configuring-iam-database-auth/;
+
+function ofServer(
+  server: Pick<
+    DBInstance & DBCluster,
+    | "IAMDatabaseAuthenticationEnabled"
+    | "MasterUserSecret"
+    | "MasterUsername"
+    | "PendingModifiedValues"
+  >,
+  status = "available",
+) {
+  const isPending = server.PendingModifiedValues?.IAMDatabaseAuthenticationEnabled !== undefined;
+  const iam = server.IAMDatabaseAuthenticationEnabled === true;
+  return {
+    iam,
+    isChanging: isPending || SWITCHING.test(status) || (!iam && !STEADY.test(status)),
+    isExpress: false,
+    masterUser: server.MasterUsername,
+    masterSecret: server.MasterUserSecret?.SecretArn,
+  };
 }

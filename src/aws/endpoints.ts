@@ -41,18 +41,25 @@ type CalledService =
   | "dsql"
   | "ec2"
   | "ec2-instance-connect"
+  | "iam"
   | "kms"
   | "redshift"
   | "redshift-serverless"
   | "secretsmanager";
 
+// IAM is one for a partition. https://docs.aws.amazon.com/general/latest/gr/iam-service.html
+const IAM_HOSTS: Readonly<Record<string, string>> = {
+  aws: "iam.amazonaws.com",
+  "aws-us-gov": "iam.us-gov.amazonaws.com",
+};
+
 /** The URL of a service in a Region: the configured one, else AWS's own. */
 export function serviceUrl(service: CalledService, region: string, input: AwsCalls): string {
+  const { name, dnsSuffix } = partitionOf(region);
+  const iamHost = service === "iam" ? IAM_HOSTS[name] : undefined;
+  if (iamHost !== undefined) return configuredEndpoint(service, input) ?? `https://${iamHost}`;
   const fips = isTrue(input, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint") ? "-fips" : "";
-  return (
-    configuredEndpoint(service, input) ??
-    `https://${service}${fips}.${region}.${partitionOf(region).dnsSuffix}`
-  );
+  return configuredEndpoint(service, input) ?? `https://${service}${fips}.${region}.${dnsSuffix}`;
 }
 
 /** The configured URL of a service: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, [services], the profile's endpoint_url. */

@@ -54,6 +54,7 @@ export interface RdsPurpose {
     | "dsql"
     | "ec2"
     | "ec2-instance-connect"
+    | "iam"
     | "kms"
     | "rds"
     | "redshift"

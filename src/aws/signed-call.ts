@@ -19,6 +19,7 @@ export interface SignedCall {
   readonly service:
     | "ec2"
     | "ec2-instance-connect"
+    | "iam"
     | "kms"
     | "redshift"
     | "redshift-serverless"

@@ -1,5 +1,5 @@
 // The options of the command line that are not settings of config/keys.ts: of one command or a few, of the proxy's local side,
-// of the relay, and of every command. After a change: npm run generate.
+// and of every command; those of serving are in serve-options.ts. After a change: npm run generate.
 import { ON_PROXY } from "../config/keys.ts";
 import type { ValueKind } from "../config/setting.ts";
 
@@ -132,6 +132,47 @@ export const OWN_OPTIONS = [
   { name: "unset", summary: "print the unset commands", commands: ["env"] },
   { name: "yes", summary: "write without asking", commands: ["init"] },
   {
+    name: "adminSecret",
+    value: "ARN",
+    summary: "administrator's secret (default: auto)",
+    commands: ["setup"],
+  },
+  {
+    name: "adminTarget",
+    value: "TARGET",
+    completes: "target",
+    summary: "administrator's target, of the same database",
+    commands: ["setup"],
+  },
+  {
+    name: "adminPasswordCommand",
+    value: "CMD",
+    rare: true,
+    summary: "log in as the master user with what it prints",
+    commands: ["setup"],
+  },
+  {
+    name: "grant",
+    value: "WHAT",
+    summary: "what the user may do: read, write, or a file of SQL",
+    commands: ["setup"],
+  },
+  {
+    name: "schema",
+    value: "NAME",
+    repeatable: true,
+    summary: "schema to grant in (default: public); repeatable",
+    commands: ["setup"],
+  },
+  {
+    name: "attachPolicy",
+    value: "NAME",
+    summary: "give the policy to this role or user of IAM",
+    commands: ["setup"],
+  },
+  { name: "print", summary: "print the plan as a script, change nothing", commands: ["setup"] },
+  { name: "yes", summary: "do the plan without asking", commands: ["setup"] },
+  {
     name: "ssoStartUrl",
     value: "URL",
     summary: "log in with IAM Identity Center, in a new profile",
@@ -192,163 +233,6 @@ export const PROXY_OPTIONS = [
     name: "showPassword",
     summary: "print the URL with the password on a terminal too",
     commands: ["proxy"],
-  },
-] as const satisfies readonly OptionSpec[];
-
-/** Options of a proxy that serves others: where it listens, who may log in, how long sessions live. */
-export const SERVE_OPTIONS = [
-  {
-    name: "listen",
-    value: "ADDRESS",
-    summary: "where to listen; beyond loopback only with TLS",
-    commands: ["proxy"],
-  },
-  {
-    name: "tlsCert",
-    value: "FILE",
-    completes: "file",
-    summary: "certificate to serve TLS with; reread on change",
-    commands: ["proxy"],
-  },
-  {
-    name: "tlsKey",
-    value: "FILE",
-    completes: "file",
-    summary: "its private key",
-    commands: ["proxy"],
-  },
-  { name: "requireTls", summary: "refuse connections without TLS", commands: ["proxy"] },
-  {
-    name: "tlsClientCa",
-    value: "FILE",
-    completes: "file",
-    summary: "require client certificates of these CAs",
-    commands: ["proxy"],
-  },
-  {
-    name: "passwordFile",
-    value: "FILE",
-    completes: "file",
-    summary: "file with the proxy's password; made if absent",
-    commands: ["proxy"],
-  },
-  {
-    name: "clientAuth",
-    value: "METHOD",
-    choices: ["scram-sha-256", "password", "trust"],
-    summary: "how tools log in (default: scram-sha-256)",
-    commands: ["proxy"],
-  },
-  {
-    name: "auth",
-    value: "HOW",
-    choices: ["iam", "pass-through"],
-    summary: "iam, or pass-through (client authenticates itself)",
-    commands: ["proxy"],
-  },
-  {
-    name: "matchUser",
-    summary: "use IAM for --user only; others log in themselves",
-    commands: ["proxy"],
-  },
-  {
-    name: "idleTimeout",
-    value: "DURATION",
-    summary: "end sessions idle that long (90s, 30m, 8h)",
-    commands: ["proxy"],
-  },
-  {
-    name: "maxConnections",
-    value: "N",
-    summary: "sessions per target (100; with --listen 1000)",
-    commands: ["proxy"],
-  },
-  {
-    name: "maxUserConnections",
-    value: "N",
-    summary: "sessions of one database user (default: no limit)",
-    commands: ["proxy"],
-  },
-  {
-    name: "sessionTimeout",
-    value: "DURATION",
-    summary: "end sessions after that long (90s, 30m, 8h)",
-    commands: ["proxy", "relay"],
-  },
-  {
-    name: "healthPort",
-    value: "N",
-    summary: "serve /startup /readiness /liveness /metrics",
-    commands: ["proxy", "relay"],
-  },
-  {
-    name: "healthAddress",
-    value: "ADDRESS",
-    summary: "address of that port (default: 127.0.0.1)",
-    commands: ["proxy", "relay"],
-  },
-] as const satisfies readonly OptionSpec[];
-
-/** Options of `rdsiam relay`. Its file says who may use it, and for which databases. */
-export const RELAY_OPTIONS = [
-  {
-    name: "config",
-    value: "FILE",
-    completes: "file",
-    summary: "the relay's file: who may reach which database",
-    commands: ["relay"],
-  },
-  {
-    name: "listen",
-    value: "ADDRESS:PORT",
-    summary: "where to listen (default: 0.0.0.0:8443)",
-    commands: ["relay"],
-  },
-  {
-    name: "region",
-    value: "REGION",
-    completes: "region",
-    summary: "Region of the STS that identifies the clients",
-    commands: ["relay"],
-  },
-  {
-    name: "maxConnections",
-    value: "N",
-    summary: "concurrent sessions (default: 2000)",
-    commands: ["relay"],
-  },
-  {
-    name: "maxUserConnections",
-    value: "N",
-    summary: "sessions of one identity (default: no limit)",
-    commands: ["relay"],
-  },
-  {
-    name: "drainTimeout",
-    value: "SECONDS",
-    summary: "to let sessions finish after SIGTERM (default: 3480)",
-    commands: ["relay"],
-  },
-  {
-    name: "tlsCert",
-    value: "FILE",
-    completes: "file",
-    summary: "certificate to serve TLS with; reread on change",
-    commands: ["relay"],
-  },
-  {
-    name: "tlsKey",
-    value: "FILE",
-    completes: "file",
-    summary: "its private key",
-    commands: ["relay"],
-  },
-  {
-    name: "tlsClientCa",
-    value: "FILE",
-    completes: "file",
-    summary: "require client certificates of these CAs",
-    commands: ["relay"],
   },
 ] as const satisfies readonly OptionSpec[];
 

@@ -6,14 +6,8 @@ import { nearestName } from "../base/nearest-name.ts";
 import { type OptionValues, SETTING_NAMES, SETTINGS } from "../config/keys.ts";
 import { optionFlag, ownVariable, variableOf } from "../config/names.ts";
 import type { Setting, SettingOption } from "../config/setting.ts";
-import {
-  GENERAL_OPTIONS,
-  type OptionSpec,
-  OWN_OPTIONS,
-  PROXY_OPTIONS,
-  RELAY_OPTIONS,
-  SERVE_OPTIONS,
-} from "./option-table.ts";
+import { GENERAL_OPTIONS, type OptionSpec, OWN_OPTIONS, PROXY_OPTIONS } from "./option-table.ts";
+import { RELAY_OPTIONS, SERVE_OPTIONS } from "./serve-options.ts";
 
 type OwnOption =
   | (typeof OWN_OPTIONS)[number]

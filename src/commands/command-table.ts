@@ -188,6 +188,26 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
   },
   {
+    name: "setup",
+    group: "Set up",
+    load: async () => (await import("./setup.ts")).runSetup,
+    usage: "setup [options] [TARGET]",
+    summary: "make a database ready for a user's logins with IAM",
+    tail: "none",
+    takesTarget: true,
+    examples: [
+      "rdsiam setup prod --grant read",
+      "rdsiam setup prod --grant write --schema shop --attach-policy db-writer",
+      "rdsiam setup prod --print > setup.sh",
+    ],
+    details: [
+      "It looks what is there, shows what is missing as steps, with the statements and the calls to AWS, asks once, does them, and runs rdsiam doctor, whose exit status is its own: IAM authentication, the user, rds_iam, CONNECT, privileges, those on tables to come, and the IAM policy. Of Aurora DSQL it is the role, its mapping to the IAM identity, and privileges.",
+      "The administrator is the master user with the secret that RDS manages, unless an option says otherwise; of Aurora DSQL it is admin, with IAM.",
+      "A second run has nothing to do. One that stopped says what is done and what is not, and the next one goes on there. Nothing takes IAM from a user, and the master user is never made one of rds_iam.",
+      'A file of --grant is sent as it is, at each run; in it, :"user" stands for the user\'s name.',
+    ],
+  },
+  {
     name: "discover",
     group: "Set up",
     load: async () => (await import("./discover.ts")).runDiscover,

@@ -63,7 +63,7 @@ export async function runDemo(context: RunContext, invocation: Invocation): Prom
   )
     context.log.notice(
       withPsql
-        ? "Try: rdsiam psql prod  |  rdsiam doctor prod  |  rdsiam exec prod pg_dump -s"
+        ? "Try: rdsiam psql prod  |  rdsiam doctor prod  |  rdsiam exec prod pg_dump -s  |  rdsiam setup inventory --grant read"
         : "Try: rdsiam doctor prod  |  rdsiam show prod  |  rdsiam token prod",
     );
   const { exitStatus } = await runTool({ file, args, env, signal: context.failed });

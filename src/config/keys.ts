@@ -36,6 +36,7 @@ const ON_DATABASE = [
   "init",
   "doctor",
   "policy",
+  "setup",
 ];
 
 /** The commands that call AWS with credentials. */
@@ -89,7 +90,7 @@ export const SETTINGS = {
       group: "Database",
       value: "WHERE",
       completes: "tunnel",
-      commands: [...ON_PROXY, "url", "env", "show", "init", "doctor"],
+      commands: [...ON_PROXY, "url", "env", "show", "init", "doctor", "setup"],
     },
     secret: true,
   },

@@ -96,6 +96,15 @@ function withRefusals({ type, body, bytes }: Message): Buffer {
   const end = body.indexOf(0, start);
   const sql = body.toString("latin1", start, end);
   const refused = sql.replace(STATEMENT, (statement) => {
+    const [, role, arn] =
+      /^\s*AWS IAM GRANT ("(?:[^"]|"")+"|\w+) TO ('[^']+')\s*$/i.exec(statement) ?? [];
+    if (role !== undefined) {
+      const name = role
+        .replace(/^"(.*)"$/s, "$1")
+        .replaceAll('""', '"')
+        .replaceAll("'", "''");
+      return `DO $dsql$ BEGIN PERFORM sys.aws_iam_grant('${name}', ${arn}); END $dsql$`;
+    }
     const problem = problemOf(statement);
     return problem === undefined ? statement : raise(problem);
   });

@@ -58,6 +58,8 @@ export interface GatewayOptions {
   readonly dsql?: DsqlOptions | undefined;
   /** Redshift: every login needs a password that its API has issued. */
   readonly redshift?: RedshiftOptions | undefined;
+  /** Whether IAM authentication is on; it is when absent. */
+  readonly isIamOn?: (() => boolean) | undefined;
   /** Send no BackendKeyData, as RDS Proxy. */
   readonly omitBackendKeyData?: boolean | undefined;
   readonly now?: (() => Date) | undefined;
@@ -262,6 +264,9 @@ export class Gateway {
       early?.destroy();
       const told = verdict.reason.startsWith("Wrong user") ? verdict.reason : IAM_FAILED;
       return fail(verdict.reason, isDsql ? told : `PAM authentication failed for user "${user}"`);
+    }
+    if (this.#options.isIamOn?.() === false) {
+      return fail("IAM authentication is off", `PAM authentication failed for user "${user}"`);
     }
     if (isDsql && !(await isIamUser(user))) {
       return fail("no such role", `Role ${user} does not exist`);

@@ -51,6 +51,7 @@ export interface ApiEndpoints {
   readonly redshiftServerless?: string | undefined;
   readonly sso?: string | undefined;
   readonly secrets?: string | undefined;
+  readonly iam?: string | undefined;
 }
 
 /** What a child needs in its environment to use this home and these APIs. */
@@ -66,6 +67,7 @@ export function makeEnvironment(
     redshiftServerless = sts,
     sso = sts,
     secrets = sts,
+    iam = sts,
   } = endpoints;
   return {
     HOME: home.directory,
@@ -75,6 +77,7 @@ export function makeEnvironment(
     // Even one that knows no such calls: nothing of a demo goes to the real AWS.
     AWS_ENDPOINT_URL_RDS: rds,
     AWS_ENDPOINT_URL_DSQL: dsql,
+    AWS_ENDPOINT_URL_IAM: iam,
     AWS_ENDPOINT_URL_SECRETSMANAGER: secrets,
     AWS_ENDPOINT_URL_REDSHIFT: redshift,
     AWS_ENDPOINT_URL_REDSHIFT_SERVERLESS: redshiftServerless,

@@ -53,6 +53,15 @@ export class KeyStore {
     return [...this.#keys.values()];
   }
 
+  /** Lets the keys of an IAM user, and the sessions of a role, connect as one more database user. */
+  allow(principal: string, databaseUser: string): void {
+    for (const [id, key] of this.#keys) {
+      const isOf = new RegExp(`:(?:user|assumed-role)/${principal}(?:/|$)`).test(key.arn);
+      if (!isOf || key.databaseUsers === undefined) continue;
+      this.#keys.set(id, { ...key, databaseUsers: [...key.databaseUsers, databaseUser] });
+    }
+  }
+
   /** Forgets a key, as when it was deleted in IAM. */
   delete(accessKeyId: string): void {
     this.#keys.delete(accessKeyId);

@@ -22,7 +22,17 @@ export const USERS = {
 
 /** The statements for the database of the DSQL cluster, which is the maintenance database. */
 export const LEDGER_STATEMENTS = `
-CREATE ROLE ${DSQL_ADMIN} LOGIN IN ROLE rds_iam;
+CREATE ROLE ${DSQL_ADMIN} LOGIN CREATEROLE IN ROLE rds_iam;
+CREATE SCHEMA sys;
+CREATE TABLE sys.iam_pg_role_mappings (iam_arn text, pg_role_name text, PRIMARY KEY (iam_arn, pg_role_name));
+-- What AWS IAM GRANT is made into.
+CREATE FUNCTION sys.aws_iam_grant(role_name text, arn text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+  EXECUTE format('GRANT rds_iam TO %I', role_name);
+  INSERT INTO sys.iam_pg_role_mappings VALUES (arn, role_name) ON CONFLICT DO NOTHING;
+END $$;
+GRANT USAGE ON SCHEMA sys TO PUBLIC;
+GRANT SELECT ON sys.iam_pg_role_mappings TO PUBLIC;
 GRANT CREATE ON SCHEMA public TO ${DSQL_ADMIN};
 SET ROLE ${DSQL_ADMIN};
 CREATE TABLE public.entries (
@@ -48,6 +58,24 @@ function redshiftStatements(identities: readonly string[]): string {
     .join("\n");
 }
 
+/** The database that knows nothing of IAM yet: `rdsiam setup` makes it ready. */
+export const FRESH_DATABASE = "inventory";
+
+/** The statements for the fresh database, whose master user owns it. */
+export const FRESH_STATEMENTS = `
+SET ROLE ${USERS.master};
+CREATE SCHEMA audit;
+CREATE TABLE public.items (
+  id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  name text NOT NULL,
+  stock integer NOT NULL
+);
+CREATE TABLE audit.changes (id bigint PRIMARY KEY, what text NOT NULL);
+INSERT INTO public.items (name, stock)
+  SELECT 'item ' || n, n * 7 % 50 FROM generate_series(1, 30) AS n;
+RESET ROLE;
+`;
+
 /** The passwords of the users that have one; they must not need escaping. */
 export type SeedPasswords = Readonly<Record<"legacy" | "master", string>>;
 
@@ -70,6 +98,8 @@ export function makeRoleStatements(
     redshiftStatements(redshiftUsers),
     // Alone: CREATE DATABASE cannot run inside the transaction that several statements make.
     `CREATE DATABASE ${DATABASE} OWNER ${admin}`,
+    `CREATE DATABASE ${FRESH_DATABASE} OWNER ${master}`,
+    `REVOKE ALL ON DATABASE ${FRESH_DATABASE} FROM PUBLIC`,
   ];
 }
 

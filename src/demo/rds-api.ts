@@ -1,8 +1,11 @@
-// The stand-in for the RDS API: it has the one cluster there is, for programs that look up its resource id or list databases.
+// The stand-in for the RDS API: a cluster, and an instance whose IAM authentication is off until it is switched on, for programs that look
+// up a resource id, list databases or change them.
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBClusters.html
+// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html
 import {
   type Api,
   type ApiOptions,
+  makeFailure,
   makeResult,
   makeUnknownAction,
   makeUnsignedFailure,
@@ -11,49 +14,133 @@ import {
 } from "./aws-api.ts";
 import { USERS } from "./postgres-seed.ts";
 
-/** The cluster, and the keys that requests are verified with. */
-export interface StandInRdsOptions extends Pick<ApiOptions, "keys" | "now"> {
-  /** arn:aws:rds:REGION:ACCOUNT:cluster:NAME */
-  readonly clusterArn: string;
+const LOOKS = 1; // that find a change under way, before it is in force
+
+/** A cluster or an instance. */
+export interface StandInServer {
+  /** arn:aws:rds:REGION:ACCOUNT:cluster:NAME, or db:NAME */
+  readonly arn: string;
   readonly resourceId: string;
   readonly host: string;
-  readonly port: number;
+  port: number;
   readonly dbname: string;
-  /** The ARN of the secret with the master user's password. */
-  readonly masterSecret: string;
+  /** The ARN of the secret with the master user's password; undefined where RDS does not manage it. */
+  masterSecret?: string | undefined;
+  iam: boolean;
+  /** The looks at it that will find a change under way. */
+  changing?: number | undefined;
+}
+
+/** The databases, and the keys that requests are verified with. */
+export interface StandInRdsOptions extends Pick<ApiOptions, "keys" | "now"> {
+  readonly cluster: StandInServer;
+  readonly instance: StandInServer;
+}
+
+/** The running stand-in. */
+export interface RdsStandIn extends Api {
+  readonly instance: StandInServer;
+  /** The actions that are not allowed. */
+  readonly denied: Set<string>;
+  /** The actions that were answered. */
+  readonly calls: string[];
 }
 
 /** Starts the stand-in for the RDS API on a free loopback port. */
-export async function startRdsApi(options: StandInRdsOptions): Promise<Api> {
-  const { clusterArn, dbname, host, keys, masterSecret, now, port, resourceId } = options;
-  const DBCluster = {
-    DBClusterIdentifier: clusterArn.split(":").at(-1) ?? "",
-    DBClusterArn: clusterArn,
-    DbClusterResourceId: resourceId,
-    Engine: "aurora-postgresql",
-    Endpoint: host,
-    Port: String(port),
-    DatabaseName: dbname,
-    IAMDatabaseAuthenticationEnabled: "true",
-    MasterUsername: USERS.master,
-    MasterUserSecret: { SecretArn: masterSecret, SecretStatus: "active" },
-    TagList: { Tag: { Key: "env", Value: "prod" } },
+export async function startRdsApi(options: StandInRdsOptions): Promise<RdsStandIn> {
+  const { cluster, instance, keys, now } = options;
+  const denied = new Set<string>();
+  const calls: string[] = [];
+  const results = (action: string): XmlTree | undefined => {
+    switch (action) {
+      case "DescribeDBClusters":
+        return { DBClusters: { DBCluster: clusterXml(cluster) } };
+      case "DescribeDBInstances":
+        return { DBInstances: { DBInstance: instanceXml(instance) } };
+      case "ModifyDBInstance":
+        instance.changing = LOOKS;
+        instance.iam = true;
+        return { DBInstance: instanceXml(instance) };
+      case "DescribeDBClusterEndpoints":
+        return { DBClusterEndpoints: "" };
+      case "DescribeDBProxies":
+        return { DBProxies: "" };
+      case "DescribeSourceRegions":
+        return { SourceRegions: "" };
+      default:
+        return undefined;
+    }
   };
-  const results: Readonly<Record<string, XmlTree>> = {
-    DescribeDBClusters: { DBClusters: { DBCluster } },
-    DescribeDBClusterEndpoints: { DBClusterEndpoints: "" },
-    DescribeDBInstances: { DBInstances: "" },
-    DescribeDBProxies: { DBProxies: "" },
-    DescribeSourceRegions: { SourceRegions: "" },
-  };
-  return await startApi({
+  const api = await startApi({
     service: "rds",
     keys,
     now,
     answer: ({ action, caller }) => {
       if (caller === undefined) return makeUnsignedFailure();
-      const result = results[action];
+      if (denied.has(action)) {
+        const what = `User: ${caller.arn} is not authorized to perform: rds:${action} on resource: *`;
+        return makeFailure(403, "AccessDenied", what);
+      }
+      calls.push(action);
+      if (action === "ModifyDBInstance" && (instance.changing ?? 0) > 0) {
+        const what = `Database instance is not in available state.`;
+        return makeFailure(400, "InvalidDBInstanceState", what);
+      }
+      const result = results(action);
       return result === undefined ? makeUnknownAction(action) : makeResult(action, result);
     },
   });
+  return { ...api, calls, denied, instance };
+}
+
+/** Whether IAM authentication is in force. */
+export function isIamOn({ changing = 0, iam }: StandInServer): boolean {
+  return iam && changing === 0;
+}
+
+function clusterXml(cluster: StandInServer): XmlTree {
+  return {
+    DBClusterIdentifier: nameOf(cluster),
+    DBClusterArn: cluster.arn,
+    DbClusterResourceId: cluster.resourceId,
+    Engine: "aurora-postgresql",
+    Endpoint: cluster.host,
+    Port: String(cluster.port),
+    DatabaseName: cluster.dbname,
+    Status: "available",
+    ...common(cluster),
+    TagList: { Tag: { Key: "env", Value: "prod" } },
+  };
+}
+
+function instanceXml(instance: StandInServer): XmlTree {
+  const { changing = 0 } = instance;
+  instance.changing = Math.max(0, changing - 1);
+  const answered = { ...instance, changing };
+  return {
+    DBInstanceIdentifier: nameOf(instance),
+    DBInstanceArn: instance.arn,
+    DbiResourceId: instance.resourceId,
+    Engine: "postgres",
+    Endpoint: { Address: instance.host, Port: String(instance.port) },
+    DBName: instance.dbname,
+    DBInstanceStatus: changing > 0 ? "configuring-iam-database-auth" : "available",
+    ...common(answered),
+    TagList: { Tag: { Key: "env", Value: "prod" } },
+  };
+}
+
+function common(server: StandInServer): XmlTree {
+  const { masterSecret } = server;
+  return {
+    IAMDatabaseAuthenticationEnabled: String(isIamOn(server)),
+    MasterUsername: USERS.master,
+    ...(masterSecret === undefined
+      ? {}
+      : { MasterUserSecret: { SecretArn: masterSecret, SecretStatus: "active" } }),
+  };
+}
+
+function nameOf({ arn }: StandInServer): string {
+  return arn.split(":").at(-1) ?? "";
 }

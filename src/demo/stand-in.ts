@@ -6,13 +6,27 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { makeAuthority, makeLeaf } from "./certificates.ts";
 import type { Certificate } from "./certificates.ts";
 import { startDns } from "./dns.ts";
 import type { DnsStandIn } from "./dns.ts";
 import { startGateway } from "./gateway.ts";
 import type { DsqlOptions } from "./dsql.ts";
 import type { Gateway, GatewayOptions } from "./gateway.ts";
+import {
+  ACCOUNT,
+  ALIAS,
+  CLUSTER_HOST,
+  dnsZone,
+  FRESH_HOST,
+  INSTANCE_HOST,
+  INTERFACE_HOST,
+  LAKE_HOST,
+  LEDGER_HOST,
+  LEDGER_PRIVATE_HOST,
+  makeCertificates,
+  REGION,
+  WAREHOUSE_HOST,
+} from "./hosts.ts";
 import { appendProfile, makeEnvironment, makeHome } from "./home.ts";
 import type { StandInKeys } from "./home.ts";
 import { KeyStore } from "./keys.ts";
@@ -21,6 +35,8 @@ import { type Postgres, startPostgres, SUPERUSER } from "./postgres.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
 import {
   DATABASE,
+  FRESH_DATABASE,
+  FRESH_STATEMENTS,
   LEDGER_STATEMENTS,
   makeRoleStatements,
   type SeedPasswords,
@@ -29,40 +45,46 @@ import {
 } from "./postgres-seed.ts";
 import { startDsqlApi } from "./dsql-api.ts";
 import { type RedshiftApis, startRedshiftApis } from "./redshift-api.ts";
-import { startRdsApi } from "./rds-api.ts";
+import { type IamApi, startIamApi } from "./iam-api.ts";
+import { isIamOn, type RdsStandIn, startRdsApi, type StandInServer } from "./rds-api.ts";
 import { type SecretsApi, type StandInSecret, startSecretsApi } from "./secrets-api.ts";
 import type { Api } from "./aws-api.ts";
 import { startSts } from "./sts.ts";
 import type { StsStandIn } from "./sts.ts";
 import { type SsoStandIn, startSso } from "./sso-api.ts";
 
-const REGION = "eu-west-1";
-const ACCOUNT = "123456789012";
-const ZONE = `c1a2b3c4d5e6.${REGION}.rds.amazonaws.com`;
-const CLUSTER_HOST = `orders.cluster-${ZONE}`;
-const INSTANCE_HOST = `orders-1.${ZONE}`;
-const CLUSTER_ARN = `arn:aws:rds:${REGION}:${ACCOUNT}:cluster:orders`;
-const RESOURCE_ID = "cluster-ABCDEFGHIJKL01234";
 /** The Aurora DSQL cluster behind the target `ledger`. */
-export const LEDGER_ID = "ledger6abcdefghijklmnop234";
-const LEDGER_HOST = `${LEDGER_ID}.dsql.${REGION}.on.aws`;
-// The same through PrivateLink: with private DNS, and without.
-const LEDGER_PRIVATE_HOST = `${LEDGER_ID}.dsql-fnh4.${REGION}.on.aws`;
-const INTERFACE_HOST = `vpce-0123456789abcdef0-abcdefgh.dsql-fnh4.${REGION}.vpce.amazonaws.com`;
+export const LEDGER_ID = LEDGER_HOST.slice(0, LEDGER_HOST.indexOf("."));
 const LEDGER_ARN = `arn:aws:dsql:${REGION}:${ACCOUNT}:cluster/${LEDGER_ID}`;
 const SECRETS_ARN = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:`;
 /** The secret that RDS manages for the cluster's master user, and one made by hand for the user with a password. */
 export const MASTER_SECRET = `${SECRETS_ARN}rds!cluster-0a1b2c3d-AbCdEf`;
 export const LEGACY_SECRET = { arn: `${SECRETS_ARN}orders/legacy-GhIjKl`, name: "orders/legacy" };
-/** The Redshift cluster behind the target `warehouse`, and the workgroup behind `lake`. */
-const WAREHOUSE_HOST = `warehouse.c1a2b3c4d5e6.${REGION}.redshift.amazonaws.com`;
-const LAKE_HOST = `lake.${ACCOUNT}.${REGION}.redshift-serverless.amazonaws.com`;
+/** The secret that RDS manages for the master user of the fresh instance. */
+export const FRESH_SECRET = `${SECRETS_ARN}rds!db-4e5f6a7b-MnOpQr`;
+const FRESH_USER = "stock_ro";
 const REDSHIFT_USERS = ["IAM:demo", "IAMR:db-reader"];
-const ALIAS = "orders.db.example.com";
-const PRIMARY_ALIAS = "orders-primary.db.example.com";
 
 const SSO_ACCOUNTS = {
   [ACCOUNT]: { name: "orders", roles: { DatabaseReader: {}, Billing: { databaseUsers: [] } } },
+};
+
+const CLUSTER = {
+  arn: `arn:aws:rds:${REGION}:${ACCOUNT}:cluster:orders`,
+  resourceId: "cluster-ABCDEFGHIJKL01234",
+  host: CLUSTER_HOST,
+  dbname: DATABASE,
+  masterSecret: MASTER_SECRET,
+  iam: true,
+};
+const FRESH_INSTANCE = {
+  arn: `arn:aws:rds:${REGION}:${ACCOUNT}:db:${FRESH_DATABASE}`,
+  resourceId: "db-MNOPQRSTUVWX56789",
+  host: FRESH_HOST,
+  port: 0,
+  dbname: FRESH_DATABASE,
+  masterSecret: FRESH_SECRET,
+  iam: false,
 };
 
 /** The role that the target `stage` goes through. */
@@ -102,7 +124,10 @@ export interface StandIn extends AsyncDisposable {
   readonly redshift: Gateway;
   readonly redshiftApis: RedshiftApis;
   readonly sts: StsStandIn;
-  readonly rds: Api;
+  readonly rds: RdsStandIn;
+  readonly iam: IamApi;
+  /** The front of the fresh instance. */
+  readonly fresh: Gateway;
   readonly sso: SsoStandIn;
   /** AWS Secrets Manager. */
   readonly secrets: SecretsApi;
@@ -177,10 +202,21 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   };
   const shared = { ...options, port: undefined, resumeTime: undefined };
   const dsql = keep(await startFront(shared, ledger));
+  const instance: StandInServer = { ...FRESH_INSTANCE };
+  const fresh = keep(
+    await startFront(shared, {
+      keys,
+      leaf,
+      postgres,
+      hosts: [FRESH_HOST],
+      isIamOn: () => isIamOn(instance),
+    }),
+  );
+  instance.port = fresh.port;
   const sts = keep(await startSts({ keys, roles: { [ROLE_ARN]: {} }, now }));
-  const cluster = { host: CLUSTER_HOST, port: gateway.port, dbname: DATABASE };
-  const known = { clusterArn: CLUSTER_ARN, resourceId: RESOURCE_ID, masterSecret: MASTER_SECRET };
-  const rds = keep(await startRdsApi({ keys, now, ...known, ...cluster }));
+  const cluster = { ...CLUSTER, port: gateway.port };
+  const rds = keep(await startRdsApi({ keys, now, cluster, instance }));
+  const iam = keep(await startIamApi({ keys, now, roles: sts.roles, users: ["demo"] }));
   const kept = makeSecrets(passwords, gateway.port);
   const secrets = keep(await startSecretsApi({ keys, now, region: REGION, secrets: kept }));
   const clusters = [{ endpoint: LEDGER_HOST, arn: LEDGER_ARN, tags: { Name: "ledger" } }];
@@ -188,14 +224,16 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   const warehouse = await startRedshift(shared, { keys, leaf, postgres }, keep);
   const startUrl = "https://d-0123456789.awsapps.com/start";
   const sso = keep(await startSso({ keys, now, startUrl, accounts: SSO_ACCOUNTS }));
-  const dns = keep(await startDns(zone()));
+  const dns = keep(await startDns(dnsZone()));
   const parts = {
     authority,
     directory,
     dns,
     dsql,
     dsqlApi,
+    fresh,
     gateway,
+    iam,
     keys,
     legacyPassword,
     postgres,
@@ -215,7 +253,9 @@ type Parts = Pick<
   | "dns"
   | "dsql"
   | "dsqlApi"
+  | "fresh"
   | "gateway"
+  | "iam"
   | "keys"
   | "legacyPassword"
   | "postgres"
@@ -243,7 +283,7 @@ async function startRedshift(
 
 async function startFront(
   options: StandInOptions,
-  parts: Pick<GatewayOptions, "dsql" | "hosts" | "keys" | "redshift"> & {
+  parts: Pick<GatewayOptions, "dsql" | "hosts" | "isIamOn" | "keys" | "redshift"> & {
     readonly leaf: Certificate;
     readonly postgres: Postgres;
   },
@@ -253,6 +293,7 @@ async function startFront(
     dsql,
     redshift,
     hosts,
+    isIamOn: parts.isIamOn,
     region: REGION,
     keys,
     certificate: { cert: leaf.cert, key: leaf.key },
@@ -293,6 +334,13 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
   const onRedshift = { ...targetSettings, rds_port: redshift.port };
   await addProfile("warehouse", { ...onRedshift, rds_host: WAREHOUSE_HOST }, key);
   await addProfile("lake", { ...onRedshift, rds_host: LAKE_HOST }, key);
+  const fresh = {
+    rds_host: FRESH_HOST,
+    rds_port: parts.fresh.port,
+    rds_dbname: FRESH_DATABASE,
+    rds_user: FRESH_USER,
+  };
+  await addProfile(FRESH_DATABASE, { ...targetSettings, ...fresh }, key);
   await addProfile("stage", { ...targetSettings, rds_user: reader, rds_role_arn: ROLE_ARN }, key);
   return {
     ...parts,
@@ -315,6 +363,7 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
       redshiftServerless: redshiftApis.workgroup.endpoint,
       sso: parts.sso.endpoint,
       secrets: parts.secrets.endpoint,
+      iam: parts.iam.endpoint,
     }),
   };
 }
@@ -329,6 +378,7 @@ function makeSecrets(
   const ofLegacy = { username: USERS.legacy, password: legacy, ...database };
   return new Map([
     [MASTER_SECRET, { name: "rds!cluster-0a1b2c3d", text: JSON.stringify(ofMaster) }],
+    [FRESH_SECRET, { name: "rds!db-4e5f6a7b", text: JSON.stringify(ofMaster) }],
     [LEGACY_SECRET.arn, { name: LEGACY_SECRET.name, text: JSON.stringify(ofLegacy) }],
   ]);
 }
@@ -337,44 +387,13 @@ async function seed(postgres: Postgres, passwords: SeedPasswords): Promise<void>
   for (const statement of makeRoleStatements(passwords, REDSHIFT_USERS))
     await postgres.query(statement);
   await postgres.query(LEDGER_STATEMENTS);
-  const client = postgres.makeClient(DATABASE);
-  await client.connect();
-  await client.query(TABLE_STATEMENTS);
-  await client.end();
-}
-
-async function makeCertificates(): Promise<{
-  readonly authority: Certificate;
-  readonly leaf: Certificate;
-}> {
-  const authority = await makeAuthority({
-    subject: `CN=Amazon RDS ${REGION} Root CA ECC256 G1 (rdsiam stand-in), O=rdsiam stand-in`,
-  });
-  const leaf = await makeLeaf({
-    subject: `CN=${CLUSTER_HOST.slice(0, 64)}`,
-    names: [
-      CLUSTER_HOST,
-      INSTANCE_HOST,
-      LEDGER_HOST,
-      LEDGER_PRIVATE_HOST,
-      WAREHOUSE_HOST,
-      LAKE_HOST,
-    ],
-    issuer: authority,
-  });
-  return { authority, leaf };
-}
-
-function zone(): Parameters<typeof startDns>[0] {
-  return {
-    [ALIAS]: { cname: PRIMARY_ALIAS },
-    [PRIMARY_ALIAS]: { cname: CLUSTER_HOST },
-    [CLUSTER_HOST]: { cname: INSTANCE_HOST },
-    [INSTANCE_HOST]: { a: ["127.0.0.1"] },
-    [LEDGER_HOST]: { a: ["127.0.0.1"] },
-    [LEDGER_PRIVATE_HOST]: { a: ["127.0.0.1"] },
-    [WAREHOUSE_HOST]: { a: ["127.0.0.1"] },
-    [LAKE_HOST]: { a: ["127.0.0.1"] },
-    [INTERFACE_HOST]: { a: ["127.0.0.1"] },
-  };
+  for (const [database, statements] of [
+    [DATABASE, TABLE_STATEMENTS],
+    [FRESH_DATABASE, FRESH_STATEMENTS],
+  ] as const) {
+    const client = postgres.makeClient(database);
+    await client.connect();
+    await client.query(statements);
+    await client.end();
+  }
 }

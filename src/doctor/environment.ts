@@ -22,7 +22,7 @@ const LIBPQ =
 // What rdsiam or the tool reads, and whose value is not a secret once a URL's login is removed.
 const HEEDED: readonly (readonly [RegExp, string])[] = [
   [
-    /^AWS_ENDPOINT_URL(?:_STS|_RDS|_SSM|_EC2|_EC2_INSTANCE_CONNECT|_KMS|_SECRETSMANAGER)?$/,
+    /^AWS_ENDPOINT_URL(?:_STS|_RDS|_SSM|_EC2|_EC2_INSTANCE_CONNECT|_IAM|_KMS|_SECRETSMANAGER)?$/,
     "calls to AWS go there",
   ],
   [/^AWS_CA_BUNDLE$/, "calls to AWS trust this file alone"],

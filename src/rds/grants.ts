@@ -89,12 +89,13 @@ export function checkStatement({ user, dbname, server }: Omit<Grantee, "iamArn">
   );
 }
 
-function identifier(name: string): string {
+/** A name as an SQL identifier. */
+export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-// An E string means the same whatever standard_conforming_strings is.
-function literal(text: string): string {
+/** A text as an SQL literal; an E string means the same whatever standard_conforming_strings is. */
+export function literal(text: string): string {
   const quoted = text.replaceAll("'", "''");
   return text.includes("\\") ? `E'${quoted.replaceAll("\\", "\\\\")}'` : `'${quoted}'`;
 }

@@ -1,0 +1,131 @@
+// The inline policies of an IAM role or user: one is read, and written; and whether an identity may do something.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
+
+import { parseXML } from "@aws-sdk/xml-builder";
+import { RdsIamError } from "../base/errors.ts";
+import { partitionOf } from "../base/partitions.ts";
+import type { PolicyDocument } from "./connect-policy.ts";
+import { type RdsCaller, rdsError } from "./rds-client.ts";
+import { readError } from "./sdk-error.ts";
+import { signedCall } from "./signed-call.ts";
+
+const VERSION = "2010-05-08"; // of the API
+const WAYS =
+  "Without it, leave --attach-policy out, and have somebody attach the policy that is printed.";
+
+/** An IAM role or user. */
+export interface IamIdentity {
+  readonly kind: "Role" | "User";
+  readonly name: string;
+}
+
+/** Reads ROLE|USER: role/NAME, user/NAME, an ARN, or a name alone, which IAM is asked about. */
+export async function findIdentity(text: string, caller: RdsCaller): Promise<IamIdentity> {
+  const [, kind, name = ""] =
+    /^(?:arn:[\w-]+:iam::\d{12}:)?(role|user)\/(?:\S*\/)?([\w+=,.@-]{1,64})$/.exec(text) ?? [];
+  if (kind !== undefined) return checked({ kind: kind === "role" ? "Role" : "User", name });
+  if (!/^[\w+=,.@-]{1,64}$/.test(text)) {
+    throw new RdsIamError(`"${text}" is not a role or a user of IAM`, {
+      code: "ERR_USAGE",
+      hint: "Write role/NAME, user/NAME, the ARN, or the name alone.",
+    });
+  }
+  for (const each of ["Role", "User"] as const) {
+    const answer = await ask(caller, `Get${each}`, { [`${each}Name`]: text });
+    if (answer !== undefined) return checked({ kind: each, name: text });
+  }
+  throw new RdsIamError(`there is no role or user "${text}"`, {
+    code: "ERR_TARGET",
+    detail: "IAM was asked for both.",
+    hint: "Check the name and the account, or write its ARN.",
+  });
+}
+
+function checked(identity: IamIdentity): IamIdentity {
+  if (!identity.name.startsWith("AWSReservedSSO_")) return identity;
+  throw new RdsIamError(`${identity.name} cannot be given a policy`, {
+    code: "ERR_USAGE",
+    detail: "It belongs to IAM Identity Center, which makes it from a permission set.",
+    hint: "Leave --attach-policy out, and add the policy that is printed to the permission set.",
+  });
+}
+
+/** The text of an inline policy; undefined where there is none of that name. */
+export async function readPolicy(
+  { kind, name }: IamIdentity,
+  policy: string,
+  caller: RdsCaller,
+): Promise<string | undefined> {
+  const answer = await ask(caller, `Get${kind}Policy`, {
+    [`${kind}Name`]: name,
+    PolicyName: policy,
+  });
+  const text = answer?.["PolicyDocument"];
+  return typeof text === "string" ? decodeURIComponent(text) : undefined;
+}
+
+/** Writes an inline policy. */
+export async function writePolicy(
+  { kind, name }: IamIdentity,
+  policy: string,
+  { caller, document }: { readonly caller: RdsCaller; readonly document: PolicyDocument },
+): Promise<void> {
+  const parameters = {
+    [`${kind}Name`]: name,
+    PolicyName: policy,
+    PolicyDocument: JSON.stringify(document),
+  };
+  const answer = await ask(caller, `Put${kind}Policy`, parameters);
+  if (answer !== undefined) return;
+  throw new RdsIamError(`there is no ${kind.toLowerCase()} "${name}"`, {
+    code: "ERR_TARGET",
+    hint: "Check the name and the account.",
+  });
+}
+
+/** Whether IAM's policies let an identity do something; undefined where the caller may not ask that, or IAM does not tell. */
+export async function isAllowed(
+  identity: string,
+  { action, resource }: { readonly action: string; readonly resource: string },
+  caller: RdsCaller,
+): Promise<boolean | undefined> {
+  const parameters = {
+    PolicySourceArn: identity,
+    "ActionNames.member.1": action,
+    "ResourceArns.member.1": resource,
+  };
+  try {
+    const answer = await ask(caller, "SimulatePrincipalPolicy", parameters);
+    const [, decision] = /"EvalDecision":"(\w+)"/.exec(JSON.stringify(answer ?? {})) ?? [];
+    return decision === undefined ? undefined : decision === "allowed";
+  } catch (error) {
+    if (error instanceof RdsIamError) return undefined;
+    throw error;
+  }
+}
+
+// The result's fields; undefined for NoSuchEntity.
+async function ask(
+  caller: RdsCaller,
+  action: string,
+  parameters: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  // IAM is one for a partition, and signed for in one Region of it.
+  const { region } = partitionOf(caller.region);
+  try {
+    const answer = await signedCall(
+      { ...caller, region },
+      {
+        service: "iam",
+        headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
+        body: new URLSearchParams({ Action: action, Version: VERSION, ...parameters }).toString(),
+      },
+    );
+    const whole = parseXML(answer) as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+    const result = whole[`${action}Response`]?.[`${action}Result`] ?? {};
+    return result as Readonly<Record<string, unknown>>;
+  } catch (error) {
+    if (readError(error, []).name === "NoSuchEntity") return undefined;
+    throw rdsError(error, caller, { service: "iam", action, ways: WAYS });
+  }
+}

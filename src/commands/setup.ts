@@ -1,0 +1,122 @@
+// `rdsiam setup`: makes a database ready for logins with IAM. Shows the plan, asks once, does it, and runs rdsiam doctor.
+import { readFileSync } from "node:fs";
+import { attachAdvice } from "../aws/connect-policy.ts";
+import { errorCode } from "../base/errno.ts";
+import { RdsIamError } from "../base/errors.ts";
+import type { RunContext } from "../base/context.ts";
+import { type Invocation, isOn, optionValue } from "../cli/options.ts";
+import { offerTargets } from "../session/offer-targets.ts";
+import { targetWords } from "../session/settings.ts";
+import type { StatementFile } from "../setup/plan.ts";
+import type { Setup, SetupRequest } from "../setup/setup.ts";
+import { runDoctor } from "./doctor.ts";
+
+const SCHEMA = "public";
+
+/** Resolves with the exit status of rdsiam doctor, and with 0 for --print. */
+export async function runSetup(context: RunContext, invocation: Invocation): Promise<number> {
+  const { options, target: targetName } = invocation;
+  const { env, log, print } = context;
+  const offered = await offerTargets(context, { targetName, options });
+  const { prepareSetup } = await import("../setup/setup.ts");
+  const { headline, planLines, planScript } = await import("../setup/text.ts");
+  const setup = await prepareSetup(context, { ...readOptions(context, invocation), ...offered });
+  if (isOn(options, env, "print")) {
+    for (const line of planScript(setup)) print(line);
+    printPolicy(context, setup, (line) => print(`# ${line}`));
+    return 0;
+  }
+  const { steps } = setup;
+  print(headline(setup));
+  print("");
+  if (steps.length === 0) print("Nothing to do: the database is ready.");
+  for (const line of planLines(steps)) print(line);
+  printPolicy(context, setup, print);
+  if (steps.length > 0) {
+    await confirm(context, invocation, steps.length);
+    print("");
+    await setup.run((step) => print(`done  ${steps.indexOf(step) + 1}. ${step.title}`));
+  }
+  print("");
+  log.notice("checking the login");
+  return await runDoctor(context, { ...invocation, target: offered.targetName });
+}
+
+function readOptions(
+  { env }: RunContext,
+  { options, values }: Invocation,
+): Omit<SetupRequest, "options" | "targetName"> {
+  const grant = optionValue(options, env, "grant");
+  const level = grant === "read" || grant === "write" ? grant : undefined;
+  const file = grant === undefined || level !== undefined ? undefined : readStatements(grant);
+  const one = optionValue(options, env, "schema");
+  const schemas = values.schema ?? (one === undefined ? undefined : one.split(","));
+  if (schemas !== undefined && level === undefined) {
+    throw new RdsIamError("--schema needs --grant read or --grant write", {
+      code: "ERR_USAGE",
+      detail: "It says where the user may read or write.",
+    });
+  }
+  return {
+    admin: {
+      secret: optionValue(options, env, "adminSecret"),
+      target: optionValue(options, env, "adminTarget"),
+      passwordCommand: optionValue(options, env, "adminPasswordCommand"),
+    },
+    level,
+    file,
+    schemas: [...new Set(schemas ?? [SCHEMA])],
+    attach: optionValue(options, env, "attachPolicy"),
+  };
+}
+
+function readStatements(path: string): StatementFile {
+  try {
+    return { path, text: readFileSync(path, "utf8") };
+  } catch (error) {
+    throw new RdsIamError(`cannot read ${path}: ${errorCode(error)}`, {
+      code: "ERR_USAGE",
+      detail: "--grant takes read, write, or a file of SQL statements.",
+      cause: error,
+    });
+  }
+}
+
+// What IAM must allow, where nothing attaches it and nothing shows that it is.
+function printPolicy(
+  { log }: RunContext,
+  { document, found, isAllowed, login, policy }: Setup,
+  print: (line: string) => void,
+): void {
+  if (policy !== undefined || isAllowed === true) return;
+  print("");
+  print("IAM must allow this, which --attach-policy ROLE|USER attaches:");
+  for (const line of JSON.stringify(document, undefined, 2).split("\n")) print(line);
+  const { caller, missing } = found;
+  const command = `rdsiam policy ${targetWords(login)} --json`;
+  log.notice(
+    `for ${caller?.arn ?? "the identity that logs in"}. ${attachAdvice(caller?.arn, command)}`,
+  );
+  for (const { command: shows, placeholder, why } of missing) {
+    const hint = `Replace it with the output of: ${shows}`;
+    log.warning({ message: `${placeholder} is not known: ${why}`, hint });
+  }
+}
+
+async function confirm(
+  { env, terminal }: RunContext,
+  { options }: Invocation,
+  count: number,
+): Promise<void> {
+  if (isOn(options, env, "yes")) return;
+  if (!terminal.isThere()) {
+    throw new RdsIamError("there is no terminal to ask on, so nothing was changed", {
+      code: "ERR_USAGE",
+      hint: "Add --yes to do it without a question, or --print for a script.",
+    });
+  }
+  const question = count === 1 ? "Do this?" : `Do these ${count} steps?`;
+  const answer = await terminal.ask(`\n${question} [y/N] `);
+  if (/^y(?:es)?$/i.test(answer?.trim() ?? "")) return;
+  throw new RdsIamError("nothing was changed", { code: "ERR_INTERRUPTED" });
+}

@@ -1,0 +1,314 @@
+// `rdsiam setup` on the stand-in: from a database without an IAM user to psql, what fails in turn, what others do meanwhile.
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { afterEach, beforeEach, test } from "node:test";
+import { FRESH_SECRET, type StandIn } from "../../src/demo/stand-in.ts";
+import {
+  cleanEnvironment,
+  COMMAND,
+  type Finished,
+  rdsiam,
+  run,
+  without,
+} from "../support/program.ts";
+import { openShell } from "../support/pty.ts";
+import { startStage } from "../support/stage.ts";
+
+const PSQL = { skip: without("psql") };
+const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
+const READ = ["--grant", "read", "--schema", "public", "--schema", "audit"];
+const STEPS = [
+  "switch IAM authentication on",
+  "create the user",
+  "let it log in with IAM",
+  "let it connect",
+  'let it read in the schema "public"',
+  'let it read in the schema "audit"',
+  "let the user demo log in as it",
+];
+
+let standIn: StandIn;
+beforeEach(async () => {
+  standIn = await startStage();
+});
+afterEach(() => standIn[Symbol.asyncDispose]());
+
+function setup(...words: readonly string[]): Promise<Finished> {
+  return rdsiam(["setup", ...words], { env: standIn.env });
+}
+
+async function masterPassword(): Promise<string> {
+  const { password } = JSON.parse(standIn.secrets.secrets.get(FRESH_SECRET)?.text ?? "") as {
+    readonly password: string;
+  };
+  return password;
+}
+
+function doneSteps({ stdout }: Finished): string[] {
+  return [...stdout.matchAll(/^done {2}\d+\. (.*)$/gm)].map(([, title = ""]) => title);
+}
+
+test(
+  "rdsiam setup: asks once, does it, ends with doctor, psql works; the second run has nothing to do",
+  PSQL,
+  async () => {
+    const before = await rdsiam(["psql", "inventory", "-c", "select 1"], { env: standIn.env });
+    assert.equal(before.status, 2);
+    const asked = await setup("inventory", ...READ);
+    assert.equal(asked.status, 125);
+    assert.match(
+      asked.stderr,
+      /^rdsiam: error: there is no terminal to ask on, so nothing was changed\nHINT: {2}Add --yes/,
+    );
+    assert.deepEqual(
+      [standIn.rds.instance.iam, await standIn.postgres.isIamUser("stock_ro")],
+      [false, false],
+    );
+
+    await using terminal = await openShell(cleanEnvironment({ ...standIn.env, TERM: "xterm" }));
+    terminal.type(
+      `${RDSIAM} setup inventory ${READ.join(" ")} --attach-policy demo; echo status=$?\r`,
+    );
+    const shown = await terminal.shows(
+      /1\. switch IAM authentication on\r\n[^]*7\. let the user demo log in as it\r\n[^]*Do these 7 steps\? \[y\/N\] $/,
+    );
+    terminal.type("y\r");
+    await terminal.shows(
+      /done {2}7\. let the user demo[^]*ok +login +user "stock_ro", database "inventory"[^]*status=0\r/,
+    );
+
+    const ran = await rdsiam(
+      [
+        "psql",
+        "inventory",
+        "-XAt",
+        "-c",
+        "select count(*) from items",
+        "-c",
+        "select count(*) from audit.changes",
+      ],
+      { env: standIn.env },
+    );
+    assert.deepEqual([ran.stdout, ran.stderr], ["30\n0\n", ""]);
+    const again = await setup("inventory", ...READ, "--attach-policy", "user/demo");
+    assert.equal(again.status, 0, again.stdout + again.stderr);
+    assert.match(again.stdout, /\nNothing to do: the database is ready\.\n/);
+    const changes = (calls: readonly string[]): string[] =>
+      calls.filter((call) => /^(?:Modify|Put)/.test(call));
+    assert.deepEqual(
+      [changes(standIn.rds.calls), changes(standIn.iam.calls)],
+      [["ModifyDBInstance"], ["PutUserPolicy"]],
+    );
+    const [[key, document] = []] = standIn.iam.policies;
+    assert.equal(key, "User demo rdsiam-connect-db-MNOPQRSTUVWX56789-stock_ro");
+    assert.match(
+      document ?? "",
+      /"Resource":"arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-MNOPQRSTUVWX56789\/stock_ro"/,
+    );
+    const output =
+      [asked, again, ran].map(({ stdout, stderr }) => stdout + stderr).join("") + shown;
+    assert.ok(!output.includes(await masterPassword()));
+  },
+);
+
+// Each spoils one step, and is mended before the run that goes on.
+const FAULTS: readonly (readonly [number, (on: boolean) => Promise<unknown>, RegExp])[] = [
+  [
+    1,
+    async (on) => toggle(standIn.rds.denied, "ModifyDBInstance", on),
+    /not allowed to call rds:ModifyDBInstance in eu-west-1\nDETAIL: {2}AWS says: User: \S+ is not authorized[^]*HINT: {2}Allow rds:ModifyDBInstance/,
+  ],
+  [
+    2,
+    async (on) =>
+      standIn.postgres.query(`ALTER ROLE postgres ${on ? "NOCREATEROLE" : "CREATEROLE"}`),
+    /the query failed: CREATE ROLE "stock_ro" LOGIN;\nDETAIL: {2}The database says 42501: permission denied to create role\./,
+  ],
+  [
+    3,
+    async (on) =>
+      standIn.postgres.query(
+        on
+          ? "ALTER ROLE postgres NOCREATEROLE; CREATE ROLE stock_ro LOGIN"
+          : "ALTER ROLE postgres CREATEROLE",
+      ),
+    /GRANT rds_iam TO "stock_ro";\nDETAIL: {2}The database says 42501/,
+  ],
+  [
+    4,
+    async (on) =>
+      standIn.postgres.query(
+        `ALTER DATABASE inventory OWNER TO ${on ? "app_admin" : "postgres"}; GRANT CONNECT ON DATABASE inventory TO postgres`,
+      ),
+    /the query failed: GRANT CONNECT ON DATABASE|accepted "GRANT CONNECT ON DATABASE "inventory" TO "stock_ro";", and it changed nothing/,
+  ],
+  [
+    7,
+    async (on) => toggle(standIn.iam.denied, "PutUserPolicy", on),
+    /not allowed to call iam:PutUserPolicy/,
+  ],
+];
+
+function toggle(set: Set<string>, name: string, on: boolean): void {
+  if (on) set.add(name);
+  else set.delete(name);
+}
+
+for (const [step, spoil, says] of FAULTS) {
+  test(
+    `rdsiam setup: step ${step} fails: what is done and what is not is said, and the next run goes on`,
+    PSQL,
+    async () => {
+      await spoil(true);
+      const words = ["inventory", ...READ, "--attach-policy", "demo", "--yes"];
+      const failed = await setup(...words);
+      assert.equal(failed.status, 125, failed.stdout + failed.stderr);
+      assert.match(failed.stderr, /^rdsiam: error: setup stopped at step \d: /);
+      assert.match(failed.stderr, says);
+      const [, done = "", left = ""] =
+        / Done: ([\d, ]+|none)\. Not done: ([\d, ]+)\.\n/.exec(failed.stderr) ?? [];
+      assert.equal(doneSteps(failed).length, done === "none" ? 0 : done.split(", ").length);
+      assert.ok(left !== "", failed.stderr);
+      assert.match(failed.stderr, /Then run rdsiam setup again: it goes on where it stopped\.\n$/);
+      await spoil(false);
+      const again = await setup(...words);
+      assert.equal(again.status, 0, again.stdout + again.stderr);
+      const both = new Set([...doneSteps(failed), ...doneSteps(again)]);
+      assert.deepEqual(
+        STEPS.filter((title) => !both.has(title) && title !== "create the user"),
+        [],
+      );
+      assert.match(again.stdout, /^ok +login /m);
+    },
+  );
+}
+
+test(
+  "rdsiam setup: runs at the same time do each step once, and all of them succeed",
+  PSQL,
+  async () => {
+    const words = ["inventory", ...READ, "--attach-policy", "demo", "--yes"];
+    const runs = await Promise.all([1, 2, 3, 4].map(() => setup(...words)));
+    for (const { status, stdout, stderr } of runs) assert.equal(status, 0, stdout + stderr);
+    const { rows } = await standIn.postgres.query(
+      "SELECT count(*)::int AS roles FROM pg_roles WHERE rolname = 'stock_ro'",
+    );
+    assert.deepEqual(rows, [{ roles: 1 }]);
+    assert.match((await setup("inventory", ...READ)).stdout, /Nothing to do/);
+  },
+);
+
+test(
+  "rdsiam setup --print: the script does the same as the run, by the AWS CLI and psql",
+  { skip: without("psql", "aws") },
+  async () => {
+    const printed = await setup("inventory", ...READ, "--attach-policy", "demo", "--print");
+    assert.equal(printed.status, 0, printed.stderr);
+    assert.deepEqual([standIn.rds.instance.iam, standIn.iam.policies.size], [false, 0]);
+    const bin = standIn.directory;
+    await writeFile(join(bin, "rdsiam"), `#!/bin/sh\nexec ${RDSIAM} "$@"\n`, { mode: 0o755 });
+    const env = {
+      ...standIn.env,
+      PATH: `${bin}:${process.env["PATH"] ?? ""}`,
+      AWS_PROFILE: "inventory",
+    };
+    const ran = await run(["sh", "-c", printed.stdout], { env });
+    assert.equal(ran.status, 0, ran.stderr);
+    assert.match(
+      (await setup("inventory", ...READ, "--attach-policy", "demo")).stdout,
+      /Nothing to do/,
+    );
+  },
+);
+
+test(
+  "rdsiam setup: the administrator by a secret's ARN, a password command and another target; a file of SQL",
+  PSQL,
+  async () => {
+    const file = join(standIn.directory, "grants.sql");
+    await writeFile(file, 'GRANT SELECT (name) ON public.items TO :"user";\n');
+    const bySecret = await setup(
+      "inventory",
+      "-U",
+      "one",
+      "--admin-secret",
+      FRESH_SECRET,
+      "--grant",
+      file,
+      "--yes",
+    );
+    assert.match(
+      bySecret.stdout,
+      /as "postgres" \(the secret arn:[^]*run \S+grants\.sql\n {5}GRANT SELECT \(name\) ON public\.items TO "one";\n/,
+    );
+    assert.equal(bySecret.status, 0, bySecret.stderr);
+    const command = `echo ${await masterPassword()}`;
+    const byCommand = await rdsiam(["setup", "inventory", "-U", "two", "--yes"], {
+      env: { ...standIn.env, RDSIAM_ADMIN_PASSWORD_COMMAND: command },
+    });
+    assert.equal(byCommand.status, 0, byCommand.stdout + byCommand.stderr);
+    assert.ok(!`${byCommand.stdout}${byCommand.stderr}`.includes(command));
+    await standIn.postgres.query("REVOKE rds_iam FROM two");
+    const byTarget = await setup(
+      "prod",
+      "-U",
+      "three",
+      "--admin-target",
+      "admin",
+      "--grant",
+      "write",
+      "--schema",
+      "shop",
+      "--yes",
+    );
+    assert.equal(byTarget.status, 0, byTarget.stdout + byTarget.stderr);
+    assert.match(byTarget.stdout, /as "app_admin" \(target "admin"\)/);
+    const elsewhere = await setup("inventory", "--admin-target", "admin", "--yes");
+    assert.match(elsewhere.stderr, /"admin" is another database than "inventory"/);
+    const both = await setup("inventory", "--admin-target", "admin", "--admin-secret", "auto");
+    assert.match(both.stderr, /exclude each other/);
+    standIn.rds.instance.masterSecret = undefined;
+    const none = await setup("inventory", "--yes");
+    assert.match(
+      none.stderr,
+      /no administrator's login for "inventory"\nDETAIL: {2}RDS does not manage[^]*HINT: {2}Add --admin-secret ARN/,
+    );
+  },
+);
+
+test(
+  "rdsiam setup on Aurora DSQL: the role, its mapping and privileges, as admin",
+  PSQL,
+  async () => {
+    const first = await setup("ledger", "-U", `bo"b`, "--grant", "read", "--yes");
+    assert.equal(first.status, 0, first.stdout + first.stderr);
+    assert.match(
+      first.stdout,
+      /2\. map it to arn:aws:iam::123456789012:user\/demo\n {5}AWS IAM GRANT "bo""b" TO 'arn:aws:iam::123456789012:user\/demo';/,
+    );
+    const ran = await rdsiam(
+      ["psql", "-U", `bo"b`, "ledger", "-XAtc", "select count(*) from entries"],
+      { env: standIn.env },
+    );
+    assert.equal(ran.stdout, "60\n", ran.stderr);
+    assert.match((await setup("ledger", "-U", `bo"b`, "--grant", "read")).stdout, /Nothing to do/);
+  },
+);
+
+test(
+  "rdsiam setup: without rds:Describe... it says what is not known, and does the rest",
+  PSQL,
+  async () => {
+    standIn.rds.denied.add("DescribeDBInstances");
+    const ran = await setup("inventory", "--admin-secret", FRESH_SECRET, "--yes");
+    assert.match(ran.stdout, /done {2}3\. let it connect\n/);
+    assert.match(
+      ran.stderr,
+      /RESOURCE-ID is not known: not allowed to call rds:DescribeDBInstances/,
+    );
+    assert.equal(ran.status, 1, ran.stdout);
+    assert.match(ran.stdout, /^FAIL +login /m);
+  },
+);
