@@ -193,7 +193,7 @@ test("writeFormula(): every mark filled in, and Ruby that parses", async (contex
   assert.equal(parsed.stdout, "Syntax OK\n", parsed.stderr);
 });
 
-test("packaging/docker/Dockerfile and the workflow: nothing for their linters to say", async () => {
+test("packaging/docker/Dockerfile and the workflows: nothing for their linters to say", async () => {
   assert.equal(await installTools(), undefined);
   const dockerfile = await run([
     join(TOOL_PACKAGES, ".bin/dockerfile-utils"),

@@ -25,10 +25,12 @@ for (const file of WORKFLOWS) {
     const [before = ""] = text.split(/^jobs:$/m);
     assert.doesNotMatch(before, /: write/);
     const writers = jobs.filter(([, job]) => /: write/.test(job ?? ""));
+    const isRelease = file.endsWith("/release.yml");
     assert.deepEqual(
       writers.map(([name]) => name),
-      ["publish"],
+      isRelease ? ["publish"] : [],
     );
+    if (!isRelease) return;
     const [, publish = ""] = writers[0] ?? [];
     assert.match(publish, /id-token: write/);
     assert.match(publish, /npm publish --ignore-scripts /);

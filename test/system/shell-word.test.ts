@@ -1,6 +1,7 @@
 // Command lines in hints: what is pasted into a shell is one word again, whatever a name has in it.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import process from "node:process";
 import { test } from "node:test";
 import {
   quoteForPowerShell,
@@ -9,6 +10,8 @@ import {
   splitCommand,
   windowsWord,
 } from "../../src/system/shell-word.ts";
+
+const POSIX = { skip: process.platform === "win32" && "POSIX's shell is not there" };
 
 const NAMES = [
   "prod",
@@ -24,7 +27,7 @@ const NAMES = [
   "*",
 ];
 
-test("shellWord() + a shell reads each name as it is", () => {
+test("shellWord() + a shell reads each name as it is", POSIX, () => {
   const line = `printf '%s\\n' ${NAMES.map(shellWord).join(" ")}`;
   assert.equal(
     execFileSync("/bin/sh", ["-c", line], { encoding: "utf8" }),
@@ -32,7 +35,7 @@ test("shellWord() + a shell reads each name as it is", () => {
   );
 });
 
-test("shellCommand() + quotes the values, and the text not", () => {
+test("shellCommand() + quotes the values, and the text not", POSIX, () => {
   const name = "my prod";
   assert.equal(
     shellCommand`Run: rdsiam psql ${name} -c "select 1"`,
