@@ -15,6 +15,21 @@ const VIA = ["--via", "ssm://i-0123456789abcdef0"];
 /** Who carries the connections: rdsiam itself, or AWS's plugin. */
 export type Carrier = "rdsiam" | "plugin";
 
+/** What a run took. */
+export interface Taken {
+  readonly seconds: number;
+  /** Seconds of processor time of rdsiam, the tool, and the plugin. */
+  readonly cpu: number;
+}
+
+/** What a parallel dump took: the whole, and the part in which it copies tables. */
+export interface TakenInParallel extends Taken {
+  readonly data: number;
+}
+
+// bash tells what a command and its children took on its own standard error, behind all else.
+const TIMED = `set -o pipefail; TIMEFORMAT='cpu %U %S'; timed() { time "$@"; };`;
+
 /** Tables in the stand-in for RDS, and what is dumped of them or loaded into them. */
 export class SsmDatabase {
   readonly #standIn: StandIn;
@@ -38,27 +53,34 @@ export class SsmDatabase {
     );
   }
 
-  /** pg_dump of all tables on one connection; answers the seconds. */
-  async dump(carrier: Carrier): Promise<number> {
-    const script = `set -o pipefail; "$@" | grep -aE '^[0-9]+\t' | sha256sum`;
+  /** pg_dump of all tables on one connection. */
+  async dump(carrier: Carrier): Promise<Taken> {
+    const script = `timed "$@" | grep -aE '^[0-9]+\t' | sha256sum`;
     const words = ["pg_dump", "--data-only", "--table", "ssm_table_*"];
-    const start = performance.now();
-    const { stdout } = await this.#through(carrier, ["bash", "-c", script, "bash"], words);
-    const seconds = since(start);
+    const { stdout, taken } = await this.#through(carrier, script, words);
     const all = tableNames()
       .map((table) => `select * from ${table}`)
       .join(" union all ");
     same(stdout.slice(0, 64), await this.#digest(all), "pg_dump");
-    return seconds;
+    return taken;
   }
 
-  /** pg_dump -j 8 into a directory; answers the seconds. */
-  async dumpParallel(carrier: Carrier): Promise<number> {
+  /** pg_dump -j 8 into a directory. */
+  async dumpParallel(carrier: Carrier): Promise<TakenInParallel> {
     const directory = await mkdtemp(join(this.#standIn.directory, "dump-"));
-    const words = ["pg_dump", "-Fd", "-Z0", "-j8", "--table", "ssm_table_*", "-f"];
-    const start = performance.now();
-    await this.#through(carrier, [], [...words, join(directory, "all")]);
-    const seconds = since(start);
+    const words = ["pg_dump", "-v", "-Fd", "-Z0", "-j8", "--table", "ssm_table_*", "-f"];
+    // pg_dump says what it does; when it has said it is asked for here.
+    const stamp = `while IFS= read -r line; do printf '%s %s\n' "$EPOCHREALTIME" "$line"; done`;
+    const script = `timed "$@" 2>&1 | ${stamp}`;
+    const into = join(directory, "all");
+    const { stdout, taken } = await this.#through(carrier, script, [...words, into]);
+    const at = (what: RegExp): readonly number[] =>
+      stdout
+        .split("\n")
+        .filter((line) => what.test(line))
+        .map((line) => Number.parseFloat(line));
+    const [begun = Number.NaN] = at(/dumping contents of table/);
+    const data = (at(/finished item \d+ TABLE DATA/).at(-1) ?? Number.NaN) - begun;
     for (const table of tableNames()) {
       const script = `pg_restore --data-only --table ${table} -f - '${directory}/all' | grep -aE '^[0-9]+\t' | sha256sum`;
       const { stdout } = await succeeded(["bash", "-c", script], {});
@@ -69,11 +91,11 @@ export class SsmDatabase {
       );
     }
     await rm(directory, { recursive: true });
-    return seconds;
+    return { ...taken, data };
   }
 
-  /** \copy of as much into the empty table on one connection; answers the seconds. */
-  async load(carrier: Carrier): Promise<number> {
+  /** \copy of as much into the empty table on one connection. */
+  async load(carrier: Carrier): Promise<Taken> {
     const file = join(this.#standIn.directory, "rows");
     const out = createWriteStream(file);
     for (let row = 1; row <= this.#rows; row++) {
@@ -83,22 +105,28 @@ export class SsmDatabase {
     out.end();
     await once(out, "finish");
     await this.#query("truncate ssm_up");
-    const start = performance.now();
-    await this.#through(carrier, [], ["psql", "-qc", `\\copy ssm_up from '${file}'`]);
-    const seconds = since(start);
+    const words = ["psql", "-qc", `\\copy ssm_up from '${file}'`];
+    const { taken } = await this.#through(carrier, `timed "$@"`, words);
     const { stdout } = await succeeded(["sha256sum", file], {});
     same(stdout.slice(0, 64), await this.#digest("select * from ssm_up"), "\\copy");
-    return seconds;
+    return taken;
   }
 
-  // `before` is a shell's words that end where rdsiam's begin.
+  // In the script `timed "$@"` runs rdsiam with the words.
   async #through(
     carrier: Carrier,
-    before: readonly string[],
+    script: string,
     words: readonly string[],
-  ): Promise<Finished> {
-    const command = [...before, ...COMMAND, "exec", ...VIA, "admin", ...words];
-    return await succeeded(command, this.#env[carrier]);
+  ): Promise<{ readonly stdout: string; readonly taken: Taken }> {
+    const command = [...COMMAND, "exec", ...VIA, "admin", ...words];
+    const start = performance.now();
+    const { stderr, stdout } = await succeeded(
+      ["bash", "-c", `${TIMED} ${script}`, "bash", ...command],
+      this.#env[carrier],
+    );
+    const seconds = (performance.now() - start) / 1_000;
+    const [, user, system] = /\bcpu (\S+) (\S+)$/m.exec(`${stdout}\n${stderr}`) ?? [];
+    return { stdout, taken: { seconds, cpu: Number(user) + Number(system) } };
   }
 
   async #query(sql: string): Promise<readonly unknown[]> {
@@ -150,7 +178,7 @@ async function succeeded(
 ): Promise<Finished> {
   const ran = await run(words, { env });
   if (ran.status !== 0)
-    throw new Error(`${words.join(" ")} ended with ${ran.status}: ${ran.stderr}`);
+    throw new Error(`${words.join(" ")} ended with ${ran.status}: ${ran.stderr || ran.stdout}`);
   return ran;
 }
 
@@ -160,8 +188,4 @@ function same(digest: string, expected: string, what: string): void {
 
 function tableNames(): readonly string[] {
   return Array.from({ length: TABLES }, (_, index) => `ssm_table_${index + 1}`);
-}
-
-function since(start: number): number {
-  return (performance.now() - start) / 1_000;
 }

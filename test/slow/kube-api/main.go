@@ -1,5 +1,6 @@
 // A stand-in for a Kubernetes API server, as far as `kubectl port-forward` asks it: discovery, a few objects, and the forwarding
-// itself by Kubernetes' own server code, over SPDY and over WebSockets. What a pod's port leads to is chosen by the test.
+// itself by Kubernetes' own server code, over SPDY and over WebSockets. What a pod's port leads to is chosen by the test. A real
+// kube-apiserver (1.34, built from its Go module, with etcd) has answered kubectl the same, each failure included.
 // Its first line on stdout is its URL. POST /control?pod=NAME&port=PORT&to=PORT leads a pod's port to one of this machine;
 // POST /control?kill=NAME ends what a pod has open, and puts another in its place where it belongs to a Deployment.
 package main
