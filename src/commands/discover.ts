@@ -2,6 +2,7 @@
 // What can be listed is listed: a missing permission or a throttled call is a warning; only if every call fails it is an error.
 // A database that is a target already, or that has IAM authentication off, is shown as a comment: the sections can be pasted
 // as they are.
+import { defaultPort } from "../base/redshift.ts";
 import { printableJson } from "../base/printable.ts";
 import type { Discovery } from "../aws/discover.ts";
 import type { FoundDatabase } from "../aws/found-database.ts";
@@ -169,8 +170,9 @@ function nameDatabases(
 ): NamedDatabase[] {
   const taken = new Set([...loaded.targets.keys(), ...loaded.aws.profiles.keys()]);
   const byAddress = new Map<string, string>();
-  for (const { name, host, port } of loaded.targets.values()) {
-    if (host !== undefined) byAddress.set(addressOf(host, port ?? 5432), name);
+  for (const { name, host, port, redshift } of loaded.targets.values()) {
+    if (host !== undefined)
+      byAddress.set(addressOf(host, port ?? defaultPort(host, redshift)), name);
   }
   const ports = new Set<number>();
   return databases.map((database) => {

@@ -1,6 +1,7 @@
 // `rdsiam init`: makes a target from answers, or from options where nothing can be asked, and runs rdsiam doctor on it.
 // A target of a profile that is there becomes a section of rdsiam's own file, as `rdsiam discover --write` adds it; a profile
 // that is new is one with the target's keys in ~/.aws/config. What is in the files is never touched.
+import { defaultPort } from "../base/redshift.ts";
 import type { FoundDatabase } from "../aws/found-database.ts";
 import type { RdsCaller } from "../aws/rds-client.ts";
 import { agrees, type Choose, type RunContext } from "../base/context.ts";
@@ -58,15 +59,15 @@ export async function runInit(context: RunContext, invocation: Invocation): Prom
   if (found !== undefined) Object.assign(texts, foundTexts(found), { region: undefined });
   if (!isInSecret)
     texts.host ??= await ask(context, { what: "Host of the database", option: "host" });
-  const own = found ?? serviceDefaults(texts, loaded);
+  const own = { ...serviceDefaults(texts, loaded), ...known(found) };
   if (texts.secret === undefined)
-    texts.user ??= await ask(context, { what: "Database user", option: "user", usual: own?.user });
+    texts.user ??= await ask(context, { what: "Database user", option: "user", usual: own.user });
   if (!isInSecret) {
-    const usual = own?.dbname ?? texts.user ?? MASTER_DATABASE;
+    const usual = own.dbname ?? texts.user ?? MASTER_DATABASE;
     texts.dbname ??= await ask(context, { what: "Database", option: "dbname", usual });
   }
   // Aurora DSQL and Redshift have no such sessions.
-  if (own?.kind === "dsql" || isRedshift(own?.kind)) texts.readOnly ??= "no";
+  if (own.kind === "dsql" || isRedshift(own.kind)) texts.readOnly ??= "no";
   texts.readOnly ??= await ask(context, {
     what: "Read-only sessions, yes or no",
     option: "readOnly",
@@ -189,7 +190,17 @@ async function chooseDatabase(
   return chosen;
 }
 
-// Of a host that is typed.
+// What is known of one that was found; the rest is the service's.
+function known(found: FoundDatabase | undefined) {
+  const { dbname, kind, user } = found ?? {};
+  return {
+    ...(kind && { kind }),
+    ...(dbname === undefined ? {} : { dbname }),
+    ...(user === undefined ? {} : { user }),
+  };
+}
+
+// Of a host that is set.
 function serviceDefaults(
   { host = "", profile = "default", region, signHost }: SettingTexts,
   { aws }: LoadedTargets,
@@ -238,7 +249,7 @@ async function chooseTunnel(context: RunContext, choose: Choose): Promise<string
 }
 
 function foundTexts({ host, port, signHost }: FoundDatabase): SettingTexts {
-  return { host, port: port === 5432 ? undefined : String(port), signHost };
+  return { host, port: port === defaultPort(host) ? undefined : String(port), signHost };
 }
 
 // What the command line gives; the environment may be another's.

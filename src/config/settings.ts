@@ -71,6 +71,8 @@ export function resolveSettings(input: SettingsInput): Settings {
         ? undefined
         : withSignedPort(values, { target, isDialed: address === undefined }),
     cache: values.cache && !isCacheOff(input),
+    // So does the cluster behind it.
+    redshift: host === target?.host ? values.redshift : undefined,
     via: givenText(input, "via") ?? viaOf(target),
   };
 }

@@ -2,6 +2,7 @@
 // Loading never fails because of one bad target: its problems are kept with it and thrown when it is used, so that `rdsiam list`
 // and every other target still work.
 
+import { defaultPort } from "../base/redshift.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Environment } from "../base/context.ts";
 import { type AwsFiles, loadAwsFiles } from "./aws-files.ts";
@@ -59,8 +60,13 @@ export function isPlaced({ host, secret }: Target): boolean {
 }
 
 /** Where a target is, for people. */
-export function placeOf({ host, port, secret }: Pick<Target, "host" | "port" | "secret">): string {
-  return host === undefined ? `secret ${secret}` : `${host}:${port ?? SETTINGS.port.default}`;
+export function placeOf({
+  host,
+  port,
+  redshift,
+  secret,
+}: Pick<Target, "host" | "port" | "redshift" | "secret">): string {
+  return host === undefined ? `secret ${secret}` : `${host}:${port ?? defaultPort(host, redshift)}`;
 }
 
 /** Whether a secret is named, and need not be asked for by the database. */

@@ -37,7 +37,10 @@ export async function explainRefusedLogin(
   const grantee = { user, dbname, server: grantServer(endpoint.kind) };
   const sql = [checkStatement(grantee), ...grantStatements(grantee)];
   if (!(error instanceof BackendRefusal)) {
-    return failure(error, error.code === "ERR_LOGIN" ? { sql } : {});
+    const isDenied = grantee.server === "redshift" && error.code === "ERR_CREDENTIALS";
+    if (!isDenied) return failure(error, error.code === "ERR_LOGIN" ? { sql } : {});
+    const { permission } = await findPermission(context, login);
+    return failure(error, { policy: connectPolicy(permission) });
   }
   const { fields, message, sqlState } = error;
   const added = login.explain(user, error);

@@ -3,7 +3,7 @@ import { authTokenSource, type AuthTokenSource } from "../aws/token-cache.ts";
 import type { CredentialSource } from "../aws/credentials.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { LoadedTargets } from "../config/targets.ts";
-import { isDsql, isRedshift } from "../rds/endpoint.ts";
+import { isDsql, isRedshift, parseEndpoint } from "../rds/endpoint.ts";
 import { openCredentials, type RunCredentials } from "../session/credentials.ts";
 import { AUTO_SECRET } from "../config/targets.ts";
 import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "../session/endpoint.ts";
@@ -153,10 +153,11 @@ async function openSigning(context: LibraryContext, request: ConnectionRequest):
     settings,
     locate: async () => {
       const endpoint = await findEndpoint(context, { settings, loaded }, credentials);
-      if (isRedshift(endpoint.kind)) throw noRedshift(endpoint, settings);
+      if (isRedshift(endpoint.kind)) throw noRedshift(endpoint.host, settings);
       return endpoint;
     },
     token: async ({ host, port, user, region }) => {
+      if (isRedshift(parseEndpoint(host)?.kind)) throw noRedshift(host, settings);
       const key = JSON.stringify([host, port, region]);
       const tokens =
         databases.get(key) ??
@@ -176,7 +177,7 @@ async function openSigning(context: LibraryContext, request: ConnectionRequest):
 }
 
 // A driver has to know the user before it asks for the password, and few can answer Redshift's digest.
-function noRedshift({ host }: DatabaseEndpoint, { words }: LibrarySettings): RdsIamError {
+function noRedshift(host: string, { words }: LibrarySettings): RdsIamError {
   return new RdsIamError(`the library does not log in to ${host}: it is Redshift`, {
     code: "ERR_TARGET",
     detail: "Redshift has no auth tokens: its API gives the user together with the password.",

@@ -71,6 +71,9 @@ export interface ServiceDefaults {
   readonly hasPort?: boolean | undefined;
   /** The cluster or workgroup of Redshift behind a host that does not name it. */
   readonly redshift?: string | undefined;
+  /** Where the login's password comes from, if not from IAM. */
+  readonly passwordCommand?: string | undefined;
+  readonly secret?: string | undefined;
   readonly signHost?: { readonly host: string; readonly port?: number | undefined } | undefined;
   readonly user?: string | undefined;
   readonly dbname?: string | undefined;
@@ -115,7 +118,9 @@ function withRedshiftDefaults<S extends ServiceDefaults>(settings: S): S {
   const { kind } = parseEndpoint(signHost?.host ?? host) ?? {};
   const isNamed = kind === undefined && redshift !== undefined;
   if (!isNamed && !isRedshift(kind)) return settings;
-  const { user = REDSHIFT_IDENTITY, dbname = REDSHIFT_DATABASE } = settings;
+  const { dbname = REDSHIFT_DATABASE, passwordCommand, secret } = settings;
+  const isIam = passwordCommand === undefined && secret === undefined;
+  const user = settings.user ?? (isIam ? REDSHIFT_IDENTITY : undefined);
   return {
     ...settings,
     user,

@@ -1,4 +1,5 @@
 // A database of an AWS account as a target: the lines of its section in rdsiam's own file.
+import { defaultPort } from "../base/redshift.ts";
 import type { FoundDatabase } from "../aws/found-database.ts";
 import type { NewSection } from "../config/add-targets.ts";
 
@@ -12,14 +13,16 @@ export function databaseLines(
   database: FoundDatabase,
   { profile, user }: { readonly profile: string | undefined; readonly user: string | undefined },
 ): NewSection["lines"] {
-  const { host, port, signHost, dbname } = database;
+  const { host, kind, port, signHost, dbname } = database;
+  // Redshift Serverless takes none.
+  const named = kind === "redshift-serverless" ? undefined : user;
   const lines: (readonly [string, string | undefined])[] = [
     ["#", describeDatabase(database)],
     ["profile", profile],
     ["host", host],
-    ["port", port === 5432 ? undefined : String(port)],
+    ["port", port === defaultPort(host) ? undefined : String(port)],
     ["sign_host", signHost],
-    ["user", user ?? database.user],
+    ["user", named ?? database.user],
     ["dbname", dbname],
   ];
   return lines.flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]));

@@ -1,6 +1,7 @@
 // The spine: runs a tool on one target or several, from their settings to the exit status.
 // The tool starts as soon as no question can be asked any more. What takes the network's time (credentials, addresses, TLS)
 // goes on beside it, and its own start-up hides it; what fails there reaches the tool as an ErrorResponse.
+import { defaultPort } from "../base/redshift.ts";
 import type { Credentials } from "../aws/credentials.ts";
 import type { Environment, RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -321,7 +322,8 @@ function proxyTargets(logins: readonly ToolLogin[], proxies: readonly Proxy[]): 
     const { applicationName, label: target } = settings;
     // With the port where it is not the usual one: a nested rdsiam takes RDSIAM_HOST for its --host.
     const { dialHost } = endpoint;
-    const rdsHost = settings.port === 5432 ? dialHost : `${dialHost}:${settings.port}`;
+    const isUsual = settings.port === 5432 && defaultPort(dialHost, settings.redshift) === 5432;
+    const rdsHost = isUsual ? dialHost : `${dialHost}:${settings.port}`;
     return [{ prefix, host, port, user, dbname, password, target, rdsHost, applicationName }];
   });
 }

@@ -188,3 +188,42 @@ test("credentialSource() and authTokenSource() refresh credentials with two minu
   assert.match(fresh.token, /AKIDNEW/);
   assert.equal(fresh.expiresAt.getTime(), START + 880_000 + 900_000);
 });
+
+test("authTokenSource() with an issuer: kept until a minute before the password's end, for one database", async () => {
+  let now = START;
+  const asked: unknown[] = [];
+  const tokens = authTokenSource({
+    host: "dwh.example.com",
+    port: 5439,
+    region: "eu-west-1",
+    now: () => now,
+    credentials: () => Promise.resolve(keys("AKIA1")),
+    issue: async (user, { source }, database) => {
+      asked.push([user, database]);
+      const expiresAt = new Date(now + 3_600_000);
+      const named = {
+        user: `IAM:${user}`,
+        host: "dwh.example.com",
+        port: 5439,
+        region: "eu-west-1",
+      };
+      return {
+        ...named,
+        token: `${asked.length}`,
+        expiresAt,
+        identity: { source, expiration: undefined },
+      };
+    },
+  });
+  const at = async (seconds: number, database: string): Promise<unknown[]> => {
+    now = START + seconds * 1_000;
+    const { token, user, reused } = await tokens("jane", { database });
+    return [token, user, reused];
+  };
+  assert.deepEqual(await at(0, "dev"), ["1", "IAM:jane", false]);
+  assert.deepEqual(await at(0, "sales"), ["2", "IAM:jane", false]);
+  assert.deepEqual(await at(3_539, "dev"), ["1", "IAM:jane", true]);
+  assert.deepEqual(await at(3_540, "dev"), ["3", "IAM:jane", false]);
+  assert.deepEqual((await tokens("jane", { database: "dev", renew: true })).token, "4");
+  assert.deepEqual(asked.at(1), ["jane", "sales"]);
+});

@@ -353,7 +353,7 @@ test("rdsiam discover has Redshift clusters and workgroups, without a user or a 
   assert.doesNotMatch(stderr, /redshift/i);
   assert.match(
     stdout,
-    /^\[dwh\]\n# redshift in eu-west-1, IAM authentication on\nprofile = corp\nhost = dwh\.\S+\nport = 5439\ndbname = sales\n\n\[lake\]\n# redshift-serverless in eu-west-1, IAM authentication on\nprofile = corp\nhost = lake\.\S+\nport = 5439$/m,
+    /^\[dwh\]\n# redshift in eu-west-1, IAM authentication on\nprofile = corp\nhost = dwh\.\S+\ndbname = sales\n\n\[lake\]\n# redshift-serverless in eu-west-1, IAM authentication on\nprofile = corp\nhost = lake\.\S+$/m,
   );
   const tagged = await discoverWith(all, "--tag", "env=prod", "--json");
   assert.deepEqual(

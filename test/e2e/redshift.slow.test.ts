@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { redshiftPassword } from "../../src/aws/redshift.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { connectionOptions } from "../../src/library.ts";
+import { connectionOptions, signingSource } from "../../src/library.ts";
 import { openProxy } from "../support/open-proxy.ts";
 import { cleanEnvironment, rdsiam, run, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
@@ -107,6 +107,44 @@ test("rdsiam doctor and policy know clusters and workgroups", async () => {
   assert.match(lake.stdout, /GRANT USAGE ON SCHEMA public TO "IAM:demo";/);
 });
 
+test("rdsiam list, show and init know the usual port, user and database", async () => {
+  const { env, key, redshift, redshiftHosts, targetSettings } = standIn;
+  const { rds_sslrootcert = "", rds_dns_servers = "", region = "" } = targetSettings;
+  const own = { region, rds_sslrootcert, rds_dns_servers };
+  await standIn.addProfile("usual", { ...own, rds_host: redshiftHosts.workgroup }, key);
+  const rows = (await on(["list"])).stdout.split("\n");
+  assert.ok(rows.includes(`usual\t${redshiftHosts.workgroup}:5439\t\t\tusual`), rows.join("\n"));
+  const shown = await on(["show", "usual"]);
+  assert.match(shown.stdout, /^port\t5439\tdefault\nuser\tIAM\tdefault\ndbname\tdev\tdefault$/m);
+  const host = `${redshiftHosts.cluster}:${redshift.port}`;
+  const more = {
+    RDSIAM_SSLROOTCERT: String(rds_sslrootcert),
+    RDSIAM_DNS_SERVERS: String(rds_dns_servers),
+  };
+  const words = ["init", "dwh", "--host", host, "-d", "orders", "--profile", "prod", "--yes"];
+  const made = await rdsiam(words, { env: { ...env, ...more } });
+  assert.equal(made.status, 0, made.stdout + made.stderr);
+  assert.match(made.stdout, /^\[dwh\]\nprofile = prod\nhost = \S+\nuser = IAM\ndbname = orders\n/);
+  assert.match(made.stdout, /ok +login +user "IAM"/);
+});
+
+test(
+  "rds_password_command and a tunnel: the digest is answered, and no API is asked for a password",
+  { skip },
+  async () => {
+    const { redshift, redshiftApis } = standIn;
+    redshiftApis.method = "digest";
+    redshiftApis.calls.length = 0;
+    const password = "a password of its own";
+    const expiresAt = new Date(Date.now() + 3_600_000);
+    redshiftApis.issued.push({ dbUser: "analyst", role: "analyst", password, expiresAt });
+    await addTarget("own", { rds_user: "analyst", rds_password_command: `echo '${password}'` });
+    const ran = await on(["psql", "--via", `127.0.0.1:${redshift.port}`, "own", "-Atc", WHO]);
+    assert.deepEqual([ran.status, ran.stdout], [0, "analyst|orders\n"], ran.stderr);
+    assert.deepEqual(redshiftApis.calls, []);
+  },
+);
+
 test(
   "what cannot be is refused before a tool starts, and what AWS or the server refuses has its reason",
   { skip },
@@ -144,12 +182,23 @@ test(
       assert.equal(ran.status, status, words.join(" "));
     }
     const doctor = await on(["doctor", "poor"]);
+    assert.match(doctor.stdout, /"Resource": "arn:aws:redshift:.*:dbname:warehouse\/orders"/);
     assert.match(
       doctor.stdout,
       /FAIL +login +not allowed to call redshift:GetClusterCredentialsWithIAM/i,
     );
     await assert.rejects(
       connectionOptions({ target: "warehouse", env: standIn.env }),
+      /the library does not log in to .*: it is Redshift/,
+    );
+    const request = {
+      host: redshiftHosts.cluster,
+      port: redshift.port,
+      region: "eu-west-1",
+      user: "x",
+    };
+    await assert.rejects(
+      async () => signingSource({ env: standIn.env, credentials: key })(request),
       /the library does not log in to .*: it is Redshift/,
     );
   },
