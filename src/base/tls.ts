@@ -1,5 +1,6 @@
 // TLS as a client, verified in full, with the traps of the runtimes in one place. Nothing here is left to a default:
 // NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise connect to anyone.
+import type { Buffer } from "node:buffer";
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
@@ -12,6 +13,8 @@ export interface TlsClientOptions {
   /** The trusted CAs; the runtime's own, and TLS 1.2 or newer, when absent. */
   readonly secureContext?: tls.SecureContext | undefined;
   readonly ALPNProtocols?: tls.ConnectionOptions["ALPNProtocols"];
+  /** A session with this very host to resume, whose certificate was verified. */
+  readonly session?: Buffer | undefined;
   /** Called with the TLS socket before its handshake. */
   readonly prepare?: ((secured: tls.TLSSocket) => void) | undefined;
   /** The error to reject with; the cause has no code when the connection was closed. */
@@ -52,13 +55,14 @@ export function connectTls(options: TlsClientOptions, signal: AbortSignal): Prom
 }
 
 function openTls(options: TlsClientOptions): tls.TLSSocket {
-  const { host, secureContext, ALPNProtocols } = options;
+  const { host, secureContext, ALPNProtocols, session } = options;
   const secured = tls.connect({
     socket: options.socket,
     // An address has no place in SNI (RFC 6066); Bun, Deno and Node 26 throw.
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(secureContext === undefined ? { minVersion: "TLSv1.2" } : { secureContext }),
     ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }),
+    ...(session === undefined ? {} : { session }),
     rejectUnauthorized: true,
     // Without servername Node and Deno check the name "localhost", and Bun the peer's address.
     checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(host, certificate),

@@ -1,6 +1,6 @@
 // Admits a client: reads the requests of one connection until one of them is granted or refused. A client that has to prove
 // an AWS identity gets a nonce first (407) and asks again on the same connection; a proof is valid for that nonce and is
-// read once, so a proof that was seen on another connection, of any replica, is worthless.
+// read once, so a proof that was seen on another connection, of any replica, is worthless. Its ticket spares it the next ones.
 // No answer reveals which databases there are: not listed and not allowed are one answer.
 
 import { randomBytes } from "node:crypto";
@@ -20,11 +20,13 @@ import { BadProof, type ProofContext, readProof, SCHEME, type StsRequest } from 
 import { encodeAnswer, RelayRefusal } from "./refusal.ts";
 import { type ConnectRequest, readRequest } from "./request.ts";
 import type { Targets } from "./targets.ts";
+import type { Tickets } from "./tickets.ts";
 
 /** What admission needs of the relay. */
 export interface AdmissionContext {
   readonly rules: () => readonly AccessRule[];
   readonly targets: Targets;
+  readonly tickets: Tickets;
   /** The STS endpoint without a path, and its Region; undefined where no rule names an ARN. */
   readonly sts: () => { readonly endpoint: string; readonly region: string } | undefined;
   /** Whether this is a name of the relay. */
@@ -55,13 +57,15 @@ export interface Admitted {
   readonly address: string | undefined;
   /** The databases that this caller may reach, with this one. */
   readonly reachable: readonly RelayTarget[];
+  /** For the client's next connections, where it has proven its identity on this one. */
+  readonly ticket?: string | undefined;
 }
 
 /** Reads requests until one is granted; throws RelayRefusal. */
 export async function admit(client: RelayClient, context: AdmissionContext): Promise<Admitted> {
   const certificate = namesOf(client.socket);
   const first = await nextRequest(client, context);
-  const known = decide(first, { certificate }, context);
+  const known = decide(first, { certificate, arn: ticketed(client, first, context) }, context);
   if (known !== undefined) return known;
   const sts = context.sts();
   if (sts === undefined || !asksForArn(context.rules()))
@@ -87,7 +91,16 @@ export async function admit(client: RelayClient, context: AdmissionContext): Pro
   const caller = { certificate, arn };
   const admitted = decide(second, caller, context);
   if (admitted === undefined) throw notAllowed(caller, second, context);
-  return admitted;
+  return { ...admitted, ticket: context.tickets.issue(client.socket, arn, stsRequest.until) };
+}
+
+// A ticket that is not valid is none: the client is asked for a proof.
+function ticketed(
+  { socket }: RelayClient,
+  { fields }: ConnectRequest,
+  { tickets }: AdmissionContext,
+): string | undefined {
+  return tickets.identityOf(socket, fields.get("proxy-authorization"));
 }
 
 async function nextRequest(

@@ -119,14 +119,16 @@ async function copySession(
   { admitted, backend, ended, peer }: DialedSession,
   { copy, now, onEvent }: RelayContext,
 ): Promise<void> {
-  const { caller, rule, target } = admitted;
+  const { caller, rule, target, ticket } = admitted;
   const address = backend.remoteAddress ?? "";
   const session = { peer, caller, rule, target, address };
   const started = now();
   const fromFrontend = reader.detach();
   if (fromFrontend.length > 0) throw new BadHead(400, "there are bytes after the head");
   onEvent({ kind: "opened", ...session });
-  socket.write(`HTTP/1.1 200 Connection established\r\nX-Rdsiam-Address: ${address}\r\n\r\n`);
+  const fields = [`X-Rdsiam-Address: ${address}`];
+  if (ticket !== undefined) fields.push(`X-Rdsiam-Ticket: ${ticket}`);
+  socket.write(`HTTP/1.1 200 Connection established\r\n${fields.join("\r\n")}\r\n\r\n`);
   await copy({ frontend: socket, backend, fromFrontend, fromBackend: Buffer.alloc(0) });
   const { bytesRead: received, bytesWritten: sent } = backend;
   const milliseconds = now() - started;

@@ -33,6 +33,8 @@ export interface StsRequest {
   readonly query: Readonly<Record<string, string>>;
   /** The signed fields besides `host`. */
   readonly headers: Readonly<Record<string, string>>;
+  /** When the proof ends; ms since the epoch. */
+  readonly until: number;
 }
 
 /** A proof that is not sent to STS. */
@@ -74,8 +76,9 @@ export function readProof(authorization: string, context: ProofContext): StsRequ
     if (value === undefined && name === OPTIONAL) continue;
     if (value === undefined || !shape(context).test(value)) throw malformed(`${name} is not valid`);
   }
-  checkTimes(query, context.now);
-  return { query, headers: { [RELAY_FIELD]: context.relay, [NONCE_FIELD]: context.nonce } };
+  const until = endOf(query, context.now);
+  const headers = { [RELAY_FIELD]: context.relay, [NONCE_FIELD]: context.nonce };
+  return { query, headers, until };
 }
 
 function readQuery(text: string): Record<string, string> {
@@ -98,7 +101,7 @@ function decoded(value: string): string {
 }
 
 // STS accepts a presigned request for 15 minutes, whatever its X-Amz-Expires.
-function checkTimes(query: Readonly<Record<string, string>>, now: number): void {
+function endOf(query: Readonly<Record<string, string>>, now: number): number {
   const date = query["X-Amz-Date"] ?? "";
   const expires = Number(query["X-Amz-Expires"]);
   const iso = date.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, "$1-$2-$3T$4:$5:$6Z");
@@ -107,9 +110,11 @@ function checkTimes(query: Readonly<Record<string, string>>, now: number): void 
   if (query["X-Amz-Credential"]?.split("/")[1] !== date.slice(0, 8)) {
     throw malformed("its date and its scope differ");
   }
-  if (now > signed + expires * 1_000 + MAX_SKEW || now < signed - MAX_SKEW) {
+  const end = signed + expires * 1_000 + MAX_SKEW;
+  if (now > end || now < signed - MAX_SKEW) {
     throw new BadProof("identity-expired", `it was signed at ${iso} for ${expires} s`);
   }
+  return end;
 }
 
 function malformed(message: string): BadProof {

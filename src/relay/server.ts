@@ -2,6 +2,7 @@
 // handed to TLS from there, so that a client that never finishes its handshake is counted and disconnected too; not all of
 // the runtimes' own TLS servers do that.
 
+import { constants } from "node:crypto";
 import { createServer as createTcpServer, type Socket } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { ConnectionLimit } from "../base/connection-limit.ts";
@@ -102,7 +103,10 @@ function secureOptions({ cert, key, clientCa }: RelayCertificate) {
     cert,
     key,
     minVersion: "TLSv1.2" as const,
-    ...(clientCa === undefined ? {} : { ca: [...clientCa] }),
+    // A session that is resumed would carry on a client certificate that has expired since.
+    ...(clientCa === undefined
+      ? {}
+      : { ca: [...clientCa], secureOptions: constants.SSL_OP_NO_TICKET }),
   };
 }
 

@@ -17,6 +17,7 @@ import { type RelayEvent, relayLogger } from "./events.ts";
 import { canonicalHost, certificateHosts, loadRelayConfig, watchRelayFiles } from "./files.ts";
 import { type RelayServer, startRelayServer } from "./server.ts";
 import { accountSearch, Targets } from "./targets.ts";
+import { Tickets } from "./tickets.ts";
 
 const REFRESH_INTERVAL = 60_000; // ms between two searches for databases
 const HEAD_TIMEOUT = 10_000; // ms for a client's handshake, and for each of its requests
@@ -63,6 +64,7 @@ class Relay {
   readonly #configFile: string;
   readonly #options: Options;
   readonly #targets = new Targets([], []);
+  readonly #tickets = new Tickets(Date.now);
   readonly #closers: AsyncDisposable[] = [];
   #config: RelayConfig;
   #account: Promise<Account> | undefined;
@@ -165,6 +167,7 @@ class Relay {
     return {
       rules: () => this.#config.rules,
       targets: this.#targets,
+      tickets: this.#tickets,
       sts: () => this.#sts,
       isAudience: (name) => this.#names.includes(canonicalHost(name)),
       identify: async (request, signal) => {
@@ -209,6 +212,7 @@ class Relay {
     const searches =
       account === undefined ? [] : config.discover.map((region) => accountSearch(account, region));
     this.#targets.replace(config.targets, searches);
+    this.#tickets.clear();
     this.#config = config;
     this.#names = names;
     this.#sts = sts;

@@ -1,14 +1,16 @@
 // The tunnel through `rdsiam relay`: CONNECT over TLS to the relay and, if it asks for one, a proof of the AWS identity that
 // is valid for this relay and this connection alone.
+// With the proof comes a ticket that stands for it on the next connections, and a TLS session that these resume.
 // The relay reports the address that it dialed, and a cancel asks for that address, so that any replica can carry it.
 
 import { Buffer } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import type { Duplex } from "node:stream";
-import { createSecureContext, type SecureContext } from "node:tls";
+import { createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { errorCode } from "../base/errno.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import { pemCertificates } from "../base/pem.ts";
+import { TICKET_SCHEME, ticketKey, ticketProof } from "../base/relay-ticket.ts";
 import { connectTls } from "../base/tls.ts";
 import { unlessAborted } from "../base/deadline.ts";
 import { Handshake, HandshakeError } from "./handshake.ts";
@@ -43,6 +45,7 @@ export async function relayTunnel(
   const secureContext = await relayContext(relay);
   const carrier = await carry?.();
   const addresses = new WeakMap<Duplex, string>();
+  const kept: Kept = {};
   const hint = "Check rds_via, RDSIAM_VIA or --via, the VPN, and that the relay runs.";
   return {
     open: async (destination, signal) => {
@@ -51,14 +54,29 @@ export async function relayTunnel(
         : carrier.open(destination, signal));
       const failed = (cause: Error): RdsIamError => tlsFailed(relay, cause);
       const tlsOptions = { secureContext, ALPNProtocols: ["http/1.1"], failed };
-      const stream = await connectTls({ socket, host: relay.host, ...tlsOptions }, signal);
-      const address = await requestConnect(stream, { relay, destination, prove }, signal);
+      const { session } = kept;
+      const stream = await connectTls({ socket, host: relay.host, session, ...tlsOptions }, signal);
+      keepSession(stream, relay, kept);
+      const address = await requestConnect(stream, { relay, destination, prove, kept }, signal);
       if (address !== undefined) addresses.set(stream, address);
       return stream;
     },
     addressOf: (stream) => addresses.get(stream),
     [Symbol.asyncDispose]: async () => carrier?.[Symbol.asyncDispose](),
   };
+}
+
+/** What one connection to a relay leaves for the next. */
+interface Kept {
+  /** Of TLS. */
+  session?: Buffer | undefined;
+  ticket?: { readonly name: string; readonly key: Buffer } | undefined;
+}
+
+// Only of a server that was verified: a resumed session skips the check of the name. A client certificate is proven by a whole
+// handshake each time.
+function keepSession(secured: TLSSocket, { client }: RelayAddress, kept: Kept): void {
+  if (client === undefined) secured.on("session", (session) => (kept.session = session));
 }
 
 /** The TLS context for a relay with the files of its address. */
@@ -109,12 +127,13 @@ interface RelayConnect {
   readonly relay: RelayAddress;
   readonly destination: Destination;
   readonly prove: ProveIdentity;
+  readonly kept: Kept;
 }
 
 // Resolves with the address that the relay dialed.
 async function requestConnect(
-  stream: Duplex,
-  { prove, relay, destination }: RelayConnect,
+  stream: TLSSocket,
+  { prove, relay, destination, kept }: RelayConnect,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const handshake = new Handshake(stream, signal);
@@ -123,7 +142,7 @@ async function requestConnect(
       stream.write(encodeConnect(destination, fields));
       return readAnswer(await handshake.takeHead(MAX_HEAD));
     };
-    let answer = await ask([]);
+    let answer = await ask(presentTicket(stream, kept));
     if (answer.status === 407) {
       const challenge = readChallenge(answer.fields, relay);
       const proof = await unlessAborted(prove(challenge), signal);
@@ -131,6 +150,9 @@ async function requestConnect(
         `X-Rdsiam-Relay: ${challenge.relay}`,
         `Proxy-Authorization: ${SCHEME} ${Buffer.from(proof, "latin1").toString("base64url")}`,
       ]);
+      const name = answer.fields.get("x-rdsiam-ticket");
+      const key = ticketKey(stream);
+      kept.ticket = name === undefined || key === undefined ? undefined : { name, key };
     }
     if (answer.status !== 200) throw refused(answer.fields, relay, destination);
     handshake.finish();
@@ -140,6 +162,12 @@ async function requestConnect(
     if (!(error instanceof HandshakeError)) throw error;
     throw notARelay(relay, `In the answer to CONNECT ${error.message}.`);
   }
+}
+
+function presentTicket(stream: TLSSocket, { ticket }: Kept): readonly string[] {
+  const proof = ticket && ticketProof(ticket.key, stream)?.toString("base64url");
+  if (ticket === undefined || proof === undefined) return [];
+  return [`Proxy-Authorization: ${TICKET_SCHEME} ${ticket.name}.${proof}`];
 }
 
 function encodeConnect({ address, host, port }: Destination, fields: readonly string[]): string {

@@ -9,6 +9,7 @@ import { relayTunnel } from "../../src/via/relay.ts";
 import { ACCOUNT } from "../support/account-inventory.ts";
 import { type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
 import { rdsiam } from "../support/program.ts";
+import type { RdsIamError } from "../../src/base/errors.ts";
 import { startTestRelay } from "../support/relay-scene.ts";
 import { until } from "../support/traces.ts";
 import { freePort } from "../support/via-servers.ts";
@@ -129,7 +130,14 @@ test("rdsiam relay applies changed files without a restart, and changes nothing 
       /ended, as no rule allows it any more: \S+ at 127\.0\.0\.1 for arn/.test(relay.output()),
     "it is logged",
   );
-  assert.match(await tryRelay(relay.port), /No rule of the relay lets that identity reach/);
+  const isRefused = /No rule of the relay lets that identity reach/;
+  assert.match(await tryRelay(relay.port), isRefused);
+  // It has a ticket from when a rule let it in.
+  const again = tunnel.open(
+    { host, port: gateway.port, address: host },
+    AbortSignal.timeout(20_000),
+  );
+  await assert.rejects(again, ({ detail }: RdsIamError) => isRefused.test(detail ?? ""));
   await writeFile(relay.configFile, good.replace("arn =", "arns ="));
   await until(
     async () => /previous ones stay in use: .* has the unknown key arns/.test(relay.output()),

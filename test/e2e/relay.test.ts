@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { type Finished, rdsiam, without } from "../support/program.ts";
+import { type Finished, rdsiam, RUNTIME, without } from "../support/program.ts";
 import { DEMO_USER, startTestRelay, type TestRelay } from "../support/relay-scene.ts";
 import { startStage } from "../support/stage.ts";
 import { until } from "../support/traces.ts";
@@ -52,9 +52,13 @@ test(
   { skip },
   async () => {
     const asked = standIn.sts.count("GetCallerIdentity");
-    const ran = await psql("prod", "select current_user");
-    assert.deepEqual([ran.status, ran.stdout, ran.stderr], [0, "app_ro\n", ""]);
-    assert.equal(standIn.sts.count("GetCallerIdentity"), asked + 1);
+    // The second and the third login have a ticket, which Deno cannot use.
+    const thrice = "for i in 1 2 3; do psql -Atc 'select current_user'; done";
+    const words = ["exec", "--via", relay.via(), "prod", "bash", "-c", thrice];
+    const ran = await rdsiam(words, { env: standIn.env });
+    assert.deepEqual([ran.status, ran.stdout, ran.stderr], [0, "app_ro\n".repeat(3), ""]);
+    const proofs = RUNTIME === "deno" ? 3 : 1;
+    assert.equal(standIn.sts.count("GetCallerIdentity"), asked + proofs);
     await until(
       async () => /closed orders\.cluster-/.test(relay.output()),
       "the relay has told it",
@@ -158,5 +162,5 @@ test("no token, key or proof is in the output of the relay", async () => {
     assert.ok(!said.includes(key.secretAccessKey));
     if (key.sessionToken !== undefined) assert.ok(!said.includes(key.sessionToken));
   }
-  assert.doesNotMatch(said, /X-Amz-|RDSIAM-STS/);
+  assert.doesNotMatch(said, /X-Amz-|RDSIAM-/);
 });

@@ -19,14 +19,18 @@ export function nonceOf(head: string): string {
   return /nonce="([\w-]+)"/.exec(head)?.[1] ?? "";
 }
 
+/** A proof for a nonce. */
+export function proofUrl(nonce: string, relay = "localhost"): Promise<string> {
+  const fields = { "x-rdsiam-relay": relay, "x-rdsiam-nonce": nonce };
+  return presignIdentity(KEYS, { endpoint: ENDPOINT, region: "eu-west-1" }, fields);
+}
+
 /** The header fields that answer a challenge; `change` may spoil the presigned URL. */
 export async function proofFields(
   nonce: string,
   change: (url: string) => string = (url) => url,
   relay = "localhost",
 ): Promise<string[]> {
-  const fields = { "x-rdsiam-relay": relay, "x-rdsiam-nonce": nonce };
-  const url = await presignIdentity(KEYS, { endpoint: ENDPOINT, region: "eu-west-1" }, fields);
-  const encoded = Buffer.from(change(url), "latin1").toString("base64url");
+  const encoded = Buffer.from(change(await proofUrl(nonce, relay)), "latin1").toString("base64url");
   return [`X-Rdsiam-Relay: ${relay}`, `Proxy-Authorization: RDSIAM-STS ${encoded}`];
 }

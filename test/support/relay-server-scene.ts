@@ -18,6 +18,7 @@ import type { RelayEvent } from "../../src/relay/events.ts";
 import type { StsRequest } from "../../src/relay/presigned.ts";
 import { type RelayServer, startRelayServer } from "../../src/relay/server.ts";
 import { Targets } from "../../src/relay/targets.ts";
+import { Tickets } from "../../src/relay/tickets.ts";
 
 /** What the test decides. */
 export interface Scene extends AsyncDisposable {
@@ -39,8 +40,9 @@ export interface Scene extends AsyncDisposable {
   /** Connections that the database has got. */
   readonly connections: Socket[];
   readonly databasePort: number;
-  /** Connects with TLS. */
-  readonly client: (certificate?: Certificate) => Promise<Client>;
+  readonly tickets: Tickets;
+  /** Connects with TLS, and a session to resume. */
+  readonly client: (certificate?: Certificate, session?: Buffer) => Promise<Client>;
 }
 
 /** A client's end. */
@@ -69,6 +71,8 @@ export interface SceneOptions {
   /** The networks of the targets; loopback alone when absent. */
   readonly networks?: readonly string[] | undefined;
   readonly rules?: readonly AccessRule[];
+  /** Whether clients are asked for a certificate; they are when absent. */
+  readonly clientCa?: boolean;
 }
 
 /** Starts the database and the relay before it. */
@@ -108,10 +112,15 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
     return answer;
   };
   const now = (): number => Date.now() + state.ahead;
+  const tickets = new Tickets(now);
   const relay = await startRelayServer({
     host: "127.0.0.1",
     port: 0,
-    tls: { cert: leaf.cert, key: leaf.key, clientCa: [authority.cert] },
+    tls: {
+      cert: leaf.cert,
+      key: leaf.key,
+      clientCa: options.clientCa === false ? undefined : [authority.cert],
+    },
     maxConnections: options.maxConnections ?? 100,
     maxUserConnections: options.maxUserConnections,
     sessionTimeout: options.sessionTimeout,
@@ -119,6 +128,7 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
     context: {
       rules: () => options.rules ?? RULES,
       targets,
+      tickets,
       sts: () => ({ endpoint: ENDPOINT, region: "eu-west-1" }),
       isAudience: (name) => name === "localhost",
       identify: async (request, left) => {
@@ -143,10 +153,11 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
     database.close();
     await once(database, "close");
   };
-  const client = (certificate?: Certificate): Promise<Client> =>
-    openClient(relay.port, { ca: authority.cert, certificate });
+  const client: Scene["client"] = (certificate, session) =>
+    openClient(relay.port, { ca: authority.cert, certificate, session });
   return Object.assign(state, made, {
     relay,
+    tickets,
     authority,
     connections,
     databasePort: port,
@@ -170,12 +181,26 @@ function target(name: string, host: string, port: number): RelayTarget {
   return { name, host, port, tags: [{}] };
 }
 
+interface ClientOptions {
+  readonly ca: string;
+  readonly certificate: Certificate | undefined;
+  readonly session: Buffer | undefined;
+}
+
 async function openClient(
   port: number,
-  { ca, certificate }: { readonly ca: string; readonly certificate: Certificate | undefined },
+  { ca, certificate, session }: ClientOptions,
 ): Promise<Client> {
   const own = certificate === undefined ? {} : { cert: certificate.cert, key: certificate.key };
-  const socket = connect({ host: "127.0.0.1", port, ca, servername: "localhost", ...own });
+  const resumed = session === undefined ? {} : { session };
+  const socket = connect({
+    host: "127.0.0.1",
+    port,
+    ca,
+    servername: "localhost",
+    ...own,
+    ...resumed,
+  });
   let bytes = "";
   let isOver = false;
   let wake = (): void => {};
