@@ -216,7 +216,8 @@ async function readGreeting(
   let cancelKey: CancelKey | undefined;
   for (;;) {
     const message = await reader.take((bytes) => readMessage(bytes, () => MAX_LOGIN_BYTES), signal);
-    if (message.type === "E") throw new BackendRefusal(message.body, readErrorFields(message.body));
+    if (message.type === "E")
+      throw new BackendRefusal(message.body, readErrorFields(message.body), false);
     if (message.type === "K") cancelKey = readBackendKeyData(message.body);
     onMessage(message);
     if (message.type === "Z") return cancelKey;

@@ -78,7 +78,7 @@ export class BackendRefusal extends Error {
   /** Whether the StartupMessage asked for a replication connection. */
   isReplication = false;
 
-  constructor(body: Buffer, fields: ErrorFields, isOfPassword = false) {
+  constructor(body: Buffer, fields: ErrorFields, isOfPassword: boolean) {
     super(fields.get("M") ?? "the server refused the login");
     this.body = body;
     this.fields = fields;

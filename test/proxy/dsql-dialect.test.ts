@@ -397,6 +397,19 @@ test("DsqlDialect: a Sync in the middle of a COPY is none", () => {
   assert.match(answer(message("C", "SET\0"), message("Z", "T")), /LOCK TABLE/);
 });
 
+test("DsqlDialect: what follows a COPY before the next Sync is answered as itself", () => {
+  const { dialect } = dialectAt({ minutes: 0 });
+  const send = (...parts: readonly Buffer[]): void =>
+    void dialect.fromFrontend.pass(Buffer.concat(parts));
+  const answer = (...parts: readonly Buffer[]): string =>
+    Buffer.concat(dialect.fromBackend.pass(Buffer.concat(parts))).toString("latin1");
+  send(extended("COPY t FROM STDIN"), sync);
+  send(message("d", "1\n"), message("c"), extended("LOCK t"), sync, query("SET work_mem = 1"));
+  answer(message("G", "\0\0\0"));
+  assert.match(answer(message("C", "COPY 1\0"), message("C", "SET\0")), /LOCK TABLE/);
+  assert.match(answer(message("Z", "I"), message("C", "SET\0"), message("Z", "I")), /SET/);
+});
+
 test("DsqlDialect: the Sync after a COPY that failed ends its batch", () => {
   const { dialect } = dialectAt({ minutes: 0 });
   const send = (...parts: readonly Buffer[]): void =>

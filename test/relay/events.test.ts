@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createLog } from "../../src/base/log.ts";
 import { type RelayEvent, relayLogger } from "../../src/relay/events.ts";
-import { startRelayHealth } from "../../src/relay/health.ts";
+import { type RelayState, startRelayHealth } from "../../src/relay/health.ts";
 
 const SESSION = {
   peer: "10.0.0.9:50000",
@@ -73,7 +73,7 @@ test("relayLogger() + a JSON line has the fields of its event", () => {
 
 test("startRelayHealth() + counts each event once, and reports the last search in seconds", async () => {
   const state = { sessions: 2, maxSessions: 2, targets: 1, discoveredAt: 5_000 };
-  let phase: "starting" | "serving" = "starting";
+  let phase: RelayState["phase"] = "starting";
   const place = { host: "127.0.0.1", port: 0 };
   await using health = await startRelayHealth(place, () => ({ ...state, phase }));
   for (const event of EVENTS) health.note(event);
@@ -98,4 +98,7 @@ test("startRelayHealth() + counts each event once, and reports the last search i
   assert.match(await (await get("/readiness")).text(), /2 of 2 sessions/);
   state.sessions = 1;
   assert.equal((await get("/readiness")).status, 200);
+  phase = "draining";
+  const draining = await get("/readiness");
+  assert.deepEqual([draining.status, /draining/.test(await draining.text())], [503, true]);
 });

@@ -69,6 +69,12 @@ test("explainRefusals() says when no token was asked for", () => {
   );
 });
 
+test("explainRefusals() knows what rds-auth-proxy says without a code, and adds nothing to its other words", () => {
+  const { detail } = explained("", "SASL auth not supported");
+  assert.match(detail ?? "", /^The database asked for SCRAM-SHA-256/);
+  assert.deepEqual(explained("", "something else"), {});
+});
+
 test("explainRefusals() names the remedy for a missing grant, database and place", () => {
   assert.match(
     explained("28P01", "password authentication failed").hint ?? "",

@@ -191,6 +191,20 @@ test("parseVia() + refuses what is not a tunnel, with an ERR_CONFIG that names w
   }
 });
 
+test("parseVia() + a bare name gets the tunnel that it could mean, and nothing else is repeated", () => {
+  const hintOf = (text: string): string => {
+    try {
+      parseVia(text, "target");
+    } catch (error) {
+      return (error as RdsIamError).hint ?? "";
+    }
+    return "";
+  };
+  assert.match(hintOf("bastion.example.com"), /^Did you mean ssh:\/\/bastion\.example\.com\? /);
+  assert.match(hintOf("i-0123456789abcdef0"), /^Did you mean ssm:\/\/i-0123456789abcdef0\? /);
+  assert.doesNotMatch(hintOf("u:secret@bastion"), /Did you mean|secret/);
+});
+
 test("parseVia() + a command is taken from everywhere, a password not from the command line", () => {
   assert.throws(
     () => parseVia("socks5://u:p@h:1", "option"),

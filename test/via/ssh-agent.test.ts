@@ -56,10 +56,17 @@ test(
   },
 );
 
-test("sshAgent() + what it does not know it refuses, and too much ends the connection", async () => {
+test("sshAgent() + what it does not know it refuses, and too much ends the connection", async (t) => {
   const socket = connect({ path });
-  // An unknown request; a signature with another key; half of a message's strings.
-  for (const message of [[99], [13, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0, 0], [13, 0, 0, 0, 9, 1]]) {
+  t.after(() => socket.destroy());
+  const signature = [0, 0, 0, key.blob.length, ...key.blob, 0, 0, 0, 1, 7, 0, 0, 0, 0];
+  // Unknown requests, one with what a signature needs; a signature with another key; half of a message's strings.
+  for (const message of [
+    [99],
+    [99, ...signature],
+    [13, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0, 0],
+    [13, 0, 0, 0, 9, 1],
+  ]) {
     socket.write(Buffer.from([0, 0, 0, message.length, ...message]));
     const [answer] = (await once(socket, "data")) as [Buffer];
     assert.deepEqual([...answer], [0, 0, 0, 1, 5]);
