@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SsoSession, SsoToken } from "../../src/aws/sso-cache.ts";
-import { askSsoLogin, leadThrough } from "../../src/session/sso-prompt.ts";
+import { askSsoLogin, guideLogin } from "../../src/session/sso-prompt.ts";
 import { personWho, runContext } from "../support/run-context.ts";
 
 const TOKEN: SsoToken = { accessToken: "t", expiresAt: "2030-01-01T00:00:00Z" };
@@ -57,7 +57,7 @@ test("askSsoLogin() asks nothing without a terminal, nor once the tool has it", 
   assert.deepEqual([absent.shown, taken.shown], [[], []]);
 });
 
-test("leadThrough() opens a browser and takes a code as RDSIAM_NO_BROWSER and RDSIAM_DEVICE_CODE say, in any of their words", async () => {
+test("guideLogin() opens a browser and takes a code as RDSIAM_NO_BROWSER and RDSIAM_DEVICE_CODE say, in any of their words", async () => {
   const led = async (env: Readonly<Record<string, string>>, isHere: boolean) => {
     let opened = 0;
     const open = () => Promise.resolve((opened += 1) > 0);
@@ -65,12 +65,12 @@ test("leadThrough() opens a browser and takes a code as RDSIAM_NO_BROWSER and RD
     const { terminal, shown } = personWho([]);
     const context = { ...runContext(env), terminal: { ...terminal, browser } };
     let usesDeviceCode: boolean | undefined;
-    const logIn: Parameters<typeof leadThrough>[2] = async (screen) => {
+    const logIn: Parameters<typeof guideLogin>[2] = async (screen) => {
       ({ usesDeviceCode } = screen);
       await screen.show({ url: "https://u", userCode: undefined });
       return TOKEN;
     };
-    await leadThrough(context, sessionNamed("corp"), logIn, { write: terminal.write });
+    await guideLogin(context, sessionNamed("corp"), logIn, { write: terminal.write });
     return [opened, usesDeviceCode, /^Opening the browser/.test(shown[0] ?? "")];
   };
   assert.deepEqual(await led({}, true), [1, false, true]);
