@@ -67,7 +67,7 @@ test(
   "the guide's prompt shows the target, and psqlrc and history are the user's own",
   { skip },
   async () => {
-    const guide = await readFile("docs/configuration.md", "utf8");
+    const guide = await readFile("docs/recipes.md", "utf8");
     const [line = ""] = /^\\set PROMPT1 .*$/m.exec(guide) ?? [];
     const history = join(standIn.directory, "own-history");
     const psqlrc = join(standIn.directory, ".psqlrc");

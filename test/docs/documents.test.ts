@@ -29,10 +29,9 @@ const NEEDS: Readonly<Record<string, string>> = {
   AWS: "a server of AWS's own: its trust store, Session Manager; tests have stand-ins for both",
   "an older tool": "the server of rds-auth-proxy; test/e2e/rds-auth-proxy.test.ts has a stand-in",
   ...Object.fromEntries(
-    ["Django", "Flyway", "Knex", "Liquibase", "Rails", "dbmate", "node-pg-migrate"].map((tool) => [
-      tool,
-      "runs in recipes.slow.test.ts, which installs it",
-    ]),
+    ["Django", "Flyway", "Knex", "Liquibase", "Rails", "dbmate", "node-pg-migrate", "pgloader"].map(
+      (tool) => [tool, "runs in recipes.slow.test.ts, which installs it"],
+    ),
   ),
   Prisma: "its engine is in no registry",
   Docker: "not in a bare Debian; npm run test:slow -- packaging checks the Dockerfile",
@@ -53,6 +52,7 @@ const LANGUAGES = [
   "js",
   "python",
   "dockerfile",
+  "makefile", // runs in recipes.slow.test.ts
 ];
 
 const DOCUMENTS = documents();

@@ -1,4 +1,4 @@
-// npm run test:slow -- docs: the recipes of docs/frameworks.md with the tools themselves, which come from npm, PyPI, Maven and Debian.
+// npm run test:slow -- docs: the recipes of docs/recipes.md with the tools themselves, which come from npm, PyPI, Maven and Debian.
 // Prisma's engine alone is in no registry.
 import assert from "node:assert/strict";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,12 +9,12 @@ import { after, before, test } from "node:test";
 import { $ } from "zx";
 import { installDebianPackages } from "../../scripts/debian-packages.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { rdsiam, without } from "../support/program.ts";
+import { cleanEnvironment, rdsiam, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { blocksOf, readDocument } from "./markdown.ts";
 import { makeScene, runBlock } from "./run-blocks.ts";
 
-const DOCUMENT = "docs/frameworks.md";
+const DOCUMENT = "docs/recipes.md";
 
 const POM = `<project><modelVersion>4.0.0</modelVersion><groupId>x</groupId><artifactId>x</artifactId><version>1</version><dependencies>
 ${[
@@ -104,6 +104,17 @@ class App < Rails::Application\n  config.root = File.expand_path("..", __dir__)\
     install: () => installNpm("node-pg-migrate@8", "pg@8"),
     files: () => ({ "migrations/1_first.sql": create("node_pg_migrate") }),
   },
+  pgloader: {
+    install: async () => {
+      const reason = without("pgloader", "sqlite3")
+        ? await installDebianPackages(["pgloader", "sqlite3"])
+        : undefined;
+      if (reason !== undefined) return reason;
+      const made = await tried("sqlite3", [join(project(), "things.sqlite"), create("pgloader")]);
+      return made.status ? undefined : made.reason;
+    },
+    files: () => ({}),
+  },
   Knex: {
     install: () => installNpm("knex@3", "pg@8"),
     files: () => ({
@@ -145,9 +156,23 @@ for (const block of blocksOf(DOCUMENT)) {
   });
 }
 
+test(`${DOCUMENT}: the Makefile`, { skip: without("psql", "pg_dump", "make") }, async () => {
+  const makefile = blocksOf(DOCUMENT).find(({ language }) => language === "makefile");
+  await mkdir(project(), { recursive: true });
+  await writeFile(join(project(), "Makefile"), `${makefile?.text}\n`);
+  const { env } = await makeScene(standIn);
+  const make = $({ cwd: project(), env: cleanEnvironment(env), quiet: true, input: "" });
+  await make`make TARGET=admin schema.sql`;
+  assert.match(
+    await readFile(join(project(), "schema.sql"), "utf8"),
+    /CREATE TABLE public\.orders/,
+  );
+  assert.match((await make`make -n psql`).stdout, /^rdsiam psql stage$/m);
+});
+
 // Where the blocks of the document run.
 function project(): string {
-  return join(standIn.directory, "documents", "frameworks");
+  return join(standIn.directory, "documents", "recipes");
 }
 
 async function writeProject(files: Readonly<Record<string, string>>): Promise<void> {
