@@ -5,53 +5,13 @@ import type { RdsCaller } from "../../src/aws/rds-client.ts";
 import { clusterOfCustomEndpoint, writerRegionOf } from "../../src/aws/rds-endpoints.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
 import { type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
+import { ACCOUNT, CUSTOM, GLOBAL, ZONE } from "../support/account-inventory.ts";
 import { keep } from "../support/keep.ts";
 import { failure } from "../support/failure.ts";
 
-const ZONE = "c1a2b3.eu-west-1.rds.amazonaws.com";
-const CUSTOM = `reports.cluster-custom-${ZONE}`;
-const GLOBAL = "orders.global-c1a2b3.global.rds.amazonaws.com";
 const keys = new KeyStore();
 const key = keys.createStaticKey({ arn: "arn:aws:iam::123456789012:user/app" });
-const options: RdsApiOptions = {
-  keys,
-  denied: new Set(),
-  throttled: 0,
-  regions: {
-    "eu-west-1": {
-      DescribeDBClusterEndpoints: [
-        {
-          DBClusterEndpointIdentifier: "reports",
-          DBClusterIdentifier: "orders",
-          EndpointType: "CUSTOM",
-          Endpoint: CUSTOM,
-        },
-        {
-          DBClusterIdentifier: "orders",
-          EndpointType: "READER",
-          Endpoint: `orders.cluster-ro-${ZONE}`,
-        },
-        { DBClusterIdentifier: "other", EndpointType: "WRITER", Endpoint: `other.cluster-${ZONE}` },
-        {
-          DBClusterIdentifier: "orders",
-          EndpointType: "WRITER",
-          Endpoint: `orders.cluster-${ZONE}`,
-        },
-      ],
-      DescribeGlobalClusters: [
-        { Endpoint: "other.global-c1a2b3.global.rds.amazonaws.com", GlobalClusterMembers: [] },
-        {
-          Endpoint: GLOBAL,
-          GlobalClusterMembers: [
-            { DBClusterArn: "arn:aws:rds:eu-west-1:123456789012:cluster:a", IsWriter: "false" },
-            { DBClusterArn: "arn:aws:rds:us-east-2:123456789012:cluster:b", IsWriter: "true" },
-          ],
-        },
-      ],
-    },
-    "us-east-1": {},
-  },
-};
+const options: RdsApiOptions = { keys, regions: ACCOUNT, denied: new Set(), throttled: 0 };
 
 const api = await keep(startRdsApi(options));
 

@@ -2,8 +2,6 @@
 // the clients of Aurora DSQL that are on this machine.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
-import { once } from "node:events";
 import { join } from "node:path";
 import { test } from "node:test";
 import pg from "pg";
@@ -13,19 +11,12 @@ import { rdsiam, run, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { openProxy } from "../support/open-proxy.ts";
 import { keep, temporaryDirectory } from "../support/keep.ts";
+import { freePort } from "../support/via-servers.ts";
 
 const QUERY = "select current_user, current_database()";
 
 const standIn = await keep(startStage());
 const directory = await temporaryDirectory("clients");
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 test("psql takes the line that is printed for docker", { skip: without("psql") }, async () => {
   await using proxy = openProxy(["prod", "--print-config", "docker"], standIn.env);

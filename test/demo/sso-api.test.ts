@@ -1,4 +1,4 @@
-// The stand-in for IAM Identity Center, asked by hand; test/aws/sso-judges.slow.test.ts has the AWS CLI log in against it.
+// The stand-in for IAM Identity Center, asked by hand; test/e2e/sso-aws-cli.slow.test.ts has the AWS CLI log in against it.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test, type TestContext } from "node:test";

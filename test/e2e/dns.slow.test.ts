@@ -9,49 +9,20 @@ import { appendProfile, makeEnvironment, makeHome } from "../../src/demo/home.ts
 import { KeyStore } from "../../src/demo/keys.ts";
 import { type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
 import { type Finished, rdsiam } from "../support/program.ts";
+import { ACCOUNT, CUSTOM, GLOBAL, ZONE } from "../support/account-inventory.ts";
 import { keep, temporaryDirectory } from "../support/keep.ts";
 
-const ZONE = "c1a2b3.eu-west-1.rds.amazonaws.com";
 const CLUSTER = `orders.cluster-${ZONE}`;
-const CUSTOM = `reports.cluster-custom-${ZONE}`;
-const GLOBAL = "orders.global-c1a2b3.global.rds.amazonaws.com";
 
 const keys = new KeyStore();
 const key = keys.createStaticKey({ arn: "arn:aws:iam::123456789012:user/app" });
-const apiOptions: RdsApiOptions = {
-  keys,
-  denied: new Set(),
-  regions: {
-    "eu-west-1": {
-      DescribeDBClusterEndpoints: [
-        {
-          DBClusterEndpointIdentifier: "reports",
-          DBClusterIdentifier: "orders",
-          EndpointType: "CUSTOM",
-          Endpoint: CUSTOM,
-        },
-        { DBClusterIdentifier: "orders", EndpointType: "WRITER", Endpoint: CLUSTER },
-      ],
-      DescribeGlobalClusters: [
-        {
-          Endpoint: GLOBAL,
-          GlobalClusterMembers: [
-            { DBClusterArn: "arn:aws:rds:us-east-2:123456789012:cluster:b", IsWriter: "true" },
-          ],
-        },
-      ],
-    },
-  },
-};
+const apiOptions: RdsApiOptions = { keys, regions: ACCOUNT, denied: new Set() };
 
 const directory = await temporaryDirectory("dns");
 const dns = await keep(
   startDns({
     [CLUSTER]: { cname: `orders-1.${ZONE}` },
     [`orders-1.${ZONE}`]: { a: ["127.0.0.1"] },
-    "loop-1.test": { cname: "loop-2.test" },
-    "loop-2.test": { cname: "LOOP-1.test" },
-    "broken.test": { cname: "gone.test" },
     "no_one.test": { cname: `${CLUSTER.toUpperCase()}` },
     "servfail.test": { rcode: "SERVFAIL" },
     "refused.test": { rcode: "REFUSED" },
@@ -62,7 +33,6 @@ const dns = await keep(
     "strange.test": { cname: "a b\u001b[31m.test" },
     "foreign.test": { cname: "db.attacker.example" },
     "db.attacker.example": { a: ["127.0.0.1"] },
-    "foreign-later.test": { cname: "foreign.test" },
     "orders.db.corp.example": { cname: "db.corp.example" },
     "db.corp.example": { cname: CLUSTER },
     "plain.db.corp.example": { a: ["127.0.0.1"] },
@@ -74,7 +44,7 @@ const dns = await keep(
     "global.test": { cname: GLOBAL },
   }),
 );
-for (let hop = 1; hop <= 11; hop += 1) {
+for (let hop = 1; hop <= 10; hop += 1) {
   dns.set(`hop-${hop}.test`, { cname: hop === 1 ? CLUSTER : `hop-${hop - 1}.test` });
 }
 const api = await keep(startRdsApi(apiOptions));
@@ -99,7 +69,7 @@ function roles({ stderr }: Finished): (string | undefined)[] {
   );
 }
 
-for (const hops of [0, 1, 2, 5, 10]) {
+for (const hops of [0, 10]) {
   test(`rdsiam token follows ${hops} CNAMEs, and no further than the first RDS name`, async () => {
     const ran = await token(hops === 0 ? CLUSTER : `hop-${hops}.test`);
     assert.equal(ran.status, 0, ran.stderr);
@@ -120,10 +90,7 @@ for (const host of ["HOP-3.Test", "hop-3.test.", `${CLUSTER.toUpperCase()}.`, "n
 }
 
 const FAILURES: readonly (readonly [string, RegExp])[] = [
-  ["hop-11.test", /cannot follow hop-11\.test[^]*After 10 CNAMEs there is still no RDS name/],
-  ["loop-1.test", /loop-1\.test -> loop-2\.test -> loop-1\.test is a loop/],
   ["missing.test", /host missing\.test does not exist/],
-  ["broken.test", /host gone\.test does not exist/],
   ["servfail.test", /cannot look up host servfail\.test[^]*the DNS server 127\.0\.0\.1:\d+/],
   ["refused.test", /cannot look up host refused\.test[^]*the DNS server 127\.0\.0\.1:\d+/],
   ["silent.test", /cannot look up host silent\.test[^]*gave no answer in time/],
@@ -132,7 +99,6 @@ const FAILURES: readonly (readonly [string, RegExp])[] = [
     "alias-record.test",
     /alias-record\.test is not an RDS endpoint[^]*Route 53 alias[^]*--sign-host/,
   ],
-  ["127.0.0.1", /127\.0\.0\.1 is not an RDS endpoint/],
   ["empty.test", /host empty\.test has no address/],
 ];
 
@@ -172,17 +138,17 @@ test("rdsiam token --sign-host with no RDS name needs a Region", async () => {
   assert.ok(named.stdout.startsWith("db.example.com:5432/"), named.stderr);
 });
 
-for (const host of ["foreign.test", "foreign-later.test"]) {
-  test(`rdsiam token signs nothing for the end of the CNAMEs of ${host}, whatever Region is set`, async () => {
-    for (const ran of [
-      await token(host, "--region", "eu-west-1"),
-      await rdsiam(["token", "--host", host], { env: { ...env, RDSIAM_REGION: "eu-west-1" } }),
-    ]) {
-      assert.deepEqual([ran.status, ran.stdout], [125, ""]);
-      assert.match(ran.stderr, /is not an RDS endpoint[^]*foreign\.test -> db\.attacker\.example/);
-    }
-  });
-}
+test("rdsiam token signs nothing for the end of the CNAMEs of foreign.test, whatever Region is set", async () => {
+  for (const ran of [
+    await token("foreign.test", "--region", "eu-west-1"),
+    await rdsiam(["token", "--host", "foreign.test"], {
+      env: { ...env, RDSIAM_REGION: "eu-west-1" },
+    }),
+  ]) {
+    assert.deepEqual([ran.status, ran.stdout], [125, ""]);
+    assert.match(ran.stderr, /is not an RDS endpoint[^]*foreign\.test -> db\.attacker\.example/);
+  }
+});
 
 test("rdsiam token with a Region signs for a typed name that it does not know, which has no CNAME", async () => {
   const ran = await token("alias-record.test", "--region", "eu-west-1");

@@ -110,7 +110,7 @@ test(
     assert.equal(ran.stdout, "c\nlog\n0\n42\n", ran.stderr);
     await until(async () => {
       const words = (await processes()).flatMap((each) => each.words);
-      return !words.some((word) => word.includes(INSTANCE));
+      return !words.some((word) => word.includes(`${standIn.directory}/rdsiam-ssh-`));
     }, "no ssh is left");
   },
 );

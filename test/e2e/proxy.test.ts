@@ -4,7 +4,6 @@ import type { Buffer } from "node:buffer";
 import type { ChildProcess } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { readFile, stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { after, test } from "node:test";
@@ -12,6 +11,8 @@ import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { type Finished, rdsiam, run, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { keep, temporaryDirectory } from "../support/keep.ts";
+import { until } from "../support/traces.ts";
+import { freePort } from "../support/via-servers.ts";
 
 const PSQL = { skip: without("psql") };
 const SECRET = /:([\w-]{43})@/;
@@ -76,22 +77,6 @@ async function proxy(args: readonly string[], env: Record<string, string> = {}):
 
 function psql(url: string, query: string, env: Record<string, string> = {}): Promise<Finished> {
   return run(["psql", "-XAt", url, "-c", query], { env });
-}
-
-async function until(happened: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 30_000;
-  while (!(await happened())) {
-    assert.ok(performance.now() < end, "not within 30 s");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 test(

@@ -4,6 +4,9 @@ import type { Inventory } from "./rds-api.ts";
 
 const REGION = "eu-west-1";
 export const ZONE = `c1a2b3.${REGION}.rds.amazonaws.com`;
+/** A custom endpoint of the cluster `orders`, and a global endpoint whose writer is in us-east-2. */
+export const CUSTOM = `reports.cluster-custom-${ZONE}`;
+export const GLOBAL = "orders.global-c1a2b3.global.rds.amazonaws.com";
 const ARN = `arn:aws:rds:${REGION}:123456789012`;
 
 function tags(values: Readonly<Record<string, string>>) {
@@ -49,13 +52,15 @@ const EU_WEST: Inventory = {
     { DBClusterIdentifier: "shop", Engine: "aurora-mysql", Endpoint: `shop.cluster-${ZONE}` },
   ],
   DescribeDBClusterEndpoints: [
-    { DBClusterIdentifier: "orders", EndpointType: "WRITER", Endpoint: `orders.cluster-${ZONE}` },
     {
       DBClusterEndpointIdentifier: "reports",
       DBClusterIdentifier: "orders",
       EndpointType: "CUSTOM",
-      Endpoint: `reports.cluster-custom-${ZONE}`,
+      Endpoint: CUSTOM,
     },
+    { DBClusterIdentifier: "orders", EndpointType: "READER", Endpoint: `ro.cluster-ro-${ZONE}` },
+    { DBClusterIdentifier: "other", EndpointType: "WRITER", Endpoint: `other.cluster-${ZONE}` },
+    { DBClusterIdentifier: "orders", EndpointType: "WRITER", Endpoint: `orders.cluster-${ZONE}` },
     {
       DBClusterEndpointIdentifier: "carts",
       DBClusterIdentifier: "shop",
@@ -91,6 +96,16 @@ const EU_WEST: Inventory = {
     { DBProxyName: "closed", RdsResourceId: "db-201", Type: "RDS_INSTANCE" },
   ],
   ListTagsForResource: [{ Arn: `${ARN}:db-proxy:prx-1`, Key: "env", Value: "prod" }],
+  DescribeGlobalClusters: [
+    { Endpoint: "other.global-c1a2b3.global.rds.amazonaws.com", GlobalClusterMembers: [] },
+    {
+      Endpoint: GLOBAL,
+      GlobalClusterMembers: [
+        { DBClusterArn: "arn:aws:rds:eu-west-1:123456789012:cluster:a", IsWriter: "false" },
+        { DBClusterArn: "arn:aws:rds:us-east-2:123456789012:cluster:b", IsWriter: "true" },
+      ],
+    },
+  ],
   DescribeSourceRegions: [
     { RegionName: "us-east-1", Status: "available" },
     { RegionName: "af-south-1", Status: "available" },

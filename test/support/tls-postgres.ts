@@ -2,7 +2,6 @@
 // its account's own; superuser's work goes through the unix socket in it.
 // https://www.postgresql.org/docs/current/auth-pg-hba-conf.html
 import { chown, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -17,6 +16,7 @@ import {
   type ServerAccount,
 } from "../../src/demo/postgres-binaries.ts";
 import { makeServerDirectory, stopServer, SUPERUSER } from "../../src/demo/postgres.ts";
+import { freePort } from "./via-servers.ts";
 
 const START_LIMIT = 60_000; // ms
 
@@ -148,12 +148,4 @@ async function untilReady(
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

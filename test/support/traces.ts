@@ -62,8 +62,8 @@ export function listens(port: number): Promise<boolean> {
 
 /** Waits until the condition holds and answers how many milliseconds that took; throws after the limit. */
 export async function until(
-  condition: () => Promise<boolean>,
-  what: string,
+  condition: () => boolean | Promise<boolean>,
+  what = String(condition),
   limit = 20_000,
 ): Promise<number> {
   const start = performance.now();
