@@ -89,6 +89,16 @@ export function leakRuns(
       args: psql("nobody"),
       says: /authentication failed for user "IAM:nobody"/,
     },
+    {
+      name: "setup with the master user's secret",
+      args: ["setup", "-v", "inventory", "--grant", "read", "--yes"],
+      says: /secret: arn:\S+rds!db-/,
+    },
+    {
+      name: "setup with a secret that is refused",
+      args: ["setup", "-v", "inventory", "--admin-secret", "stale", "--yes"],
+      says: /refused the login of "legacy"/,
+    },
     { name: "list", args: ["list", "-v"], says: /^$/ },
     { name: "list --json", args: ["list", "-v", "--json"], says: /^$/ },
     {
