@@ -16,7 +16,7 @@ import { BackendRefusal } from "../proxy/failure.ts";
 import { endSession, type QueryRow, simpleQuery } from "../proxy/simple-query.ts";
 import { isRedshift } from "../rds/endpoint.ts";
 import type { DatabaseEndpoint } from "../session/endpoint.ts";
-import type { IamLogin, PasswordLogin } from "../session/login.ts";
+import { checkRedshift, type IamLogin, type PasswordLogin } from "../session/login.ts";
 import type { FoundIdentity } from "./check-identity.ts";
 import type { FoundConnection } from "./check-network.ts";
 import { explainRefusedLogin } from "./explain-login.ts";
@@ -49,6 +49,7 @@ export async function checkLogin(
   });
   const started = performance.now();
   try {
+    if (login.kind === "iam") await checkRedshift(login);
     const passwords = keptSecret(context, login.passwords);
     const loggingIn = withFreshPassword(async (fresh) => {
       const used = fresh ? await connectBackend(backend, context.failed) : connection;

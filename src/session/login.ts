@@ -125,12 +125,15 @@ async function openIam(
   let opened: RunCredentials | undefined;
   const open = (region: string): RunCredentials => (opened ??= openShared(context, run, region));
   const endpoint = await findEndpoint(context, run, (region) => open(region).credentials);
-  await checkRedshift(run, endpoint);
+  await checkRedshift({ ...run, endpoint });
   return iamLogin(context, run, endpoint, open(endpoint.region));
 }
 
-// Before a tool starts: what Redshift has no call for, and what no other database has.
-async function checkRedshift({ settings }: RunSettings, endpoint: DatabaseEndpoint): Promise<void> {
+/** Rejects for what Redshift has no call for, and for settings of its own that no other database has; before a tool starts. */
+export async function checkRedshift({
+  endpoint,
+  settings,
+}: Pick<IamLogin, "endpoint" | "settings">): Promise<void> {
   const { dbGroups: groups, label, redshift } = settings;
   const cluster = redshiftCluster(endpoint, redshift);
   if (cluster !== undefined) {
@@ -157,6 +160,7 @@ function redshiftIssuer(
   const cluster = redshiftCluster({ host, kind }, redshift);
   if (cluster === undefined) return undefined;
   const keepOut = recentSecrets(context.log.addSecret, SECRETS_KEPT);
+  let isNoted = false;
   return async (user, identity, database) => {
     const { redshiftPassword } = await import("../aws/redshift.ts");
     const calls = callsOf(context, run);
@@ -164,10 +168,14 @@ function redshiftIssuer(
     const asking = redshiftPassword({ ...cluster, user, database, groups }, caller);
     const issued = await context.waiting.for("the Redshift API", asking);
     keepOut(issued.password);
-    context.log.verbose(
-      `Redshift: the database user is ${issued.user}, until ${issued.expiresAt.toISOString()}; the server calls itself ` +
-        "PostgreSQL 8.0.2, so that some of psql's \\d commands fail and pg_dump refuses it",
-    );
+    const { verbose } = context.log;
+    verbose(`database user: ${issued.user}, until ${issued.expiresAt.toISOString()}`);
+    if (!isNoted) {
+      verbose(
+        "Redshift calls itself PostgreSQL 8.0.2: some of psql's \\d commands fail, and pg_dump refuses it",
+      );
+    }
+    isNoted = true;
     const { source, expiration } = identity;
     const { password: token, ...named } = issued;
     return { ...named, token, host, port, region, identity: { source, expiration } };

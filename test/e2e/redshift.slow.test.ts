@@ -66,7 +66,7 @@ test(
     const last = standIn.redshiftApis.issued.at(-1);
     assert.deepEqual([token, user], [last?.password, "IAM:demo"]);
     assert.equal(expiresAt, last?.expiresAt.toISOString());
-    assert.match(stderr, /the database user is IAM:demo, until .* PostgreSQL 8\.0\.2/);
+    assert.match(stderr, /database user: IAM:demo, until .*\n.* PostgreSQL 8\.0\.2/);
     const url = await on(["url", "-U", "analyst", "warehouse"]);
     const given = new URL(url.stdout.trim());
     assert.equal(decodeURIComponent(given.username), "IAM:analyst");
@@ -181,6 +181,8 @@ test(
       assert.match(ran.stderr, says);
       assert.equal(ran.status, status, words.join(" "));
     }
+    const wrong = await on(["doctor", "rds"]);
+    assert.match(wrong.stdout, /FAIL +login +"rds" has rds_db_groups, and is not/);
     const doctor = await on(["doctor", "poor"]);
     assert.match(doctor.stdout, /"Resource": "arn:aws:redshift:.*:dbname:warehouse\/orders"/);
     assert.match(
