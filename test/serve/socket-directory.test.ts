@@ -1,28 +1,17 @@
 // The directory of a unix socket: who may enter, what an earlier run has left, how long its path may be.
 import assert from "node:assert/strict";
-import {
-  chmod,
-  lchown,
-  lstat,
-  mkdir,
-  mkdtemp,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { chmod, lchown, lstat, mkdir, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { afterEach, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { prepareSocket } from "../../src/serve/socket-directory.ts";
+import { temporaryDirectory } from "../support/keep.ts";
 
 let parent: string;
 beforeEach(async () => {
-  parent = await mkdtemp(join(tmpdir(), "rdsiam-sock-"));
+  parent = await temporaryDirectory("sock");
 });
-afterEach(() => rm(parent, { recursive: true }));
 
 test("prepareSocket() + makes the directory 0700, and the socket 0600 where libpq looks", async () => {
   const directory = join(parent, "a", "b");
