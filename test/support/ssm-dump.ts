@@ -13,17 +13,17 @@ const TABLES = 8;
 const VIA = ["--via", "ssm://i-0123456789abcdef0"];
 
 /** Who carries the connections: rdsiam itself, or AWS's plugin. */
-export type Carrier = "rdsiam" | "plugin";
+type Carrier = "rdsiam" | "plugin";
 
 /** What a run took. */
-export interface Taken {
+interface Taken {
   readonly seconds: number;
   /** Seconds of processor time of rdsiam, the tool, and the plugin. */
   readonly cpu: number;
 }
 
 /** What a parallel dump took: the whole, and the part in which it copies tables. */
-export interface TakenInParallel extends Taken {
+interface TakenInParallel extends Taken {
   readonly data: number;
 }
 

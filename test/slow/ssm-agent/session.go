@@ -19,6 +19,7 @@ import (
 const (
 	capacityOut = 8_192 // the agent has no limit but its speed; what is more than clients keep early would be sent again one by one
 	capacityIn  = 100_000
+	fewUnderWay = 64
 	synFlag     = 1
 )
 
@@ -202,6 +203,7 @@ func (s *session) waitUntilActive() bool {
 
 // restart is an agent that is away for a while: the client is told, what it sends meanwhile is lost, and so are acknowledgements.
 func (s *session) restart(away time.Duration) {
+	s.calm()
 	s.isAway.Store(true)
 	s.publish(false)
 	time.Sleep(away)
@@ -319,8 +321,23 @@ func (s *session) publish(isOn bool) {
 	}
 }
 
+// calm waits for a moment in which few frames are under way, since each that is lost costs 100 ms: a client that gets no processor
+// for seconds has thousands there.
+func (s *session) calm() {
+	for range 500 {
+		s.mu.Lock()
+		count := s.unacked.Len()
+		s.mu.Unlock()
+		if count < fewUnderWay {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 // drop ends the WebSocket, not the session.
 func (s *session) drop(code int) {
+	s.calm()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.wire != nil {
