@@ -33,7 +33,7 @@ _rdsiam_flags() {
 _rdsiam_operands() {
   case $1 in
     ca) echo "update" ;;
-    completion) echo "bash zsh fish" ;;
+    completion) echo "bash zsh fish powershell" ;;
   esac
 }
 
@@ -52,7 +52,7 @@ _rdsiam_values() {
     --output-dir | --socket) _rdsiam_files -d ;;
     --region | --sso-region) _rdsiam_reply af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2 ;;
     --partition) _rdsiam_reply aws aws-us-gov aws-cn ;;
-    --shell) _rdsiam_reply sh fish ;;
+    --shell) _rdsiam_reply sh fish powershell cmd ;;
     --print-config) _rdsiam_reply dbeaver datagrip pgadmin tableplus jdbc docker ;;
     --tls-cert | --tls-key | --tls-client-ca | --password-file | --config | --sslrootcert) _rdsiam_files -f ;;
     --client-auth) _rdsiam_reply scram-sha-256 password trust ;;

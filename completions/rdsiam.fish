@@ -200,7 +200,7 @@ function __rdsiam_flags
             printf '%s\t%s\n' --version 'show the version'
             printf '%s\t%s\n' -V 'show the version'
         case env
-            printf '%s\t%s\n' --shell 'shell syntax to print (default: sh)'
+            printf '%s\t%s\n' --shell 'shell syntax: sh, fish, powershell or cmd (default: sh)'
             printf '%s\t%s\n' --unset 'print the unset commands'
             printf '%s\t%s\n' --json 'print JSON'
             printf '%s\t%s\n' --host 'the database, instead of the target\'s rds_host'
@@ -561,7 +561,7 @@ function __rdsiam_operands
         case ca
             printf '%s\n' update
         case completion
-            printf '%s\n' bash zsh fish
+            printf '%s\n' bash zsh fish powershell
     end
 end
 
@@ -582,7 +582,7 @@ function __rdsiam_values
         case --partition
             printf '%s\n' aws aws-us-gov aws-cn
         case --shell
-            printf '%s\n' sh fish
+            printf '%s\n' sh fish powershell cmd
         case --print-config
             printf '%s\n' dbeaver datagrip pgadmin tableplus jdbc docker
         case --tls-cert --tls-key --tls-client-ca --password-file --config --sslrootcert

@@ -114,9 +114,9 @@ export const OWN_OPTIONS = [
   { name: "check", summary: "show whose credentials are used (asks STS)", commands: ["token"] },
   {
     name: "shell",
-    value: "sh|fish",
-    choices: ["sh", "fish"],
-    summary: "shell syntax to print (default: sh)",
+    value: "SHELL",
+    choices: ["sh", "fish", "powershell", "cmd"],
+    summary: "shell syntax: sh, fish, powershell or cmd (default: sh)",
     commands: ["env"],
   },
   {

@@ -238,14 +238,14 @@ export const COMMANDS: readonly CommandSpec[] = [
       const { runCompletion } = await import("./completion.ts");
       return (context, invocation) => runCompletion(context, invocation, COMMANDS);
     },
-    usage: "completion [options] [bash|zsh|fish]",
+    usage: "completion [options] [bash|zsh|fish|powershell]",
     summary: "print the completion script for a shell, or install it",
     tail: "none",
     takesTarget: false,
-    choices: ["bash", "zsh", "fish"],
+    choices: ["bash", "zsh", "fish", "powershell"],
     examples: ["rdsiam completion --install", "source <(rdsiam completion bash)"],
     details: [
-      "Without an argument, the shell is the one in SHELL. --install writes the script where the shell looks for a user's own, and prints what else there is to do.",
+      "Without an argument, the shell is the one in SHELL, on Windows PowerShell. --install writes the script where the shell looks for a user's own, and prints what else there is to do.",
       "It completes commands, options, values and targets; after the target the tool's own completion takes over, and is kept from asking a local server for names.",
     ],
   },

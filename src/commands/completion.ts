@@ -2,11 +2,13 @@
 // https://github.com/scop/bash-completion#faq, https://fishshell.com/docs/current/completions.html#where-to-put-completions
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import process from "node:process";
 import { completionScript } from "../cli/completion/script.ts";
 import { HEADER, type Shell, SHELLS } from "../cli/completion/words.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { shellWord } from "../system/shell-word.ts";
+import { dataDirectory } from "../system/directories.ts";
+import { quoteForPowerShell, shellWord } from "../system/shell-word.ts";
 import { type CommandSpec, type Invocation, isOn } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 
@@ -45,7 +47,8 @@ export async function runCompletion(
 }
 
 function chooseShell(given: string | undefined, env: RunContext["env"]): Shell {
-  const name = given ?? basename(env["SHELL"] ?? "");
+  const usual = process.platform === "win32" ? "powershell" : "";
+  const name = given ?? (basename(env["SHELL"] ?? "") || usual);
   const shell = SHELLS.find((known) => known === name);
   if (shell !== undefined) return shell;
   throw new RdsIamError("the completion needs a shell", {
@@ -77,6 +80,11 @@ function installationOf(shell: Shell, { env, home }: RunContext): Installation {
       const config = env["XDG_CONFIG_HOME"] || join(home, ".config");
       const file = join(config, "fish", "completions", "rdsiam.fish");
       return { file, notes: ["takes effect in new shells"] };
+    }
+    case "powershell": {
+      const file = join(dataDirectory(env, home), "completion.ps1");
+      const note = "add to your profile, the file that $PROFILE names, if it is not there yet:";
+      return { file, notes: [note, `  . ${quoteForPowerShell(file)}`] };
     }
   }
 }

@@ -2,7 +2,8 @@
 // Each value is quoted whole, so that no shell reads anything in it. Variables of the environment that would send the tool to
 // another server, or make it refuse a token, are unset.
 // https://www.postgresql.org/docs/current/libpq-envars.html
-import { quoteForShell } from "../system/shell-word.ts";
+import { RdsIamError } from "../base/errors.ts";
+import { quoteForPowerShell, quoteForShell } from "../system/shell-word.ts";
 import { isOn, type Invocation, type Options, optionValue } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import type { DirectConnection } from "../session/connection-info.ts";
@@ -33,8 +34,10 @@ const CONFLICTING = [
   "PGSSLCRLDIR",
 ] as const;
 
+const FORMS = ["sh", "fish", "powershell", "cmd"] as const;
+
 /** The syntax to print in. */
-export type OutputForm = "sh" | "fish" | "json";
+export type OutputForm = (typeof FORMS)[number] | "json";
 
 /** A variable and its value; undefined for one to unset. */
 export type Assignment = readonly [name: string, value: string | undefined];
@@ -58,7 +61,8 @@ export async function runEnv(context: RunContext, invocation: Invocation): Promi
 
 function shellOf(options: Options, env: RunContext["env"]): OutputForm {
   if (isOn(options, env, "json")) return "json";
-  return optionValue(options, env, "shell") === "fish" ? "fish" : "sh";
+  const named = optionValue(options, env, "shell");
+  return FORMS.find((form) => form === named) ?? "sh";
 }
 
 function assignments(connection: DirectConnection, env: RunContext["env"]): Assignment[] {
@@ -85,8 +89,10 @@ export function assignmentText(list: readonly Assignment[], shell: OutputForm): 
     const entries = list.map(([name, value]) => [name, value ?? null] as const);
     return JSON.stringify(Object.fromEntries(entries), undefined, 2);
   }
-  return list.map((each) => (shell === "fish" ? fishLine(each) : shLine(each))).join("\n");
+  return list.map(LINES[shell]).join("\n");
 }
+
+const LINES = { sh: shLine, fish: fishLine, powershell: powershellLine, cmd: cmdLine };
 
 function shLine([name, value]: Assignment): string {
   return value === undefined ? `unset ${name}` : `export ${name}=${quoteForShell(value)}`;
@@ -97,4 +103,22 @@ function fishLine([name, value]: Assignment): string {
   return value === undefined
     ? `set -e ${name}`
     : `set -gx ${name} '${value.replaceAll(/[\\']/g, String.raw`\$&`)}'`;
+}
+
+// https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_environment_variables
+function powershellLine([name, value]: Assignment): string {
+  return value === undefined
+    ? `Remove-Item -ErrorAction SilentlyContinue Env:${name}`
+    : `$env:${name} = ${quoteForPowerShell(value)}`;
+}
+
+// For `for /f "delims=" %i in ('rdsiam env --shell cmd TARGET') do @set "%i"`: cmd.exe reads no sign in what it puts in place of %i.
+// https://learn.microsoft.com/windows-server/administration/windows-commands/set_1
+function cmdLine([name, value = ""]: Assignment): string {
+  if (!/[\r\n]/.test(value)) return `${name}=${value}`;
+  throw new RdsIamError(`${name} cannot be set in cmd.exe`, {
+    code: "ERR_USAGE",
+    detail: "Its value has a line break.",
+    hint: "Use --shell powershell.",
+  });
 }

@@ -28,6 +28,10 @@ const PLACES: Readonly<Record<Shell, readonly [string, RegExp]>> = {
   bash: [".local/share/bash-completion/completions/rdsiam", /bash-completion/],
   zsh: [".local/share/zsh/site-functions/_rdsiam", /fpath=\(\S+\/zsh\/site-functions \$fpath\)/],
   fish: [".config/fish/completions/rdsiam.fish", /new shells/],
+  powershell: [
+    ".local/share/rdsiam/completion.ps1",
+    /\$PROFILE[^]*\n {2}\. '\S+\/rdsiam\/completion\.ps1'/,
+  ],
 };
 
 for (const shell of SHELLS) {

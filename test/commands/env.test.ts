@@ -44,8 +44,15 @@ const value = fc.oneof(
 const values = value.map((text) => text.replaceAll("\0", ""));
 
 // All values of a property in one shell: starting one is what costs.
-function readBack(shell: "sh" | "fish", texts: readonly string[]): string[] {
+function readBack(shell: "sh" | "fish" | "powershell", texts: readonly string[]): string[] {
   const list = texts.map((text, index): Assignment => [`RDSIAM_V${index}`, text]);
+  if (shell === "powershell") {
+    const script = `${assignmentText(list, shell)}\nnode -p 'JSON.stringify(Object.entries(process.env))'`;
+    const words = ["-NoProfile", "-NonInteractive", "-Command", "-"];
+    const ran = spawnSync("pwsh", words, { encoding: "utf8", input: `${script}\n` });
+    const own = new Map(JSON.parse(ran.stdout) as readonly (readonly [string, string])[]);
+    return list.map(([name]) => own.get(name) ?? "");
+  }
   const names = list.map(([name]) => name);
   // printenv is a child: it sees what was exported, byte for byte.
   const script = `${assignmentText(list, shell)}\n${names.map((name) => `printenv ${name}; printf '\\1'`).join("\n")}\n`;
@@ -57,10 +64,10 @@ function readBack(shell: "sh" | "fish", texts: readonly string[]): string[] {
   return stdout.split("\n\u0001").slice(0, -1);
 }
 
-for (const shell of ["sh", "fish"] as const) {
+for (const shell of ["sh", "fish", "powershell"] as const) {
   test(
     `assignmentText() is read back by ${shell} as it was`,
-    { skip: without(shell === "sh" ? "dash" : shell) },
+    { skip: without({ sh: "dash", fish: "fish", powershell: "pwsh" }[shell]) },
     () => {
       fc.assert(
         fc.property(fc.array(values, { minLength: 40, maxLength: 60 }), (texts) => {
@@ -76,9 +83,24 @@ test("assignmentText() takes variables away in the shell's own way", () => {
   const gone: readonly Assignment[] = [["PGHOST", undefined]];
   assert.equal(assignmentText(gone, "sh"), "unset PGHOST");
   assert.equal(assignmentText(gone, "fish"), "set -e PGHOST");
+  assert.equal(
+    assignmentText(gone, "powershell"),
+    "Remove-Item -ErrorAction SilentlyContinue Env:PGHOST",
+  );
+  assert.equal(assignmentText(gone, "cmd"), "PGHOST=");
   assert.equal(assignmentText(gone, "json"), '{\n  "PGHOST": null\n}');
 });
 
 test("assignmentText() in JSON is the object of the variables", () => {
   assert.deepEqual(JSON.parse(assignmentText([["PGUSER", `a"b\n`]], "json")), { PGUSER: `a"b\n` });
+});
+
+test("assignmentText() for PowerShell and cmd.exe leaves no sign to be read", () => {
+  const list: readonly Assignment[] = [["PGUSER", "it's $(x) %PATH%"]];
+  assert.equal(assignmentText(list, "powershell"), "$env:PGUSER = 'it''s $(x) %PATH%'");
+  assert.equal(assignmentText(list, "cmd"), "PGUSER=it's $(x) %PATH%");
+  assert.throws(
+    () => assignmentText([["PGUSER", "a\nb"]], "cmd"),
+    /PGUSER cannot be set in cmd\.exe/,
+  );
 });

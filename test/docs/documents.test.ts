@@ -53,6 +53,8 @@ const LANGUAGES = [
   "python",
   "dockerfile",
   "makefile", // runs in recipes.slow.test.ts
+  "powershell",
+  "bat",
 ];
 
 const DOCUMENTS = documents();

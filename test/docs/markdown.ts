@@ -1,7 +1,7 @@
 // The documents, and the code blocks in them. How a block is written says what becomes of it:
 //   sh       a shell runs it on the stand-in, and it must succeed
 //   console  each `$ ` line runs, and must print what is shown: a line `...` stands for any lines, `…` for anything in a line
-//   others   are not run; ini blocks with rds_ keys are read as a configuration file
+//   others   are not run (powershell and bat: test/windows has what of them Wine can run); ini blocks with rds_ keys are read as a configuration file
 // Comments on the lines before the fence, which readers do not see, say what a block needs, and how it ends:
 //   <!-- needs: AWS -->   and   <!-- stays open until: TEXT -->
 // What needs `a network as on AWS` runs where port 5432 is free: its names and certificates are then the stand-in's.

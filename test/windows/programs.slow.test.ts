@@ -169,6 +169,22 @@ for (const kind of ["node", "exe"] as const) {
       },
     );
 
+    windows("env: cmd.exe sets what it prints", async ({ bin, programs }) => {
+      const words = programs[kind].map((word) => word.replace(/^\/.*\//, ""));
+      const command = words.join(" ");
+      const line = `@for /f "delims=" %%i in ('${command} env --quiet --shell cmd prod') do @set "%%i"`;
+      const print =
+        '@node -p "[process.env.PGUSER, process.env.PGPASSWORD].join(String.fromCharCode(10))"';
+      await writeFile(join(bin, "env.cmd"), `${line}\r\n${print}\r\n`);
+      if (typeof wine === "string") return;
+      const ran = await wine.run(["cmd", "/d", "/c", windowsPath(join(bin, "env.cmd"))], { env });
+      assert.match(
+        ran.stdout,
+        /^app_ro\norders\.cluster-\S+X-Amz-Credential=\w+%2F\S+&X-Amz-Signature=\S+\s*$/,
+        ran.stderr,
+      );
+    });
+
     windows("doctor: each step", async () => {
       const { status, stdout } = await run(["doctor", "prod"]);
       assert.match(stdout, /^ok +login/m);

@@ -1,11 +1,11 @@
-// What the three completion scripts are made of: commands, their options, and what an option's value can be.
+// What the completion scripts are made of: commands, their options, and what an option's value can be.
 import { optionFlag } from "../../config/names.ts";
 import type { OptionSpec } from "../option-table.ts";
 import { type CommandSpec, OPTIONS, optionsOf } from "../options.ts";
 import { REGIONS } from "./regions.ts";
 
 /** The shells that there is a completion for. */
-export const SHELLS = ["bash", "zsh", "fish"] as const;
+export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
 
 /** A shell that there is a completion for. */
 export type Shell = (typeof SHELLS)[number];

@@ -96,6 +96,30 @@ for (const [name, { words, setup, skip }] of Object.entries(SHELLS)) {
   });
 }
 
+test("TAB in PowerShell", { skip: missing("pwsh") }, async () => {
+  await using stage = await makeStage();
+  const lines = [
+    "rdsiam psq",
+    "rdsiam psql st",
+    "rdsiam psql --region eu-nor",
+    "rdsiam env --shell=po",
+  ];
+  const asked = lines.map(
+    (line) => `(TabExpansion2 '${line}' ${line.length}).CompletionMatches.CompletionText -join ' '`,
+  );
+  const script = [`. ${resolve("completions/rdsiam.ps1")}`, ...asked].join("; ");
+  const ran = spawnSync("pwsh", ["-NoProfile", "-NonInteractive", "-Command", script], {
+    encoding: "utf8",
+    env: { ...stage.env },
+  });
+  assert.deepEqual(ran.stdout.split(/\r?\n/).slice(0, -1), [
+    "psql",
+    "stage",
+    "eu-north-1",
+    "--shell=powershell",
+  ]);
+});
+
 test("TAB in bash without the package bash-completion", { skip: missing("bash") }, async () => {
   await using stage = await makeStage();
   const { words } = SHELLS["bash"] ?? { words: [] };
