@@ -1,4 +1,4 @@
-// Installs what a release, the benchmark's picture and some long tests need: npm packages with pinned versions in scripts/tools.
+// Installs what a release and some long tests need: npm packages with pinned versions in scripts/tools.
 // Its devDependencies, every supported libpq, are installed only where they are asked for.
 
 import { existsSync } from "node:fs";

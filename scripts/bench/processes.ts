@@ -1,97 +1,144 @@
-// What processes cost, from the kernel: CPU time of a process with all that it has started, memory, and how much of the
-// machine others had meanwhile.
+// Processes: a tool that runs to its end and is timed, a program that stays, and what both cost, from the kernel.
 // https://docs.kernel.org/filesystems/proc.html
-import { execFileSync } from "node:child_process";
-import { readdir, readFile, writeFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
+import { startGuarded } from "../../src/demo/guard.ts";
 
-const KILOBYTE = 1024;
+const LAST_WORDS = 600; // characters in an error
+const WAIT_LIMIT = 120_000; // ms; a thousand sessions take a while
+const END_LIMIT = 10_000; // ms between SIGTERM and SIGKILL
+const RETRY_DELAY = 5; // ms
+const USER_HZ = 100; // of Linux on every usual processor
 
-/** A moment from which CPU time is counted. */
-export interface CpuMark {
-  readonly at: number;
-  readonly own: number;
-  readonly busy: number;
+/** Variables of a process; PATH is added. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a tool is started with. */
+export interface ToolRun {
+  readonly words: readonly string[];
+  readonly env: Environment;
+  /** A file for its standard input; nothing when absent. */
+  readonly input?: string;
+  /** Whether nobody looks at its output. */
+  readonly isSilent?: boolean;
 }
 
-let ticksPerSecond: number | undefined;
+/** Runs a tool; throws when it fails. Times are in milliseconds. */
+export async function runTool({ env, input, isSilent = false, words }: ToolRun) {
+  const [file = "", ...args] = words;
+  const [stdin, sink] = [openSync(input ?? "/dev/null", "r"), openSync("/dev/null", "w")];
+  let [stdout, stderr, firstByte] = ["", "", 0];
+  const started = performance.now();
+  const stdio = [stdin, isSilent ? sink : "pipe", "pipe"] as const;
+  const child = spawn(file, args, { env: withPath(env), stdio: [...stdio] });
+  closeSync(stdin);
+  closeSync(sink);
+  child.stdout?.on("data", (chunk) => {
+    firstByte ||= performance.now() - started;
+    stdout += String(chunk);
+  });
+  child.stderr?.on("data", (chunk) => (stderr += String(chunk)));
+  const [status, signal] = (await once(child, "close")) as [number | null, string | null];
+  const whole = performance.now() - started;
+  if (status === 0) return { whole, firstByte: firstByte || whole, stdout };
+  const said = stderr.trim().slice(-LAST_WORDS);
+  throw new Error(`${words.join(" ").slice(0, 200)}: ${signal ?? status}: ${said}`);
+}
 
-/** CPU seconds of processes with their descendants, those that have ended included. */
-export async function cpuSeconds(pids: readonly number[]): Promise<number> {
-  if (pids.length === 0) return 0;
-  const stats = await readStats();
-  const wanted = new Set<number>(pids);
-  // A parent may have a higher number than its child, so until nothing is added.
-  for (let before = -1; before !== wanted.size;) {
-    before = wanted.size;
-    for (const { pid, parent } of stats) if (wanted.has(parent)) wanted.add(pid);
+/** A process's whole environment. */
+export function withPath(env: Environment): Environment {
+  return { PATH: process.env["PATH"], LC_ALL: "C.UTF-8", ...env };
+}
+
+/** A program that stays until it is disposed of, or we are gone. */
+export type Program = Awaited<ReturnType<typeof startProgram>>;
+
+/** Waits for a condition, looking every few milliseconds. */
+export async function until(what: string, isReady: () => Promise<boolean>): Promise<void> {
+  for (const limit = Date.now() + WAIT_LIMIT; Date.now() < limit; await delay(RETRY_DELAY)) {
+    if (await isReady()) return;
   }
-  const ticks = stats
-    .filter(({ pid }) => wanted.has(pid))
-    .reduce((sum, stat) => sum + stat.ticks, 0);
-  return ticks / clockTicks();
+  throw new Error(`not in ${WAIT_LIMIT / 1000} s: ${what}`);
 }
 
-/** Marks this moment. */
-export async function markCpu(): Promise<CpuMark> {
-  const own = await cpuSeconds([process.pid]);
-  return { at: performance.now(), own, busy: await busySeconds() };
+let count = 0;
+
+/** Starts a program whose log is a file in the directory; it is ready when it has said something, or accepts connections. */
+export async function startProgram(
+  directory: string,
+  words: readonly string[],
+  { env = {}, ready }: { readonly env?: Environment; readonly ready: RegExp | number },
+) {
+  count += 1;
+  const log = `${directory}/program-${count}.log`;
+  const guarded = await startGuarded({
+    // The guard takes the end of its stdout for the program's end.
+    command: ["sh", "-c", 'exec "$@" 3>&1 >>"$0" 2>&1', log, ...words],
+    env: withPath(env),
+    directory,
+    log,
+    lastSignal: "KILL",
+    directories: [log, log],
+    removeOnFinish: true,
+  });
+  const dispose = async (): Promise<void> => {
+    const timer = setTimeout(() => process.kill(guarded.pid, "SIGKILL"), END_LIMIT);
+    await guarded.finish("TERM");
+    clearTimeout(timer);
+  };
+  let hasEnded = false;
+  void guarded.ended.then(() => (hasEnded = true));
+  const pattern = typeof ready === "number" ? /^/ : ready;
+  let said: readonly string[] = [];
+  try {
+    await until(words.join(" ").slice(0, 200), async () => {
+      const text = await readFile(log, "utf8");
+      if (hasEnded) throw new Error(`${words[0]} ended: ${text.slice(-LAST_WORDS)}`);
+      said = pattern.exec(text) ?? [];
+      return said.length > 0 && (typeof ready !== "number" || (await accepts(ready)));
+    });
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return { pid: guarded.pid, said, [Symbol.asyncDispose]: dispose };
 }
 
-/** The part of the machine's CPU time since a mark that went to processes that are not ours, or to other machines on the same hardware. */
-export async function foreignShare(mark: CpuMark): Promise<number> {
-  const now = await markCpu();
-  const foreign = now.busy - mark.busy - (now.own - mark.own);
-  const seconds = ((now.at - mark.at) / 1000) * availableParallelism();
-  return Math.max(0, foreign / seconds);
+function accepts(port: number): Promise<boolean> {
+  const socket = connect({ host: "127.0.0.1", port });
+  return new Promise<boolean>((resolve) => {
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+  }).finally(() => socket.destroy());
 }
 
-/** Resident memory in bytes: now (VmRSS), or at its highest (VmHWM). */
-export async function memoryBytes(pid: number, field: "VmRSS" | "VmHWM"): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "latin1");
-  const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1];
-  if (kilobytes === undefined) throw new Error(`process ${pid} has no ${field}`);
-  return Number(kilobytes) * KILOBYTE;
+/** CPU seconds that processes have used. */
+export async function cpuSeconds(pids: readonly number[]): Promise<number> {
+  let sum = 0;
+  for (const pid of pids) {
+    const text = await readFile(`/proc/${pid}/stat`, "latin1");
+    // The name of the program is in brackets and may hold anything; the fields after it begin with the third.
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    sum += (Number(fields[11]) + Number(fields[12])) / USER_HZ;
+  }
+  return sum;
+}
+
+/** Resident megabytes of processes: now (VmRSS), or at their highest since resetPeak() (VmHWM). */
+export async function memory(pids: readonly number[], field: "VmRSS" | "VmHWM"): Promise<number> {
+  let sum = 0;
+  for (const pid of pids) {
+    const status = await readFile(`/proc/${pid}/status`, "latin1");
+    sum += Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
+  }
+  return (sum * 1024) / 1e6;
 }
 
 /** Lets VmHWM start anew. */
-export async function resetPeak(pid: number): Promise<void> {
-  await writeFile(`/proc/${pid}/clear_refs`, "5");
-}
-
-interface Stat {
-  readonly pid: number;
-  readonly parent: number;
-  readonly ticks: number;
-}
-
-async function readStats(): Promise<readonly Stat[]> {
-  const names = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const stats = await Promise.all(names.map(readStat));
-  return stats.filter((stat) => stat !== undefined);
-}
-
-async function readStat(name: string): Promise<Stat | undefined> {
-  const text = await readFile(`/proc/${name}/stat`, "latin1").catch(() => undefined);
-  if (text === undefined) return undefined;
-  // The name of the program is in brackets and may hold anything; the fields after it begin with the third.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-  return { pid: Number(name), parent: Number(fields[1]), ticks };
-}
-
-// user, nice, system and steal. Interrupts are left out: those of the loopback network are our own.
-async function busySeconds(): Promise<number> {
-  const [line = ""] = (await readFile("/proc/stat", "latin1")).split("\n", 1);
-  const [user = 0, nice = 0, system = 0, , , , , steal = 0] = line
-    .split(/\s+/)
-    .slice(1)
-    .map(Number);
-  return (user + nice + system + steal) / clockTicks();
-}
-
-function clockTicks(): number {
-  ticksPerSecond ??= Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "latin1" }));
-  return ticksPerSecond;
+export async function resetPeak(pids: readonly number[]): Promise<void> {
+  for (const pid of pids) await writeFile(`/proc/${pid}/clear_refs`, "5");
 }

@@ -1,115 +1,109 @@
-// What a benchmark has found, as it is kept in a file, and the ratios that are made of it: always within a round, because
-// the machine is not the same in the next.
-import type { Outcome, Run } from "./rounds.ts";
-import { summarize, type Summary } from "./statistics.ts";
+// What a benchmark has found, as it is kept in a file; the ratios that are made of it, always within a round, because the machine
+// is not the same in the next; and the tables.
 
 /** The file's contents. */
-export interface Results extends Outcome {
-  readonly format: 1;
-  readonly date: string;
-  /** The command line that measured it. */
-  readonly command: string;
-  readonly version: string;
-  readonly machine: Machine;
-  /** Versions of what was measured. */
-  readonly programs: Readonly<Record<string, string>>;
-  readonly rounds: number;
-  /** The size of the table that is copied. */
-  readonly megabytes: number;
-  /** Subjects that are not there, with the reason. */
-  readonly missing: Readonly<Record<string, string>>;
+export interface Results {
+  /** The command line that measured it, on what, and what a reader has to know of it: a line each. */
+  readonly head: readonly string[];
+  readonly subjects: readonly string[];
+  /** Figures by subject and round. */
+  readonly runs: readonly Run[];
 }
 
-/** What it was measured on. */
-export interface Machine {
-  readonly processors: number;
-  readonly model: string;
-  readonly memoryBytes: number;
-  readonly system: string;
-}
-
-/** One subject's share of a figure. */
-export interface Cell {
+/** One figure. */
+export interface Run {
+  readonly round: number;
   readonly subject: string;
-  readonly summary: Summary;
-  /** To the tool alone. */
-  readonly ratio: Summary | undefined;
-  readonly cpuSeconds: number | undefined;
-  readonly peakBytes: number | undefined;
-}
-
-/** Who was measured: the tool alone first, then the others, then every rdsiam. */
-export function subjectsOf({ runs }: Results): readonly string[] {
-  return [...new Set(runs.map(({ subject }) => subject))].toSorted(bySubject);
-}
-
-/** The subjects that have a figure. */
-export function cellsOf(results: Results, figure: string): readonly Cell[] {
-  const runs = results.runs.filter(({ values }) => values[figure] !== undefined);
-  return subjectsOf(results).flatMap((subject) => {
-    const own = runs.filter((run) => run.subject === subject);
-    const summary = summarize(own.map(({ values }) => values[figure] ?? 0));
-    if (summary === undefined) return [];
-    return {
-      subject,
-      summary,
-      ratio: ratioOf(results, { figure, subject, to: "direct" }),
-      cpuSeconds: medianOf(own, ({ cpuSeconds }) => cpuSeconds),
-      peakBytes: medianOf(own, ({ peakBytes }) => peakBytes),
-    };
-  });
-}
-
-/** A comparison of two subjects. */
-export interface Comparison {
   readonly figure: string;
-  readonly subject: string;
-  readonly to: string;
+  readonly value: number;
 }
 
-/** How a subject compares with another one, of the rounds that have both. */
-export function ratioOf(
-  results: Results,
-  { figure, subject, to }: Comparison,
-): Summary | undefined {
-  const ratios = roundsOf(results).flatMap((round) => {
-    const [value, other] = [subject, to].map((name) => valueIn(results, { figure, round, name }));
-    return value === undefined || !other ? [] : [value / other];
-  });
-  return summarize(ratios);
-}
-
-/** A figure of a subject in a round. */
-export function valueIn(
-  { runs }: Results,
-  of: { readonly figure: string; readonly round: number; readonly name: string },
-): number | undefined {
-  const run = runs.find(
-    ({ round, subject, values }) =>
-      round === of.round && subject === of.name && values[of.figure] !== undefined,
-  );
-  return run?.values[of.figure];
-}
-
-/** The rounds that were measured. */
-export function roundsOf({ runs }: Results): readonly number[] {
-  return [...new Set(runs.map(({ round }) => round))];
-}
-
-function medianOf(
-  runs: readonly Run[],
-  field: (run: Run) => number | undefined,
-): number | undefined {
-  const values = runs.map(field).filter((value) => value !== undefined);
-  return summarize(values)?.median;
-}
-
-const ORDER = ["direct", "aws", "stunnel", "pgbouncer", "rdsiam"];
-
-function bySubject(a: string, b: string): number {
-  const place = (name: string): number => {
-    const at = ORDER.indexOf(name);
-    return at < 0 ? ORDER.length : at;
+/** Median and quartiles (R's type 7); undefined of nothing. https://en.wikipedia.org/wiki/Quartile */
+export function summarize(values: readonly number[]) {
+  if (values.length === 0) return undefined;
+  const sorted = values.toSorted((a, b) => a - b);
+  const quantile = (part: number): number => {
+    const at = (sorted.length - 1) * part;
+    const below = sorted[Math.floor(at)] ?? 0;
+    return below + ((sorted[Math.ceil(at)] ?? 0) - below) * (at - Math.floor(at));
   };
-  return place(a) - place(b) || (a < b ? -1 : 1);
+  return { median: quantile(0.5), low: quantile(0.25), high: quantile(0.75) };
+}
+
+type Summary = ReturnType<typeof summarize>;
+
+/** Figures by their name and subject: the value, and its ratio to that of the tool alone. */
+export type Found = ReturnType<typeof lookUp>;
+
+/** Summaries of runs. */
+export function lookUp({ runs, subjects }: Pick<Results, "runs" | "subjects">) {
+  const of = (figure: string, subject: string): readonly Run[] =>
+    runs.filter((run) => run.figure === figure && run.subject === subject);
+  const value = (figure: string, subject: string): Summary =>
+    summarize(of(figure, subject).map((run) => run.value));
+  const ratio = (figure: string, subject: string): Summary => {
+    const direct = new Map(of(figure, "direct").map((run) => [run.round, run.value]));
+    const own = of(figure, subject).filter(({ round }) => direct.has(round));
+    return summarize(own.map((run) => run.value / (direct.get(run.round) ?? 0)));
+  };
+  return { subjects, figures: [...new Set(runs.map(({ figure }) => figure))], value, ratio };
+}
+
+const RATIO = "as a ratio to the tool alone, whose own figure is in the first line";
+
+const TABLES = [
+  [`Bulk data, ${RATIO} (MB/s)`, "copy-out-text copy-out-binary pg_dump copy-in"],
+  [
+    `Small queries and logins, ${RATIO} (per second)`,
+    "simple-1 simple-16 prepared-1 prepared-16 logins-1 logins-8",
+  ],
+  ["Whole processes, and the first row of psql (ms)", "empty version list first-row"],
+  [
+    "CPU time of the processes in between (ms for each GB, µs for each query and login)",
+    "copy-out-binary/cpu copy-in/cpu simple-1/cpu simple-16/cpu prepared-1/cpu prepared-16/cpu logins-1/cpu logins-8/cpu",
+  ],
+  [
+    "Memory of the processes in between, and what arrives after Ctrl-C in a stalled COPY (MB)",
+    "idle-1 idle-100 idle-1000 copy-out-binary/peak copy-in/peak cancel",
+  ],
+  [
+    `Many sessions, and many logins at once, ${RATIO} (per second)`,
+    "simple-64 simple-256 simple-1000 logins-4 logins-16 logins-64",
+  ],
+  ["First row of psql, by targets in the file (ms)", "row-1 row-100 row-1000 row-5000"],
+  [
+    "One rdsiam proxy with many targets: until all listen (ms), and its memory then (MB)",
+    "proxy-1 proxy-100 proxy-1000 proxy-1/memory proxy-100/memory proxy-1000/memory",
+  ],
+] as const;
+
+/** Every table that has figures, in Markdown. */
+export function tables(found: Found): string {
+  const soak = found.figures.filter((figure) => figure.startsWith("soak-")).join(" ");
+  const all = [...TABLES, ["Memory in a long run, after so many seconds (MB)", soak] as const];
+  return all.map((each) => table(found, each)).join("");
+}
+
+function table(found: Found, [title, figures]: readonly [title: string, figures: string]): string {
+  const { ratio, subjects, value } = found;
+  const cellOf = (figure: string, name: string): string =>
+    cell((title.includes(RATIO) && name !== "direct" ? ratio : value)(figure, name));
+  const shown = figures
+    .split(" ")
+    .filter((figure) => subjects.some((name) => cellOf(figure, name)));
+  if (shown.length === 0) return "";
+  const lines = subjects.map((name) => [name, ...shown.map((figure) => cellOf(figure, name))]);
+  const known = lines.filter((line) => line.slice(1).join("") !== "");
+  const rows = [["", ...shown], ["---", ...shown.map(() => "---:")], ...known];
+  const width = (at: number): number => Math.max(...rows.map((row) => row[at]?.length ?? 0));
+  const text = rows.map((row) => row.map((each, at) => each.padEnd(width(at))).join(" | "));
+  return `\n${title}:\n\n${text.map((line) => `| ${line} |`).join("\n")}\n`;
+}
+
+// The median, and half of the distance between the quartiles.
+function cell(summary: Summary): string {
+  if (summary === undefined) return "";
+  const { high, low, median } = summary;
+  const digits = median < 10 ? 2 : median < 100 ? 1 : 0;
+  return median.toFixed(digits) + (high > low ? ` ± ${((high - low) / 2).toFixed(digits)}` : "");
 }

@@ -1,12 +1,15 @@
 // A real PostgreSQL server for the stand-in, with a superuser's connection to it: a temporary directory, a unix socket and no
 // port, never run as root, and gone when we are. Users in rds_iam are trusted on that socket, because the gateway before it
-// has verified their token; all others are asked for SCRAM-SHA-256.
+// has verified their token; all others are asked for SCRAM-SHA-256. Where it is to serve TLS itself, it gets a loopback port.
 // https://www.postgresql.org/docs/current/auth-pg-hba-conf.html
 import { chmod, chown, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import type { Client, QueryResult } from "pg";
 import { RdsIamError } from "../base/errors.ts";
+import { listen } from "../base/listen.ts";
+import type { Certificate } from "./certificates.ts";
 import { type Guarded, startGuarded } from "./guard.ts";
 import { makePgClient } from "./pg-client.ts";
 import {
@@ -22,10 +25,9 @@ import {
 /** The bootstrap superuser, named as on RDS. */
 export const SUPERUSER = "rdsadmin";
 
-// Only part of the socket's name: no TCP port is opened.
+// Only part of the socket's name, where no TCP port is opened.
 const PORT = 5432;
-// The socket's file name in the server's directory.
-const SOCKET_NAME = `.s.PGSQL.${PORT}`;
+const LOOPBACK = "127.0.0.1";
 // sun_path is 104 bytes on macOS and 108 on Linux, with a final zero.
 const LONGEST_SOCKET_PATH = 103;
 const START_LIMIT = 60_000;
@@ -43,7 +45,6 @@ local replication all scram-sha-256
 const SETTINGS = {
   listen_addresses: "",
   unix_socket_permissions: "0700",
-  port: String(PORT),
   fsync: "off",
   synchronous_commit: "off",
   full_page_writes: "off",
@@ -63,6 +64,10 @@ export interface PostgresOptions extends FindServerOptions {
   readonly found?: PostgresBinaries | undefined;
   /** Another directory to remove with the server's own. */
   readonly alsoRemove?: string | undefined;
+  /** TLS of its own on a loopback port: the certificate, and the lines of pg_hba.conf for those who come there. */
+  readonly tls?: { readonly certificate: Certificate; readonly hba: readonly string[] } | undefined;
+  /** Settings beside the usual ones, or instead of them. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Finds, makes and starts a server; settles when it accepts connections. */
@@ -75,12 +80,21 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     const binaries = found.embedded
       ? await prepareEmbedded(found, { target: directory, shared })
       : found;
-    const server = await startServer({ account, binaries, directory, options });
-    return new Postgres({ binaries, directory, server });
+    const port = options.tls === undefined ? PORT : await freePort();
+    const server = await startServer({ account, binaries, directory, options, port });
+    return new Postgres({ binaries, directory, port, server });
   } catch (error) {
     await rm(directory, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** A loopback port that nobody has at this moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(server, { host: LOOPBACK, port: 0 });
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 /** The running server, with a superuser's connection to it. */
@@ -88,7 +102,7 @@ export class Postgres {
   readonly directory: string;
   readonly binaries: PostgresBinaries;
   readonly superuser = SUPERUSER;
-  readonly port = PORT;
+  readonly port: number;
   /** The postmaster's process id. */
   readonly pid: number;
   readonly #server: Guarded;
@@ -99,9 +113,11 @@ export class Postgres {
   constructor(parts: {
     readonly binaries: PostgresBinaries;
     readonly directory: string;
+    readonly port: number;
     readonly server: Guarded;
   }) {
     this.directory = parts.directory;
+    this.port = parts.port;
     this.binaries = parts.binaries;
     this.pid = parts.server.pid;
     this.#server = parts.server;
@@ -109,7 +125,7 @@ export class Postgres {
 
   /** The unix socket that it listens on. */
   get socketPath(): string {
-    return join(this.directory, SOCKET_NAME);
+    return join(this.directory, socketName(this.port));
   }
 
   /** The server's own log so far. */
@@ -119,7 +135,7 @@ export class Postgres {
 
   /** A new superuser's client of one database, not connected yet. */
   makeClient(database: string): Client {
-    return makePgClient({ host: this.directory, port: PORT, user: SUPERUSER, database });
+    return makePgClient({ host: this.directory, port: this.port, user: SUPERUSER, database });
   }
 
   /** Runs a statement as superuser in the database postgres, on a connection that is kept. */
@@ -178,7 +194,7 @@ export async function makeServerDirectory(
   preferred: string,
   account: ServerAccount | undefined,
 ): Promise<string> {
-  const longest = join(preferred, "rdsiam-pg-XXXXXX", SOCKET_NAME);
+  const longest = join(preferred, "rdsiam-pg-XXXXXX", socketName(65_535));
   const reachable = account === undefined || isReachableByOthers(preferred);
   const parent = reachable && longest.length <= LONGEST_SOCKET_PATH ? preferred : "/tmp";
   const directory = await mkdtemp(join(parent, "rdsiam-pg-"));
@@ -187,24 +203,28 @@ export async function makeServerDirectory(
   return directory;
 }
 
+// The socket's file name in the server's directory.
+function socketName(port: number): string {
+  return `.s.PGSQL.${port}`;
+}
+
 interface StartParts {
   readonly account: ServerAccount | undefined;
   readonly binaries: PostgresBinaries;
   readonly directory: string;
   readonly options: PostgresOptions;
+  readonly port: number;
 }
 
 // Makes a data directory, starts the server and waits until it accepts connections.
 async function startServer(parts: StartParts): Promise<Guarded> {
   const { directory } = parts;
-  const hba = join(directory, "hba.conf");
   const data = join(directory, "data");
-  await writeFile(hba, HBA, { mode: 0o644 });
   const words = ["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "-A", "trust", "--no-sync"];
   const initdb = await guard(parts, ["initdb", "-D", data, ...words, "--no-instructions"]);
   await initdb.ended;
   if ((await initdb.finish("TERM")) !== 0) throw await startFailure(parts, "initdb failed");
-  const settings = { ...SETTINGS, hba_file: hba, unix_socket_directories: directory };
+  const settings = await furnish(parts);
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const server = await guard(parts, ["postgres", "-D", data, ...flags]);
   try {
@@ -214,6 +234,22 @@ async function startServer(parts: StartParts): Promise<Guarded> {
     throw error;
   }
   return server;
+}
+
+// Writes the server's files, and answers its settings.
+async function furnish(parts: StartParts): Promise<Readonly<Record<string, string>>> {
+  const { account, directory, options, port } = parts;
+  const { settings, tls } = options;
+  const hba = join(directory, "hba.conf");
+  const [certificate, key] = [join(directory, "server.crt"), join(directory, "server.key")];
+  await writeFile(hba, [HBA, ...(tls?.hba ?? [])].join("\n"), { mode: 0o644 });
+  const own = { hba_file: hba, unix_socket_directories: directory, port: String(port) };
+  if (tls === undefined) return { ...SETTINGS, ...own, ...settings };
+  await writeFile(certificate, tls.certificate.cert);
+  await writeFile(key, tls.certificate.key, { mode: 0o600 });
+  if (account !== undefined) await chown(key, account.uid, account.gid);
+  const served = { ssl: "on", ssl_cert_file: certificate, ssl_key_file: key };
+  return { ...SETTINGS, ...own, listen_addresses: LOOPBACK, ...served, ...settings };
 }
 
 async function guard(parts: StartParts, command: readonly string[]): Promise<Guarded> {
@@ -234,17 +270,13 @@ async function guard(parts: StartParts, command: readonly string[]): Promise<Gua
 }
 
 async function waitUntilReady(parts: StartParts, server: Guarded): Promise<void> {
+  const { directory: host, port } = parts;
   let alive = true;
   void server.ended.then(() => {
     alive = false;
   });
   for (const limit = Date.now() + START_LIMIT; alive && Date.now() < limit;) {
-    const client = makePgClient({
-      host: parts.directory,
-      port: PORT,
-      user: SUPERUSER,
-      database: "postgres",
-    });
+    const client = makePgClient({ host, port, user: SUPERUSER, database: "postgres" });
     try {
       await client.connect();
       await client.end();

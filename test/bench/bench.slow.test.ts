@@ -10,53 +10,41 @@ import { run, without } from "../support/program.ts";
 
 const skip = process.platform === "linux" ? without("psql") : "it reads /proc, which is Linux's";
 
-test(
-  "npm run bench -- --quick measures each subject, writes JSON and leaves nothing",
-  { skip },
-  async () => {
-    const directory = await mkdtemp(join(tmpdir(), "rdsiam-bench-test-"));
-    const file = join(directory, "results.json");
-    const only = [
-      "--only",
-      "version,psql,copy-out-text",
-      "--subjects",
-      "direct,rdsiam,rdsiam-direct",
-    ];
-    const before = await scenes();
-    try {
-      const words = ["--import", "tsx", resolve("scripts/bench.ts"), "--quick", "--no-build"];
-      const ran = await run([process.execPath, ...words, ...only, "--json", file], {
-        env: { HOME: directory },
-      });
-      assert.equal(ran.status, 0, ran.stderr);
-      const results: Results = JSON.parse(await readFile(file, "utf8"));
-      assert.deepEqual(results.failures, {});
-      assert.deepEqual(results.missing, {});
-      const measured = results.runs.map(({ subject, work }) => `${work} ${subject}`).toSorted();
-      assert.deepEqual(measured, [
-        "copy-out-text direct",
-        "copy-out-text rdsiam",
-        "copy-out-text rdsiam-direct",
-        "empty rdsiam",
-        "empty rdsiam-direct",
-        "psql direct",
-        "psql rdsiam",
-        "psql rdsiam-direct",
-        "version rdsiam",
-        "version rdsiam-direct",
-      ]);
-      for (const { peakBytes, subject, values, work } of results.runs) {
-        assert.ok(Object.values(values).every((value) => value > 0));
-        const isInBetween = work === "copy-out-text" && subject !== "direct";
-        assert.equal(peakBytes !== undefined && peakBytes > 0, isInBetween);
-      }
-      assert.match(ran.stdout, /^copy-out-text +rdsiam \/ direct +\d/m);
-      assert.deepEqual(await scenes(), before);
-    } finally {
-      await rm(directory, { recursive: true, force: true });
+test("npm run bench -- --quick measures each subject, and leaves nothing", { skip }, async () => {
+  const directory = await mkdtemp(join(tmpdir(), "rdsiam-bench-test-"));
+  const json = join(directory, "results.json");
+  const options = {
+    only: "version,first-row,copy-out-text,cancel,idle-1,proxy-1",
+    subjects: "direct,rdsiam,relay,pass-through",
+    tool: "ours=$BENCH_PROGRAM proxy --port $LISTEN --auth pass-through bench",
+    json,
+  };
+  const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  const before = await scenes();
+  try {
+    const words = ["--import", "tsx", resolve("scripts/bench.ts"), "--quick", "--no-build"];
+    const tool = `${process.execPath} ${resolve("dist/rdsiam.js")}`;
+    const named = flags.map((flag) => flag.replace("$BENCH_PROGRAM", tool));
+    const ran = await run([process.execPath, ...words, ...named], { env: { HOME: directory } });
+    assert.equal(ran.status, 0, ran.stderr);
+    const { head, runs }: Results = JSON.parse(await readFile(json, "utf8"));
+    assert.equal(head.length, 3, head.join("\n"));
+    const figures = (name: string) =>
+      runs.filter(({ subject }) => subject === name).map(({ figure }) => figure);
+    const bulk = ["copy-out-text", "copy-out-text/cpu", "copy-out-text/peak"];
+    const inBetween = ["first-row", ...bulk, "cancel", "idle-1"];
+    assert.deepEqual(figures("direct"), ["first-row", "copy-out-text", "cancel"]);
+    assert.deepEqual(figures("rdsiam"), ["version", ...inBetween, "proxy-1", "proxy-1/memory"]);
+    for (const name of ["relay", "pass-through", "ours"]) {
+      assert.deepEqual(figures(name), inBetween, name);
     }
-  },
-);
+    assert.ok(runs.every(({ figure, value }) => value > 0 || figure === "cancel"));
+    assert.match(ran.stdout, /^\| rdsiam +\| \d\.\d\d +\|$/m);
+    assert.deepEqual(await scenes(), before);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
 
 async function scenes(): Promise<readonly string[]> {
   const all = [...(await readdir("/dev/shm")), ...(await readdir(tmpdir()))];

@@ -1,136 +1,109 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, test } from "node:test";
-import { judge } from "../../scripts/bench/acceptance.ts";
-import { readBenchOptions } from "../../scripts/bench/options.ts";
-import { pageText } from "../../scripts/bench/page.ts";
-import { describePicture } from "../../scripts/bench/picture.ts";
-import { reportText } from "../../scripts/bench/report.ts";
-import { ratioOf, type Results } from "../../scripts/bench/results.ts";
-import { summarize } from "../../scripts/bench/statistics.ts";
+import { startLdap } from "../../scripts/bench/ldap.ts";
+import { drawPicture } from "../../scripts/bench/picture.ts";
+import { lookUp, summarize, tables } from "../../scripts/bench/results.ts";
+import { chooseRows } from "../../scripts/bench/rows.ts";
 
 // Two rounds: in the second the machine was half as fast for all.
-function results(values: Readonly<Record<string, Readonly<Record<string, number>>>>): Results {
-  const runs = [1, 2].flatMap((round) =>
-    Object.entries(values).map(([subject, figures]) => ({
-      round,
-      work: "any",
-      subject,
-      foreign: 0,
-      values: Object.fromEntries(
-        Object.entries(figures).map(([name, value]) => [name, value / round]),
-      ),
-    })),
-  );
-  return {
-    format: 1,
-    date: "2026-01-02T03:04:05.678Z",
-    command: "npm run bench",
-    version: "1.2.3",
-    machine: { processors: 2, model: "a processor", memoryBytes: 2 ** 30, system: "Linux 6" },
-    programs: { PostgreSQL: "15.1" },
-    rounds: 2,
-    megabytes: 1,
-    missing: { stunnel: "not on this machine" },
-    runs,
-    leftOut: 3,
-    noisy: 0,
-    failures: {},
-  };
-}
+const FIGURES = {
+  direct: { "copy-in": 100, "first-row": 40 },
+  rdsiam: { "copy-in": 90, "first-row": 60, "idle-1": 50, "idle-100": 70, "soak-600": 80 },
+};
+const found = lookUp({
+  subjects: ["direct", "stunnel", "rdsiam"],
+  runs: [1, 2].flatMap((round) =>
+    Object.entries(FIGURES).flatMap(([subject, figures]) =>
+      Object.entries(figures).map(([figure, value]) => ({
+        round,
+        subject,
+        figure,
+        value: value / round,
+      })),
+    ),
+  ),
+});
 
 describe("summarize()", () => {
-  test("answers median and quartiles", () => {
-    assert.deepEqual(summarize([5, 1, 3, 2, 4]), { median: 3, low: 2, high: 4, count: 5 });
-    assert.deepEqual(summarize([1, 2]), { median: 1.5, low: 1.25, high: 1.75, count: 2 });
-  });
-
-  test("answers nothing of nothing", () => {
+  test("answers median and quartiles, and nothing of nothing", () => {
+    assert.deepEqual(summarize([5, 1, 3, 2, 4]), { median: 3, low: 2, high: 4 });
+    assert.deepEqual(summarize([1, 2]), { median: 1.5, low: 1.25, high: 1.75 });
     assert.equal(summarize([]), undefined);
   });
 });
 
-describe("ratioOf()", () => {
+describe("lookUp()", () => {
   test("compares within a round", () => {
-    const found = results({ direct: { tps: 100 }, rdsiam: { tps: 90 } });
-    const ratio = ratioOf(found, { figure: "tps", subject: "rdsiam", to: "direct" });
-    assert.deepEqual(ratio, { median: 0.9, low: 0.9, high: 0.9, count: 2 });
-  });
-
-  test("answers nothing where the other was not measured", () => {
-    const found = results({ rdsiam: { tps: 90 } });
-    assert.equal(ratioOf(found, { figure: "tps", subject: "rdsiam", to: "direct" }), undefined);
+    const expected = { median: 0.9, low: 0.9, high: 0.9 };
+    assert.deepEqual(found.ratio("copy-in", "rdsiam"), expected);
+    assert.equal(found.ratio("idle-1", "rdsiam"), undefined);
   });
 });
 
-describe("judge()", () => {
-  test("says what is reached and what is not", () => {
-    const direct = { pg_dump: 100, "copy-in": 100 };
-    const verdicts = judge(results({ direct, rdsiam: { pg_dump: 95, "copy-in": 94 } }), "rdsiam");
-    const reached = verdicts.map(({ reached, work }) => [work, reached]);
-    assert.deepEqual(Object.fromEntries(reached), { pg_dump: true, "copy-in": false });
-  });
-
-  test("holds the binary to more than Node", () => {
-    const figures = { "simple-1": 95 };
-    const found = results({
-      stunnel: { "simple-1": 100 },
-      rdsiam: figures,
-      "rdsiam-binary": figures,
-    });
-    assert.equal(judge(found, "rdsiam")[0]?.reached, true);
-    assert.equal(judge(found, "rdsiam-binary")[0]?.reached, false);
-  });
-
-  test("compares a start with the runtime's own and the tool's together", () => {
-    const found = results({ direct: { psql: 30 }, rdsiam: { empty: 20, psql: 100 } });
-    assert.deepEqual(
-      judge(found, "rdsiam").map(({ measured, reached }) => [measured.median, reached]),
-      [[2, false]],
-    );
+describe("tables()", () => {
+  test("have what was measured, as ratios where that is what counts", () => {
+    const text = tables(found);
+    assert.match(text, /^\| +\| copy-in +\|$/m);
+    assert.match(text, /^\| direct +\| 75\.0 ± 12\.5 \|$/m);
+    assert.match(text, /^\| rdsiam +\| 0\.90 +\|$/m);
+    assert.match(text, /^\| +\| soak-600 +\|$/m);
+    assert.doesNotMatch(text, /stunnel|pg_dump/);
   });
 });
 
-describe("the report", () => {
-  const found = results({
-    direct: { "copy-in": 100 },
-    rdsiam: { "copy-in": 99, "simple-1-cpu": 80 },
-  });
-
-  test("says what was measured, what was not, and what was left out", () => {
-    const text = reportText(found);
-    assert.match(text, /^COPY in \(MB\/s\) +direct +75\.0 /m);
-    assert.match(text, /^ +rdsiam +74\.3 .* 0\.99/m);
-    assert.match(text, /^stunnel: not on this machine$/m);
-    assert.match(text, /^3 runs were left out/m);
-    assert.match(text, /^copy-in +rdsiam \/ direct +0\.99 .* yes$/m);
-  });
-
-  test("is a page that names the command and the picture", () => {
-    const page = pageText(found, "p.svg");
-    assert.match(page, /!\[.*\]\(p\.svg\)/);
-    assert.match(page, /^\| copy-in \| rdsiam \/ direct \| 0\.99 \|/m);
-  });
-
-  test("is a picture with a bar for each ratio and a point for each number of sessions", () => {
-    const picture = JSON.stringify(describePicture(found));
-    assert.match(picture, /"subject":"rdsiam","row":"COPY in","median":0\.99/);
-    assert.match(picture, /"subject":"rdsiam","clients":1,"cpu":60/);
+describe("drawPicture()", () => {
+  test("has a bar, a dot and a line for each subject that was measured", () => {
+    const svg = drawPicture(found);
+    assert.match(svg, /<text [^>]+>rdsiam<\/text><text [^>]+>45<\/text>/);
+    assert.equal(svg.match(/<circle /g)?.length, 1);
+    assert.match(svg, /<path d="M50 [\d.]+L[\d.]+ [\d.]+" fill="none"/);
   });
 });
 
-describe("readBenchOptions()", () => {
-  test("takes lists with commas and words that are repeated", () => {
-    const { only, rounds } = readBenchOptions(["--only", "psql,list", "--only", "copy"]);
-    assert.deepEqual([only, rounds], [["psql", "list", "copy"], 7]);
+describe("chooseRows()", () => {
+  const names = (wanted: readonly string[], extra: readonly string[] = [], most = 5000) =>
+    chooseRows(wanted, { extra, most }).map(({ id }) => id);
+
+  test("takes a row by its name, or up to a hyphen", () => {
+    assert.deepEqual(names(["copy-out", "simple-1"]), [
+      "copy-out-text",
+      "copy-out-binary",
+      "simple-1",
+    ]);
+    assert.throws(() => names(["copies"]), /no row copies: there are empty, version/);
   });
 
-  test("keeps the words that say what is measured", () => {
-    const { words } = readBenchOptions(["--rounds=3", "--json", "/tmp/x", "--runtimes"]);
-    assert.deepEqual(words, ["--rounds", "3", "--runtimes"]);
+  test("takes what takes long only when it is asked for, and nothing that is too large", () => {
+    assert.ok(!names([]).includes("logins-64") && !names([]).includes("soak"));
+    assert.ok(names([], ["scale"]).includes("logins-64"));
+    assert.ok(!names([], ["scale"], 16).includes("logins-64"));
   });
+});
 
-  test("refuses what it does not know", () => {
-    assert.throws(() => readBenchOptions(["--fast"]), /--fast/);
-    assert.throws(() => readBenchOptions(["--rounds", "0"]), /no such number: 0/);
+describe("startLdap()", () => {
+  test("answers success or invalidCredentials, also when a bind comes in parts", async () => {
+    const password = `token ${"é".repeat(300)}`;
+    const two = (length: number): string => length.toString(16).padStart(4, "0");
+    const field = (tag: string, hex: string): string => `${tag}82${two(hex.length / 2)}${hex}`;
+    const given = field("80", Buffer.from(password).toString("hex"));
+    const bind = field("60", `0201030403${Buffer.from("ann").toString("hex")}${given}`);
+    const request = Buffer.from(field("30", `020101${bind}`), "hex");
+    for (const right of [password, "another"]) {
+      await using ldap = await startLdap((user, word) => user === "ann" && word === right);
+      const socket = connect({ host: "127.0.0.1", port: ldap.port, noDelay: true });
+      const answered = once(socket, "data");
+      for (const part of [request.subarray(0, 300), request.subarray(300)]) {
+        await new Promise((resolve) => socket.write(part, resolve));
+      }
+      const [answer] = (await answered) as [Buffer];
+      const code = right === password ? "00" : "31";
+      assert.equal(answer.toString("hex"), `300c02010161070a01${code}04000400`);
+      const ended = once(socket, "close");
+      socket.write(Buffer.from("30050201024200", "hex"));
+      await ended;
+    }
   });
 });
