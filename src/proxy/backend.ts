@@ -38,6 +38,8 @@ export interface Backend {
   readonly addresses: (signal: AbortSignal) => Promise<readonly Address[]>;
   /** Dials through a tunnel instead of to those addresses, or to the one address that is asked for. */
   readonly dial?: (signal: AbortSignal, only?: Address) => Promise<DialedConnection>;
+  /** Whether a connection through that tunnel costs time alone, so that one may be opened ahead of a login. */
+  readonly isDialedAhead?: boolean | undefined;
   /** Gets that tunnel ready for a dial that is expected, where opening one takes long. */
   readonly prepareDial?: (() => void) | undefined;
   /** That tunnel, for messages: `ssh to bastion.example.com`. */

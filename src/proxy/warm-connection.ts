@@ -44,8 +44,13 @@ export class BackendConnections implements Disposable {
   /** Opens a connection for a login that is expected. */
   prepare(): void {
     if (this.#closed || this.#warm?.isAlive) return;
-    // Other ways than dialing cost more than time: a process, a channel of ssh's.
-    if (this.#backend.dial !== undefined) return this.#backend.prepareDial?.();
+    if (this.#backend.dial !== undefined) {
+      // Other ways than dialing cost more than time: a process, a channel of ssh's.
+      if (this.#backend.isDialedAhead !== true) return this.#backend.prepareDial?.();
+      // The far end has asked its DNS, and is not asked again.
+      this.#warm = new WarmConnection(this.#backend, undefined, this.#sameDns);
+      return;
+    }
     const first = this.#isFresh ? this.#known.addresses[0] : undefined;
     const backend = this.#isFresh ? this.#at(this.#known.addresses) : this.#backend;
     this.#warm = new WarmConnection(backend, first, this.#life);
@@ -66,8 +71,10 @@ export class BackendConnections implements Disposable {
     this.#warm = undefined;
     const isFirst = this.#logins === 0;
     this.#logins += 1;
-    if (warm?.isAlive && isFirst && warm.age < this.#sameDns) return warm.take(signal);
-    if (this.#backend.dial !== undefined) return connectBackend(this.#backend, signal);
+    const isTunneled = this.#backend.dial !== undefined;
+    const isFresh = warm?.isAlive === true && warm.age < this.#sameDns;
+    if (isFresh && (isFirst || isTunneled)) return warm.take(signal);
+    if (isTunneled) return connectBackend(this.#backend, signal);
     const addresses = await this.#ask(signal);
     const isNear = warm?.address !== undefined && warm.address === addresses[0]?.address;
     if (warm?.isAlive && isNear) return warm.take(signal);

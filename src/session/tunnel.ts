@@ -23,7 +23,10 @@ export interface TunnelRequest extends RunSettings {
 
 /** The backend's part of a tunnel; empty when it is dialed directly. */
 export interface BackendTunnel extends AsyncDisposable {
-  readonly backend: Pick<Backend, "dial" | "middleman" | "prepareDial" | "tunnel">;
+  readonly backend: Pick<
+    Backend,
+    "dial" | "isDialedAhead" | "middleman" | "prepareDial" | "tunnel"
+  >;
 }
 
 const DIRECT: BackendTunnel = { backend: {}, [Symbol.asyncDispose]: async () => {} };
@@ -70,7 +73,11 @@ export async function openTunnel(
     };
   }
   const prepareDial = tunnelPreparer(tunnel, end);
-  return { backend: { dial, prepareDial, tunnel: description }, [Symbol.asyncDispose]: close };
+  const isDialedAhead = via.kind === "relay" && via.kube === undefined;
+  return {
+    backend: { dial, isDialedAhead, prepareDial, tunnel: description },
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 // Without DNS servers of the database's own network, the far end knows its names better than we do. Relays have lists of

@@ -1,6 +1,6 @@
 // The connection that is opened ahead of a login: used once, never a login by itself, and replaced when it is no good.
 import assert from "node:assert/strict";
-import type { Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import process from "node:process";
 import { test } from "node:test";
 import type { Backend } from "../../src/proxy/backend.ts";
@@ -54,6 +54,8 @@ interface Ahead extends AsyncDisposable {
 async function aheadOfLogins(options: {
   readonly sameDns: number;
   readonly addresses: Backend["addresses"];
+  /** Behind a tunnel, and whether that opens connections ahead. */
+  readonly isDialedAhead?: boolean;
 }): Promise<Ahead> {
   const seen = { open: 0, closed: 0 };
   const script: Script = async ({ socket }) => {
@@ -70,6 +72,12 @@ async function aheadOfLogins(options: {
       return { secureContext, trust: "the test root" };
     },
     addresses: options.addresses,
+    ...(options.isDialedAhead === undefined
+      ? {}
+      : {
+          dial: async () => ({ socket: connect(scripted.port, "127.0.0.1"), address: HERE }),
+          isDialedAhead: options.isDialedAhead,
+        }),
     connectTimeout: 5_000,
     loginTimeout: 5_000,
   };
@@ -182,6 +190,25 @@ test("a login takes the warm connection that is still being made, and dials none
   await login;
   assert.equal(ahead.seen.open, 3);
   assert.equal(ahead.seen.closed, 0);
+});
+
+test("through a tunnel one is opened ahead where that costs time alone, and kept no longer than an answer of DNS", async () => {
+  const addresses = () => Promise.reject(new Error("the far end looks it up"));
+  const logins = async (ahead: Ahead, count: number): Promise<void> => {
+    for (let login = 0; login < count; login += 1) await ahead.logIn();
+  };
+  await using kept = await aheadOfLogins({ sameDns: 600_000, addresses, isDialedAhead: true });
+  await logins(kept, 2);
+  await until(async () => kept.seen.open === 3, "a warm connection");
+  await logins(kept, 1);
+  await until(async () => kept.seen.open === 4, "the next one");
+  assert.equal(kept.seen.closed, 0);
+  await using brief = await aheadOfLogins({ sameDns: 200, addresses, isDialedAhead: true });
+  await logins(brief, 2);
+  await until(async () => brief.seen.closed === 1, "the end of the warm connection");
+  await using none = await aheadOfLogins({ sameDns: 600_000, addresses, isDialedAhead: false });
+  await logins(none, 3);
+  assert.equal(none.backend.connections(), 3);
 });
 
 test("a warm connection ends with the proxy", async () => {
