@@ -4,6 +4,7 @@
 // https://github.com/aws/session-manager-plugin/blob/mainline/src/sessionmanagerplugin/session/portsession/muxportforwarding.go
 
 import type { Buffer } from "node:buffer";
+import process from "node:process";
 import { Duplex } from "node:stream";
 import { type ChannelOptions, DataChannel } from "./channel.ts";
 import { isAbove } from "./handshake.ts";
@@ -206,8 +207,9 @@ export class ForwardedStream extends Duplex {
     this.destroy(reason && this.#options.failed(reason, this.hasRead));
   }
 
+  // Node asks for more before it takes what is there away, and does not ask again.
   override _read(): void {
-    this.#options.read();
+    process.nextTick(this.#options.read);
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {

@@ -82,6 +82,20 @@ test("ssmTunnel() + what is sent before an old agent has reached the port arrive
   stream.destroy();
 });
 
+test("ssmTunnel() + a reader that stops for a while, and takes all at once then, gets the rest", async () => {
+  await using scene = await startSsmScene();
+  const stream = await scene.connect();
+  const counts = { up: 0, down: 6_000_000 };
+  stream.write(`${JSON.stringify(counts)}\n`);
+  await until(
+    async () => stream.readableLength > 2 * 1024 * 1024,
+    "no more is read from the agent",
+  );
+  let left = counts.down;
+  for await (const chunk of stream as AsyncIterable<Buffer>) if ((left -= chunk.length) <= 0) break;
+  assert.ok(left <= 0);
+});
+
 test("ssmTunnel() + a session without a connection is ended after its life, one with a connection is not", async () => {
   await using scene = await startSsmScene({ sessionLife: 100 });
   const [used, left] = await Promise.all([scene.connect(), scene.connect()]);
