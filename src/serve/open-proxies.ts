@@ -101,7 +101,7 @@ async function open(
 }
 
 // The passwords of the other users go there: DNS must not choose whose certificate is accepted.
-function checkMatchUser({ kind, endpoint, settings, user }: Login): void {
+function checkMatchUser({ endpoint, settings, user }: Login): void {
   if (user === undefined) {
     throw new RdsIamError(`--match-user has no user to match for "${settings.label}"`, {
       code: "ERR_TARGET",
@@ -109,7 +109,7 @@ function checkMatchUser({ kind, endpoint, settings, user }: Login): void {
     });
   }
   const { hops, host } = endpoint;
-  if (kind !== "iam" || settings.signHost !== undefined || hops.length < 2) return;
+  if (settings.signHost !== undefined || hops.length < 2) return;
   throw new RdsIamError(`--match-user does not follow ${settings.host} by DNS`, {
     code: "ERR_ENDPOINT",
     detail: "Other users send their own passwords there, so DNS must not say who the server is.",

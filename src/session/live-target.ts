@@ -45,7 +45,11 @@ export async function addLiveTarget(
       hint: shellCommand`Add -U USER before the target, or make it one: rdsiam init ${name}`,
     });
   }
-  const lines = databaseLines(database, { profile, user });
+  const { secret } = options;
+  const lines = [
+    ...databaseLines(database, { profile, user }),
+    ...(secret === undefined ? [] : [["secret", secret] as const]),
+  ];
   await appendSections(loaded.own.path, [formatSection({ name, lines })]);
   log.always(
     `rdsiam: "${name}" is the ${database.kind} ${database.host} in ${whose}; added to ${loaded.own.path}`,

@@ -118,6 +118,10 @@ test(
       token.stderr,
       /"by-name" uses a secret of Secrets Manager, so there is no auth token\nDETAIL: {2}Its password is the one in the secret orders\/legacy\./,
     );
+    const others = await rdsiam(["proxy", "--match-user", "-U", "postgres", "master"], {
+      env: standIn.env,
+    });
+    assert.match(others.stderr, /--match-user does not follow orders\.db\.example\.com by DNS/);
     const shown = await rdsiam(["show", "by-name"], { env: standIn.env });
     assert.equal(shown.status, 0, shown.stdout + shown.stderr);
     assert.match(shown.stdout, /^secret\torders\/legacy\t/m);
