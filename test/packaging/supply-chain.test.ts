@@ -25,15 +25,15 @@ for (const file of WORKFLOWS) {
     const [before = ""] = text.split(/^jobs:$/m);
     assert.doesNotMatch(before, /: write/);
     const writers = jobs.filter(([, job]) => /: write/.test(job ?? ""));
-    const isRelease = file.endsWith("/release.yml");
+    const isPublisher = /\/(?:release|site)\.yml$/.test(file);
     assert.deepEqual(
       writers.map(([name]) => name),
-      isRelease ? ["publish"] : [],
+      isPublisher ? ["publish"] : [],
     );
-    if (!isRelease) return;
+    if (!isPublisher) return;
     const [, publish = ""] = writers[0] ?? [];
     assert.match(publish, /id-token: write/);
-    assert.match(publish, /npm publish --ignore-scripts /);
+    assert.match(publish, /npm publish --ignore-scripts |actions\/deploy-pages@/);
     assert.doesNotMatch(publish, /npm (?:ci|install|run|exec)|npx|actions\/checkout|\.ci\/run/);
   });
 }
@@ -45,8 +45,8 @@ interface Lock {
 }
 
 test("each lock file has the hash of each package, of those for other platforms too", async () => {
-  const files = await glob("{,scripts/*/,test/*/}package-lock.json");
-  assert.equal(files.length >= 4, true, files.join());
+  const files = await glob("{,docs/,scripts/*/,test/*/}package-lock.json");
+  assert.equal(files.length >= 5, true, files.join());
   for (const file of files) {
     const { packages }: Lock = JSON.parse(readFileSync(file, "utf8"));
     const without = Object.entries(packages)
