@@ -1,6 +1,6 @@
 // npm run release [-- --targets linux-x64,darwin-arm64 --out DIR --repository OWNER/NAME --install]: everything that is published.
-// The npm package, one archive with a binary for each platform, bills of materials, the Homebrew formula, and SHA256SUMS over
-// all of it. Nothing is fetched unless --install says so; what cannot be made is named, with the remedy, and the status is 1.
+// The npm package, one archive with a binary for each platform, bills of materials, manifests for Homebrew, winget and scoop, and
+// SHA256SUMS over all of it. Nothing is fetched unless --install says so; what cannot be made is named, with the remedy, and the status is 1.
 // The same sources and the same Bun give the same bytes: no clock, user or path of this machine is in any of the files.
 
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { $ } from "zx";
 import { sha256 } from "./release/archive.ts";
 import { buildBinary, TARGETS, type Target } from "./release/binaries.ts";
-import { writeFormula } from "./release/formula.ts";
+import { writeManifests } from "./release/manifests.ts";
 import { prepareSbom, writeSboms } from "./release/sbom.ts";
 
 const SUMS = "SHA256SUMS";
@@ -33,8 +33,10 @@ async function main(): Promise<void> {
   const problems = [await makeSboms(plan)];
   for (const target of plan.targets) problems.push(await buildBinary(target, plan));
   if (plan.repository === undefined) {
-    process.stdout.write("rdsiam.rb is left out: --repository OWNER/NAME says where it is\n");
-  } else problems.push(await writeFormula({ ...plan, repository: plan.repository }));
+    process.stdout.write(
+      "the manifests of package managers are left out: --repository OWNER/NAME says where it is\n",
+    );
+  } else problems.push(...(await writeManifests({ ...plan, repository: plan.repository })));
   await writeSums(plan.out);
   const missing = problems.filter((problem) => problem !== undefined);
   for (const problem of missing) process.stdout.write(`NOT MADE  ${problem}\n`);

@@ -40,7 +40,7 @@ const RUNTIMES = join(ROOT, "scripts/runtimes");
 
 /** The name of a target's archive. */
 export function archiveName(version: string, target: string): string {
-  return `rdsiam-${version}-${target}.tar.gz`;
+  return `rdsiam-${version}-${target}.${target.startsWith("windows-") ? "zip" : "tar.gz"}`;
 }
 
 /** The version of Bun that is in the binaries. */

@@ -1,7 +1,7 @@
 // npm run test:slow -- packaging: the packed package under each of its runners, and the archive with the binary; each logs in to the
 // stand-in with psql. They install it by name, from a registry on the loopback interface, into caches of their own.
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { runtimePath } from "../../scripts/runtimes.ts";
@@ -56,6 +56,8 @@ test("npm install -g", SKIP, async () => {
   const words = ["npm", "install", "--global", "--no-audit", "--no-fund", "--prefix", prefix];
   const installed = await start("npm", [...words, "rdsiam"]);
   assert.equal(installed.status, 0, installed.stderr);
+  // For `man rdsiam`.
+  assert.match(await readFile(join(prefix, "share/man/man1/rdsiam.1"), "utf8"), /^\.TH /m);
   assertLoggedIn(await start("npm-run", [join(prefix, "bin/rdsiam"), ...QUERY]));
 });
 

@@ -1,12 +1,14 @@
 // npm run test:slow -- packaging: what npm run release makes on this platform, each part looked at, and made a second time.
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
+import { pack, sha256 } from "../../scripts/release/archive.ts";
 import { archiveName, buildBinary, TARGETS } from "../../scripts/release/binaries.ts";
-import { writeFormula } from "../../scripts/release/formula.ts";
+import { writeManifests } from "../../scripts/release/manifests.ts";
 import { validate } from "../../scripts/release/sbom.ts";
 import { installTools, TOOL_PACKAGES, TOOLS } from "../../scripts/tools.ts";
 import { type Finished, run, without } from "../support/program.ts";
@@ -177,20 +179,82 @@ test("the bills of materials: valid, and exactly what is bundled; Bun with the b
   assert.deepEqual(await listed(`rdsiam-${VERSION}-binaries.cdx.json`), withBun);
 });
 
-test("writeFormula(): every mark filled in, and Ruby that parses", async (context) => {
-  const out = join(directory, "formula");
+test("docs/install.md: its lines install the archive of this platform, and no other file", async (context) => {
+  const reason = HOST === "linux-x64" ? without("curl") : "not linux-x64";
+  if (reason !== false) return context.skip(reason);
+  const guide = await readFile(join(ROOT, "docs/install.md"), "utf8");
+  const lines = /```sh\n(base=[^`]*)```/.exec(guide)?.[1] ?? "";
+  const place = join(directory, "installed");
+  await mkdir(place);
+  const install = async (release: string): Promise<Finished> => {
+    const script = lines
+      .replace(/base=\S+/, `base=file://${release}`)
+      .replace(/file=rdsiam-\S+?-linux/, `file=rdsiam-${VERSION}-linux`)
+      .replace("sudo install", "install")
+      .replace("/usr/local/bin/", `${place}/`);
+    return run(["sh", "-e", "-c", script], { cwd: place });
+  };
+  const installed = await install(join(directory, "first"));
+  assert.equal(installed.status, 0, installed.stderr);
+  const version = await run([join(place, "rdsiam"), "--version"]);
+  assert.equal(version.stdout, `${VERSION}\n`);
+  await rm(join(place, "rdsiam"));
+  const forged = join(directory, "forged");
+  await mkdir(forged);
+  await writeFile(join(forged, archiveName(VERSION, HOST)), "another archive");
+  await writeFile(
+    join(forged, "SHA256SUMS"),
+    await readFile(join(directory, "first", "SHA256SUMS")),
+  );
+  assert.notEqual((await install(forged)).status, 0);
+  assert.equal(existsSync(join(place, "rdsiam")), false);
+});
+
+test("writeManifests(): every mark filled in, and each is what its package manager reads", async (context) => {
+  const out = join(directory, "manifests");
   await mkdir(out);
   const options = { out, version: "1.2.3", repository: "acme/rdsiam" };
-  assert.match((await writeFormula(options)) ?? "", /was not made/);
+  assert.match((await writeManifests(options)).join(), /rdsiam\.rb: \S+ was not made/);
   for (const { name } of TARGETS) await writeFile(join(out, archiveName("1.2.3", name)), name);
-  assert.equal(await writeFormula(options), undefined);
-  const formula = await readFile(join(out, "rdsiam.rb"), "utf8");
-  assert.deepEqual(formula.match(/@[^"]*@/g), null);
+  assert.deepEqual(await writeManifests(options), []);
+  const read = (name: string): Promise<string> => readFile(join(out, name), "utf8");
+  const winget = ["", ".installer", ".locale.en-US"].map((part) => `acme.rdsiam${part}.yaml`);
+  const names = ["rdsiam.rb", "rdsiam.json", ...winget];
+  for (const name of names)
+    assert.deepEqual((await read(name)).match(/@[A-Z][^"@]*@/g), null, name);
+  const formula = await read("rdsiam.rb");
   assert.equal(formula.match(/sha256 "[0-9a-f]{64}"/g)?.length, 4);
+  const sum = await sha256(join(out, archiveName("1.2.3", "windows-x64")));
+  const scoop: { architecture: { "64bit": { hash: string; url: string } } } = JSON.parse(
+    await read("rdsiam.json"),
+  );
+  assert.equal(scoop.architecture["64bit"].hash, sum);
+  assert.match(
+    scoop.architecture["64bit"].url,
+    /acme\/rdsiam\/releases\/download\/v1\.2\.3\/.*\.zip$/,
+  );
+  assert.match(await read("acme.rdsiam.installer.yaml"), new RegExp(`InstallerSha256: "${sum}"`));
   const reason = without("ruby");
   if (reason !== false) return context.skip(reason);
   const parsed = await run(["ruby", "-c", join(out, "rdsiam.rb")]);
   assert.equal(parsed.stdout, "Syntax OK\n", parsed.stderr);
+});
+
+test("pack(): a zip file is the same twice, and what python3 unpacks is what was packed", async (context) => {
+  const reason = without("python3");
+  if (reason !== false) return context.skip(reason);
+  const parent = join(directory, "zip");
+  await mkdir(join(parent, "tree/sub"), { recursive: true });
+  const content = { "tree/a b.exe": "x".repeat(100_000), "tree/sub/\u00FC.txt": "" };
+  for (const [name, text] of Object.entries(content)) await writeFile(join(parent, name), text);
+  const [one, two] = [join(parent, "one.zip"), join(parent, "two.zip")];
+  for (const archive of [one, two]) await pack(archive, parent, "tree");
+  assert.deepEqual(await readFile(one), await readFile(two));
+  const unpacked = await run(["python3", "-m", "zipfile", "-e", one, join(parent, "out")]);
+  assert.equal(unpacked.status, 0, unpacked.stderr);
+  for (const [name, text] of Object.entries(content)) {
+    assert.equal(await readFile(join(parent, "out", name), "utf8"), text);
+  }
 });
 
 test("packaging/docker/Dockerfile and the workflows: nothing for their linters to say", async () => {
