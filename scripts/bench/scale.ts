@@ -39,7 +39,7 @@ export function proxyOf(targets: number): Row {
       const words = [...(launcher?.words ?? []), "proxy", "--json", ...names];
       const env = { ...launcher?.env, ...(await scene.env(targets)) };
       const began = performance.now();
-      const ready = new RegExp(`(?:"port":[^]*?){${targets}}`);
+      const ready = new RegExp(`"target":"target-${targets}",[^\\n]*"port":`);
       await using program = await startProgram(scene.directory, words, { env, ready });
       const took = performance.now() - began;
       await delay(size.settle);
