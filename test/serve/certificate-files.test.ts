@@ -1,6 +1,6 @@
 // The certificate that is served, and what happens when its files change.
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { chmod, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, test } from "node:test";
@@ -34,11 +34,10 @@ async function write(name: string, text: string, mode = 0o600): Promise<void> {
 
 test("followCertificate() + answers what is in the files, and what is in them later", async () => {
   const certificate = await followCertificate({ ...files(), clientCa: path("ca") }, warn);
-  assert.deepEqual(await certificate(), {
-    cert: one.cert,
-    key: one.key,
-    clientCa: [ca.cert],
-  });
+  const { cert, clientCa, context, key, leaf } = await certificate();
+  assert.deepEqual([cert, key, clientCa], [one.cert, one.key, [ca.cert]]);
+  assert.deepEqual(leaf, new X509Certificate(one.cert).raw);
+  assert.equal(context, (await certificate()).context);
   await write("cert", two.cert);
   await write("key", two.key);
   assert.equal((await certificate()).cert, two.cert);
