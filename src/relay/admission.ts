@@ -56,7 +56,7 @@ export interface Admitted {
   /** The one address that the client named, for a cancel. */
   readonly address: string | undefined;
   /** The databases that this caller may reach, with this one. */
-  readonly reachable: readonly RelayTarget[];
+  readonly reachable: () => readonly RelayTarget[];
   /** For the client's next connections, where it has proven its identity on this one. */
   readonly ticket?: string | undefined;
 }
@@ -127,9 +127,9 @@ function decide(
   const target = targets.find(host, port);
   const rule = target === undefined ? undefined : allowingRule(rules(), caller, target);
   if (target === undefined || rule === undefined) return undefined;
-  const reachable = targets
-    .all()
-    .filter((each) => each.port === port && allowingRule(rules(), caller, each) !== undefined);
+  const isReachable = (each: RelayTarget): boolean =>
+    each.port === port && allowingRule(rules(), caller, each) !== undefined;
+  const reachable = (): readonly RelayTarget[] => targets.all().filter(isReachable);
   return { caller, rule: rule.name, target, address: fields.get("x-rdsiam-address"), reachable };
 }
 

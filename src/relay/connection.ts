@@ -95,7 +95,7 @@ async function dialTarget(
   const addresses =
     address === undefined
       ? await book.addresses(target)
-      : await book.only(address, target, reachable);
+      : await book.only(address, target, reachable());
   const { host, port } = target;
   try {
     return await reader.whileThere((left) => dial({ host, port, addresses }, left), signal);

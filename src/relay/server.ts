@@ -179,10 +179,11 @@ class Clients {
 
   #checkLimits(caller: Caller): void {
     if (this.#isDraining) throw new RelayRefusal("draining", "the relay is shutting down");
-    const { maxConnections, maxUserConnections = maxConnections } = this.#options;
+    const { maxConnections, maxUserConnections } = this.#options;
     if (this.sessions >= maxConnections) {
       throw new RelayRefusal("busy", `there are ${this.sessions} sessions already`, { caller });
     }
+    if (maxUserConnections === undefined) return;
     const who = describeCaller(caller);
     const own = [...this.#sessions.keys()].filter((each) => describeCaller(each.caller) === who);
     if (own.length < maxUserConnections) return;

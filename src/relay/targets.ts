@@ -23,6 +23,8 @@ export class Targets {
   #listed: readonly RelayTarget[];
   #searches: readonly RegionSearch[];
   readonly #found = new Map<string, ReadonlyMap<string, RelayTarget>>();
+  /** By host and port; made when it is next needed. */
+  #index: ReadonlyMap<string, RelayTarget> | undefined;
 
   constructor(listed: readonly RelayTarget[], searches: readonly RegionSearch[]) {
     this.#listed = listed;
@@ -33,6 +35,7 @@ export class Targets {
   replace(listed: readonly RelayTarget[], searches: readonly RegionSearch[]): void {
     this.#listed = listed;
     this.#searches = searches;
+    this.#index = undefined;
     const regions = new Set(searches.map(({ region }) => region));
     for (const region of this.#found.keys()) if (!regions.has(region)) this.#found.delete(region);
   }
@@ -45,18 +48,23 @@ export class Targets {
 
   /** Every database, each once; those of the file come first and take precedence. */
   all(): readonly RelayTarget[] {
-    const found = [...this.#found.values()].flatMap((each) => [...each.values()]);
-    const byKey = new Map<string, RelayTarget>();
-    for (const target of [...this.#listed, ...found]) {
-      const key = keyOf(target);
-      if (!byKey.has(key)) byKey.set(key, target);
-    }
-    return [...byKey.values()];
+    return [...this.#indexed().values()];
   }
 
   /** The database at a host and port. */
   find(host: string, port: number): RelayTarget | undefined {
-    return this.all().find((target) => target.host === host && target.port === port);
+    return this.#indexed().get(keyOf({ host, port }));
+  }
+
+  #indexed(): ReadonlyMap<string, RelayTarget> {
+    if (this.#index !== undefined) return this.#index;
+    const found = [...this.#found.values()].flatMap((each) => [...each.values()]);
+    const index = new Map<string, RelayTarget>();
+    for (const target of [...this.#listed, ...found]) {
+      const key = keyOf(target);
+      if (!index.has(key)) index.set(key, target);
+    }
+    return (this.#index = index);
   }
 
   async #search(search: RegionSearch): Promise<readonly string[]> {
@@ -72,6 +80,7 @@ export class Targets {
         found.set(key, { ...target, tags: target.tags ?? before?.get(key)?.tags });
       }
       this.#found.set(region, found);
+      this.#index = undefined;
       return problems;
     } catch (error) {
       return [error instanceof Error ? error.message : String(error)];
@@ -79,7 +88,7 @@ export class Targets {
   }
 }
 
-function keyOf({ host, port }: RelayTarget): string {
+function keyOf({ host, port }: Pick<RelayTarget, "host" | "port">): string {
   return `${host}:${port}`;
 }
 
