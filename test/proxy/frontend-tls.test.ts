@@ -242,6 +242,7 @@ test("proxy TLS: SCRAM-SHA-256-PLUS is bound to the certificate that is served",
     ["08P01", { secret, binding: Buffer.alloc(0), gs2Header: "n,," }],
     ["08P01", { secret, binding, gs2Header: "p=tls-unique,," }],
     ["08P01", { secret, binding, mechanism: "SCRAM-SHA-1" }],
+    ["08P01", { secret, binding: Buffer.alloc(0), mechanism: "SCRAM-SHA-1", gs2Header: "n,," }],
   ];
   for (const [sqlState, proof] of wrong) {
     const frontend = await tlsFrontend(port, { ca });
