@@ -2,13 +2,18 @@
 // the same on a terminal.
 // What differs from run to run (times, versions, signatures) becomes `…`, which the tests of the documents take for anything.
 
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { startStandIn } from "../src/demo/stand-in.ts";
 import { makeScene, runCommand, type Scene } from "../test/docs/run-blocks.ts";
 import { STEPS } from "./documents/first-ten-minutes.ts";
-import { terminalPicture, terminalSession } from "./documents/terminal-picture.ts";
+import {
+  terminalPicture,
+  terminalSession,
+  wordsOfPicture,
+  wordsOfSession,
+} from "./documents/terminal-picture.ts";
 
 const DOCUMENT = "docs/first-ten-minutes.md";
 const PICTURE = "docs/terminal.svg";
@@ -35,7 +40,11 @@ async function main(): Promise<void> {
   const parts: string[] = [];
   for (const step of STEPS) parts.push(await part(scene, step, directory));
   await writeFile(DOCUMENT, `${parts.join("\n\n")}\n`);
-  await writeFile(PICTURE, terminalPicture(await terminalSession(scene)));
+  const session = await terminalSession(scene);
+  const before = await readFile(PICTURE, "utf8").catch(() => "");
+  // Other milliseconds alone are no other picture.
+  if (wordsOfPicture(before) === wordsOfSession(session)) return;
+  await writeFile(PICTURE, terminalPicture(session));
 }
 
 async function part(

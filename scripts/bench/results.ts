@@ -94,7 +94,7 @@ function table(found: Found, [title, figures]: readonly [title: string, figures:
   if (shown.length === 0) return "";
   const lines = subjects.map((name) => [name, ...shown.map((figure) => cellOf(figure, name))]);
   const known = lines.filter((line) => line.slice(1).join("") !== "");
-  const rows = [["", ...shown], ["---", ...shown.map(() => "---:")], ...known];
+  const rows = [["subject", ...shown], ["---", ...shown.map(() => "---:")], ...known];
   const width = (at: number): number => Math.max(...rows.map((row) => row[at]?.length ?? 0));
   const text = rows.map((row) => row.map((each, at) => each.padEnd(width(at))).join(" | "));
   return `\n${title}:\n\n${text.map((line) => `| ${line} |`).join("\n")}\n`;

@@ -36,9 +36,24 @@ const ENDS: Readonly<Record<string, readonly string[]>> = {
   "39": ["red", "green", "yellow", "blue"],
 };
 
-/** What a terminal shows, without what colors it. */
-export function plainText(output: string): string {
-  return output.replaceAll(ESCAPE, "");
+/** The words of a session, without what differs between runs and machines: numbers, folded lines, the version of psql. */
+export function wordsOfSession(output: string): string {
+  return words(output.replaceAll(ESCAPE, "").replaceAll(/[\u2E80-\uFFEF]+/g, " $& "));
+}
+
+/** The same of a picture that was made before. */
+export function wordsOfPicture(picture: string): string {
+  const texts = [...picture.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, text]) => text);
+  return words(texts.join(" ").replaceAll("&gt;", ">").replaceAll("&lt;", "<"));
+}
+
+function words(text: string): string {
+  return text
+    .replaceAll(/\(?PostgreSQL\)? [\d.]+(?: \([^)]*\))?(?:, \/\S+)?/g, "")
+    .replaceAll(/-?\d+(?:\.\d+)?/g, "")
+    .replaceAll(/(behind|ahead of) AWS's clock|as AWS's clock/g, "")
+    .replaceAll(/\s+/g, " ")
+    .trim();
 }
 
 // oxlint-disable-next-line no-control-regex

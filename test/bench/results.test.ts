@@ -46,10 +46,10 @@ describe("lookUp()", () => {
 describe("tables()", () => {
   test("have what was measured, as ratios where that is what counts", () => {
     const text = tables(found);
-    assert.match(text, /^\| +\| copy-in +\|$/m);
+    assert.match(text, /^\| subject +\| copy-in +\|$/m);
     assert.match(text, /^\| direct +\| 75\.0 ± 12\.5 \|$/m);
     assert.match(text, /^\| rdsiam +\| 0\.90 +\|$/m);
-    assert.match(text, /^\| +\| soak-600 +\|$/m);
+    assert.match(text, /^\| subject +\| soak-600 +\|$/m);
     assert.doesNotMatch(text, /stunnel|pg_dump/);
   });
 });
