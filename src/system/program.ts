@@ -96,22 +96,24 @@ export function inBackground(
 }
 
 /** Sends a signal to a background program and all that it has started; on Windows, where there are no signals, it ends them. */
-export function signalGroup(
-  { pid }: Pick<ChildProcess, "pid">,
-  signal: NodeJS.Signals,
-  env: Environment,
-): void {
-  if (pid === undefined) return;
+export function signalGroup(child: ChildProcess, signal: NodeJS.Signals, env: Environment): void {
+  if (child.pid === undefined) return;
   try {
-    if (process.platform !== "win32") process.kill(-pid, signal);
-    else endTree(pid, env);
+    if (process.platform !== "win32") process.kill(-child.pid, signal);
+    else endTree(child, env);
   } catch {
     // All of it has ended, or runs as another user.
   }
 }
 
-function endTree(pid: number, env: Environment): void {
-  const { spawnSync } = process.getBuiltinModule("node:child_process");
-  const options = { stdio: "ignore", windowsHide: true } as const;
-  spawnSync(windowsProgram(env, "taskkill.exe"), ["/pid", String(pid), "/t", "/f"], options);
+// Detached: it goes on when this process has ended. A number whose process has ended may be another's by now.
+function endTree(child: ChildProcess, env: Environment): void {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const { spawn } = process.getBuiltinModule("node:child_process");
+  const words = ["/pid", String(child.pid), "/t", "/f"];
+  const options = { stdio: "ignore", detached: true, windowsHide: true } as const;
+  const ending = spawn(windowsProgram(env, "taskkill.exe"), words, options);
+  ending.once("error", () => child.kill());
+  ending.once("exit", (status) => status === 0 || child.kill());
+  ending.unref();
 }

@@ -10,7 +10,7 @@ import process from "node:process";
 import { Duplex } from "node:stream";
 import type { RdsIamError } from "../base/errors.ts";
 import { atMost, unlessAborted } from "../base/deadline.ts";
-import { inBackground, SHELL, spawnWords } from "../system/program.ts";
+import { inBackground, SHELL, signalGroup, spawnWords } from "../system/program.ts";
 import { shown } from "./child-stream.ts";
 import { connectTcp, type Destination, type TunnelOptions } from "./tunnel.ts";
 
@@ -140,6 +140,7 @@ export class ListeningProgram {
   #kill(signal: NodeJS.Signals): void {
     const { pid } = this.#child;
     if (pid === undefined || !this.isRunning) return;
+    if (process.platform === "win32") return signalGroup(this.#child, signal, this.#command.env);
     try {
       process.kill(pid, signal);
     } catch {

@@ -10,7 +10,7 @@ import type { StandIn } from "../../src/demo/stand-in.ts";
 import type { Finished } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
 import { ssoSections } from "../support/sso-stage.ts";
-import { until } from "../support/traces.ts";
+import { processes, until } from "../support/traces.ts";
 import { startWine, type Wine, windowsPath, type WineRun } from "../support/wine.ts";
 
 const ACCOUNT = "123456789012";
@@ -27,6 +27,14 @@ const [host, port] = words[words.indexOf("-W") + 1].split(":");
 const s = require("net").connect(port, host);
 process.stdin.pipe(s).pipe(process.stdout);
 s.on("close", () => process.exit());
+`;
+
+// Wine's taskkill ends no child of a batch file: it ends with its stdin.
+const KUBECTL = `process.stdin.resume().on("end", () => process.exit());
+const server = require("net").createServer((c) => {
+  c.pipe(require("net").connect(process.env.GATEWAY, "127.0.0.1")).pipe(c);
+});
+server.listen(0, "127.0.0.1", () => console.log("Forwarding from 127.0.0.1:" + server.address().port + " -> 5432"));
 `;
 
 let stage: StandIn;
@@ -57,7 +65,10 @@ async function furnish({ bin, home }: Wine): Promise<void> {
   await writeFile(password, `${stage.legacyPassword}\r\n`);
   await writeFile(join(bin, "bridge.js"), BRIDGE);
   await writeFile(join(bin, "ssh.js"), SSH);
-  await writeFile(join(bin, "ssh.cmd"), '@"%~dp0node.exe" "%~dp0ssh.js" %*\r\n');
+  await writeFile(join(bin, "kubectl.js"), KUBECTL);
+  for (const name of ["ssh", "kubectl"]) {
+    await writeFile(join(bin, `${name}.cmd`), `@"%~dp0node.exe" "%~dp0${name}.js" %*\r\n`);
+  }
   const legacy = { ...targetSettings, rds_host: stage.canonicalHost, rds_user: "legacy" };
   const command = `if exist "${windowsPath(password)}" type "${windowsPath(password)}"`;
   await stage.addProfile("legacy", { ...legacy, rds_password_command: command });
@@ -146,18 +157,25 @@ for (const kind of ["node", "exe"] as const) {
       "exec: PostgreSQL's own pg_dump.exe, with a token, a password command and through tunnels",
       async ({ bin, home }) => {
         const words = join(bin, `ssh-words-${kind}.json`);
+        const kube = { RDSIAM_VIA: "kube://default/svc/db", GATEWAY: String(stage.gateway.port) };
         const ssh = { RDSIAM_VIA: "ssh://jo@bastion:2222", SSH_WORDS: windowsPath(words) };
         for (const [target, more] of [
           ["prod", {}],
           ["legacy", {}],
           ["piped", {}],
           ["prod", ssh],
+          ["prod", kube],
         ] as const) {
           const dumped = await run(["exec", target, "pg_dump", "-s", "-n", "shop"], { env: more });
           assert.equal(dumped.status, 0, `${target}: ${dumped.stderr}`);
           assert.match(dumped.stdout, /CREATE TABLE shop\.events/);
           assert.match(dumped.stdout, /Dumped by pg_dump version 16/);
         }
+        const left = async (): Promise<boolean> =>
+          (await processes()).some((each) =>
+            /\b(?:bridge|ssh|kubectl)\.js/.test(each.words.join(" ")),
+          );
+        await until(async () => !(await left()), "the tunnels' programs are gone");
         const seen = JSON.parse(await readFile(words, "utf8")) as readonly string[];
         assert.deepEqual(seen.slice(-8, -3), ["-p", "2222", "-l", "jo", "-W"]);
         assert.deepEqual(seen.slice(-2), ["--", "bastion"]);
