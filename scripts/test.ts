@@ -19,12 +19,14 @@ const CONCURRENCY = availableParallelism() + 2;
 const TIMEOUT_MS = 240_000;
 
 // Rooms whose test files run one after another in one process, unless they change its environment: a process takes a third of a second
-// of processor time to load the sources, which is more than most of these files need. Files that wait for long stay alone.
+// of processor time to load the sources, which is more than most of these files need. Files that wait for long stay alone, and so do
+// those that set up their scene at their top: a suite has nothing of a file that comes after an await there.
 const ROOMS =
   /^test\/(?:aws|base|cli|commands|config|demo|doctor|e2e|health|library|protocol|rds|relay|serve|session|ssm|via)$/;
 // These wait for long: those with the same first letter share a process, and others run beside them.
 const FEW = /^test\/e2e$/;
-const CHANGES_ENVIRONMENT = /process\.env\[.+\] = |\(process\.env,|cleanProcessEnvironment/;
+const ALONE =
+  /process\.env\[.+\] = |\(process\.env,|cleanProcessEnvironment|support\/keep\.ts"|^(?:const .+ = )?await /m;
 
 async function main(): Promise<void> {
   const words = process.argv.slice(2);
@@ -61,7 +63,7 @@ async function quickSuite(compiled: (file: string) => string): Promise<string[]>
   const rooms = new Map<string, string[]>();
   for (const file of all.toSorted()) {
     const room = dirname(file);
-    const isShared = ROOMS.test(room) && !CHANGES_ENVIRONMENT.test(readFileSync(file, "utf8"));
+    const isShared = ROOMS.test(room) && !ALONE.test(readFileSync(file, "utf8"));
     if (!isShared) files.push(compiled(file));
     else {
       const part = FEW.test(room) ? `${room}-${file.charAt(room.length + 1)}` : room;
