@@ -4,6 +4,10 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { test } from "node:test";
+import { RdsIamError } from "../../src/base/errors.ts";
+import { backendSecureContext } from "../../src/proxy/backend-tls.ts";
+import { startProxy } from "../../src/proxy/proxy.ts";
+import type { ProxyEvent } from "../../src/proxy/proxy-options.ts";
 import { encodeCancelRequest, encodeSslRequest } from "../../src/protocol/startup-packet.ts";
 import {
   errorFields,
@@ -19,10 +23,12 @@ import {
   KEY,
   logIn,
   message,
+  HOST,
   READY,
   scene,
   type Scene,
   type Script,
+  startBackend,
   TOKEN,
 } from "../support/scripted-backend.ts";
 
@@ -479,6 +485,37 @@ test("proxy 21: a cancel goes over TLS to the session's address; a forged one ne
   cancel.send(encodeCancelRequest(4242, Buffer.from("\x01\x02\x03\x04", "latin1")));
   assert.equal((await cancel.rest()).length, 0);
   assert.deepEqual([cancels, stage.connections(), dialed], [1, 2, 1]);
+});
+
+test("proxy 21: a cancel that could not be taken to the server is reported", async () => {
+  await using scripted = await startBackend(echo);
+  let trusted = true;
+  const events: ProxyEvent[] = [];
+  await using proxy = await startProxy({
+    login: { kind: "auth token", get: () => Promise.resolve({ password: TOKEN, reused: false }) },
+    onEvent: (event) => void events.push(event),
+    backend: {
+      host: HOST,
+      port: scripted.port,
+      verification: () => {
+        if (!trusted) throw new RdsIamError("the roots are gone", { code: "ERR_CERTIFICATE" });
+        return { secureContext: backendSecureContext([scripted.ca]), trust: "the test root" };
+      },
+      addresses: () => Promise.resolve([{ address: "127.0.0.1", family: 4 as const }]),
+      connectTimeout: 5_000,
+      loginTimeout: 5_000,
+    },
+  });
+  const frontend = new RawFrontend(proxy.port);
+  frontend.send(startup(USER));
+  await frontend.prove(proxy.secret);
+  await frontend.messages("Z");
+  trusted = false;
+  const cancel = new RawFrontend(proxy.port);
+  cancel.send(encodeCancelRequest(4242, Buffer.from("\x01\x02\x03\x04", "latin1")));
+  assert.equal((await cancel.rest()).length, 0);
+  const [told] = events.filter(({ kind }) => kind === "cancel");
+  assert.match(JSON.stringify(told), /"found":true,"failed":.*the roots are gone/);
 });
 
 test("proxy 22: a backend's FIN and what came before it reach the tool, and a tool that goes takes its backend along", async () => {

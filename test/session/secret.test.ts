@@ -120,8 +120,9 @@ test("secretPasswords() + one call for a run, one more for all logins that were 
     (await logins(true)).map(({ password, isGuess }) => [password, isGuess]),
     Array(3).fill(["second-password", false]),
   );
-  assert.equal((await get(who, { fresh: true })).password, "second-password");
-  assert.equal((await get(who, { fresh: false })).password, "second-password");
+  const second = { password: "second-password", reused: false };
+  assert.deepEqual(await get(who, { fresh: true }), { ...second, isGuess: false });
+  assert.deepEqual(await get(who, { fresh: false }), { ...second, isGuess: true });
   assert.equal(api.calls.splice(0).length, 2);
   await assert.rejects(get({ user: "other", database: "orders" }, { fresh: false }), (error) => {
     assert.ok(error instanceof RdsIamError);
