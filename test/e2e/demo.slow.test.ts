@@ -62,7 +62,7 @@ for (const [shell, ...words] of SHELLS) {
       const env = { ...own, PATH: process.env["PATH"] ?? "", TMPDIR: directory };
       await using terminal = openTerminal([...COMMAND, "demo", "--", shell, ...words], env);
       await terminal.shows(
-        /Try: rdsiam psql prod {2}\| {2}rdsiam doctor prod {2}\| {2}rdsiam exec prod pg_dump -s\r/,
+        /Try: rdsiam psql prod {2}\| {2}rdsiam doctor prod {2}\| {2}rdsiam exec prod pg_dump -s {2}\| {2}rdsiam setup inventory --grant read\r/,
       );
       await terminal.shows(/\(demo\) \$ /);
       terminal.type("rdsiam list --names\r");

@@ -44,6 +44,7 @@ const PAPERS = [
   "completions/_rdsiam",
   "completions/rdsiam.bash",
   "completions/rdsiam.fish",
+  "completions/rdsiam.ps1",
   "dist/LICENSES.txt",
   "dist/library.d.mts",
   "dist/library.d.ts",

@@ -109,6 +109,7 @@ test("the archive: papers and the binary, which logs in", { skip: without("psql"
       "completions/_rdsiam",
       "completions/rdsiam.bash",
       "completions/rdsiam.fish",
+      "completions/rdsiam.ps1",
       "man/rdsiam.1",
       "rdsiam",
     ].map((name) => `${root}/${name}`),
