@@ -1,7 +1,8 @@
-// The stand-in for the RDS API: a cluster, and an instance whose IAM authentication is off until it is switched on, for programs that look
-// up a resource id, list databases or change them.
+// The stand-in for the RDS API: a cluster, and an instance, whose IAM authentication can be switched on, for programs that look up a
+// resource id, list databases or change them.
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBClusters.html
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html
+// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBCluster.html
 import {
   type Api,
   type ApiOptions,
@@ -27,6 +28,8 @@ export interface StandInServer {
   /** The ARN of the secret with the master user's password; undefined where RDS does not manage it. */
   masterSecret?: string | undefined;
   iam: boolean;
+  /** Whether it is a cluster of Aurora's express configuration. */
+  isExpress?: boolean | undefined;
   /** The looks at it that will find a change under way. */
   changing?: number | undefined;
 }
@@ -39,6 +42,7 @@ export interface StandInRdsOptions extends Pick<ApiOptions, "keys" | "now"> {
 
 /** The running stand-in. */
 export interface RdsStandIn extends Api {
+  readonly cluster: StandInServer;
   readonly instance: StandInServer;
   /** The actions that are not allowed. */
   readonly denied: Set<string>;
@@ -57,10 +61,10 @@ export async function startRdsApi(options: StandInRdsOptions): Promise<RdsStandI
         return { DBClusters: { DBCluster: clusterXml(cluster) } };
       case "DescribeDBInstances":
         return { DBInstances: { DBInstance: instanceXml(instance) } };
+      case "ModifyDBCluster":
+        return { DBCluster: clusterXml(switchOn(cluster)) };
       case "ModifyDBInstance":
-        instance.changing = LOOKS;
-        instance.iam = true;
-        return { DBInstance: instanceXml(instance) };
+        return { DBInstance: instanceXml(switchOn(instance)) };
       case "DescribeDBClusterEndpoints":
         return { DBClusterEndpoints: "" };
       case "DescribeDBProxies":
@@ -82,20 +86,28 @@ export async function startRdsApi(options: StandInRdsOptions): Promise<RdsStandI
         return makeFailure(403, "AccessDenied", what);
       }
       calls.push(action);
-      if (action === "ModifyDBInstance" && (instance.changing ?? 0) > 0) {
-        const what = `Database instance is not in available state.`;
-        return makeFailure(400, "InvalidDBInstanceState", what);
+      const [changed, fault] = action.endsWith("Cluster")
+        ? [cluster, "InvalidDBClusterStateFault"]
+        : [instance, "InvalidDBInstanceState"];
+      if (action.startsWith("Modify") && (changed.changing ?? 0) > 0) {
+        return makeFailure(400, fault, "The database is not in available state.");
       }
       const result = results(action);
       return result === undefined ? makeUnknownAction(action) : makeResult(action, result);
     },
   });
-  return { ...api, calls, denied, instance };
+  return { ...api, calls, cluster, denied, instance };
 }
 
 /** Whether IAM authentication is in force. */
 export function isIamOn({ changing = 0, iam }: StandInServer): boolean {
   return iam && changing === 0;
+}
+
+function switchOn(server: StandInServer): StandInServer {
+  server.changing = LOOKS;
+  server.iam = true;
+  return server;
 }
 
 function clusterXml(cluster: StandInServer): XmlTree {
@@ -107,16 +119,14 @@ function clusterXml(cluster: StandInServer): XmlTree {
     Endpoint: cluster.host,
     Port: String(cluster.port),
     DatabaseName: cluster.dbname,
-    Status: "available",
+    VPCNetworkingEnabled: String(cluster.isExpress !== true),
+    Status: statusOf(cluster),
     ...common(cluster),
     TagList: { Tag: { Key: "env", Value: "prod" } },
   };
 }
 
 function instanceXml(instance: StandInServer): XmlTree {
-  const { changing = 0 } = instance;
-  instance.changing = Math.max(0, changing - 1);
-  const answered = { ...instance, changing };
   return {
     DBInstanceIdentifier: nameOf(instance),
     DBInstanceArn: instance.arn,
@@ -124,21 +134,28 @@ function instanceXml(instance: StandInServer): XmlTree {
     Engine: "postgres",
     Endpoint: { Address: instance.host, Port: String(instance.port) },
     DBName: instance.dbname,
-    DBInstanceStatus: changing > 0 ? "configuring-iam-database-auth" : "available",
-    ...common(answered),
+    DBInstanceStatus: statusOf(instance),
+    ...common(instance),
     TagList: { Tag: { Key: "env", Value: "prod" } },
   };
 }
 
 function common(server: StandInServer): XmlTree {
   const { masterSecret } = server;
+  const isOn = isIamOn(server);
+  // This was a look at it.
+  server.changing = Math.max(0, (server.changing ?? 0) - 1);
   return {
-    IAMDatabaseAuthenticationEnabled: String(isIamOn(server)),
+    IAMDatabaseAuthenticationEnabled: String(isOn),
     MasterUsername: USERS.master,
     ...(masterSecret === undefined
       ? {}
       : { MasterUserSecret: { SecretArn: masterSecret, SecretStatus: "active" } }),
   };
+}
+
+function statusOf({ changing = 0 }: StandInServer): string {
+  return changing > 0 ? "configuring-iam-database-auth" : "available";
 }
 
 function nameOf({ arn }: StandInServer): string {

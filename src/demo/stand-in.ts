@@ -73,6 +73,7 @@ const CLUSTER = {
   arn: `arn:aws:rds:${REGION}:${ACCOUNT}:cluster:orders`,
   resourceId: "cluster-ABCDEFGHIJKL01234",
   host: CLUSTER_HOST,
+  port: 0,
   dbname: DATABASE,
   masterSecret: MASTER_SECRET,
   iam: true,
@@ -192,11 +193,13 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   await seed(postgres, passwords);
   const { authority, leaf } = await makeCertificates();
   const hosts = [CLUSTER_HOST, INSTANCE_HOST];
-  const gateway = keep(await startFront(options, { keys, leaf, postgres, hosts }));
+  const cluster: StandInServer = { ...CLUSTER };
+  const behind = { keys, leaf, postgres };
+  const ofCluster = { ...behind, hosts, isIamOn: () => isIamOn(cluster) };
+  const gateway = keep(await startFront(options, ofCluster));
+  cluster.port = gateway.port;
   const ledger = {
-    keys,
-    leaf,
-    postgres,
+    ...behind,
     hosts: [LEDGER_HOST, LEDGER_PRIVATE_HOST],
     dsql: options.dsql ?? {},
   };
@@ -205,23 +208,20 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   const instance: StandInServer = { ...FRESH_INSTANCE };
   const fresh = keep(
     await startFront(shared, {
-      keys,
-      leaf,
-      postgres,
+      ...behind,
       hosts: [FRESH_HOST],
       isIamOn: () => isIamOn(instance),
     }),
   );
   instance.port = fresh.port;
   const sts = keep(await startSts({ keys, roles: { [ROLE_ARN]: {} }, now }));
-  const cluster = { ...CLUSTER, port: gateway.port };
   const rds = keep(await startRdsApi({ keys, now, cluster, instance }));
   const iam = keep(await startIamApi({ keys, now, roles: sts.roles, users: ["demo"] }));
   const kept = makeSecrets(passwords, gateway.port);
   const secrets = keep(await startSecretsApi({ keys, now, region: REGION, secrets: kept }));
   const clusters = [{ endpoint: LEDGER_HOST, arn: LEDGER_ARN, tags: { Name: "ledger" } }];
   const dsqlApi = keep(await startDsqlApi({ keys, now, clusters }));
-  const warehouse = await startRedshift(shared, { keys, leaf, postgres }, keep);
+  const warehouse = await startRedshift(shared, behind, keep);
   const startUrl = "https://d-0123456789.awsapps.com/start";
   const sso = keep(await startSso({ keys, now, startUrl, accounts: SSO_ACCOUNTS }));
   const dns = keep(await startDns(dnsZone()));

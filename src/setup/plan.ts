@@ -173,7 +173,6 @@ function notOwned(schema: string, owners: readonly string[], admin: string): Rds
     `"${admin}" may not grant on what ${names} owns in the schema ${identifier(schema)}`,
     {
       code: "ERR_LOGIN",
-      detail: "Nothing was changed.",
       hint: `Log in as the owner: --admin-target TARGET. Or first, as ${identifier(admin)}: ${owners.map((owner) => `GRANT ${identifier(owner)} TO ${identifier(admin)};`).join(" ")}`,
     },
   );

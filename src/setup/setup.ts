@@ -261,15 +261,18 @@ async function runStatements(
   for (const step of steps) {
     // Another run may have done it.
     const now = missing.get(step.key);
-    if (now !== undefined) await runStatement(session, now, isDsql);
+    if (now !== undefined) {
+      await runStatement(session, now, isDsql);
+      // PostgreSQL only warns of some: what is reported as done has been seen.
+      const left = (await look(session)).find(({ key }) => key === step.key && key !== "file");
+      if (left !== undefined) throw changedNothing(left);
+    }
     report(step);
   }
-  const left = (await look(session)).filter(
-    ({ key, kind }) => kind === "sql" && key !== "file" && missing.has(key),
-  );
-  const [first] = left;
-  if (first === undefined) return;
-  throw new RdsIamError(`the database accepted "${first.lines[0]}", and it changed nothing`, {
+}
+
+function changedNothing({ lines }: SetupStep): RdsIamError {
+  return new RdsIamError(`the database accepted "${lines[0]}", and it changed nothing`, {
     code: "ERR_LOGIN",
     detail: "PostgreSQL only warns where one may not grant something.",
     hint: "Log in as its owner: --admin-target TARGET.",

@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { afterEach, beforeEach, test } from "node:test";
+import type { Client } from "pg";
 import { FRESH_SECRET, type StandIn } from "../../src/demo/stand-in.ts";
 import {
   cleanEnvironment,
@@ -15,6 +16,7 @@ import {
 } from "../support/program.ts";
 import { openShell } from "../support/pty.ts";
 import { startStage } from "../support/stage.ts";
+import { until } from "../support/traces.ts";
 
 const PSQL = { skip: without("psql") };
 const RDSIAM = COMMAND.map((word) => `'${word}'`).join(" ");
@@ -48,6 +50,20 @@ async function masterPassword(): Promise<string> {
 
 function doneSteps({ stdout }: Finished): string[] {
   return [...stdout.matchAll(/^done {2}\d+\. (.*)$/gm)].map(([, title = ""]) => title);
+}
+
+function plannedSteps({ stdout }: Finished): string[] {
+  return [...stdout.matchAll(/^\d+\. (.*)$/gm)].map(([, title = ""]) => title);
+}
+
+async function inInventory(sql: string): Promise<void> {
+  const client = standIn.postgres.makeClient("inventory");
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
 }
 
 test(
@@ -113,42 +129,83 @@ test(
   },
 );
 
-// Each spoils one step, and is mended before the run that goes on.
-const FAULTS: readonly (readonly [number, (on: boolean) => Promise<unknown>, RegExp])[] = [
-  [
-    1,
-    async (on) => toggle(standIn.rds.denied, "ModifyDBInstance", on),
-    /not allowed to call rds:ModifyDBInstance in eu-west-1\nDETAIL: {2}AWS says: User: \S+ is not authorized[^]*HINT: {2}Allow rds:ModifyDBInstance/,
-  ],
-  [
-    2,
-    async (on) =>
+interface Fault {
+  /** The step that fails, in words of its title. */
+  readonly step: string;
+  /** Spoils it, and mends it before the run that goes on. */
+  readonly spoil: (on: boolean) => Promise<unknown>;
+  readonly says: RegExp;
+  /** Spoils it once the plan is made. */
+  readonly isLate?: true;
+  /** What setup grants in the place of READ. */
+  readonly grant?: string;
+}
+
+const FAULTS: readonly Fault[] = [
+  {
+    step: "switch IAM authentication on",
+    spoil: async (on) => toggle(standIn.rds.denied, "ModifyDBInstance", on),
+    says: /not allowed to call rds:ModifyDBInstance in eu-west-1\nDETAIL: {2}AWS says: User: \S+ is not authorized[^]*HINT: {2}Allow rds:ModifyDBInstance/,
+  },
+  {
+    step: "create the user",
+    spoil: async (on) =>
       standIn.postgres.query(`ALTER ROLE postgres ${on ? "NOCREATEROLE" : "CREATEROLE"}`),
-    /the query failed: CREATE ROLE "stock_ro" LOGIN;\nDETAIL: {2}The database says 42501: permission denied to create role\./,
-  ],
-  [
-    3,
-    async (on) =>
+    says: /the query failed: CREATE ROLE "stock_ro" LOGIN;\nDETAIL: {2}The database says 42501: permission denied to create role\./,
+  },
+  {
+    step: "let it log in with IAM",
+    spoil: async (on) =>
       standIn.postgres.query(
         on
           ? "ALTER ROLE postgres NOCREATEROLE; CREATE ROLE stock_ro LOGIN"
           : "ALTER ROLE postgres CREATEROLE",
       ),
-    /GRANT rds_iam TO "stock_ro";\nDETAIL: {2}The database says 42501/,
-  ],
-  [
-    4,
-    async (on) =>
+    says: /GRANT rds_iam TO "stock_ro";\nDETAIL: {2}The database says 42501/,
+  },
+  {
+    // PostgreSQL only warns of it.
+    step: "let it connect",
+    spoil: async (on) =>
       standIn.postgres.query(
         `ALTER DATABASE inventory OWNER TO ${on ? "app_admin" : "postgres"}; GRANT CONNECT ON DATABASE inventory TO postgres`,
       ),
-    /the query failed: GRANT CONNECT ON DATABASE|accepted "GRANT CONNECT ON DATABASE "inventory" TO "stock_ro";", and it changed nothing/,
-  ],
-  [
-    7,
-    async (on) => toggle(standIn.iam.denied, "PutUserPolicy", on),
-    /not allowed to call iam:PutUserPolicy/,
-  ],
+    says: /accepted "GRANT CONNECT ON DATABASE "inventory" TO "stock_ro";", and it changed nothing/,
+  },
+  {
+    step: 'let it read in the schema "public"',
+    spoil: async (on) =>
+      inInventory(
+        on
+          ? `CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no defaults here'; END $$;
+             CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('ALTER DEFAULT PRIVILEGES') EXECUTE FUNCTION refuse()`
+          : "DROP FUNCTION refuse CASCADE",
+      ),
+    says: /the query failed: GRANT SELECT [^]*; ALTER DEFAULT [^]*says P0001: no defaults here\./,
+  },
+  {
+    step: 'let it read in the schema "audit"',
+    spoil: holdChanges,
+    says: /the query failed: GRANT USAGE [^]*says 55P03: canceling statement due to lock timeout\./,
+  },
+  {
+    step: "create the user",
+    isLate: true,
+    spoil: async (on) => inInventory(`ALTER TABLE items OWNER TO ${on ? "legacy" : "postgres"}`),
+    says: /stopped at step 2: "postgres" may not grant on what "legacy" owns in the schema "public"\nDETAIL: {2}Done: 1\./,
+  },
+  {
+    step: "run ",
+    grant: `GRANT SELECT ON public.items TO :"user";\nGRANT SELECT ON public.orders TO :"user";\n`,
+    spoil: async (on) =>
+      inInventory(on ? "SELECT" : "CREATE TABLE orders (); ALTER TABLE orders OWNER TO postgres"),
+    says: /the statements of the file failed\nDETAIL: {2}The database says 42P01: relation "public\.orders" does not exist/,
+  },
+  {
+    step: "let the user demo log in as it",
+    spoil: async (on) => toggle(standIn.iam.denied, "PutUserPolicy", on),
+    says: /not allowed to call iam:PutUserPolicy/,
+  },
 ];
 
 function toggle(set: Set<string>, name: string, on: boolean): void {
@@ -156,34 +213,91 @@ function toggle(set: Set<string>, name: string, on: boolean): void {
   else set.delete(name);
 }
 
-for (const [step, spoil, says] of FAULTS) {
+// Another session has changed a table's privileges, and does not end its transaction.
+let holder: Client | undefined;
+async function holdChanges(on: boolean): Promise<void> {
+  if (on) {
+    await standIn.postgres.query("ALTER ROLE postgres SET lock_timeout = '200ms'");
+    holder = standIn.postgres.makeClient("inventory");
+    await holder.connect();
+    await holder.query("BEGIN; GRANT SELECT ON audit.changes TO legacy");
+  } else await holder?.end();
+}
+
+for (const { step, spoil, says, isLate, grant } of FAULTS) {
+  const when = isLate === true ? "once the plan is made" : grant === undefined ? "" : "of a file";
   test(
-    `rdsiam setup: step ${step} fails: what is done and what is not is said, and the next run goes on`,
+    `rdsiam setup: ${["the step", step.trim(), when].join(" ").trim()} fails: what is done and what is not is said, and the next run goes on`,
     PSQL,
     async () => {
-      await spoil(true);
-      const words = ["inventory", ...READ, "--attach-policy", "demo", "--yes"];
-      const failed = await setup(...words);
+      const file = join(standIn.directory, "grants.sql");
+      if (grant !== undefined) await writeFile(file, grant);
+      const what = grant === undefined ? READ : ["--grant", file];
+      const words = ["inventory", ...what, "--attach-policy", "demo", "--yes"];
+      if (isLate !== true) await spoil(true);
+      const running = setup(...words);
+      if (isLate === true) {
+        const { calls } = standIn.rds;
+        await until(async () => calls.includes("ModifyDBInstance"), "IAM is being switched on");
+        await spoil(true);
+      }
+      const failed = await running;
       assert.equal(failed.status, 125, failed.stdout + failed.stderr);
-      assert.match(failed.stderr, /^rdsiam: error: setup stopped at step \d: /);
       assert.match(failed.stderr, says);
-      const [, done = "", left = ""] =
-        / Done: ([\d, ]+|none)\. Not done: ([\d, ]+)\.\n/.exec(failed.stderr) ?? [];
-      assert.equal(doneSteps(failed).length, done === "none" ? 0 : done.split(", ").length);
-      assert.ok(left !== "", failed.stderr);
+      const planned = plannedSteps(failed);
+      if (step === STEPS.at(-1)) {
+        assert.deepEqual(planned, STEPS);
+        const seen = new Set(FAULTS.map((fault) => fault.step));
+        assert.ok(STEPS.every((title) => seen.has(title)));
+      }
+      const at = planned.findIndex((title) => title.startsWith(step));
+      const numbers = planned.map((_, index) => index + 1);
+      const done = numbers.slice(0, at).join(", ") || "none";
+      const left = numbers.slice(at).join(", ");
+      assert.match(failed.stderr, new RegExp(`^rdsiam: error: setup stopped at step ${at + 1}: `));
+      assert.ok(failed.stderr.includes(`Done: ${done}. Not done: ${left}.\n`), failed.stderr);
       assert.match(failed.stderr, /Then run rdsiam setup again: it goes on where it stopped\.\n$/);
+      assert.deepEqual(doneSteps(failed), planned.slice(0, at));
       await spoil(false);
       const again = await setup(...words);
       assert.equal(again.status, 0, again.stdout + again.stderr);
-      const both = new Set([...doneSteps(failed), ...doneSteps(again)]);
-      assert.deepEqual(
-        STEPS.filter((title) => !both.has(title) && title !== "create the user"),
-        [],
-      );
+      // What was not done is left, the whole of it.
+      const rest = planned.slice(at);
+      assert.deepEqual([plannedSteps(again), doneSteps(again)], [rest, rest]);
       assert.match(again.stdout, /^ok +login /m);
     },
   );
 }
+
+test(
+  "rdsiam setup of a cluster: IAM is switched on there; the master user of the express configuration is left alone",
+  PSQL,
+  async () => {
+    const { cluster } = standIn.rds;
+    cluster.iam = false;
+    const shut = await rdsiam(["psql", "prod", "-c", "select 1"], { env: standIn.env });
+    assert.equal(shut.status, 2, shut.stdout);
+    const ran = await setup("prod", "-U", "four", "--yes");
+    assert.equal(ran.status, 0, ran.stdout + ran.stderr);
+    assert.deepEqual(doneSteps(ran), [STEPS[0], "create the user", "let it log in with IAM"]);
+    assert.match(ran.stdout, /modify-db-cluster --db-cluster-identifier orders /);
+    assert.ok(standIn.rds.calls.includes("ModifyDBCluster"));
+
+    cluster.isExpress = true;
+    cluster.masterSecret = undefined;
+    const refused = await setup("prod", "-U", "postgres", "--admin-target", "admin", "--yes");
+    assert.equal(refused.status, 125, refused.stdout);
+    assert.match(refused.stderr, /"postgres" is the database's master user/);
+    assert.equal(await standIn.postgres.isIamUser("postgres"), false);
+    // There it has rds_iam from the start, and is the administrator.
+    await standIn.postgres.query("GRANT rds_iam TO postgres");
+    const master = await setup("prod", "-U", "postgres");
+    assert.match(master.stdout, /as "postgres" \(IAM\)[^]*\nNothing to do/, master.stderr);
+    const other = await setup("prod", "-U", "five", "--yes");
+    assert.equal(other.status, 0, other.stdout + other.stderr);
+    assert.match(other.stdout, /"five" in [^\n]*, as "postgres" \(IAM\)/);
+  },
+);
 
 test(
   "rdsiam setup: runs at the same time do each step once, and all of them succeed",
