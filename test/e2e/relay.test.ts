@@ -57,8 +57,9 @@ test(
     const words = ["exec", "--via", relay.via(), "prod", "bash", "-c", thrice];
     const ran = await rdsiam(words, { env: standIn.env });
     assert.deepEqual([ran.status, ran.stdout, ran.stderr], [0, "app_ro\n".repeat(3), ""]);
-    const proofs = RUNTIME === "deno" ? 3 : 1;
-    assert.equal(standIn.sts.count("GetCallerIdentity"), asked + proofs);
+    const proofs = standIn.sts.count("GetCallerIdentity") - asked;
+    // Deno proves also what is opened ahead, and opened again on a slow machine.
+    assert.ok(RUNTIME === "deno" ? proofs >= 3 : proofs === 1, String(proofs));
     await until(
       async () => /closed orders\.cluster-/.test(relay.output()),
       "the relay has told it",
