@@ -329,6 +329,19 @@ describe("requests", () => {
     await challenged.closed;
   });
 
+  test("clients that leave without a word leave no timer behind", async () => {
+    const timers = (): number =>
+      process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+    await using own = await startScene({ handshakeTimeout: 60_000 });
+    const before = timers();
+    const silent = Array.from({ length: 50 }, () =>
+      connect({ host: "127.0.0.1", port: own.relay.port }),
+    );
+    await until(() => timers() >= before + 50, "each has its time limit");
+    for (const socket of silent) socket.destroy();
+    await until(() => timers() < before + 25, "they are gone with the clients");
+  });
+
   test("silent clients go before those that have begun, and those before one that is proving itself", async () => {
     const { port } = scene.relay;
     const proving = await scene.client();

@@ -23,13 +23,25 @@ const SLOW = /^test\/(?:proxy\/(?:chaos|ending|flood|frontend-tls|fuzz)|via\/rds
 const END_TO_END: Readonly<Record<string, readonly string[]>> = {
   proxy: ["e2e/trust.slow", "e2e/proxy", "e2e/cancel", "e2e/psql"],
   relay: ["commands/relay", "e2e/relay", "e2e/rds-auth-proxy"],
-  via: ["e2e/network.slow", "e2e/via-terminal", "e2e/rds-auth-proxy"],
+  via: [
+    "e2e/network.slow",
+    "e2e/via-terminal",
+    "e2e/rds-auth-proxy",
+    "e2e/kube.slow",
+    "e2e/eice.slow",
+    "e2e/ssm",
+    "e2e/via-failures.slow",
+  ],
   session: [
     "e2e/identity-errors.slow",
     "e2e/known-hosts",
     "e2e/exec-each",
     "e2e/picker",
     "e2e/network.slow",
+    "e2e/straight",
+    "e2e/via-terminal",
+    "e2e/rds-auth-proxy",
+    "e2e/redshift.slow",
   ],
 };
 
