@@ -136,7 +136,12 @@ test("MFA: Ctrl-Z at the question stops rdsiam, and fg goes on", async () => {
   terminal.type("\x15fg\r");
   await terminal.shows(/guarded[^]*\n/);
   terminal.type("444444\r");
-  await terminal.shows(/prompt> $/);
+  // What arrives while the shell still has the terminal in its own mode is cut in two: then the question comes again.
+  const shown = await terminal.shows(/prompt> $|six digits[^]*MFA code of \S+: $/);
+  if (shown.includes("six digits")) {
+    terminal.type("444444\r");
+    await terminal.shows(/prompt> $/);
+  }
   terminal.type('echo sta""tus=$?\r');
   await terminal.shows(/status=0/);
 });
