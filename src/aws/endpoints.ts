@@ -34,7 +34,7 @@ export function stsEndpointOptions(input: AwsCalls): StsEndpointOptions {
 }
 
 /** The services that are called, as in AWS_ENDPOINT_URL_<SERVICE>, with dashes. */
-type CalledService =
+export type CalledService =
   | "sts"
   | "rds"
   | "ssm"

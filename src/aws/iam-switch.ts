@@ -13,12 +13,12 @@ import type { EndpointName } from "./describe-database.ts";
 import { callRds, type RdsCaller, rdsError } from "./rds-client.ts";
 import { readError } from "./sdk-error.ts";
 
-const WAYS = "Somebody who may can run the command in its place; then run rdsiam setup again.";
+const WAYS = "Ask someone with that permission to run the command, then run rdsiam setup again.";
 const FIRST_WAIT = 500; // ms between two looks, twice as long each time, up to
 const LONGEST_WAIT = 10_000; // ms
 const LIMIT = 15 * 60_000; // ms; RDS says some minutes
 
-/** Switches it on unless it is, or somebody else does it at the same time; resolves once it is in force. */
+/** Switches it on unless it is, or another run does it at the same time; resolves once it is in force. */
 export async function switchIamOn(endpoint: EndpointName, caller: RdsCaller): Promise<void> {
   const until = Date.now() + LIMIT;
   let isAsked = false;
@@ -31,7 +31,7 @@ export async function switchIamOn(endpoint: EndpointName, caller: RdsCaller): Pr
   }
 }
 
-// Whether it was accepted: a database that is being changed by somebody else takes no other change until that is done.
+// Whether it was accepted: a database that is being modified already takes no other change until that is done.
 async function modify({ kind, name }: DatabaseResource, caller: RdsCaller): Promise<boolean> {
   const change = { EnableIAMDatabaseAuthentication: true, ApplyImmediately: true };
   const isCluster = kind === "cluster";

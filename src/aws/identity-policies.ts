@@ -11,7 +11,7 @@ import { signedCall } from "./signed-call.ts";
 
 const VERSION = "2010-05-08"; // of the API
 const WAYS =
-  "Without it, leave --attach-policy out, and have somebody attach the policy that is printed.";
+  "Without it, leave --attach-policy out, and ask an administrator to attach the printed policy.";
 
 /** An IAM role or user. */
 export interface IamIdentity {

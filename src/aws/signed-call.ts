@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Sha256 } from "@smithy/core/checksum";
 import { HttpRequest, type HttpResponse } from "@smithy/core/protocols";
 import { SignatureV4 } from "@smithy/signature-v4";
-import { serviceUrl } from "./endpoints.ts";
+import { type CalledService, serviceUrl } from "./endpoints.ts";
 import { signingKeys } from "./keys.ts";
 import { MAX_ATTEMPTS, rdsFailure, type RdsCaller } from "./rds-client.ts";
 import { sdkClientOptions } from "./sdk.ts";
@@ -16,14 +16,7 @@ const MAX_ANSWER = 16 * 1024 * 1024; // characters
 
 /** A request to an API. */
 export interface SignedCall {
-  readonly service:
-    | "ec2"
-    | "ec2-instance-connect"
-    | "iam"
-    | "kms"
-    | "redshift"
-    | "redshift-serverless"
-    | "secretsmanager";
+  readonly service: Exclude<CalledService, "dsql" | "rds" | "ssm" | "sts">;
   /** Header fields beside those of every request, with names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
