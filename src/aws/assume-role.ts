@@ -86,7 +86,7 @@ async function assumeWithMfa(
 ): Promise<AssumedRole> {
   const { askMfaCode, serial, roleArn } = device;
   if (askMfaCode === undefined) {
-    throw new RdsIamError(`${roleArn} needs an MFA code of ${serial}`, {
+    throw new RdsIamError(`${roleArn} needs an MFA code from ${serial}`, {
       code: "ERR_MFA",
       detail: "There is no terminal to ask for the code on.",
       hint: "Add {--mfa-code} CODE, or set RDSIAM_MFA_CODE.",

@@ -54,19 +54,19 @@ export function checkedKeys(given: AwsKeys, from: string): AwsKeys {
     const where = from === ENVIRONMENT ? variable : from;
     throw new RdsIamError(`the AWS ${name} ${problem}`, {
       code: "ERR_CREDENTIALS",
-      detail: `It is from ${where}. An AWS ${name} is ASCII without blanks and quotes.`,
-      hint: `Nothing may stand around the key itself: correct ${from === ENVIRONMENT ? variable : "it there"}.`,
+      detail: `It is from ${where}. An AWS ${name} is ASCII, without spaces or quotes.`,
+      hint: `Correct ${from === ENVIRONMENT ? variable : "it there"}: the value must be the key and nothing else.`,
     });
   }
   return { accessKeyId, secretAccessKey, sessionToken, expiration };
 }
 
 function keyProblem(key: string): string | undefined {
-  if (/[\r\n]/.test(key)) return "has a line end in it";
-  if (/\s/.test(key)) return "has a blank in it";
-  if (/\p{Cc}/u.test(key)) return "has a control character in it";
-  if (/["'`\u2018-\u201F]/.test(key)) return "has quotes in it";
-  return /[^!-~]/.test(key) ? "has a character in it that is not ASCII" : undefined;
+  if (/[\r\n]/.test(key)) return "contains a line break";
+  if (/\s/.test(key)) return "contains white space";
+  if (/\p{Cc}/u.test(key)) return "contains a control character";
+  if (/["'`\u2018-\u201F]/.test(key)) return "contains quotes";
+  return /[^!-~]/.test(key) ? "contains a non-ASCII character" : undefined;
 }
 
 /** Whether the environment has an access key, or one half of it. */

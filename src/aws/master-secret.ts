@@ -12,7 +12,7 @@ const WAYS = "Without it, name the secret: its ARN, or its name.";
 export async function masterSecret(endpoint: EndpointName, caller: RdsCaller): Promise<string> {
   const { host, kind } = endpoint;
   if (kind === "unknown" || kind === "dsql") {
-    throw noSecret(host, "The RDS API knows databases by their endpoints, and this is none.");
+    throw noSecret(host, "The RDS API finds a database by its endpoint, and this host is not an RDS endpoint.");
   }
   const found = await databaseResource(endpoint, caller, WAYS);
   // A password must not go to another account's database of the same name.
@@ -22,14 +22,14 @@ export async function masterSecret(endpoint: EndpointName, caller: RdsCaller): P
     host,
     found.kind === "proxy"
       ? "It is an RDS Proxy, which has no master user of its own."
-      : "RDS does not manage its master password in Secrets Manager.",
+      : "RDS does not manage the master user's password in Secrets Manager.",
   );
 }
 
 function noSecret(host: string, detail: string): RdsIamError {
-  return new RdsIamError(`there is no master secret of ${host}`, {
+  return new RdsIamError(`${host} has no master user secret`, {
     code: "ERR_ENDPOINT",
     detail,
-    hint: "Name a secret instead of auto: its ARN, or its name. Or let RDS manage it: aws rds modify-db-instance --manage-master-user-password (modify-db-cluster for a cluster).",
+    hint: "Set a secret's ARN or name instead of auto, or let RDS manage the password: aws rds modify-db-instance --manage-master-user-password (modify-db-cluster for a cluster).",
   });
 }

@@ -105,7 +105,7 @@ function secretError(error: unknown, id: string, caller: RdsCaller): RdsIamError
   const detail = sentence(text);
   const parts = { code: "ERR_CREDENTIALS", detail, cause: error } as const;
   if (name === "DecryptionFailure" || (rdsFailure(error) === "denied" && /KMS|kms:/.test(text))) {
-    return new RdsIamError(`AWS KMS does not decrypt the secret ${id}`, {
+    return new RdsIamError(`AWS KMS refused to decrypt the secret ${id}`, {
       ...parts,
       hint: `Allow kms:Decrypt on the secret's key (aws secretsmanager describe-secret --secret-id '${id}' --query KmsKeyId), in the key's policy too.`,
     });

@@ -117,7 +117,7 @@ export function parseAwsIni(text: string, file: string): ReadonlyMap<string, Aws
     emptyLines = 0;
     const name = headerName(stripped);
     if (name !== undefined) {
-      checkTwin(sections.get(name), `section [${name}] is there twice`, file, number);
+      checkTwin(sections.get(name), `section [${name}] occurs twice`, file, number);
       section = name === "DEFAULT" ? defaults : openSection(name, file, number);
       if (section !== defaults) sections.set(name, section);
       open = undefined;
@@ -129,7 +129,7 @@ export function parseAwsIni(text: string, file: string): ReadonlyMap<string, Aws
       const { key, value } = splitOption(stripped, file, number);
       const { values } = section;
       if (values.has(key)) {
-        const problem = `${keyForPeople(key)} is there twice in [${section.name}]`;
+        const problem = `${keyForPeople(key)} occurs twice in [${section.name}]`;
         checkTwin(values.get(key), problem, file, number);
       }
       values.set(key, { file, line: number, text: value });

@@ -72,7 +72,7 @@ export function parseOwnFile(text: string, path: string): Map<string, OwnSection
     };
     if (line.trimStart().startsWith("[")) {
       const name = sectionName(line, refuse);
-      if (sections.has(name)) refuse(`section [${name}] is there twice`, "Merge the two sections.");
+      if (sections.has(name)) refuse(`section [${name}] occurs twice`, "Merge the two sections.");
       keys = new Map();
       sections.set(name, keys);
       continue;
@@ -81,7 +81,7 @@ export function parseOwnFile(text: string, path: string): Map<string, OwnSection
     if (keys === undefined)
       return refuse("this key is before the first [section]", "Put it under a [NAME].");
     if (keys.has(key)) {
-      refuse(`key ${key} is there twice in its section`, "Delete one of the lines.");
+      refuse(`key ${key} occurs twice in its section`, "Delete one of the lines.");
     }
     keys.set(key, { file: path, line: index + 1, text: value, isQuoted });
   }

@@ -183,15 +183,15 @@ function redshiftDigest(password: string, body: Buffer): Buffer | undefined {
 
 function otherMethod({ host, user, kind }: Authentication, step: string): RdsIamError {
   if (kind === "password") {
-    return new RdsIamError(`${host} does not take a password for this user`, {
+    return new RdsIamError(`${host} does not accept a password for this user`, {
       code: "ERR_LOGIN",
-      detail: `It asked for ${step}.`,
+      detail: `It requested ${step}.`,
       hint: "A password answers the methods password, md5 and scram-sha-256 of the server's pg_hba.conf.",
     });
   }
-  return new RdsIamError(`${host} does not take an IAM auth token for this user`, {
+  return new RdsIamError(`${host} does not accept an IAM auth token for this user`, {
     code: "ERR_LOGIN",
-    detail: `It asked for ${step}, not AuthenticationCleartextPassword. The user has not been granted rds_iam, or does not exist. No auth token was sent.`,
+    detail: `It requested ${step}, not AuthenticationCleartextPassword. The user has not been granted rds_iam, or does not exist. No auth token was sent.`,
     hint: `As an administrator of the database: GRANT rds_iam TO "${user.replaceAll('"', '""')}";`,
   });
 }

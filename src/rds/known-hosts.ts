@@ -127,10 +127,10 @@ export function changedHost(
   const meaning = isWithinAccount
     ? "Account and Region are the same, as far as the names show."
     : "It is in another account or Region: an attacker who controls DNS can point an alias to a database of their own.";
-  return new RdsIamError(`${alias} points to ${canonical} now, not to ${before.join(" or ")}`, {
+  return new RdsIamError(`${alias} now points to ${canonical}, not to ${before.join(" or ")}`, {
     code: "ERR_HOST_CHANGED",
     detail: `${file} has the host from when a login there worked. ${meaning}`,
-    hint: `If the change is meant: echo '${alias} ${canonical}' >> ${shellWord(file)}`,
+    hint: `If the change is intended: echo '${alias} ${canonical}' >> ${shellWord(file)}`,
   });
 }
 

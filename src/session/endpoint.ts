@@ -119,12 +119,12 @@ function regionFor(canonical: CanonicalHost["canonical"], settings: Settings, lo
     });
   }
   if (canonical.region !== undefined && canonical.region !== region) {
-    const message = `the host's name says ${canonical.region}, ${settings.regionSource} says ${region}`;
+    const message = `the host is in ${canonical.region}, but ${settings.regionSource} is ${region}`;
     log.warning(
       new RdsIamError(message, {
         code: "ERR_REGION",
-        detail: `Auth tokens are signed for ${region}, and a database in ${canonical.region} refuses them.`,
-        hint: "Leave the Region out: the host's name has it. Or correct the host.",
+        detail: `Auth tokens are signed for ${region}, and a database in ${canonical.region} rejects them.`,
+        hint: "Remove the Region, because the host's name contains it. Or correct the host.",
       }),
     );
   }

@@ -208,7 +208,7 @@ function signedFor({ host, port, region, user, last, now }: SignedLogin): string
 function iamHint(login: SignedLogin): string {
   const { region = login.region } = parseEndpoint(login.host) ?? {};
   if (region !== login.region) {
-    return `The host's name says ${region}, and the token was signed for ${login.region}: leave the Region out.`;
+    return `The host is in ${region}, but the token was signed for ${login.region}: remove the Region.`;
   }
   return (
     `Most often the identity lacks rds-db:connect on dbuser:RESOURCE-ID/${login.user} (RESOURCE-ID is db-..., cluster-... or ` +

@@ -53,20 +53,20 @@ export function mfaPrompt(options: MfaPromptOptions): (question: CodeQuestion) =
 
 async function askForCode({ serial, roleArn }: CodeQuestion, terminal: Terminal): Promise<string> {
   for (let attempt = 1; attempt <= TYPING_ATTEMPTS; attempt++) {
-    const line = await terminal.ask(`MFA code of ${serial}: `);
+    const line = await terminal.ask(`MFA code for ${serial}: `);
     const code = line?.replaceAll(/\s/g, "");
     if (code === undefined) break;
     if (/^\d{6}$/.test(code)) return code;
     terminal.write("A code has six digits.\n");
   }
-  throw new RdsIamError(`no MFA code of ${serial} was given`, {
+  throw new RdsIamError(`no MFA code for ${serial} was given`, {
     code: "ERR_MFA",
     detail: `${roleArn} cannot be assumed without one.`,
   });
 }
 
 function noTerminal({ serial, roleArn }: CodeQuestion): RdsIamError {
-  return new RdsIamError(`${roleArn} needs an MFA code of ${serial}`, {
+  return new RdsIamError(`${roleArn} needs an MFA code from ${serial}`, {
     code: "ERR_MFA",
     detail: "There is no terminal to ask for it on, or questions are switched off.",
     hint: "Run this at a terminal, or add {--mfa-code} CODE (RDSIAM_MFA_CODE).",
@@ -74,7 +74,7 @@ function noTerminal({ serial, roleArn }: CodeQuestion): RdsIamError {
 }
 
 function terminalTaken({ serial, roleArn }: CodeQuestion, remedy: string | undefined): RdsIamError {
-  return new RdsIamError(`${roleArn} needs a new MFA code of ${serial}`, {
+  return new RdsIamError(`${roleArn} needs a new MFA code from ${serial}`, {
     code: "ERR_MFA",
     detail:
       "A code cannot be asked for while the tool has the terminal, a proxy serves, or a program uses the library.",

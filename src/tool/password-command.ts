@@ -123,7 +123,7 @@ function readPassword(output: Buffer): string {
 }
 
 function failed(detail: string): RdsIamError {
-  return new RdsIamError("the password command gave no password", {
+  return new RdsIamError("the password command failed", {
     code: "ERR_CREDENTIALS",
     detail,
     hint: "Run it in a shell: it must print the password, and nothing else, on stdout.",

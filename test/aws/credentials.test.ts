@@ -281,7 +281,7 @@ test("credentialSource() asks for an MFA code, or says that it cannot", async ()
     const error = await failureToShow(make({ profile: "mfa" })());
     assert.deepEqual(
       [error.code, error.message],
-      ["ERR_MFA", `${ROLE} needs an MFA code of ${SERIAL}`],
+      ["ERR_MFA", `${ROLE} needs an MFA code from ${SERIAL}`],
     );
     await make({ profile: "mfa", askMfaCode: () => Promise.resolve("012345") })();
     assert.equal(sts.requests.at(-1)?.parameters.get("TokenCode"), "012345");

@@ -63,7 +63,7 @@ test("secretValue() + each reason has its sentence and its remedy", async () => 
       new RegExp(`^AWS says: User: ${arn} is not authorized`),
       /^Allow secretsmanager:GetSecretValue on db in the identity's policy/,
     ],
-    [{ fault: "kms" }, "AWS KMS does not decrypt the secret db", /KMS/, /^Allow kms:Decrypt /],
+    [{ fault: "kms" }, "AWS KMS refused to decrypt the secret db", /KMS/, /^Allow kms:Decrypt /],
     [
       { fault: "deleted" },
       "the secret db is about to be deleted",

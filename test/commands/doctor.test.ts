@@ -224,7 +224,7 @@ test("doctor: a clock that is wrong", async (context) => {
 
 test("doctor: a user without rds_iam", async () => {
   const { find } = await examine({ settings: { rds_user: "legacy" } });
-  assert.match(find("login").summary, /does not take an IAM auth token for this user/);
+  assert.match(find("login").summary, /does not accept an IAM auth token for this user/);
   assert.ok(find("login").sql?.includes('GRANT rds_iam TO "legacy";'));
 });
 

@@ -53,11 +53,11 @@ const REFUSED: readonly (readonly [string, RegExp, RegExp?])[] = [
     "[profile a]\nk = v\n[profile prod\nk = w\n",
     /^f, line 3: this section header is not closed by \]$/,
   ],
-  ["\n[a]\n\n[b]\n[a]\n", /^f, line 5: section \[a\] is there twice$/, /line 2\./],
-  ["[a]\nregion = x\n\nRegion = y\n", /^f, line 4: region is there twice in \[a\]$/, /line 2\./],
+  ["\n[a]\n\n[b]\n[a]\n", /^f, line 5: section \[a\] occurs twice$/, /line 2\./],
+  ["[a]\nregion = x\n\nRegion = y\n", /^f, line 4: region occurs twice in \[a\]$/, /line 2\./],
   [
     "[DEFAULT]\nk = x\n[a]\n[DEFAULT]\nk = y\n",
-    /^f, line 5: k is there twice in \[DEFAULT\]$/,
+    /^f, line 5: k occurs twice in \[DEFAULT\]$/,
     /line 2\./,
   ],
   ["\nregion = x\n[a]\n", /^f, line 2: this line stands before the first \[section\]$/],
@@ -70,7 +70,7 @@ const REFUSED: readonly (readonly [string, RegExp, RegExp?])[] = [
   ],
   [
     "[a]\nwJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEYwJalr = x\nwJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEYwJalr = x\n",
-    /^f, line 3: a key is there twice/,
+    /^f, line 3: a key occurs twice/,
   ],
 ];
 

@@ -164,12 +164,12 @@ const REFUSED: readonly (readonly [string, Setup, RegExp])[] = [
   [
     "a section given twice (A25)",
     { config: `[profile prod]\n${KEYS}\n[profile prod]\n${DB}` },
-    /config, line 5: section \[profile prod\] is there twice\nDETAIL:  The other one is in line 1\./,
+    /config, line 5: section \[profile prod\] occurs twice\nDETAIL:  The other one is in line 1\./,
   ],
   [
     "a key given twice (A25), in another case",
     { config: `[profile prod]\n${KEYS}${DB}RDS_USER = app_rw\n` },
-    /config, line 7: rds_user is there twice in \[profile prod\]/,
+    /config, line 7: rds_user occurs twice in \[profile prod\]/,
   ],
   [
     "UTF-16 (A39)",
@@ -280,11 +280,11 @@ const UNREADABLE: readonly (readonly [string, Setup])[] = [
     { config: `[profile dev]\n${KEYS}${DB}[profile prod\n${OTHER}${DB}` },
   ],
   [
-    "dev is there twice (A25)",
+    "dev occurs twice (A25)",
     { config: `[profile dev]\n${KEYS}[profile prod]\n${DB}${OTHER}[profile dev]\n${DB}` },
   ],
   [
-    "a section of the credentials file is there twice",
+    "a section of the credentials file occurs twice",
     {
       config: `[profile prod]\n${DB}`,
       credentials: `[dev]\n${OTHER}[prod]\n${KEYS}[dev]\n${KEYS}`,
@@ -300,7 +300,7 @@ for (const [what, setup] of UNREADABLE) {
   test(`AWS's files: no command works where ${what}`, async () => {
     const file = setup.credentials === undefined ? "config" : "credentials";
     const expected = new RegExp(
-      `${file}, line \\d+: (?:section .* is there twice|this section header)`,
+      `${file}, line \\d+: (?:section .* occurs twice|this section header)`,
     );
     const token = await signed(setup);
     assert.deepEqual([token.status, token.stdout], [125, ""]);
@@ -425,7 +425,7 @@ const ENDS: readonly (readonly [string, string, RegExp])[] = [
   [
     "a key with a blank (A36)",
     `echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"B B"}'`,
-    /the AWS secret access key has a blank in it\nDETAIL:  It is from the credential_process of profile "prod" \(.*line 2\)/,
+    /the AWS secret access key contains white space\nDETAIL:  It is from the credential_process of profile "prod" \(.*line 2\)/,
   ],
 ];
 
@@ -445,17 +445,17 @@ const BAD_KEYS: readonly (readonly [string, string, string, RegExp])[] = [
     "a line end",
     "AKID",
     "secret\n",
-    /secret access key has a line end in it\nDETAIL:  It is from AWS_SECRET_ACCESS_KEY\./,
+    /secret access key contains a line break\nDETAIL:  It is from AWS_SECRET_ACCESS_KEY\./,
   ],
   [
     "quotes",
     '"AKID"',
     "secret",
-    /access key id has quotes in it\nDETAIL:  It is from AWS_ACCESS_KEY_ID\./,
+    /access key id contains quotes\nDETAIL:  It is from AWS_ACCESS_KEY_ID\./,
   ],
-  ["a blank before it", "AKID", " EXAMPLEKEY/0", /secret access key has a blank in it/],
-  ["a letter beyond ASCII", "AKID", "sécret", /a character in it that is not ASCII/],
-  ["a control character", "AKID", "sec\u0007ret", /has a control character in it/],
+  ["a blank before it", "AKID", " EXAMPLEKEY/0", /secret access key contains white space/],
+  ["a letter beyond ASCII", "AKID", "sécret", /contains a non-ASCII character/],
+  ["a control character", "AKID", "sec\u0007ret", /contains a control character/],
 ];
 
 for (const [what, id, secret, expected] of BAD_KEYS) {
@@ -472,7 +472,7 @@ test("AWS's files: a key in a file with a curly quote in it is refused with the 
   const config = `[profile prod]\naws_access_key_id = AKID\naws_secret_access_key = sec“ret\n${DB}`;
   assert.match(
     (await signed({ config })).stderr,
-    /secret access key has quotes in it\nDETAIL:  It is from .*config, line 2\./,
+    /secret access key contains quotes\nDETAIL:  It is from .*config, line 2\./,
   );
 });
 
@@ -484,17 +484,17 @@ const CONTAINERS: readonly (readonly [string, Readonly<Record<string, string>>, 
       AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://169.254.170.23/v1/credentials",
       AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: "/nowhere",
     },
-    /AWS_CONTAINER_CREDENTIALS_FULL_URI names failed\nDETAIL:  The file of AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, \/nowhere, cannot be read: ENOENT\./,
+    /in AWS_CONTAINER_CREDENTIALS_FULL_URI failed\nDETAIL:  The file of AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, \/nowhere, cannot be read: ENOENT\./,
   ],
   [
     "a host that is neither this machine nor AWS's (A32)",
     { AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://host.docker.internal:9911/" },
-    /names failed\nDETAIL:  host\.docker\.internal:9911 is neither this machine/,
+    /_URI failed\nDETAIL:  host\.docker\.internal:9911 is neither this machine/,
   ],
   [
     "a server that is not there",
     { AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://127.0.0.1:1/x" },
-    /names failed\nDETAIL:  127\.0\.0\.1:1: .*ECONNREFUSED/,
+    /_URI failed\nDETAIL:  127\.0\.0\.1:1: .*ECONNREFUSED/,
   ],
 ];
 

@@ -270,7 +270,7 @@ for (const [before, [args, variables], kind] of MOVES) {
     const ran = await moved(before, args, variables);
     assert.ok(
       ran.stderr.startsWith(
-        `rdsiam: ${kind}: hop-2.test points to ${CLUSTER} now, not to ${before}\nDETAIL: `,
+        `rdsiam: ${kind}: hop-2.test now points to ${CLUSTER}, not to ${before}\nDETAIL: `,
       ),
       ran.stderr,
     );
@@ -306,7 +306,7 @@ test("rdsiam token refuses a --strict-host that is neither yes nor no", async ()
 
 test("rdsiam token warns of a Region that contradicts the host's name, and says where it comes from", async () => {
   const warning = (source: string): string =>
-    `rdsiam: warning: the host's name says eu-west-1, ${source} says us-east-1\nDETAIL: `;
+    `rdsiam: warning: the host is in eu-west-1, but ${source} is us-east-1\nDETAIL: `;
   const option = await rdsiam(["token", "--host", CLUSTER, "--region", "us-east-1"], { env });
   assert.equal(option.status, 0);
   assert.ok(option.stderr.startsWith(warning("--region")), option.stderr);

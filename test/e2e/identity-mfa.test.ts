@@ -17,7 +17,7 @@ import { keep } from "../support/keep.ts";
 const ROLE = `arn:aws:iam::${ACCOUNT}:role/guarded`;
 const SERIAL = `arn:aws:iam::${ACCOUNT}:mfa/jane`;
 const WHERE = ["--host", RDS_HOST, "--user", "app_ro"];
-const QUESTION = /MFA code of arn:aws:iam::123456789012:mfa\/jane: $/;
+const QUESTION = /MFA code for arn:aws:iam::123456789012:mfa\/jane: $/;
 
 const codes = new Set<string>();
 
@@ -123,7 +123,7 @@ test("MFA: Ctrl-D at the question is no code", async () => {
   await using terminal = await typed(`${tokenOf("guarded")} > /dev/null`);
   await terminal.shows(QUESTION);
   terminal.type("\x04");
-  await terminal.shows(/no MFA code of [^]*status=125/);
+  await terminal.shows(/no MFA code for [^]*status=125/);
 });
 
 test("MFA: Ctrl-Z at the question stops rdsiam, and fg goes on", async () => {
@@ -137,7 +137,7 @@ test("MFA: Ctrl-Z at the question stops rdsiam, and fg goes on", async () => {
   await terminal.shows(/guarded[^]*\n/);
   terminal.type("444444\r");
   // What arrives while the shell still has the terminal in its own mode is cut in two: then the question comes again.
-  const shown = await terminal.shows(/prompt> $|six digits[^]*MFA code of \S+: $/);
+  const shown = await terminal.shows(/prompt> $|six digits[^]*MFA code for \S+: $/);
   if (shown.includes("six digits")) {
     terminal.type("444444\r");
     await terminal.shows(/prompt> $/);
@@ -175,7 +175,7 @@ const FAILURES: readonly (readonly [string, readonly string[], RegExp])[] = [
   [
     "without a terminal",
     ["--profile", "guarded"],
-    /role\/guarded needs an MFA code of arn:.*mfa\/jane\nDETAIL:.*no terminal.*\nHINT:.*--mfa-code CODE.*RDSIAM_MFA_CODE[^]*ERR_MFA/,
+    /role\/guarded needs an MFA code from arn:.*mfa\/jane\nDETAIL:.*no terminal.*\nHINT:.*--mfa-code CODE.*RDSIAM_MFA_CODE[^]*ERR_MFA/,
   ],
   [
     "with a refused --mfa-code",
@@ -217,6 +217,6 @@ test("MFA: exec --each asks once for all targets with the same role", async () =
   await terminal.shows(QUESTION);
   terminal.type("654321\r");
   const shown = await terminal.shows(/654321[^]*status=0/);
-  assert.doesNotMatch(shown, /MFA code of/);
+  assert.doesNotMatch(shown, /MFA code for/);
   assert.match(shown, /2 of 2 succeeded/);
 });

@@ -34,7 +34,7 @@ test(
     codes.add("012345");
     await using terminal = await openShell(cleanEnvironment(standIn.env));
     terminal.type(`echo 'select 40 + 2;' | ${words("psql", "guarded", "-At")}; echo sta""tus=$?\r`);
-    await terminal.shows(/MFA code of .*mfa\/jane: $/);
+    await terminal.shows(/MFA code for .*mfa\/jane: $/);
     terminal.type("012345\r");
     await terminal.shows(/\n42\r\nstatus=0/);
     terminal.type(`${words("psql", "guarded", "-Atc", "select 43")}\r`);
@@ -71,10 +71,10 @@ test(
     terminal.type(`${words("psql", "guarded", "-At", ...sql)}; echo sta""tus=$?\r`);
     await terminal.shows(/\n44\r/);
     const shown = await terminal.shows(/[^]*status=\d/);
-    assert.match(shown, /role\/guarded needs a new MFA code of .*mfa\/jane/);
+    assert.match(shown, /role\/guarded needs a new MFA code from .*mfa\/jane/);
     assert.match(shown, /DETAIL: .*while the tool has the terminal/);
     assert.match(shown, /HINT: .*rdsiam token guarded > \/dev\/null/);
-    assert.doesNotMatch(shown, /MFA code of \S+: /);
+    assert.doesNotMatch(shown, /MFA code for \S+: /);
   },
 );
 

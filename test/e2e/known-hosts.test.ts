@@ -56,7 +56,7 @@ test(
     const [warning = "", detail = "", hint = ""] = ran.stderr.split("\n");
     assert.equal(
       warning,
-      `rdsiam: warning: ${standIn.alias} points to ${standIn.canonicalHost} now, not to ${before}`,
+      `rdsiam: warning: ${standIn.alias} now points to ${standIn.canonicalHost}, not to ${before}`,
     );
     assert.ok(detail.startsWith(`DETAIL:  ${file} has`));
     // The warning stays until a person has accepted the change, with the command of the HINT.
@@ -100,7 +100,7 @@ test(
     ];
     for (const ran of runs) {
       assert.deepEqual([ran.status, ran.stdout], [125, ""]);
-      assert.match(ran.stderr, /^rdsiam: error: \S+ points to \S+ now, not to other\./);
+      assert.match(ran.stderr, /^rdsiam: error: \S+ now points to \S+, not to other\./);
     }
   },
 );
@@ -114,7 +114,7 @@ test(
     await writeFile(file, `${standIn.alias} ${before}\n`);
     const refused = await psql();
     assert.deepEqual([refused.status, refused.stdout], [125, ""]);
-    assert.match(refused.stderr, /^rdsiam: error: \S+ points to .*\nDETAIL: .*another account/);
+    assert.match(refused.stderr, /^rdsiam: error: \S+ now points to .*\nDETAIL: .*another account/);
     await standIn.addProfile(
       "lenient",
       { ...standIn.targetSettings, rds_user: "app_ro", rds_strict_host: "no" },
@@ -122,7 +122,7 @@ test(
     );
     const warned = await psql([], "lenient");
     assert.deepEqual([warned.status, warned.stdout], [0, "1\n"]);
-    assert.match(warned.stderr, /^rdsiam: warning: \S+ points to .*\nDETAIL: .*another account/);
+    assert.match(warned.stderr, /^rdsiam: warning: \S+ now points to .*\nDETAIL: .*another account/);
     // An option wins over the target's key.
     assert.equal((await psql(["--strict-host"], "lenient")).status, 125);
   },

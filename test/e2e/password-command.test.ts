@@ -60,7 +60,7 @@ test(
     assert.equal(failed.status, 2);
     assert.match(
       failed.stderr,
-      /the password command gave no password\nDETAIL: {2}It ended with exit status 4\./,
+      /the password command failed\nDETAIL: {2}It ended with exit status 4\./,
     );
     const wrong = await rdsiam(["psql", "local", "-c", "select 1"], {
       env: { HOME: home, RDSIAM_PASSWORD_COMMAND: "echo hunter2hunter2" },

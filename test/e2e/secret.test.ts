@@ -95,7 +95,7 @@ test(
       Object.assign(secret, { text, fault: undefined });
     }
     const unmanaged = await psql("--secret", "auto", "ledger");
-    assert.match(unmanaged.stderr, /there is no master secret of ledger6\S+\n/);
+    assert.match(unmanaged.stderr, /ledger6\S+ has no master user secret\n/);
   },
 );
 

@@ -104,7 +104,7 @@ test("the kind of name chooses the built-in roots", async () => {
     settings: { ...builtIn, rds_region: "us-east-1" },
   });
   assertRefused(wrongRegion, [
-    /the host's name says eu-west-1, rds_region says us-east-1/,
+    /the host is in eu-west-1, but rds_region is us-east-1/,
     /the built-in RDS roots of eu-west-1 and Amazon's\./,
   ]);
   const rdsProxy = await scene.logIn(server.port, { settings: { ...builtIn, rds_host: proxy } });

@@ -189,7 +189,7 @@ test(
     const failed = await psql(proxy, { user: "app_plain" });
     assert.match(
       failed.stderr,
-      /FATAL: {2}the password command gave no password\nDETAIL: {2}It ended with exit status 7\./,
+      /FATAL: {2}the password command failed\nDETAIL: {2}It ended with exit status 7\./,
     );
     await using wrong = pgpx("echo hunter2hunter2", "--client-auth", "trust", "-v");
     const refused = await psql(wrong, { user: "app_md5" });

@@ -130,7 +130,7 @@ test("proxy: a method that no password answers is named, without a word of IAM",
       await peer.message();
     });
     const said = Object.values(error ?? {}).join(" ");
-    assert.match(said, new RegExp(`does not take a password for this user .*asked for ${step}`));
+    assert.match(said, new RegExp(`does not accept a password for this user .*requested ${step}`));
     assert.doesNotMatch(said, /IAM|rds_iam|token/);
   }
 });
@@ -141,7 +141,7 @@ test("proxy: a command that fails, or is never done, is told to the tool", async
     peer.send(ASK_CLEARTEXT);
     await peer.message();
   };
-  const why = new RdsIamError("the password command gave no password", { code: "ERR_CREDENTIALS" });
+  const why = new RdsIamError("the password command failed", { code: "ERR_CREDENTIALS" });
   const failed = await logInThrough(asks, {
     login: { kind: "password", get: () => Promise.reject(why) },
   });

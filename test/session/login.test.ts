@@ -137,7 +137,7 @@ describe("openLogin()", () => {
     ] as const) {
       const { context, written } = loggedContext();
       await openLogin(context, await run(context, "prod", { region }));
-      const said = /the host's name says eu-west-1, --region says us-east-1/;
+      const said = /the host is in eu-west-1, but --region is us-east-1/;
       assert.equal(said.test(written()), warns, written());
     }
   });

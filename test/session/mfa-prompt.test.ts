@@ -40,7 +40,7 @@ test("mfaPrompt() asks until there are six digits, three times, and not after Ct
   assert.equal(await prompt(["", "12345", " 123 456 "]).ask(QUESTION), "123456");
   await assert.rejects(prompt(["", "x", "1234567"]).ask(QUESTION), { code: "ERR_MFA" });
   const ended = prompt([undefined, "123456"]);
-  await assert.rejects(ended.ask(QUESTION), { message: "no MFA code of device was given" });
+  await assert.rejects(ended.ask(QUESTION), { message: "no MFA code for device was given" });
   assert.equal(ended.shown.length, 1);
 });
 

@@ -263,7 +263,7 @@ for (const kind of ["node", "exe"] as const) {
         await terminal.shows(/\d +roaming [^]*orders/);
         await terminal.shows(/Target \(its number, or a part of its line\): ?/);
         terminal.type("guarded\r");
-        await terminal.shows(/MFA code of arn:aws:iam::123456789012:mfa\/jane: ?/);
+        await terminal.shows(/MFA code for arn:aws:iam::123456789012:mfa\/jane: ?/);
         terminal.type("012345\r");
         await terminal.shows(/X-Amz-Signature/);
         await using interrupted = open([...programs[kind], "token"], defined());
