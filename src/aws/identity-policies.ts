@@ -36,7 +36,7 @@ export async function findIdentity(text: string, caller: RdsCaller): Promise<Iam
   }
   throw new RdsIamError(`there is no role or user "${text}"`, {
     code: "ERR_TARGET",
-    detail: "IAM was asked for both.",
+    detail: "IAM has neither.",
     hint: "Check the name and the account, or write its ARN.",
   });
 }

@@ -42,7 +42,7 @@ export async function findConnectRoute(instance: string, caller: RdsCaller): Pro
   if (endpoint !== undefined) return { endpoint, address };
   throw new RdsIamError(`there is no EC2 Instance Connect Endpoint in ${vpc}`, {
     code: "ERR_VIA",
-    detail: `${instance} is in that VPC, and only an endpoint there leads to it.`,
+    detail: `${instance} is in that VPC, and can be reached only through an endpoint there.`,
     hint: `Make one: aws ec2 create-instance-connect-endpoint --subnet-id ${subnet}`,
   });
 }

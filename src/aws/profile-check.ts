@@ -71,7 +71,7 @@ function refuse(
   const value = files.profiles.get(profile)?.get(key);
   const isCommented = /\s[#;]/.test(value?.text ?? "");
   const hint = isCommented
-    ? "There are no comments behind values in this file: put the comment on a line of its own."
+    ? "This file allows no comment after a value: put the comment on its own line."
     : `${remedy}, then try again.`;
   throw refused(`${key} of profile "${profile}" ${problem}`, [value], hint);
 }

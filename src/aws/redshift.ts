@@ -41,17 +41,17 @@ export function credentialsAction({ service, user }: Pick<RedshiftLogin, "servic
 /** Throws for a login that Redshift has no call for. */
 export function checkRedshiftLogin({ service, name, user, groups }: RedshiftLogin): void {
   if (service === "redshift-serverless" && user !== REDSHIFT_IDENTITY) {
-    throw new RdsIamError(`the workgroup ${name} takes no database user`, {
+    throw new RdsIamError(`the workgroup ${name} does not accept a database user`, {
       code: "ERR_TARGET",
-      detail: `It is Redshift Serverless, which logs in the IAM identity itself, and not "${user}".`,
-      hint: "Leave {--user} and rds_user out.",
+      detail: `It is Redshift Serverless, which logs in the IAM identity itself, not "${user}".`,
+      hint: "Leave out {--user} and rds_user.",
     });
   }
   if (groups.length === 0 || user !== REDSHIFT_IDENTITY) return;
   throw new RdsIamError(`rds_db_groups needs a database user`, {
     code: "ERR_TARGET",
-    detail: "Redshift has the user of an IAM identity join no groups.",
-    hint: "Set rds_user to the user that joins them, or leave rds_db_groups out.",
+    detail: "On Redshift, the user of an IAM identity cannot join groups.",
+    hint: "Set rds_user to the user that joins them, or leave out rds_db_groups.",
   });
 }
 

@@ -204,7 +204,7 @@ function refuseLost(profile: string, lost: readonly ProfileValue[], files: Profi
     throw new RdsIamError(`${key} of profile "${profile}" is not a valid value`, {
       code: "ERR_CREDENTIALS",
       detail: `It is empty, has a " #" or " ;", or more than one line, in ${placeOf(value, files)}.`,
-      hint: "Correct that line: there are no comments behind values in this file.",
+      hint: "Correct that line: this file allows no comment after a value.",
     });
   }
 }

@@ -78,7 +78,7 @@ export function readVariables(
     if (["", ...prefixes].some((prefix) => isOfProxy(name, prefix))) {
       throw new RdsIamError(`--env cannot set ${name}`, {
         code: "ERR_USAGE",
-        detail: "It says where the tool connects, and rdsiam sets or removes it itself.",
+        detail: "It determines where the tool connects, so rdsiam sets or removes it itself.",
         hint: "Choose the database with the target, --user and --dbname.",
       });
     }

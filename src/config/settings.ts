@@ -136,7 +136,7 @@ function oneSource(
   ];
   throw new RdsIamError(`${names[secret]} exclude each other`, {
     code: secret === 0 ? "ERR_CONFIG" : "ERR_USAGE",
-    detail: "Each says where the password comes from.",
+    detail: "Each is a source of the password.",
     hint: "Leave one of them out.",
   });
 }
@@ -165,7 +165,7 @@ function regionOf(profile: string | undefined, loaded: LoadedTargets): string | 
     code: "ERR_CONFIG",
     detail: `It is ${JSON.stringify(value.text ?? "")}, in ${whereIs(value)}.`,
     hint: isCommented
-      ? "There are no comments behind values in this file: put the comment on a line of its own."
+      ? "This file allows no comment after a value: put the comment on its own line."
       : "Correct that line, as in: region = eu-west-1",
   });
 }

@@ -152,7 +152,7 @@ function valueWarning(key: string, value: AwsValue & { readonly isQuoted?: boole
   const mark = isMeant ? undefined : /\s([#;])/.exec(value.text ?? "")?.[1];
   if (mark === undefined) return [];
   return [
-    `${key} (${whereIs(value)}) has " ${mark}" in its value: there are no comments behind values`,
+    `${key} (${whereIs(value)}) has " ${mark}" in its value: comments after a value are not supported`,
   ];
 }
 

@@ -111,7 +111,7 @@ export async function withSecret(settings: Settings, secret: RunSecret): Promise
   if (value.host === undefined) {
     throw new RdsIamError(`no host for "${settings.label}"`, {
       code: "ERR_TARGET",
-      detail: `The secret ${secret.name} has none, as those that RDS makes.`,
+      detail: `The secret ${secret.name} has none, like all secrets that RDS creates.`,
       hint: "Add --host HOST, or set rds_host in the target's profile.",
     });
   }

@@ -158,7 +158,7 @@ function checkAlias(
   if (isTyped || resource?.isOwnEndpoint === true) return;
   throw new RdsIamError(`the administrator's password does not follow ${settings.host} by DNS`, {
     code: "ERR_ENDPOINT",
-    detail: `It leads to ${endpoint.host}, which the RDS API does not show as a database of this account.`,
+    detail: `It resolves to ${endpoint.host}, which the RDS API does not list as a database of this account.`,
     hint: `Name the endpoint itself, if it is the right one: --host ${endpoint.host}`,
   });
 }

@@ -67,7 +67,7 @@ async function readMembership(ask: Ask, { user, dbname }: SetupGoal, isThere: bo
   );
   const [isReader, hasIam, canConnect] = facts ?? [];
   if (isReader === "t") {
-    throw new RdsIamError("the server is a reader, which takes no changes", {
+    throw new RdsIamError("the server is a reader, which is read-only", {
       code: "ERR_ENDPOINT",
       hint: "Name the writer: the cluster's own endpoint, with --host or rds_host.",
     });
@@ -76,7 +76,7 @@ async function readMembership(ask: Ask, { user, dbname }: SetupGoal, isThere: bo
     throw new RdsIamError("the server has no role rds_iam", {
       code: "ERR_ENDPOINT",
       detail: "RDS and Aurora PostgreSQL have it from the start.",
-      hint: "Check that the endpoint, or the tunnel to it, ends at the database that is meant.",
+      hint: "Check that the endpoint, or the tunnel to it, ends at the intended database.",
     });
   }
   const [member] = await ask(

@@ -162,8 +162,8 @@ function isMaster(user: string): RdsIamError {
   return new RdsIamError(`"${user}" is the database's master user, or the administrator itself`, {
     code: "ERR_USAGE",
     detail:
-      "With rds_iam it could no longer log in with its password, and nobody could take that back without it.",
-    hint: "Set up a user of its own for IAM: -U USER, or rds_user in the target's profile.",
+      "With rds_iam it could no longer log in with its password, and no one else could revoke it.",
+    hint: "Set up a separate user for IAM: -U USER, or rds_user in the target's profile.",
   });
 }
 

@@ -112,21 +112,21 @@ export async function prepareSetup(context: RunContext, request: SetupRequest): 
 function checkLogin({ endpoint, settings, user }: IamLogin): void {
   const { host, kind } = endpoint;
   if (redshiftCluster(endpoint, settings.redshift) !== undefined) {
-    throw new RdsIamError(`${host} is Amazon Redshift, which makes its users by itself`, {
+    throw new RdsIamError(`${host} is Amazon Redshift, which creates its users itself`, {
       code: "ERR_USAGE",
-      detail: "A login there needs an IAM policy, and no user that was made before.",
+      detail: "All that a login there needs is an IAM policy.",
       hint: "Print the policy: rdsiam policy.",
     });
   }
   if (grantServer(kind) === "proxy") {
     throw new RdsIamError(`${host} is an RDS Proxy, and not the database itself`, {
       code: "ERR_ENDPOINT",
-      detail: "The proxy logs in to the database in its own way, which its own settings say.",
+      detail: "The RDS Proxy logs in to the database itself, as its own settings define.",
       hint: "Name the endpoint of the instance or the cluster: --host, or another target.",
     });
   }
   if (kind === "reader") {
-    throw new RdsIamError(`${host} is a reader, which takes no changes`, {
+    throw new RdsIamError(`${host} is a reader, which is read-only`, {
       code: "ERR_ENDPOINT",
       hint: "Name the writer: the cluster's own endpoint, with --host or rds_host.",
     });
@@ -136,8 +136,8 @@ function checkLogin({ endpoint, settings, user }: IamLogin): void {
       `the user of "${settings.label}" has a name of more than ${LONGEST_NAME} bytes`,
       {
         code: "ERR_USAGE",
-        detail: "PostgreSQL cuts it, and the user of the auth token would be another.",
-        hint: "Take a shorter one: -U USER.",
+        detail: "PostgreSQL truncates the name, so the auth token would be for a different user.",
+        hint: "Choose a user with a shorter name: -U USER.",
       },
     );
   }
@@ -346,7 +346,7 @@ function stopped(
     detail: [detail, `Done: ${numbers(true)}. Not done: ${numbers(false)}.`]
       .filter(Boolean)
       .join(" "),
-    hint: [hint, "Then run rdsiam setup again: it goes on where it stopped."]
+    hint: [hint, "Then run rdsiam setup again: it continues where it stopped."]
       .filter(Boolean)
       .join(" "),
     cause: thrown,

@@ -184,14 +184,14 @@ const REFUSED: readonly (readonly [string, Setup, RegExp])[] = [
   [
     "a Region with a comment behind it (A16)",
     { config: `[profile prod]\nregion = eu-west-1 # Ireland\n${KEYS}${DB}` },
-    /region of profile "prod" is not a valid AWS Region\nDETAIL: .*config, line 2\.\nHINT: .*no comments behind values/,
+    /region of profile "prod" is not a valid AWS Region\nDETAIL: .*config, line 2\.\nHINT: .*allows no comment after a value/,
   ],
   [
     "a role with a comment behind it",
     {
       config: `[profile prod]\nrole_arn = arn:aws:iam::123456789012:role/r ; reader\nsource_profile = base\n${DB}[profile base]\n${KEYS}`,
     },
-    /role_arn of profile "prod" is not a valid role ARN.*\nDETAIL: .*config, line 2\.\nHINT: .*no comments behind values/,
+    /role_arn of profile "prod" is not a valid role ARN.*\nDETAIL: .*config, line 2\.\nHINT: .*allows no comment after a value/,
   ],
   [
     "a host with a comment behind it",

@@ -61,6 +61,6 @@ test(
     assert.deepEqual(calls.splice(0), [call]);
     const other = await rdsiam(["psql", "-U", "analyst", "lake", "-c", WHO], { env: standIn.env });
     assert.equal(other.status, 125);
-    assert.match(other.stderr, /the workgroup lake takes no database user\nDETAIL: /);
+    assert.match(other.stderr, /the workgroup lake does not accept a database user\nDETAIL: /);
   },
 );
