@@ -77,7 +77,7 @@ function terminalTaken({ serial, roleArn }: CodeQuestion, remedy: string | undef
   return new RdsIamError(`${roleArn} needs a new MFA code from ${serial}`, {
     code: "ERR_MFA",
     detail:
-      "rdsiam cannot prompt for a code while a tool has the terminal, a proxy is serving, or a program uses the library.",
+      "rdsiam cannot prompt for a code while the tool has the terminal, a proxy is serving, or a program uses the library.",
     hint:
       remedy === undefined
         ? "End it and start it again with rdsiam."
