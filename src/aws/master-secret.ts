@@ -12,7 +12,10 @@ const WAYS = "Without it, name the secret: its ARN, or its name.";
 export async function masterSecret(endpoint: EndpointName, caller: RdsCaller): Promise<string> {
   const { host, kind } = endpoint;
   if (kind === "unknown" || kind === "dsql") {
-    throw noSecret(host, "The RDS API finds a database by its endpoint, and this host is not an RDS endpoint.");
+    throw noSecret(
+      host,
+      "The RDS API finds a database by its endpoint, and this host is not an RDS endpoint.",
+    );
   }
   const found = await databaseResource(endpoint, caller, WAYS);
   // A password must not go to another account's database of the same name.

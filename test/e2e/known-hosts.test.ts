@@ -122,7 +122,10 @@ test(
     );
     const warned = await psql([], "lenient");
     assert.deepEqual([warned.status, warned.stdout], [0, "1\n"]);
-    assert.match(warned.stderr, /^rdsiam: warning: \S+ now points to .*\nDETAIL: .*another account/);
+    assert.match(
+      warned.stderr,
+      /^rdsiam: warning: \S+ now points to .*\nDETAIL: .*another account/,
+    );
     // An option wins over the target's key.
     assert.equal((await psql(["--strict-host"], "lenient")).status, 125);
   },

@@ -256,7 +256,10 @@ for (const { step, spoil, says, isLate, grant } of FAULTS) {
       const left = numbers.slice(at).join(", ");
       assert.match(failed.stderr, new RegExp(`^rdsiam: error: setup stopped at step ${at + 1}: `));
       assert.ok(failed.stderr.includes(`Done: ${done}. Not done: ${left}.\n`), failed.stderr);
-      assert.match(failed.stderr, /Then run rdsiam setup again: it continues where it stopped\.\n$/);
+      assert.match(
+        failed.stderr,
+        /Then run rdsiam setup again: it continues where it stopped\.\n$/,
+      );
       assert.deepEqual(doneSteps(failed), planned.slice(0, at));
       await spoil(false);
       const again = await setup(...words);
