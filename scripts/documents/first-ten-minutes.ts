@@ -4,37 +4,37 @@
 export const STEPS: readonly (string | readonly string[])[] = [
   `# The first ten minutes
 
-From nothing to a dump of a database, with all that is printed (a terminal adds color, and a table to \`list\`). No AWS account is needed:
-\`rdsiam demo\` starts a stand-in for RDS, STS and DNS on this machine, which checks auth tokens as AWS does. \`npm run transcript\` makes this
-page from what the commands really print; \`…\` is what differs from one run to the next.`,
+This page takes you from nothing to a dump of a database, with the real output of each command (on a terminal there is also color, and \`list\` prints a table).
+You do not need an AWS account: \`rdsiam demo\` starts a local stand-in for RDS, STS and DNS, which checks auth tokens as AWS does. In the output, \`…\`
+stands for what differs from run to run.`,
 
-  "## Minute 0: get it",
-  `With Node 20.19 or newer (other ways, a binary among them: [Install](install.md)):
+  "## Minute 0: install it",
+  `With Node 20.19 or newer (for binaries and package managers, see [Install](install.md)):
 
 <!-- needs: a release -->
 \`\`\`sh
 npm install --global rdsiam
 \`\`\`
 
-psql is your system's: \`apt install postgresql-client\`, or \`brew install libpq\`. Where no PostgreSQL server is installed, the demo offers to fetch one.`,
+rdsiam uses your system's psql: \`apt install postgresql-client\`, or \`brew install libpq\`. If no PostgreSQL server is installed, the demo offers to download one.`,
 
-  "## Minute 1: does it work at all?",
+  "## Minute 1: does it work?",
   ["rdsiam demo -c 'select current_user, count(*) as orders from orders'"],
-  `psql has logged in with an IAM auth token, over verified TLS, as the user \`app_ro\`. Nothing is left behind: server, keys and directory are gone.
+  `psql has logged in with an IAM auth token, over verified TLS, as the user \`app_ro\`. When the demo ends, its server, keys and files are removed.
 
-To look around, open a shell beside the stand-in. What follows happens in there, and can be typed there:
+To look around, open a shell in the demo. You can type the following commands there:
 
 \`\`\`sh
 rdsiam demo -- bash
 \`\`\``,
 
   "## Minute 2: targets",
-  "A target is a profile with `rds_*` keys in `~/.aws/config`. The stand-in has some:",
+  "A target is a profile with `rds_*` keys in `~/.aws/config`. The demo has several:",
   ["rdsiam list"],
-  "Everything behind the target is psql's own:",
+  "Everything after the target is passed to psql:",
   ["rdsiam psql prod -c 'select * from revenue order by total desc'", "rdsiam psql prod -c '\\dt'"],
 
-  "## Minute 4: things that go wrong",
+  "## Minute 4: when something goes wrong",
   "Each error says what failed, why, and what to type:",
   [
     "rdsiam psql prdo",
@@ -43,28 +43,28 @@ rdsiam demo -- bash
     "rdsiam psql -U legacy prod -c 'select 1'",
   ],
 
-  "## Minute 6: when it is not that clear",
-  "`rdsiam doctor` tries each step of a login in turn:",
+  "## Minute 6: when the cause is not clear",
+  "`rdsiam doctor` checks each step of a login:",
   ["rdsiam doctor prod"],
-  "and `rdsiam policy` prints what an administrator has to allow:",
+  "`rdsiam policy` prints what an administrator must allow:",
   ["rdsiam policy prod"],
 
   "## Minute 8: other tools",
-  "`rdsiam exec` runs whatever reads the PG* variables, and a failure of the tool is a failure of the command:",
+  "`rdsiam exec` runs any tool that reads the PG* variables, and exits with the tool's status:",
   [
     "rdsiam exec prod pg_dump -Fc -f prod.dump && pg_restore --list prod.dump | grep -c 'TABLE DATA'",
     "rdsiam exec prod psql -Atc 'select 1/0'; echo \"status $?\"",
     'rdsiam exec --database-url prod sh -c \'psql "$DATABASE_URL" -Atc "select current_database()"\'',
   ],
-  "A tool that only takes a password gets a token, good for 15 minutes:",
+  "For a tool that can only be given a password, print a token, which is valid for 15 minutes:",
   ["rdsiam token prod"],
-  "For GUI tools, `rdsiam proxy` keeps a port open; [GUI tools](gui-tools.md).",
+  "For GUI tools, `rdsiam proxy` keeps a port open; see [GUI tools](gui-tools.md).",
 
-  "Where each setting comes from:",
+  "`rdsiam show` prints where each setting comes from:",
   ["rdsiam show prod"],
 
   "## Minute 10: your own database",
-  `\`rdsiam init orders\` asks for what it needs, writes the target and runs doctor. By hand: in \`~/.aws/config\`, in a profile that has credentials already, or with \`source_profile\` or \`sso_session\`:
+  `\`rdsiam init orders\` asks for everything that it needs, writes the target and runs doctor. To write a target by hand, add the \`rds_*\` keys to a profile in \`~/.aws/config\` that has credentials:
 
 \`\`\`ini
 [profile orders]
@@ -74,7 +74,7 @@ rds_user    = app_ro
 rds_dbname  = orders
 \`\`\`
 
-Then, once an administrator has run what \`rdsiam policy orders\` prints:
+Once an administrator has applied what \`rdsiam policy orders\` prints, connect:
 
 <!-- needs: a network as on AWS -->
 \`\`\`sh
