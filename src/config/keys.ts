@@ -76,7 +76,7 @@ export const SETTINGS = {
   },
   dbname: {
     summary: "database name",
-    about: "The database name; the user name when absent, as in libpq.",
+    about: "The database name (default: the user name, as in libpq).",
     type: TEXT,
     option: { group: "Database", short: "d", value: "DB", commands: ON_DATABASE },
     synonym: "database",
@@ -84,7 +84,7 @@ export const SETTINGS = {
   via: {
     summary: "how to reach it: ssm, ssh://..., HOST:PORT",
     about:
-      "How to reach it, where it cannot be dialed directly: ssm, ssh://..., HOST:PORT and others (docs/tunnels.md).",
+      "How to reach the database if it cannot be dialed directly: ssm, ssh://..., HOST:PORT and others (docs/tunnels.md).",
     type: TUNNEL,
     option: {
       group: "Database",
@@ -95,26 +95,26 @@ export const SETTINGS = {
     secret: true,
   },
   ssmSessions: {
-    summary: "sessions of Systems Manager at once (default: 8)",
+    summary: "concurrent Systems Manager sessions (default: 8)",
     about:
-      "How many sessions of Systems Manager a tunnel through it may have at once, 1 to 32: one for each connection, since an " +
-      "agent sends no more than 1 MB/s through one; further connections share them.",
+      "How many sessions a tunnel through Systems Manager may have at once, 1 to 32 (default: 8). rdsiam opens one per connection, " +
+      "because an agent sends no more than 1 MB/s through a session; further connections share them.",
     type: integer(1, 32),
     default: 8,
     option: { group: "Database", rare: true, value: "N", commands: ON_PROXY },
   },
   ssmPlugin: {
-    summary: "go through Systems Manager with session-manager-plugin",
+    summary: "use AWS's session-manager-plugin for Systems Manager",
     about:
-      "yes: a tunnel through Systems Manager is carried by AWS's session-manager-plugin, which has to be installed, instead of by " +
-      "rdsiam itself.",
+      "yes: a tunnel through Systems Manager uses AWS's session-manager-plugin, which must be installed, instead of rdsiam's own code.",
     type: YES_NO,
     default: false,
     option: "it depends on the machine, not on the run",
   },
   signHost: {
     summary: "the RDS endpoint that the host stands for",
-    about: "The RDS endpoint that the host stands for, where no CNAME shows it; HOST or HOST:PORT.",
+    about:
+      "The RDS endpoint that the host stands for, if no CNAME points to it; HOST or HOST:PORT.",
     type: HOST,
     option: {
       group: "Database",
@@ -125,17 +125,17 @@ export const SETTINGS = {
     },
   },
   strictHost: {
-    summary: "fail when the host points elsewhere than before",
+    summary: "fail if the host points to a different database",
     about:
-      "yes: fail when the host points to another database than before; no: warn. When absent, one of another account or " +
-      "Region fails, and another of the same account is a warning.",
+      "yes: fail if the host points to a different database than before; no: only warn. By default, a different account or " +
+      "Region is an error, and a different database of the same account is a warning.",
     type: YES_NO,
     option: { group: "Database", rare: true, value: "no", bare: "yes", commands: ON_DATABASE },
   },
   readOnly: {
-    summary: "sessions start as default_transaction_read_only",
+    summary: "start sessions as default_transaction_read_only",
     about:
-      "yes: every session starts with default_transaction_read_only. It guards against slips, not against intent.",
+      "yes: every session starts with default_transaction_read_only. This guards against mistakes, not against intent.",
     type: YES_NO,
     default: false,
     option: { group: "Database", commands: [...ON_PROXY, "show", "init"] },
@@ -156,25 +156,25 @@ export const SETTINGS = {
   tlsNegotiation: {
     summary: "how TLS begins: auto, direct or postgres",
     about:
-      "How TLS with the database begins: postgres asks for it first (SSLRequest), direct begins at once, which saves a round " +
-      "trip for each login, and auto does so where the server is known to take it: Aurora DSQL, and PostgreSQL 17 or newer " +
+      "How TLS with the database begins: postgres sends an SSLRequest first, direct begins at once, which saves a round trip " +
+      "per login, and auto begins at once if the server is known to support that: Aurora DSQL, and PostgreSQL 17 or newer " +
       "after the first login there.",
     type: matching(/^(?:auto|direct|postgres)$/, "must be auto, direct or postgres"),
     default: "auto",
     option: "it depends on the database's server, not on the run",
   },
   passwordCommand: {
-    summary: "log in with what it prints, instead of IAM",
-    about: "A shell command that prints the password for a login; it takes the place of IAM.",
+    summary: "log in with what CMD prints, instead of IAM",
+    about: "A shell command that prints the password for a login, which is used instead of IAM.",
     type: COMMAND,
     option: { group: "Database", value: "CMD", commands: [...ON_PROXY, "show", "init", "doctor"] },
     secret: true,
   },
   secret: {
-    summary: "log in with a secret of AWS Secrets Manager",
+    summary: "log in with a secret in AWS Secrets Manager",
     about:
-      "The secret of AWS Secrets Manager to log in with instead of IAM: its ARN, its name, or auto for the master user's, which " +
-      "RDS manages. Host, port, user and database that are set nowhere else are those in the secret.",
+      "The secret in AWS Secrets Manager to log in with instead of IAM: its ARN, its name, or auto for the master user's secret, " +
+      "which RDS manages. Host, port, user and database come from the secret if they are not set elsewhere.",
     type: SECRET,
     option: {
       group: "Database",
@@ -189,21 +189,21 @@ export const SETTINGS = {
     option: "it depends on the database's network, not on the run",
   },
   localPort: {
-    summary: "the local port of the proxy; 0, or absent, is any free one",
+    summary: "the local port of the proxy (default: 0, any free one)",
     type: integer(0, 65_535),
     option: "--port, which the commands with a proxy read themselves",
     noVariable: "RDSIAM_PORT, the variable of --port",
   },
   applicationName: {
-    summary: "the session's application_name, where the tool sets none",
+    summary: "the session's application_name, if the tool sets none",
     type: TEXT,
     option: "PGAPPNAME is the tool's own",
   },
   dsqlDialect: {
-    summary: "answer what Aurora DSQL refuses and what changes nothing there",
+    summary: "accept what Aurora DSQL refuses and what would change nothing",
     about:
-      "on: statements and settings that Aurora DSQL refuses and that change nothing there succeed (SET of a setting that it " +
-      "does not have, SET TRANSACTION, LOCK TABLE, set_config); off: DSQL gets them, and refuses them.",
+      "on: statements and settings that Aurora DSQL refuses, but that would change nothing there, succeed (SET of a setting that " +
+      "it does not have, SET TRANSACTION, LOCK TABLE, set_config); off: DSQL receives them, and refuses them.",
     type: ON_OFF,
     default: true,
     option: "it depends on the database's tools, not on the run",
@@ -211,7 +211,7 @@ export const SETTINGS = {
   redshift: {
     summary: "the Redshift cluster behind a host that does not name it",
     about:
-      "The Amazon Redshift cluster (NAME) or workgroup (workgroup/NAME) behind a host whose name does not say it: a custom " +
+      "The Amazon Redshift cluster (NAME) or workgroup (workgroup/NAME) behind a host whose name does not contain it: a custom " +
       "domain, or an endpoint that Redshift manages in another VPC.",
     type: matching(/^(?:workgroup\/)?[a-z][a-z0-9-]*$/, "must be NAME or workgroup/NAME"),
     option: "it depends on the database's host, not on the run",
@@ -220,7 +220,7 @@ export const SETTINGS = {
   dbGroups: {
     summary: "comma-separated groups that the Redshift user joins",
     about:
-      "The comma-separated groups that a user of a Redshift cluster joins for its sessions; with rds_user alone.",
+      "The comma-separated groups that a user of a Redshift cluster joins for its sessions; only with rds_user.",
     type: NAMES,
     default: [],
     option: "they belong to the database's user, not to the run",
@@ -229,8 +229,8 @@ export const SETTINGS = {
   color: {
     summary: "the color of psql's prompt and of the target's name",
     about:
-      "The color of psql's prompt, of the connection line and of the name where targets are offered: black, red, green, yellow, " +
-      "blue, magenta, cyan or white. A prompt of psqlrc's own wins.",
+      "The color of psql's prompt, of the connection line, and of the target's name in the picker: black, red, green, yellow, " +
+      "blue, magenta, cyan or white. A prompt that psqlrc sets takes precedence.",
     type: COLOR,
     option: "it is the target's, to be seen before a slip",
     noVariable: "a color of the shell would be that of every target",
@@ -242,7 +242,7 @@ export const SETTINGS = {
     option: "they depend on the database's network, not on the run",
   },
   tags: {
-    summary: "what exec --tag finds it by: KEY=VALUE, comma-separated",
+    summary: "tags for exec --tag: KEY=VALUE, comma-separated",
     type: TAGS,
     default: [],
     option: "they describe the target, not a run; --tag looks for them",
@@ -255,7 +255,7 @@ export const SETTINGS = {
     noKey: "a key of rdsiam's own file alone; in AWS's files the profile is the target itself",
   },
   region: {
-    summary: "the database's Region, where its name has none",
+    summary: "the database's Region, if its name has none",
     type: matching(REGION, "is not a valid AWS Region"),
     option: { group: "AWS", value: "REGION", completes: "region", commands: ON_DATABASE },
   },
@@ -274,7 +274,7 @@ export const SETTINGS = {
     option: { group: "AWS", rare: true, value: "NAME", commands: ON_AWS },
   },
   externalId: {
-    summary: "external id for that role",
+    summary: "external ID for that role",
     type: matching(/^[\w+=,.@:/-]{2,1224}$/, "must be 2 to 1224 letters, digits or +=,.@:/-_"),
     option: { group: "AWS", rare: true, value: "ID", commands: ON_AWS },
   },
@@ -293,7 +293,7 @@ export const SETTINGS = {
     option: { group: "AWS", rare: true, value: "ARN", commands: ON_AWS },
   },
   mfaCode: {
-    summary: "MFA code, where there is no terminal to ask for one",
+    summary: "MFA code, if there is no terminal to ask on",
     type: matching(
       /^\d{6}$/,
       "must be the six digits that the MFA device shows, leading zeros included",
@@ -303,8 +303,8 @@ export const SETTINGS = {
     secret: true,
   },
   cache: {
-    summary: "leave the AWS CLI's credential cache alone",
-    about: "on, or off to leave the AWS CLI's credential cache alone.",
+    summary: "don't use the AWS CLI's credential cache",
+    about: "on, or off to not use the AWS CLI's credential cache.",
     type: ON_OFF,
     default: true,
     option: { group: "AWS", rare: true, name: "noCache", commands: ON_AWS },
@@ -313,15 +313,15 @@ export const SETTINGS = {
   discover: {
     summary: "look for unknown targets in the AWS account",
     about:
-      "on, or off: a target that no file has is not looked for among the instances and clusters of the account. " +
-      "A key of the profile that the account is asked with.",
+      "on: look for a target that is in no file among the account's instances and clusters; off: do not. " +
+      "This key belongs to the profile whose credentials are used to look.",
     type: ON_OFF,
     default: true,
     option: "it depends on the machine and the account, not on the run",
   },
   awsTimeout: {
-    summary: "limit of each call to AWS (default: 15)",
-    about: "Seconds for one call to AWS with its retries, 15 when absent.",
+    summary: "timeout of each call to AWS (default: 15)",
+    about: "Seconds for one call to AWS, including its retry (default: 15).",
     type: integer(1, 3_600),
     option: { group: "AWS", rare: true, value: "SECONDS", commands: ON_LOGIN },
   },
