@@ -83,7 +83,7 @@ async function signToken(
   if (expiration !== undefined && expiration.getTime() <= now) {
     throw new RdsIamError(`the credentials of ${source} have expired`, {
       code: "ERR_CREDENTIALS",
-      detail: `They ended at ${expiration.toISOString()}; a token signed with them would be refused.`,
+      detail: `They expired at ${expiration.toISOString()}; RDS would refuse a token signed with them.`,
       hint: "Get new credentials (rdsiam login, or the tool that made them), then try again.",
     });
   }

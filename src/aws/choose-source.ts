@@ -248,7 +248,7 @@ function webIdentitySource(
   if (!tokenFile) return undefined;
   const roleArn = env["AWS_ROLE_ARN"] ?? text(values, "role_arn", name);
   if (!roleArn) {
-    throw refused(`a web identity token file is named for profile "${name}", and no role_arn`, [
+    throw refused(`a web identity token file is set for profile "${name}", but no role_arn`, [
       values?.get("web_identity_token_file"),
     ]);
   }
@@ -333,7 +333,7 @@ function fileKeys(
   const secretAccessKey = text(values, "aws_secret_access_key", name);
   if (secretAccessKey === undefined) {
     throw refused(
-      `"${name}" has aws_access_key_id without aws_secret_access_key beside it`,
+      `"${name}" has aws_access_key_id without aws_secret_access_key`,
       [values?.get("aws_access_key_id")],
       shellCommand`Run: aws configure --profile ${name}`,
     );

@@ -31,7 +31,7 @@ export async function signedDial(
 ): Promise<SignedDial> {
   const { protocol } = new URL(url);
   if (protocol !== "wss:" && !(protocol === "ws:" && endpoint.startsWith("http:"))) {
-    throw new RdsIamError("Systems Manager gave no wss:// URL for the data channel", {
+    throw new RdsIamError("Systems Manager returned no wss:// URL for the data channel", {
       code: "ERR_VIA",
       detail: `It begins with ${protocol}//.`,
       hint: "Check AWS_ENDPOINT_URL_SSM and the endpoint_url of the profile.",

@@ -37,7 +37,7 @@ export async function databaseNetwork(
   const { host, kind } = endpoint;
   const what = OTHER_SERVICES.get(kind) ?? (kind === "unknown" ? `"${host}"` : undefined);
   if (what !== undefined) {
-    throw noVpc(host, `The RDS API knows no VPC of ${what}.`, ways);
+    throw noVpc(host, `The RDS API returned no VPC for ${what}.`, ways);
   }
   const action = describeAction(kind);
   const found = await callRds(caller, { action, ways }, (client) =>
@@ -46,7 +46,7 @@ export async function databaseNetwork(
   if (found === undefined) throw notListed(host, caller, ways);
   const network = await networkOf(found, kind, { caller, ways });
   if (network !== undefined) return network;
-  throw noVpc(host, "The RDS API shows no VPC of it: its endpoint is on the internet.", ways);
+  throw noVpc(host, "The RDS API returned no VPC for it: its endpoint is on the internet.", ways);
 }
 
 interface Asking {
@@ -129,7 +129,7 @@ function ofGroup(
 }
 
 function noVpc(host: string, detail: string, ways: string): RdsIamError {
-  return new RdsIamError(`no instance can be looked for near ${host}`, {
+  return new RdsIamError(`cannot search for an instance near ${host}`, {
     code: "ERR_VIA",
     detail,
     hint: ways,

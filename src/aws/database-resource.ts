@@ -35,7 +35,7 @@ export interface DatabaseResource {
   readonly isExpress: boolean;
 }
 
-const WAYS = "Without it, look the resource id up in the RDS console, under Configuration.";
+const WAYS = "Without it, look up the resource ID in the RDS console, under Configuration.";
 
 /** Asks the RDS API about the database behind an endpoint; `ways` says how to go on without it. */
 export function databaseResource(

@@ -133,7 +133,7 @@ export async function findDatabases(
       return await call();
     } catch (error) {
       if (/^DB(?:Cluster|Instance)NotFound/.test(readError(error, []).name)) return [];
-      const ways = "Without it, make a target by hand: rdsiam init --host HOST";
+      const ways = "Without it, create a target by hand: rdsiam init --host HOST";
       throw rdsError(error, caller, { action, ways });
     }
   };

@@ -46,7 +46,7 @@ export async function download(from: string, options: DownloadOptions): Promise<
       body.destroy();
       const next = new URL(target, url);
       if (url.protocol === "https:" && next.protocol !== "https:")
-        throw failed(url, "it leads to a URL without TLS");
+        throw failed(url, "it redirects to a URL without TLS");
       url = next;
     } catch (error) {
       options.signal.throwIfAborted();

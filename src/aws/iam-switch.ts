@@ -52,9 +52,9 @@ async function modify({ kind, name }: DatabaseResource, caller: RdsCaller): Prom
 }
 
 function tooLong({ kind, name }: DatabaseResource): RdsIamError {
-  return new RdsIamError(`IAM authentication of ${name} is not on after 15 minutes`, {
+  return new RdsIamError(`IAM authentication for ${name} is still off after 15 minutes`, {
     code: "ERR_ENDPOINT",
     detail: "RDS has accepted the change, or is still busy with another one.",
-    hint: `See what it does: aws rds describe-db-${kind}s. Then run rdsiam setup again.`,
+    hint: `See its status: aws rds describe-db-${kind}s. Then run rdsiam setup again.`,
   });
 }

@@ -25,7 +25,7 @@ export async function findIdentity(text: string, caller: RdsCaller): Promise<Iam
     /^(?:arn:[\w-]+:iam::\d{12}:)?(role|user)\/(?:\S*\/)?([\w+=,.@-]{1,64})$/.exec(text) ?? [];
   if (kind !== undefined) return checked({ kind: kind === "role" ? "Role" : "User", name });
   if (!/^[\w+=,.@-]{1,64}$/.test(text)) {
-    throw new RdsIamError(`"${text}" is not a role or a user of IAM`, {
+    throw new RdsIamError(`"${text}" is not an IAM role or user`, {
       code: "ERR_USAGE",
       hint: "Write role/NAME, user/NAME, the ARN, or the name alone.",
     });
@@ -45,7 +45,7 @@ function checked(identity: IamIdentity): IamIdentity {
   if (!identity.name.startsWith("AWSReservedSSO_")) return identity;
   throw new RdsIamError(`${identity.name} cannot be given a policy`, {
     code: "ERR_USAGE",
-    detail: "It belongs to IAM Identity Center, which makes it from a permission set.",
+    detail: "It belongs to IAM Identity Center, which creates it from a permission set.",
     hint: "Leave --attach-policy out, and add the policy that is printed to the permission set.",
   });
 }

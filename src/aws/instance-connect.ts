@@ -14,7 +14,7 @@ import { signedCall } from "./signed-call.ts";
 const SERVICE = "ec2-instance-connect";
 const SSH_PORT = "22";
 const URL_SECONDS = 60;
-const WAYS = "Instance Connect opens no tunnel without this; --via ssm needs no ssh.";
+const WAYS = "Without it, Instance Connect opens no tunnel; --via ssm needs no ssh.";
 
 /** The way to an instance through an endpoint. */
 export interface ConnectRoute {
@@ -30,7 +30,7 @@ export async function findConnectRoute(instance: string, caller: RdsCaller): Pro
     throw new RdsIamError(`${instance} cannot be reached by EC2 Instance Connect`, {
       code: "ERR_VIA",
       detail:
-        found === undefined ? `EC2 shows no such instance in ${caller.region}.` : `It is ${state}.`,
+        found === undefined ? `EC2 returned no such instance in ${caller.region}.` : `It is ${state}.`,
       hint:
         state === "stopped"
           ? `Start it: aws ec2 start-instances --instance-ids ${instance}`

@@ -46,7 +46,7 @@ export function tunnelRefused(attempt: Attempt, status: number): RdsIamError | u
     const [detail, hint] =
       authorization === undefined
         ? [`It asks for a user name and a password, and ${variable} has none.`, "Set"]
-        : [`It did not take the user name and password in ${variable}.`, "Correct"];
+        : [`It did not accept the user name and password in ${variable}.`, "Correct"];
     return new RdsIamError(`the proxy ${address} refused the call to ${service}: 407`, {
       code: "ERR_CONNECT",
       detail,
@@ -55,7 +55,7 @@ export function tunnelRefused(attempt: Attempt, status: number): RdsIamError | u
   }
   return new RdsIamError(`the proxy ${address} refused the call to ${service}: ${status}`, {
     code: "ERR_CONNECT",
-    detail: `The proxy that ${variable} names does not open connections to that host.`,
+    detail: `The proxy in ${variable} does not open connections to that host.`,
     hint: `Ask the proxy's administrators to allow it. ${without}`,
   });
 }

@@ -52,7 +52,7 @@ export async function processCredentials(run: CredentialProcess): Promise<AwsKey
   const limit = setTimeout(() => {
     end();
     const seconds = TIME_LIMIT / 1_000;
-    late.abort(failed(run, `It was not done after ${seconds} seconds, and was ended.`));
+    late.abort(failed(run, `It was still running after ${seconds} seconds, and was stopped.`));
   }, TIME_LIMIT);
   if (!isDetached) clearTimeout(limit);
   const wait = setTimeout(() => surroundings?.onWait(what), QUIET);
@@ -122,7 +122,7 @@ function readOutput(run: CredentialProcess, output: string): AwsKeys {
   try {
     read = JSON.parse(output);
   } catch {
-    const what = output.trim() === "" ? "It printed nothing." : "What it printed is not JSON.";
+    const what = output.trim() === "" ? "It printed nothing." : "Its output is not JSON.";
     throw failed(run, what);
   }
   const { Version, AccessKeyId, SecretAccessKey, SessionToken, Expiration } = (read ??
@@ -156,7 +156,7 @@ function notStarted(run: CredentialProcess, { code = "unknown" }: NodeJS.ErrnoEx
     ? failed(
         run,
         `${program} was not found.`,
-        ". It is started without a shell, as by the AWS CLI: pipes and variables need sh -c '...'.",
+        ". It is started without a shell, as in the AWS CLI; for pipes and variables, use sh -c '...'.",
       )
     : failed(run, `${program} could not be started: ${code}.`);
 }

@@ -84,7 +84,7 @@ function readProxy(variable: string, value: string): ProxySetting {
     throw badProxy(variable, "It is not a valid URL.");
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw badProxy(variable, `Proxies of the kind ${url.protocol}// are not supported.`);
+    throw badProxy(variable, `${url.protocol}// proxies are not supported.`);
   }
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
   const user = decodePart(url.username);

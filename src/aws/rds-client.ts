@@ -140,9 +140,9 @@ export function rdsError(
 
 /** The error for something that the API does not list; `ways` says how to go on without it. */
 export function notListed(what: string, { region }: RdsCaller, ways: string): RdsIamError {
-  return new RdsIamError(`the RDS API in ${region} shows no ${what}`, {
+  return new RdsIamError(`the RDS API in ${region} returned no ${what}`, {
     code: "ERR_ENDPOINT",
-    detail: "It belongs to another account or Region, or it is gone.",
+    detail: "It belongs to another account or Region, or it was deleted.",
     hint: ways,
   });
 }

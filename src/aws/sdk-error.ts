@@ -110,7 +110,7 @@ const CAUSES: readonly Cause[] = [
     name: /^ValidationError(Exception)?$/,
     text: /role chaining/,
     explain: () => ({
-      hint: "Set the duration to 3600 seconds or less: a role that is assumed with a role gets no more.",
+      hint: "Set the duration to 3600 seconds or less: a role that was assumed from another role gets no more.",
     }),
   },
   {

@@ -91,7 +91,7 @@ function textOf(value: unknown): string | undefined {
 }
 
 function useless(id: string, detail: string): RdsIamError {
-  return new RdsIamError(`the secret ${id} has no password of a database`, {
+  return new RdsIamError(`the secret ${id} does not contain a database password`, {
     code: "ERR_CREDENTIALS",
     detail,
     hint: 'It must be text: JSON as {"username":"app","password":"..."}, or the password alone.',
@@ -113,7 +113,7 @@ function secretError(error: unknown, id: string, caller: RdsCaller): RdsIamError
   if (rdsFailure(error) === "denied") {
     return new RdsIamError(`not allowed to call ${CALL} on ${id} in ${region}`, {
       ...parts,
-      hint: `Allow ${CALL} on ${id} in the identity's policy, and kms:Decrypt on its key where that is the account's own.`,
+      hint: `Allow ${CALL} on ${id} in the identity's policy, and kms:Decrypt on its key if that is your own.`,
     });
   }
   if (name.startsWith("ResourceNotFound")) {
@@ -121,15 +121,15 @@ function secretError(error: unknown, id: string, caller: RdsCaller): RdsIamError
       ...parts,
       hint: id.startsWith("arn:")
         ? "Check the ARN: it has the Region, and six characters that Secrets Manager added to the name."
-        : "Check name and account; of a secret in another Region, give the ARN, which has its Region, or {--region} REGION.",
+        : "Check the name and the account; for a secret in another Region, use its ARN, or add {--region} REGION.",
     });
   }
   if (name.startsWith("InvalidRequest") && /delet/i.test(text)) {
     return new RdsIamError(`the secret ${id} is about to be deleted`, {
       ...parts,
-      hint: `Take that back: aws secretsmanager restore-secret --secret-id '${id}' --region ${region}. Or name another one.`,
+      hint: `Undo that: aws secretsmanager restore-secret --secret-id '${id}' --region ${region}. Or name another one.`,
     });
   }
-  const ways = "A password command can give the password in its place: rds_password_command.";
+  const ways = "A password command can supply the password instead: rds_password_command.";
   return rdsError(error, caller, { service: "secretsmanager", action: ACTION, ways });
 }

@@ -250,7 +250,7 @@ async function containerKeys({ env }: SourceContext): Promise<AwsKeys> {
                 `Use https in ${variable}, or unset it.`,
               ]
             : /JSON|Unexpected|required format|Invalid URL/.test(text)
-              ? [`What ${host} answered is not AWS credentials.`, `Check ${variable}, or unset it.`]
+              ? [`The answer of ${host} is not AWS credentials.`, `Check ${variable}, or unset it.`]
               : [`${host}: ${text}`, `Check ${variable}, or unset it where no container runs.`];
     throw new RdsIamError(`the credentials server in ${variable} failed`, {
       code: "ERR_CREDENTIALS",

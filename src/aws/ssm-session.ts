@@ -17,7 +17,7 @@ import { identityError, innermost, readError, sentence } from "./sdk-error.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 
 const DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost";
-const RESUME_WAYS = "Without it, the next login starts a session anew.";
+const RESUME_WAYS = "Without it, the next login starts a new session.";
 const UNUSABLE = /^(?:TargetNotConnected|InvalidTarget|InvalidInstanceId)/;
 
 /** The credentials and the Region of calls to Systems Manager. */

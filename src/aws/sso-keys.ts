@@ -51,7 +51,7 @@ function withoutToken(session: SsoSession, calls: AwsCalls): RdsIamError {
   const name = sessionName(session);
   const detail =
     token === undefined
-      ? `Nobody is logged in to ${name} (${session.startUrl}).`
+      ? `There is no login to ${name} (${session.startUrl}).`
       : `The login to ${name} (${session.startUrl}) ended at ${printable(token.expiresAt)}.`;
   return missingLogin(session.profile, detail);
 }

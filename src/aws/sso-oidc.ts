@@ -160,7 +160,7 @@ function explain(
   const { startUrl, region, place } = session;
   if (error instanceof Error && error.name === "InternalServerException") {
     return loginError(
-      `cannot log in to ${name}: IAM Identity Center in ${region} has a problem of its own`,
+      `cannot log in to ${name}: IAM Identity Center in ${region} reported an internal error`,
       {
         detail,
         hint: "Try again in a minute; https://health.aws.amazon.com shows larger ones.",
@@ -204,7 +204,7 @@ function explain(
     default:
       return loginError(`cannot log in to ${name}: IAM Identity Center in ${region} refused it`, {
         detail: [`It answered ${refusal}.`, detail].filter(Boolean).join(" "),
-        hint: "Try again; where that does not help: rdsiam login --device-code",
+        hint: "Try again; if that does not help: rdsiam login --device-code",
       });
   }
 }

@@ -114,7 +114,7 @@ export async function ssoToken(
     return token && keep(file, token, note);
   };
   makeDirectory(file);
-  const wait = () => onWait?.(`the login to ${name} of another rdsiam`) ?? (() => {});
+  const wait = () => onWait?.(`another rdsiam's login to ${name}`) ?? (() => {});
   return underLock(`${file}.lock`, work, { onWait: wait });
 }
 
@@ -144,7 +144,7 @@ async function renew(
     const registration = { clientId, clientSecret, expiresAt: registrationExpiresAt };
     const grant = { grantType: "refresh_token", refreshToken };
     const renewed = await service.createToken(registration, grant);
-    note(`${sessionName(session)}: login renewed, good until ${renewed.expiresAt}`);
+    note(`${sessionName(session)}: login renewed, valid until ${renewed.expiresAt}`);
     return renewed;
   } catch (error) {
     const refusal = refusalName(error);
@@ -163,7 +163,7 @@ function keep(file: string, token: SsoToken, note: (line: string) => void): SsoT
   if (failed === undefined) unwritten.delete(file);
   else {
     unwritten.set(file, token);
-    note(`${file} cannot be written, so that the login is good for this run alone: ${failed}`);
+    note(`${file} cannot be written, so the login is valid for this run only: ${failed}`);
   }
   return token;
 }

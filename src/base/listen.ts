@@ -17,7 +17,7 @@ export interface ListenAddress extends HostPort {
 const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program listens there",
   EADDRNOTAVAIL: "this machine has no such address",
-  EACCES: "ports below 1024 need a privilege",
+  EACCES: "ports below 1024 need privileges",
 };
 
 /** Resolves with the port; rejects with ERR_CONNECT and the hint when the system refuses the address. */

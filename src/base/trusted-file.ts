@@ -149,7 +149,7 @@ function untrusted(path: string): RdsIamError {
   return new RdsIamError(`another user may write to ${path}`, {
     code: "ERR_CONFIG",
     detail:
-      "What is in it would be trusted, so it must be yours or root's, and no one else may write to it.",
+      "Its content would be trusted, so it must be yours or root's, and no one else may write to it.",
     hint: `Look at: ls -ld ${path} (HOME may be another user's), then run: chmod go-w ${path}`,
   });
 }

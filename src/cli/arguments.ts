@@ -243,7 +243,7 @@ function refuseHost(word: string, rest: readonly string[], command: CommandSpec)
     "-h is --help here",
     optionsOf(command.name).some(({ name }) => name === "host")
       ? `The host is --host: rdsiam ${command.name} --host ${isUrl ? "HOST" : shellWord(host)}`
-      : `For the help: rdsiam ${command.name} --help`,
+      : `For help: rdsiam ${command.name} --help`,
   );
 }
 

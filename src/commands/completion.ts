@@ -51,9 +51,9 @@ function chooseShell(given: string | undefined, env: RunContext["env"]): Shell {
   const name = given ?? (basename(env["SHELL"] ?? "") || usual);
   const shell = SHELLS.find((known) => known === name);
   if (shell !== undefined) return shell;
-  throw new RdsIamError("the completion needs a shell", {
+  throw new RdsIamError("completion needs a supported shell", {
     code: "ERR_USAGE",
-    detail: name === "" ? "SHELL is not set." : `There is none for ${name}.`,
+    detail: name === "" ? "SHELL is not set." : `There is no completion for ${name}.`,
     hint: `Write rdsiam completion ${SHELLS.join("|")}.`,
   });
 }
@@ -97,6 +97,6 @@ async function refuseForeign(file: string): Promise<void> {
   if (text === undefined || text.includes(HEADER[0] ?? "")) return;
   throw new RdsIamError(`${file} exists, and rdsiam did not write it`, {
     code: "ERR_CONFIG",
-    hint: "Move it away and run this again.",
+    hint: "Move it away, then run this again.",
   });
 }

@@ -26,7 +26,7 @@ export async function runDemo(context: RunContext, invocation: Invocation): Prom
   if (process.platform === "win32") {
     throw new RdsIamError("the demo does not run on Windows", {
       code: "ERR_USAGE",
-      detail: "Its stand-in for RDS is looked after by a POSIX shell.",
+      detail: "Its stand-in for RDS needs a POSIX shell.",
       hint: "Run it in WSL: npx rdsiam demo",
     });
   }

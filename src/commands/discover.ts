@@ -91,7 +91,7 @@ async function chooseRegions(
     throw new RdsIamError("no Region to search", {
       code: "ERR_REGION",
       detail: "Neither --region nor AWS_REGION nor the profile has one.",
-      hint: "Add --region REGION (also needed with --all-regions: that Region is asked for the list of the others).",
+      hint: "Add --region REGION (also needed with --all-regions: that Region returns the list of the others).",
     });
   }
   const isAll = invocation.options.allRegions ?? context.env["RDSIAM_ALL_REGIONS"] === "1";
@@ -156,7 +156,7 @@ function printCounts(
     ({ database, target }) => !database.iam && target === undefined,
   ).length;
   const fresh = databases.length - there - off;
-  const rest = `${there} there already, ${off} with IAM authentication off`;
+  const rest = `${there} already known, ${off} with IAM authentication off`;
   if (file !== undefined) log.always(`rdsiam: ${fresh} targets added to ${file}; ${rest}`);
   else if (databases.length === 0) log.always("rdsiam: no PostgreSQL databases found");
   else log.notice(`${fresh} new endpoints, ${rest}; add --write to add them to the configuration`);
@@ -244,7 +244,7 @@ function tagsOf({ tags = [] }: FoundDatabase, wanted: readonly TagPattern[]): st
 function sectionText(named: NamedDatabase, options: SectionOptions): string {
   const { database, name, target } = named;
   if (target !== undefined) {
-    return `# [${name}] is there already: ${database.host} (${describeDatabase(database)})\n`;
+    return `# [${name}] is a target already: ${database.host} (${describeDatabase(database)})\n`;
   }
   const section = sectionOf(named, options);
   return database.iam ? section : section.replaceAll(/^(?=.)/gm, "# ");

@@ -23,7 +23,7 @@ export async function runForEach(
   const { env, log } = context;
   const { options, values } = invocation;
   if (values.target !== undefined) {
-    throw new RdsIamError("--each and --tag exclude --target", { code: "ERR_USAGE" });
+    throw new RdsIamError("--each and --tag cannot be combined with --target", { code: "ERR_USAGE" });
   }
   const jobs = readJobs(optionValue(options, env, "jobs"));
   const outputDirectory = optionValue(options, env, "outputDir");
@@ -119,7 +119,7 @@ async function confirm(
   if (/^y(?:es)?$/i.test(answer?.trim() ?? "")) return;
   throw new RdsIamError(`${name} was not run`, {
     code: "ERR_INTERRUPTED",
-    hint: "Answer y, or add --yes; --read-only runs are not asked about.",
+    hint: "Answer y, or add --yes; with --read-only, rdsiam does not ask.",
   });
 }
 

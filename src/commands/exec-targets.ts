@@ -48,9 +48,9 @@ export function refuseForSeveral(options: Options, env: Environment): void {
     port && port !== "0" && "--port (RDSIAM_PORT)",
   ].find(Boolean);
   if (!given) return;
-  throw new RdsIamError(`${given} goes with one target, not with several`, {
+  throw new RdsIamError(`${given} works with one target, not with several`, {
     code: "ERR_USAGE",
-    hint: "Describe each database as a target of its own, and let rdsiam pick the local ports.",
+    hint: "Define each database as its own target, and let rdsiam pick the local ports.",
   });
 }
 
@@ -58,9 +58,9 @@ function readTarget(text: string): NamedTarget {
   const [, name, target = ""] = /^([A-Za-z][A-Za-z0-9_]*)=(.*)$/s.exec(text) ?? [];
   if (name === undefined) return { prefix: "", target: text };
   if (target !== "") return { prefix: prefixOf(name), target };
-  throw new RdsIamError(`--target ${text} names no target`, {
+  throw new RdsIamError(`--target ${text} has no target after the =`, {
     code: "ERR_USAGE",
-    hint: `Write --target ${text}TARGET; rdsiam list shows those there are.`,
+    hint: `Write --target ${text}TARGET; rdsiam list shows the existing ones.`,
   });
 }
 
@@ -68,7 +68,7 @@ function givenTwice(prefix: string): RdsIamError {
   const what = prefix === "" ? "without a name" : `with the name ${prefix.slice(0, -1)}`;
   return new RdsIamError(`two targets ${what}`, {
     code: "ERR_USAGE",
-    detail: `The second one's ${prefix}PGHOST would take the place of the first one's.`,
+    detail: `The second one's ${prefix}PGHOST would replace the first one's.`,
     hint: "Name each: --target src=TARGET --target dst=TARGET.",
   });
 }

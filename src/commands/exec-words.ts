@@ -56,7 +56,7 @@ export function checkTemplate(args: readonly string[], prefixes: readonly string
   throw new RdsIamError("--template has nothing to fill in", {
     code: "ERR_USAGE",
     detail: "No argument of the tool has a placeholder in it.",
-    hint: `There are: ${known.join(" ")}`,
+    hint: `The placeholders are: ${known.join(" ")}`,
   });
 }
 
@@ -149,8 +149,8 @@ function fill(
 
 function unknownPlaceholder(where: string, typed: string, known: readonly string[]): RdsIamError {
   const nearest = nearestName(typed, known);
-  const all = `There are: ${known.join(" ")}`;
-  return new RdsIamError(`${where} does not know ${typed}`, {
+  const all = `The placeholders are: ${known.join(" ")}`;
+  return new RdsIamError(`unknown placeholder ${typed} in ${where}`, {
     code: "ERR_USAGE",
     hint: nearest === undefined ? all : `Did you mean ${nearest}? ${all}`,
   });

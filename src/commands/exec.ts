@@ -69,7 +69,7 @@ function warnOfUrls({ env, log }: RunContext, tool: string, fitting: Fitting): v
   const [first] = left;
   if (first === undefined) return;
   log.warning({
-    message: `${left.join(", ")} in the environment names a database of its own, and reaches ${programName(tool)}`,
+    message: `${left.join(", ")} in the environment names a database, and is passed to ${programName(tool)}`,
     detail: "A tool that reads it connects there, and not through rdsiam.",
     hint: `To set it to this database: --database-url=${first}; to leave it out: env -u ${first} rdsiam exec ...`,
   });

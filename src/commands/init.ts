@@ -99,10 +99,10 @@ function checkName(name: string, { aws, own, targets }: LoadedTargets): void {
     });
   }
   if (!targets.has(name) && !aws.profiles.has(name) && !own.sections.has(name)) return;
-  throw new RdsIamError(`"${name}" is there already`, {
+  throw new RdsIamError(`"${name}" already exists`, {
     code: "ERR_USAGE",
-    detail: "Nothing that is in a file is changed.",
-    hint: `Take another name. See what it is with: rdsiam show ${shellWord(name)}`,
+    detail: "rdsiam init does not change what is in a file.",
+    hint: `Choose another name. See this one with: rdsiam show ${shellWord(name)}`,
   });
 }
 
@@ -114,7 +114,7 @@ async function chooseLogin(
   const isSso = SSO.some((name) => options[name] !== undefined);
   const choose = context.terminal.chooser();
   if (options.profile !== undefined && isSso) {
-    throw new RdsIamError("--profile and --sso-start-url exclude each other", {
+    throw new RdsIamError("--profile and --sso-start-url cannot be combined", {
       code: "ERR_USAGE",
     });
   }

@@ -33,7 +33,7 @@ export async function runList(context: RunContext, { options }: Invocation): Pro
   if (targets.length === 0) {
     context.log.always(
       `rdsiam: no targets in ${loaded.aws.paths.config || "AWS_CONFIG_FILE, which is empty,"} or ${loaded.own.path}\n` +
-        "HINT:  Make one: rdsiam init. Or try it without an AWS account: rdsiam demo",
+        "HINT:  Create one: rdsiam init. Or try it without an AWS account: rdsiam demo",
     );
     context.log.always(
       "HINT:  Find databases with rdsiam discover, or name one: aws configure set rds_host HOST --profile NAME",

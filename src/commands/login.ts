@@ -106,11 +106,11 @@ function loginSource(
     code: "ERR_CREDENTIALS",
     detail:
       ready.length === 0
-        ? "No profile in the configuration does."
+        ? "No profile in the configuration uses it."
         : `These profiles do: ${ready.join(", ")}.`,
     hint:
       ready[0] === undefined
-        ? "Make one: rdsiam init, or aws configure sso"
+        ? "Create one: rdsiam init, or aws configure sso"
         : shellCommand`Name one of them: rdsiam login --profile ${ready[0]}`,
   });
 }
@@ -138,9 +138,9 @@ async function runAwsLogin(
 }
 
 function noPerson({ profile }: Pick<SsoSource, "profile">): RdsIamError {
-  return new RdsIamError("a login needs a person", {
+  return new RdsIamError("rdsiam login does not work with --no-input", {
     code: "ERR_USAGE",
-    detail: "Questions are switched off, and the login is in a browser.",
+    detail: "A person has to log in, in a browser.",
     hint: shellCommand`Run it without {--no-input} (RDSIAM_NO_INPUT): rdsiam login --profile ${profile}`,
   });
 }

@@ -30,7 +30,7 @@ export async function runLogout(context: RunContext): Promise<number> {
     const where = `the AWS access portal in ${token.region}`;
     await waiting.for(where, endLogin(token, token.region, calls)).catch((error: unknown) => {
       const { message, ...problem } = problemOf(error);
-      const what = `AWS could not be told that the login to ${token.startUrl ?? where} is over`;
+      const what = `could not end the login to ${token.startUrl ?? where} at AWS`;
       log.warning({ ...problem, message: `${what}: ${message}` });
     });
   }
@@ -42,7 +42,7 @@ export async function runLogout(context: RunContext): Promise<number> {
 }
 
 function notEnded(file: string, done: string, reason: string): RdsIamError {
-  return new RdsIamError(`${file} cannot be ${done}, so that its login may go on`, {
+  return new RdsIamError(`${file} cannot be ${done}, so its login may still be valid`, {
     code: "ERR_CONFIG",
     detail: `The system's error: ${reason}.`,
     hint: shellCommand`Look at: ls -ld ${dirname(file)} ${file}`,

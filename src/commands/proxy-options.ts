@@ -64,7 +64,7 @@ function refuseContradictions(
 ): void {
   const given = (name: OptionName): string | undefined => optionValue(options, env, name);
   const refuseBoth = (one: string, other: string, detail?: string): never => {
-    throw usage(`${one} and ${other} exclude each other`, "Leave one of them out.", detail);
+    throw usage(`${one} and ${other} cannot be combined`, "Leave one of them out.", detail);
   };
   const tool = given("printConfig");
   if (socket !== undefined && host !== undefined) refuseBoth("--socket", "--listen");

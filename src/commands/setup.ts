@@ -54,7 +54,7 @@ function readOptions(
   if (schemas !== undefined && level === undefined) {
     throw new RdsIamError("--schema needs --grant read or --grant write", {
       code: "ERR_USAGE",
-      detail: "It says where the user may read or write.",
+      detail: "It sets where the user may read or write.",
     });
   }
   return {

@@ -33,7 +33,7 @@ export async function runShow(context: RunContext, invocation: Invocation): Prom
   const loaded = loadConfiguration(context);
   const isAll = isOn(options, env, "all");
   if (isAll && targetName !== undefined) {
-    throw new RdsIamError("--all and a target exclude each other", { code: "ERR_USAGE" });
+    throw new RdsIamError("--all and a target cannot be combined", { code: "ERR_USAGE" });
   }
   const offered = isAll ? undefined : await offerTargets(context, { targetName, options });
   const names = isAll ? usable(loaded) : [offered?.targetName];

@@ -72,7 +72,7 @@ function readSections(path: string, warnings: string[]): AwsSections | undefined
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw new RdsIamError(`cannot read ${path}: ${code}`, {
       code: "ERR_CONFIG",
-      detail: "Which profiles it has is not known.",
+      detail: "The profiles in it are not known.",
       hint: `Check its permissions: ls -l "${path}"`,
       cause,
     });

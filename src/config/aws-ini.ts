@@ -45,7 +45,7 @@ export function decodeAwsFile(bytes: Uint8Array, file: string): string {
     });
   }
   if (first === 0xef && second === 0xbb && third === 0xbf) {
-    throw refusal(file, 1, "a byte order mark stands before the first [section]", {
+    throw refusal(file, 1, "a byte order mark precedes the first [section]", {
       hint: `Save it as UTF-8 without a BOM: sed -i '1s/^\\xEF\\xBB\\xBF//' "${file}"`,
     });
   }
@@ -123,7 +123,7 @@ export function parseAwsIni(text: string, file: string): ReadonlyMap<string, Aws
       open = undefined;
     } else if (section === undefined) {
       const isHeader = stripped.startsWith("[");
-      const problem = isHeader ? UNCLOSED_HEADER : "this line stands before the first [section]";
+      const problem = isHeader ? UNCLOSED_HEADER : "this line is before the first [section]";
       throw refusal(file, number, problem);
     } else {
       const { key, value } = splitOption(stripped, file, number);

@@ -122,7 +122,7 @@ function readKey(
   if (isQuoted && isFaithful(written, value)) return { key, text: String(value), isQuoted };
   return refuse(
     `the value of ${key} would be cut, or read as something else`,
-    `Put comments on lines of their own; write a value that begins or ends with a blank or a quote as "..." with JSON's escapes.`,
+    `Put comments on their own lines; write a value that begins or ends with a space or a quote as "..." with JSON's escapes.`,
   );
 }
 

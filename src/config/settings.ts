@@ -134,7 +134,7 @@ function oneSource(
     "RDSIAM_PASSWORD_COMMAND and RDSIAM_SECRET",
     "{--password-command} and {--secret}",
   ];
-  throw new RdsIamError(`${names[secret]} exclude each other`, {
+  throw new RdsIamError(`${names[secret]} cannot be combined`, {
     code: secret === 0 ? "ERR_CONFIG" : "ERR_USAGE",
     detail: "Each is a source of the password.",
     hint: "Leave one of them out.",
@@ -149,7 +149,7 @@ export function requireUser(settings: Settings): string {
     detail:
       passwordSource(settings) === undefined
         ? "An auth token is made for one database user; PGUSER is not used for it."
-        : "A password is one database user's; PGUSER is not used for it.",
+        : "A password is for one database user; PGUSER is not used for it.",
     hint: "Add -U USER before the target, or set rds_user in the target's profile.",
   });
 }
@@ -200,9 +200,9 @@ function noTarget(input: SettingsInput): RdsIamError {
     detail: known.length === 0 ? "No target is configured." : `The targets are: ${listed}.`,
     hint:
       near !== undefined
-        ? `Did you mean "${near}"? Or make a target: rdsiam init`
+        ? `Did you mean "${near}"? Or create a target: rdsiam init`
         : known.length === 0
-          ? "Make a target: rdsiam init. Or try it without an AWS account: rdsiam demo"
-          : "Name a target, or make one: rdsiam init",
+          ? "Create a target: rdsiam init. Or try it without an AWS account: rdsiam demo"
+          : "Name a target, or create one: rdsiam init",
   });
 }

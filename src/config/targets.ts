@@ -185,7 +185,7 @@ function targetFrom({ name, file, profile, values, prefix }: Section, home: stri
     if (problem !== undefined) {
       problems.push(`${key} ${problem} (${whereIs(value)}).`);
     } else if (other !== undefined && other !== text) {
-      problems.push(`${key} and ${prefix}${keyOf(setting)} are one key and disagree.`);
+      problems.push(`${key} and ${prefix}${keyOf(setting)} are the same key, but differ.`);
     } else {
       texts[setting] = text;
       read[setting] = SETTINGS[setting].type.read(text, home);
@@ -222,7 +222,7 @@ function unknownTarget(name: string, loaded: LoadedTargets): RdsIamError {
     detail: `Neither ${files} has it.${passedOver.join("")}`,
     hint:
       nearest === undefined
-        ? `See the targets with: rdsiam list. Make one with: ${shellCommand`rdsiam init ${name}`}, or find them with: rdsiam discover`
+        ? `See the targets with: rdsiam list. Create one with: ${shellCommand`rdsiam init ${name}`}, or find them with: rdsiam discover`
         : `Did you mean "${nearest}"? See the targets with: rdsiam list`,
   });
 }

@@ -57,18 +57,18 @@ export async function checkCredentials(
 
 function describeCredentials({ accessKeyId, expiration, source }: Credentials): Outcome {
   if (expiration === undefined) {
-    const kind = accessKeyId.startsWith("AKIA") ? "long-term key" : "session of unknown end";
+    const kind = accessKeyId.startsWith("AKIA") ? "long-term key" : "session that expires at an unknown time";
     return ok(`${source} (${kind})`);
   }
   const left = expiration.getTime() - Date.now();
   if (left <= 0) {
     return fail(`${source}: expired`, {
       cause: `They ended at ${expiration.toISOString()}.`,
-      remedy: "Get new ones: rdsiam login, or whatever made them.",
+      remedy: "Get new ones: rdsiam login, or the tool that made them.",
     });
   }
   const notes =
-    left < TOKEN_LIFE ? ["auth tokens end with them, before their own 15 minutes"] : undefined;
+    left < TOKEN_LIFE ? ["auth tokens expire with them, before their own 15 minutes"] : undefined;
   return ok(`${source}, ${Math.floor(left / MINUTE)} minutes left`, { notes });
 }
 
@@ -127,7 +127,7 @@ export function checkClock(clockAhead: number | undefined): Outcome {
   if (Math.abs(clockAhead) < MOST_SKEW) return ok(off, { remedy });
   return fail(off, {
     cause:
-      "Auth tokens are signed with this machine's clock, and RDS refuses those of another time.",
+      "Auth tokens are signed with this machine's clock, and RDS refuses them if it is wrong.",
     remedy,
   });
 }

@@ -49,8 +49,8 @@ export async function checkConfig(
     ].join(", ");
     const source = passwordSource(settings);
     const how = {
-      command: ["its password is a command's"],
-      secret: [`its password is the secret's, ${settings.secret}`],
+      command: ["its password comes from a command"],
+      secret: [`its password comes from the secret ${settings.secret}`],
     };
     return {
       ...ok(what, {
@@ -80,7 +80,7 @@ export function checkEnvironment(
     }),
     ...proxy,
   ];
-  return ok(notes.length === 0 ? "nothing in it that interferes" : "note:", {
+  return ok(notes.length === 0 ? "nothing that interferes" : "note:", {
     notes,
   });
 }
@@ -109,7 +109,7 @@ export async function checkTool(context: RunContext): Promise<Outcome> {
   const major = Number(/\b(\d+)(?:\.\d+|devel|beta\d+|rc\d+)/.exec(version)?.[1] ?? OLDEST_PSQL);
   if (major >= OLDEST_PSQL) return ok(`${version}, ${file}`);
   return fail(`${version} is too old, ${file}`, {
-    cause: "It cannot log in with SCRAM-SHA-256, as rdsiam's local proxy asks for.",
+    cause: "It cannot log in with SCRAM-SHA-256, which rdsiam's local proxy requires.",
     remedy:
       "Install a newer one: apt install postgresql-client (Debian, Ubuntu), brew install libpq (macOS)",
   });

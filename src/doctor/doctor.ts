@@ -65,7 +65,7 @@ async function runSteps(
   const ofAws: Steps["run"] = (step, needs, check) =>
     asksAws
       ? steps.run(step, needs, check)
-      : steps.run(step, {}, () => skip("the password is a command's: AWS is not asked"));
+      : steps.run(step, {}, () => skip("the password comes from a command: AWS is not called"));
   // It says what to type for a login, and does not log in.
   const aws =
     config &&

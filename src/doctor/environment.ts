@@ -39,7 +39,7 @@ const HEEDED: readonly (readonly [RegExp, string])[] = [
   [/^PGOPTIONS$/, "reaches the database with every tool"],
 ];
 const IGNORED: readonly (readonly [RegExp, string])[] = [
-  [/^NODE_TLS_REJECT_UNAUTHORIZED$/, "is set and ignored: rdsiam always verifies"],
+  [/^NODE_TLS_REJECT_UNAUTHORIZED$/, "is ignored: rdsiam always verifies"],
 ];
 
 // What has a note of its own, or changes no more than what is printed.

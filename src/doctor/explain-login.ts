@@ -77,7 +77,7 @@ function ruledOut(
   if (parseEndpoint(endpoint.host)?.region === endpoint.region) {
     shown.push("the Region (it is the one in the name)");
   }
-  if (identity?.caller !== undefined) shown.push("dead credentials (STS takes them)");
+  if (identity?.caller !== undefined) shown.push("expired credentials (STS accepts them)");
   if (clockAhead !== undefined && Math.abs(clockAhead) < MOST_SKEW) {
     shown.push(`the clock (${(Math.abs(clockAhead) / 1_000).toFixed(1)} s off)`);
   }

@@ -43,7 +43,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw unreadable("a % in it is followed by something else than two hexadecimal digits");
+    throw unreadable("a % in it is not followed by two hexadecimal digits");
   }
 }
 
@@ -95,7 +95,7 @@ const KNOWN = [
 /** What the string asks for, beside the given options, which are for what it cannot say. */
 export function requestIn(parameters: Parameters, options: ConnectionRequest): ConnectionRequest {
   if (parameters.get("sslmode") === "disable") {
-    throw new RdsIamError("sslmode=disable cannot go with an auth token", {
+    throw new RdsIamError("sslmode=disable cannot be combined with an auth token", {
       code: "ERR_USAGE",
       detail: "A token is only ever sent over TLS that is verified.",
       hint: "Leave sslmode out.",

@@ -95,7 +95,7 @@ export function librarySettings(
 export function noUser(label: string): RdsIamError {
   return new RdsIamError(`no database user for "${label}"`, {
     code: "ERR_TARGET",
-    detail: "An auth token or a password is one database user's; PGUSER is not used for it.",
+    detail: "An auth token or a password is for one database user; PGUSER is not used for it.",
     hint: "Give user, or set rds_user in the target's profile.",
   });
 }
@@ -120,7 +120,7 @@ function eitherName(
 ): string | undefined {
   const [value, same] = [request[name], request[other]];
   if (value === undefined || same === undefined || value === same) return value ?? same;
-  throw new RdsIamError(`${name} and ${other} are given, and differ`, {
+  throw new RdsIamError(`${name} and ${other} are both given, but differ`, {
     code: "ERR_USAGE",
     hint: `Leave one of them out: they mean the same.`,
   });

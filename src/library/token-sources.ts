@@ -67,9 +67,9 @@ function lateSource(name: string, build: Build): TokenSource {
       });
     }
     if (typeof token === "string" && token !== "") return token;
-    throw new RdsIamError(`the token source "${name}" gave no token`, {
+    throw new RdsIamError(`the token source "${name}" returned no token`, {
       code: "ERR_CREDENTIALS",
-      detail: "It must give a string, or a promise of one.",
+      detail: "It must return a string, or a promise of one.",
     });
   };
 }

@@ -200,7 +200,7 @@ function otherMethod({ host, user, kind }: Authentication, step: string): RdsIam
 function notProven({ host }: Authentication): RdsIamError {
   return new RdsIamError(`${host} did not prove that it knows the password`, {
     code: "ERR_LOGIN",
-    detail: "With SCRAM-SHA-256 both sides prove it; this server let the login pass without.",
+    detail: "With SCRAM-SHA-256 both sides prove it, but this server did not.",
     hint: "Check that the host is the database's, and that no other server answers in its place.",
   });
 }

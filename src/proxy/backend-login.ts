@@ -265,6 +265,6 @@ function notSet(statements: readonly string[], answer: string): RdsIamError {
   return new RdsIamError("the server did not set what every session is to start with", {
     code: "ERR_LOGIN",
     detail: `It was sent ${statements.join("; ")}, and answered: ${answer}.`,
-    hint: "Leave out --read-only (rds_read_only), where the database's own rights are enough.",
+    hint: "Leave out --read-only (rds_read_only) if the database's own permissions are enough.",
   });
 }

@@ -46,7 +46,7 @@ export async function forwardCancel(
 
 // Waits for the server to act on it; rejects with ERR_CONNECT when it cannot be reached.
 async function sendCancel(backend: Backend, address: Address, key: CancelKey): Promise<void> {
-  const late = `${backend.host} did not take the cancel in ${CANCEL_TIMEOUT / 1000} s`;
+  const late = `${backend.host} did not accept the cancel request in ${CANCEL_TIMEOUT / 1000} s`;
   using limit = deadline(CANCEL_TIMEOUT, () => new RdsIamError(late, { code: "ERR_CONNECT" }));
   const { socket } = await connectBackend(backend, limit.signal, address);
   limit.signal.addEventListener("abort", () => socket.destroy(), { once: true });

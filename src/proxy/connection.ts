@@ -255,6 +255,6 @@ function shuttingDown(): FrontendRefused {
   return refuse({
     sqlState: "57P03",
     message: "the proxy is shutting down",
-    detail: "It waits for the sessions that are open, and takes no new ones.",
+    detail: "It waits for open sessions, and accepts no new ones.",
   });
 }

@@ -28,7 +28,7 @@ const HINTS: readonly {
   {
     sqlState: "40001",
     text: /\(OC\d+\)/,
-    hint: "Run the whole transaction again: DSQL takes no locks, and finds conflicts when one commits.",
+    hint: "Run the whole transaction again: DSQL takes no locks, and detects conflicts at commit.",
   },
   { sqlState: "53400", text: /rate/, hint: "Try again a little later." },
   {

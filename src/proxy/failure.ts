@@ -50,10 +50,10 @@ export function passwordTimedOut(
   return new RdsIamError(`no ${kind} for ${backend.host} in ${backend.loginTimeout / 1000} s`, {
     code: "ERR_CREDENTIALS",
     detail: isToken
-      ? "The server asked for it; the credentials that sign it did not come in time."
-      : "The server asked for it; what gives it (the password command, Secrets Manager) was not done in time.",
+      ? "The server asked for it, but the credentials that sign it did not arrive in time."
+      : "The server asked for it, but the password command or Secrets Manager did not answer in time.",
     hint: isToken
-      ? "Check that AWS STS, or whatever gives the credentials, can be reached."
+      ? "Check that AWS STS, or the source of the credentials, can be reached."
       : "Run the password command by hand, and see what it waits for; or check that AWS can be reached.",
   });
 }

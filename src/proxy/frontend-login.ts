@@ -137,11 +137,11 @@ function leftOver(
       request === "SSLRequest"
         ? ["TLS", "sslmode=disable", ", or start rdsiam proxy with --tls-cert and --tls-key"]
         : ["GSSAPI encryption", "gssencmode=disable", ""];
-    throw new HandshakeFailed(`the client wants ${what}, and left without it`, {
+    throw new HandshakeFailed(`the client requires ${what}, and disconnected`, {
       sqlState: "08004",
       message: `no ${what}`,
-      detail: `This proxy serves no ${what}; from here to the database it is always TLS.`,
-      hint: `Give the client ${setting}${others}.`,
+      detail: `This proxy does not offer ${what}; the connection to the database always uses TLS.`,
+      hint: `Use ${setting} in the client${others}.`,
     });
   };
 }
@@ -169,7 +169,7 @@ function noEncryption({ raw }: Frontend, message: StartupMessage): FrontendRefus
   return refuse({
     sqlState: "28000",
     message: `no pg_hba.conf entry for host "${host}", user "${user}", database "${database}", no encryption`,
-    detail: "This is rdsiam's proxy, which takes connections with TLS only.",
+    detail: "This is rdsiam's proxy, which accepts only connections with TLS.",
     hint: "Connect with sslmode=require or stricter.",
   });
 }
@@ -181,7 +181,7 @@ function noClientCertificate(client: "missing" | "not trusted"): FrontendRefused
     detail:
       client === "missing"
         ? "None came."
-        : "The one that came is not of the CA that rdsiam's proxy asks for, or not valid now.",
+        : "The client's certificate is not from a CA that rdsiam's proxy accepts, or is not valid now.",
     hint: "Give the tool a certificate and its key: sslcert and sslkey.",
   });
 }
@@ -287,7 +287,7 @@ function wrongSecret(message: StartupMessage): FrontendRefused {
     sqlState: "28P01",
     message: `password authentication failed for user "${loginNames(message).user}"`,
     detail:
-      "This is rdsiam's proxy, not the database, which was not asked. It knows one password, of its own.",
-    hint: "Start the tool through rdsiam, or take the password from what rdsiam proxy printed or from its --password-file.",
+      "This is rdsiam's proxy, not the database. It has its own password, and did not ask the database.",
+    hint: "Start the tool through rdsiam, or use the password that rdsiam proxy printed, or the one in its --password-file.",
   });
 }

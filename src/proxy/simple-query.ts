@@ -53,7 +53,7 @@ function refused(sql: string, fields: ReadonlyMap<string, string>): RdsIamError 
   const { C: sqlState, M: message } = Object.fromEntries(fields);
   return new RdsIamError(`the query failed: ${sql}`, {
     code: "ERR_LOGIN",
-    detail: `The database says ${sqlState ?? "nothing"}: ${message ?? ""}.`,
+    detail: `The database reported ${sqlState ?? "nothing"}: ${message ?? ""}.`,
   });
 }
 

@@ -53,7 +53,7 @@ export function readRdsBundle(text: string, source: string, now: number): readon
   );
   if (found.length === 0) throw badBundle(source, "it has no certificate");
   const begun = text.match(/-----BEGIN /g)?.length ?? 0;
-  if (begun !== found.length) throw badBundle(source, "it is cut off or mixed");
+  if (begun !== found.length) throw badBundle(source, "it is truncated or mixed up");
   const roots = found.map(({ pem, certificate }, index) => {
     if (!certificate.ca) throw badBundle(place(index + 1), "it is not a CA certificate");
     if (!/^CN=Amazon RDS /m.test(certificate.subject)) {

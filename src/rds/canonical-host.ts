@@ -134,7 +134,7 @@ async function withoutCname(
       `${name}${chain} has an address but no CNAME, and a token must be signed for the name that RDS uses. ` +
       (isTyped
         ? "An entry in /etc/hosts or a Route 53 alias record does not show that name."
-        : "DNS does not choose a name that is signed and verified, with a Region or without."),
+        : "DNS must not choose the name that is signed and verified, even with a Region."),
     hint:
       "Give the endpoint as the RDS console shows it: {--host} NAME.HASH.REGION.rds.amazonaws.com. " +
       "To dial this name all the same, name the endpoint behind it: {--sign-host} ENDPOINT or rds_sign_host. " +
@@ -159,7 +159,7 @@ async function signable(endpoint: Endpoint, options: CanonicalHostOptions): Prom
     // The answer comes from the network: it cannot name another account's database.
     if (cluster?.kind === "cluster" && isSameAccount(cluster, endpoint)) return cluster;
     throw new RdsIamError(
-      `${endpoint.host} is a custom endpoint, which no auth token can be made for`,
+      `${endpoint.host} is a custom endpoint, for which RDS accepts no auth token`,
       {
         code: "ERR_ENDPOINT",
         detail:

@@ -36,18 +36,18 @@ export function grantStatements({ user, dbname, server, iamArn }: Grantee): read
     if (user === DSQL_ADMIN) return ["-- none: dsql:DbConnectAdmin is all that admin needs"];
     const arn = literal(iamArn ?? "arn:aws:iam::ACCOUNT:role/NAME");
     return [
-      `CREATE ROLE ${who} WITH LOGIN;  -- unless it is there`,
+      `CREATE ROLE ${who} WITH LOGIN;  -- unless it exists`,
       `AWS IAM GRANT ${who} TO ${arn};`,
     ];
   }
   if (server === "redshift") {
     return user === REDSHIFT_IDENTITY
-      ? ["-- none: Redshift makes the user of the IAM identity at its first login"]
-      : [`CREATE USER ${who} PASSWORD DISABLE;  -- unless it is there`];
+      ? ["-- none: Redshift creates the IAM identity's user at the first login"]
+      : [`CREATE USER ${who} PASSWORD DISABLE;  -- unless it exists`];
   }
   const member = `GRANT rds_iam TO ${who};`;
   return [
-    `CREATE USER ${who} WITH LOGIN;  -- unless it is there`,
+    `CREATE USER ${who} WITH LOGIN;  -- unless it exists`,
     server === "proxy"
       ? `-- ${member}  only with the proxy's end-to-end IAM authentication`
       : member,
@@ -61,7 +61,7 @@ export function exampleGrants({ user, server, iamArn }: Omit<Grantee, "dbname">)
   const isIdentity = server === "redshift" && user === REDSHIFT_IDENTITY;
   const who = identifier(isIdentity ? redshiftUser(iamArn) : user);
   return [
-    "-- What it may do in there is up to you; to read everything in the schema public, for example:",
+    "-- What the user may do is up to you; to read everything in the schema public, for example:",
     `-- GRANT USAGE ON SCHEMA public TO ${who};`,
     `-- GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${who};`,
   ];

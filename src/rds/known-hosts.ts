@@ -148,7 +148,7 @@ function load(file: string): string {
     throw new RdsIamError(`cannot read ${file}: ${code}`, {
       code: "ERR_CONFIG",
       detail: "It has the hosts that aliases resolved to before, so a change could not be noticed.",
-      hint: `Check its permissions: ls -l ${shellWord(file)}; {--strict-host}=no logs in all the same.`,
+      hint: `Check its permissions: ls -l ${shellWord(file)}; {--strict-host}=no logs in anyway.`,
       cause: error,
     });
   }

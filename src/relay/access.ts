@@ -101,7 +101,7 @@ export function arnPattern(text: string, place: string): NamePattern {
   if (/:role\/.*\//.test(text)) {
     return fail(
       "has the role's path, which STS does not report",
-      "Write the role's name alone: arn:aws:iam::ACCOUNT:role/NAME",
+      "Write only the role's name: arn:aws:iam::ACCOUNT:role/NAME",
     );
   }
   const matches = wildcard(text, "[^/]*");

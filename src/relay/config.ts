@@ -110,7 +110,7 @@ function plainKeys(values: OwnSection): SectionKeys {
     throw wrong(
       whereIs(value),
       `has a ; or # in ${key}`,
-      'Put comments on lines of their own, or the value in "...".',
+      'Put comments on their own lines, or the value in "...".',
     );
   }
   return Object.fromEntries([...values].map(([key, { text }]) => [key, text]));

@@ -190,7 +190,7 @@ class Relay {
     const rule = config.rules.find(({ certificates }) => certificates.length > 0);
     if (rule !== undefined && this.#settings.tls.clientCa === undefined) {
       throw new RdsIamError(
-        `[allow ${rule.name}] asks for a certificate, and there is no CA for it`,
+        `[allow ${rule.name}] requires a certificate, but there is no CA for it`,
         {
           code: "ERR_CONFIG",
           hint: "Name the CA of the clients' certificates: --tls-client-ca FILE",
@@ -203,7 +203,7 @@ class Relay {
       throw new RdsIamError("the relay's own name is not known", {
         code: "ERR_CONFIG",
         detail:
-          "Its certificate has wildcards alone, and any host under one could pass a client's proof on to this relay.",
+          "Its certificate has only wildcard names, and any host under a wildcard could pass on a client's proof to this relay.",
         hint: "Add audience = NAME, the names that clients dial, to the [relay] section of the relay's file.",
       });
     }

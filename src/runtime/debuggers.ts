@@ -43,7 +43,7 @@ function refuseBunInspector(env: Environment): void {
 function refusal(what: string, variable: string | undefined): RdsIamError {
   return new RdsIamError(`refusing to run: ${what}`, {
     code: "ERR_USAGE",
-    detail: "Through it the auth token and the credentials could be read by others.",
+    detail: "Others could use it to read the auth token and the credentials.",
     hint:
       variable === undefined
         ? "Start rdsiam without that option of the runtime."

@@ -70,6 +70,6 @@ async function refuseReadableKey(file: string): Promise<void> {
   throw new RdsIamError(`others can read the key in ${file}`, {
     code: "ERR_CERTIFICATE",
     detail: "With it they could pose as this proxy.",
-    hint: `Run: chmod 600 ${file} (0640 is enough where the file is root's)`,
+    hint: `Run: chmod 600 ${file} (or 0640 if root owns it)`,
   });
 }

@@ -96,8 +96,8 @@ function portOf(
     own === 0 ? "a unix socket cannot take any free port" : `${own} is not a valid port`,
     {
       code: "ERR_USAGE",
-      detail: "Several targets have the ports from --port on, one each.",
-      hint: own === 0 ? "Leave --port out for 5432, or name one." : "Begin with a lower --port.",
+      detail: "Several targets use one port each, from --port on.",
+      hint: own === 0 ? "Leave --port out for 5432, or name one." : "Start with a lower --port.",
     },
   );
 }

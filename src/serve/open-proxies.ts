@@ -54,7 +54,7 @@ export async function openProxies(
       };
       opened.push({ login, proxy, [Symbol.asyncDispose]: dispose });
       await listening();
-      const others = onlyUser === undefined ? "" : ", other users log in by themselves";
+      const others = onlyUser === undefined ? "" : ", other users log in themselves";
       const source = identities[index] === undefined ? "" : `, ${identities[index]}`;
       context.log.notice(
         `${login.settings.label}: ${describeLogin(login)}${others}${source}`,
@@ -112,7 +112,7 @@ function checkMatchUser({ endpoint, settings, user }: Login): void {
   if (settings.signHost !== undefined || hops.length < 2) return;
   throw new RdsIamError(`--match-user does not follow ${settings.host} by DNS`, {
     code: "ERR_ENDPOINT",
-    detail: "Other users send their own passwords there, so DNS must not say who the server is.",
+    detail: "Other users send their own passwords there, so DNS must not decide which server that is.",
     hint: `Name the RDS endpoint itself: --host ${host}, or --sign-host ${host} beside it.`,
   });
 }

@@ -25,7 +25,7 @@ export interface SocketPath {
 /** Prepares the directory, and removes the socket of an earlier run; rejects with ERR_USAGE, or ERR_CONNECT when another program listens there. */
 export async function prepareSocket(directory: string, port: number): Promise<SocketPath> {
   if (process.platform === "win32") {
-    throw new RdsIamError("--socket is not for Windows", {
+    throw new RdsIamError("--socket does not work on Windows", {
       code: "ERR_USAGE",
       detail: "What listens there by a path is a named pipe, which no PostgreSQL tool opens.",
       hint: "Leave --socket out: the proxy listens on a loopback port.",
@@ -36,7 +36,7 @@ export async function prepareSocket(directory: string, port: number): Promise<So
   if (length > MAX_PATH_LENGTH) {
     throw new RdsIamError(`the path of the socket is too long: ${path}`, {
       code: "ERR_USAGE",
-      detail: `It has ${length} bytes; the system takes ${MAX_PATH_LENGTH}.`,
+      detail: `It has ${length} bytes; the system allows ${MAX_PATH_LENGTH}.`,
       hint: "Name a directory with a shorter path: --socket DIR",
     });
   }

@@ -67,7 +67,7 @@ function resumeOptions(
   const onSilence = (): void => {
     if (!isNoted) {
       log.notice(
-        `${endpoint.host} has taken the connection and is silent: a paused cluster takes up to a minute to resume`,
+        `${endpoint.host} accepted the connection and is silent: a paused cluster takes up to a minute to resume`,
       );
     }
     isNoted = true;
@@ -131,7 +131,7 @@ export function checkReadOnly({ host, kind }: Pick<DatabaseEndpoint, "host" | "k
     {
       code: "ERR_USAGE",
       detail: isDsql
-        ? "DSQL takes neither default_transaction_read_only nor SET SESSION CHARACTERISTICS."
+        ? "DSQL supports neither default_transaction_read_only nor SET SESSION CHARACTERISTICS."
         : "Redshift does not have default_transaction_read_only.",
       hint: "Leave {--read-only} and rds_read_only out, and log in as a role that may only SELECT.",
     },

@@ -67,7 +67,7 @@ async function addressToDial(
     const words = targetWords(login);
     throw new RdsIamError("the database cannot be connected to directly", {
       code: "ERR_VIA",
-      detail: `It is reached by ${describeVia(via)}, which rdsiam has to hold open.`,
+      detail: `It is reached by ${describeVia(via)}, which rdsiam has to keep open.`,
       hint: `Run: rdsiam proxy ${words}, and connect to that; or rdsiam exec ${words} -- COMMAND.`,
     });
   }

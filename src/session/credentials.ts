@@ -113,7 +113,7 @@ function noteEnd(log: Log, { expiration, source }: Credentials): void {
   const left = (expiration?.getTime() ?? Number.POSITIVE_INFINITY) - Date.now();
   if (left > SOON) return;
   const minutes = Math.max(0, Math.round(left / 60_000));
-  log.notice(`the credentials of ${source} end in ${minutes} min`);
+  log.notice(`the credentials of ${source} expire in ${minutes} min`);
 }
 
 /**

@@ -99,12 +99,12 @@ function explainDsql(refusal: BackendRefusal, login: SignedLogin): AddedFields {
   const grants = `CREATE ROLE ${who} WITH LOGIN; AWS IAM GRANT ${who} TO 'arn:aws:iam::ACCOUNT:role/NAME';`;
   if (sqlState === "53400") {
     return {
-      hint: "DSQL takes about 100 new connections a second: try again, and open fewer at once.",
+      hint: "DSQL accepts about 100 new connections per second: try again, and open fewer at once.",
     };
   }
   if (sqlState === "3D000") {
     return {
-      hint: `DSQL has no other database than ${DSQL_DATABASE}: leave -d and rds_dbname out.`,
+      hint: `DSQL has no database other than ${DSQL_DATABASE}: leave -d and rds_dbname out.`,
     };
   }
   if (!isAdmin && /does not exist/.test(fields.get("M") ?? "")) {

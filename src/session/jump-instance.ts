@@ -118,7 +118,7 @@ class JumpChoice {
     const known = this.#refusals.size === 0 ? await this.#known() : undefined;
     if (known !== undefined) {
       this.#isNew = false;
-      log.verbose(`tunnel: ${known} has carried the last connection to this database`);
+      log.verbose(`tunnel: ${known} carried the last connection to this database`);
       return known;
     }
     const found = await this.#find();
@@ -161,17 +161,17 @@ class JumpChoice {
     const [first] = all;
     const sentences = all.slice(0, MOST_SHOWN).map((each) => `${shown(each)} ${each.why}`);
     if (all.length > MOST_SHOWN)
-      sentences.push(`${all.length - MOST_SHOWN} more do not fit either`);
+      sentences.push(`${all.length - MOST_SHOWN} more are not suitable either`);
     const nothing =
       tag === undefined
         ? `EC2 shows no instance in ${vpc}, and Systems Manager none that is online elsewhere`
-        : `EC2 shows no such instance in ${caller.region}`;
+        : `EC2 returned no such instance in ${caller.region}`;
     return new RdsIamError(`no ${which} can carry the connection to ${endpoint.host} in ${vpc}`, {
       code: "ERR_VIA",
       detail: `${first === undefined ? nothing : sentences.join("; ")}.`,
       hint:
         first === undefined
-          ? "Start an instance with the SSM agent in that VPC, or reach the database in another way: {--via}."
+          ? "Start an instance with the SSM agent in that VPC, or choose another tunnel: {--via}."
           : REMEDIES[first.kind](first),
     });
   }

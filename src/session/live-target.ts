@@ -81,11 +81,11 @@ function theOne(
     throw new RdsIamError(`unknown target "${name}"`, {
       code: "ERR_TARGET",
       detail: `It is in no file, and no PostgreSQL instance or cluster of ${where} is called that.`,
-      hint: shellCommand`Make it one with: rdsiam init ${name}. See what there is with: rdsiam list, rdsiam discover`,
+      hint: shellCommand`Create it with: rdsiam init ${name}. See what there is with: rdsiam list, rdsiam discover`,
     });
   }
   if (second !== undefined) {
-    throw new RdsIamError(`"${name}" is an instance and a cluster of ${where}`, {
+    throw new RdsIamError(`"${name}" is both an instance and a cluster of ${where}`, {
       code: "ERR_TARGET",
       detail: `They are ${first.host} and ${second.host}.`,
       hint: shellCommand`Choose one of them with: rdsiam init ${name}`,

@@ -143,9 +143,9 @@ export async function checkRedshift({
   }
   const key = redshift === undefined ? "rds_db_groups" : "rds_redshift";
   if (redshift === undefined && groups.length === 0) return;
-  throw new RdsIamError(`"${label}" has ${key}, and is not a database of Redshift`, {
+  throw new RdsIamError(`"${label}" has ${key}, but is not a Redshift database`, {
     code: "ERR_TARGET",
-    detail: `${endpoint.host} is one of RDS.`,
+    detail: `${endpoint.host} is an RDS endpoint.`,
     hint: `Leave ${key} out, or correct the host.`,
   });
 }

@@ -79,7 +79,7 @@ function refused(
   user: string,
 ): RdsIamError {
   const added = explain(user, error);
-  const own = `The server says ${error.sqlState}: ${error.message}.`;
+  const own = `The server reported ${error.sqlState}: ${error.message}.`;
   return new RdsIamError(`${endpoint.host} refused the login of "${user}"`, {
     code: "ERR_LOGIN",
     detail: [own, error.fields.get("D") ?? added.detail].filter(Boolean).join(" "),

@@ -132,9 +132,9 @@ export function secretPasswords(secret: RunSecret): PasswordProvider {
     get: async ({ user }, { fresh }) => {
       const { password, username = user } = await secret.value({ fresh });
       if (username !== user) {
-        throw new RdsIamError(`the secret ${secret.name} has no password of "${user}"`, {
+        throw new RdsIamError(`the secret ${secret.name} has no password for "${user}"`, {
           code: "ERR_LOGIN",
-          detail: `It is the one of "${username}".`,
+          detail: `Its password is for "${username}".`,
           hint: `Log in as that user: -U ${username}. Or name the secret of "${user}".`,
         });
       }

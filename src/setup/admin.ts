@@ -50,7 +50,7 @@ export async function openAdmin(
   const given = Object.values(options).filter((value) => value !== undefined);
   if (given.length > 1) {
     throw new RdsIamError(
-      "--admin-secret, --admin-target and --admin-password-command exclude each other",
+      "--admin-secret, --admin-target and --admin-password-command cannot be combined",
       {
         code: "ERR_USAGE",
         hint: "Leave all but one of them out.",
@@ -73,7 +73,7 @@ export async function openAdmin(
     code: "ERR_USAGE",
     detail:
       resource === undefined
-        ? "The RDS API did not tell about the database, so its master user's secret is not known."
+        ? "The RDS API did not return the database, so its master user's secret is not known."
         : "RDS does not manage its master user's password in Secrets Manager.",
     hint: "Add --admin-secret ARN, --admin-target TARGET or --admin-password-command CMD.",
   });
@@ -88,7 +88,7 @@ async function ofTarget(
   if (admin.kind === "pass-through") throw new TypeError("nothing was passed through");
   const { host } = admin.endpoint;
   if (host !== endpoint.host && !endpoint.hops.includes(host)) {
-    throw new RdsIamError(`"${targetName}" is another database than "${settings.label}"`, {
+    throw new RdsIamError(`"${targetName}" is not the same database as "${settings.label}"`, {
       code: "ERR_USAGE",
       detail: `They are ${host} and ${endpoint.host}.`,
       hint: "--admin-target names a target with the same host, and a user that may create roles.",

@@ -85,7 +85,7 @@ function userSteps({ goal, database, resource }: SetupFacts): SetupStep[] {
       warning:
         role === "absent"
           ? undefined
-          : `${who} is there already: from then on it logs in with auth tokens alone, and a password that it has no longer works`,
+          : `${who} already exists: from then on it can log in only with auth tokens, and its password no longer works`,
     });
   }
   if (!canConnect) {
@@ -140,7 +140,7 @@ function grantSteps({ goal, database }: SetupFacts): SetupStep[] {
     const warning =
       makers === ""
         ? undefined
-        : `what ${makers} makes there later is not in it: ${identifier(database.admin)} may not act for that role`;
+        : `what ${makers} creates there later is not included: ${identifier(database.admin)} may not act for that role`;
     return lines.length === 0
       ? []
       : [{ kind: "sql", key: `grants ${state.schema}`, title, lines, warning } as const];

@@ -274,7 +274,7 @@ async function runStatements(
 function changedNothing({ lines }: SetupStep): RdsIamError {
   return new RdsIamError(`the database accepted "${lines[0]}", and it changed nothing`, {
     code: "ERR_LOGIN",
-    detail: "PostgreSQL only warns where one may not grant something.",
+    detail: "PostgreSQL only warns if a user may not grant something.",
     hint: "Log in as its owner: --admin-target TARGET.",
   });
 }

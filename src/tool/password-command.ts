@@ -74,7 +74,7 @@ export async function runPasswordCommand(options: PasswordCommand): Promise<stri
   const late = new AbortController();
   const limit = setTimeout(() => {
     end();
-    late.abort(failed(`It was not done after ${timeLimit / 1_000} seconds, and was ended.`));
+    late.abort(failed(`It was still running after ${timeLimit / 1_000} seconds, and was stopped.`));
   }, timeLimit);
   process.on("exit", end);
   try {

@@ -24,6 +24,6 @@ export async function chooseByNumber(
     const named = choices.find(({ value }) => value === typed);
     const chosen = named ?? numbered ?? (fitting.length === 1 ? fitting[0] : undefined);
     if (chosen !== undefined) return chosen.value;
-    write(fitting.length === 0 ? "nothing of it matches\n" : `${fitting.length} of them match\n`);
+    write(fitting.length === 0 ? "nothing matches\n" : `${fitting.length} of them match\n`);
   }
 }

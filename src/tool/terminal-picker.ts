@@ -55,7 +55,7 @@ export async function pick(question: PickerQuestion): Promise<string | undefined
       text: cells.join(" ").toLowerCase(),
     })),
     filter: (typed, { text }) => words(typed).every((word) => text.includes(word)),
-    validate: (value) => (value === undefined ? "nothing of it matches" : undefined),
+    validate: (value) => (value === undefined ? "nothing matches" : undefined),
     input: keys.input,
     output: Object.assign(outputOf(write), { columns, rows }),
     signal: left.signal,
@@ -75,7 +75,7 @@ export async function pick(question: PickerQuestion): Promise<string | undefined
             ? `> ${style("heading", each.label)}`
             : `  ${each.label}`,
         ),
-        ...(shown.length === 0 ? ["  nothing of it matches"] : []),
+        ...(shown.length === 0 ? ["  nothing matches"] : []),
         ...(more > 0 ? [`  ... and ${more} more`] : []),
         style("faint", HELP.slice(0, columns - 1)),
       ].join("\n");

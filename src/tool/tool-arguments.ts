@@ -289,7 +289,7 @@ function bypass(
     detail: `It names a ${place}; ${tool} reaches the database through the proxy that rdsiam puts in PGHOST and PGPORT.`,
     hint:
       place === "service"
-        ? "Describe the database as a target; rdsiam list shows those there are."
+        ? "Define the database as a target; rdsiam list shows the existing ones."
         : `Name the database before the target: rdsiam ${command} --host HOST[:PORT] TARGET, or set rds_host and rds_port.`,
   });
 }
@@ -301,7 +301,7 @@ function unfit(tool: string, name: string, value: string): RdsIamError {
       "a password in the connection string would be refused by rdsiam's proxy",
       {
         code: "ERR_USAGE",
-        detail: `It wins over PGPASSWORD, where ${tool} finds the proxy's.`,
+        detail: `It overrides PGPASSWORD, where ${tool} finds the proxy's.`,
         hint,
       },
     );

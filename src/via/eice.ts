@@ -139,6 +139,6 @@ function noTunnel({ endpoint }: EiceService, cause: unknown): RdsIamError {
 function ended({ endpoint }: EiceService, code: number, why: string): RdsIamError {
   return tunnelError(`the EC2 Instance Connect Endpoint ${endpoint} ended the tunnel`, {
     detail: why === "" ? `Its WebSocket ended with code ${code}.` : `It said: ${why}.`,
-    hint: "A tunnel may last an hour; the next login opens another. Else see whether the instance runs and takes port 22 from the endpoint.",
+    hint: "A tunnel may last an hour; the next login opens another. Otherwise, check that the instance is running and accepts connections from the endpoint on port 22.",
   });
 }

@@ -69,7 +69,7 @@ interface KubectlFailure {
 const FAILURES: readonly KubectlFailure[] = [
   {
     said: /context "[^"]*" does not exist|no context exists with the name/,
-    message: ({ context = "" }) => `kubectl knows no context "${context}"`,
+    message: ({ context = "" }) => `kubectl has no context "${context}"`,
     hint: () => "Choose one of: kubectl config get-contexts --output=name",
   },
   {
@@ -127,9 +127,9 @@ function broken(kube: KubeAddress, { detail, said }: ListeningProgram): RdsIamEr
   let message = `kubectl port-forward to ${what} broke`;
   // kubectl notices the end of its pod when the next connection fails, and then ends itself.
   if (/connection refused/i.test(said))
-    message = `nothing takes connections on port ${port} of ${what}`;
-  else if (said.includes("lost connection to pod")) message = `the pod of ${what} has gone`;
-  const hint = `The next login starts it anew. Look at: ${getCommand(kube)}`;
+    message = `nothing accepts connections on port ${port} of ${what}`;
+  else if (said.includes("lost connection to pod")) message = `the pod of ${what} is gone`;
+  const hint = `The next login starts it again. Look at: ${getCommand(kube)}`;
   return tunnelError(message, { detail, hint });
 }
 

@@ -245,7 +245,7 @@ export class ListeningPrograms {
     const { program, port, users } = await this.running(destination, signal);
     const user = {};
     users.add(user);
-    const hint = `The next login starts ${name} anew.`;
+    const hint = `The next login starts ${name} again.`;
     const { said } = program;
     const connecting = connectTcp({ host: "127.0.0.1", port }, { what: name, hint }, signal);
     connecting.catch(() => users.delete(user));

@@ -89,7 +89,7 @@ function loginRejected(proxy: ProxyAddress): RdsIamError {
     detail:
       proxy.user === undefined
         ? "It asks for a user and a password, and rds_via has none."
-        : "It did not take the user and password of rds_via.",
+        : "It did not accept the user and password in rds_via.",
     hint: "Set RDSIAM_VIA=http://USER:PASSWORD@HOST:PORT, with special characters as %XX (@ is %40).",
   });
 }

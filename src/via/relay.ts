@@ -208,7 +208,7 @@ function readChallenge(fields: RelayAnswer["fields"], relay: RelayAddress): Rela
 function notARelay(relay: HostPort, detail: string): RdsIamError {
   return tunnelError(`${showHostPort(relay)} does not answer like an rdsiam relay`, {
     detail,
-    hint: "Check host and port; another CONNECT proxy is reached with https://HOST:PORT.",
+    hint: "Check host and port; for another CONNECT proxy, use https://HOST:PORT.",
   });
 }
 
@@ -300,7 +300,7 @@ function refused(
   }
   const known = Object.hasOwn(MEANINGS, word) ? MEANINGS[word] : undefined;
   const unknown = {
-    detail: "It refused with a word that this rdsiam does not know.",
+    detail: "It refused for a reason that this version of rdsiam does not know.",
     hint: OPERATOR,
   };
   return tunnelError(message, known ?? unknown);

@@ -104,14 +104,14 @@ function refused(proxy: ProxyAddress, { host, port }: Destination, why: string):
   const at = showHostPort(proxy);
   return tunnelError(`the SOCKS proxy ${at} opened no connection to ${host} port ${port}`, {
     detail: `${why}.`,
-    hint: "Check that the proxy may reach the database: its rules, the security group, and the name over there.",
+    hint: "Check that the proxy may reach the database: its rules, the security group, and the DNS on its side.",
   });
 }
 
 function loginRejected(proxy: ProxyAddress, hasLogin: boolean): RdsIamError {
   return tunnelError(`the SOCKS proxy ${showHostPort(proxy)} rejected the login`, {
     detail: hasLogin
-      ? "It did not take the user and password of rds_via."
+      ? "It did not accept the user and password in rds_via."
       : "It asks for a user and a password, and rds_via has none.",
     hint: "Set RDSIAM_VIA=socks5://USER:PASSWORD@HOST:PORT, with special characters as %XX (@ is %40).",
   });

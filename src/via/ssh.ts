@@ -84,8 +84,8 @@ function unsharedTunnel(file: string, bastion: Bastion, options: TunnelOptions):
   const { connectTimeout, env, note, onBroken } = options;
   const { carrier, host: name, port, user } = bastion;
   if (carrier !== undefined) {
-    throw tunnelError("ssh+eice:// is not for Windows", {
-      detail: "It needs an ssh whose logins share a connection, which Windows has none of.",
+    throw tunnelError("ssh+eice:// does not work on Windows", {
+      detail: "It needs an ssh whose logins share a connection, which Windows does not have.",
       hint: "Use --via ssm, or run rdsiam in WSL.",
     });
   }
@@ -141,7 +141,7 @@ async function whyEnded(
     if (master.carrierReason !== undefined) return master.carrierReason;
     return tunnelError(`the ssh connection to ${name} broke`, {
       detail: `Its process ended.${logged === "" ? "" : ` Its log: ${logged}`}`,
-      hint: "The next login opens it anew; a key with a passphrase must be in the agent for that (ssh-add).",
+      hint: "The next login opens it again; a key with a passphrase must be in the agent for that (ssh-add).",
     });
   }
   if (end.hasRead && (end.isClean || end.how === undefined)) return undefined;

@@ -53,7 +53,7 @@ export async function ssmPluginTunnel(
     broken: ({ host, port }, { detail }) =>
       tunnelError(`the Session Manager connection to ${host} port ${port} broke`, {
         detail,
-        hint: "The next login starts it anew. Idle sessions end after the time in Session Manager's preferences.",
+        hint: "The next login starts it again. Idle sessions end after the time in Session Manager's preferences.",
       }),
   });
   return {

@@ -62,12 +62,12 @@ export function ssmTunnel(service: SsmService, options: SsmTunnelOptions): Tunne
     timeout: connectTimeout,
     timedOut: () =>
       tunnelError(`Systems Manager opened no session in ${connectTimeout / 1_000} s`, {
-        detail: "It was asked for one, or the agent did not complete the handshake.",
+        detail: "It did not answer the request, or the agent did not complete the handshake.",
         hint: "Check that the instance runs, and its SSM agent; rds_connect_timeout is the limit.",
       }),
     allTaken: () =>
       tunnelError(`all ${sessions} sessions of Systems Manager are in use`, {
-        detail: "The SSM agent is one of before 2020, which carries one connection in a session.",
+        detail: "The SSM agent is from before 2020, and carries only one connection per session.",
         hint: "Update the agent, or raise rds_ssm_sessions.",
       }),
     note,
@@ -166,7 +166,7 @@ function connectionError(
   return isOpen
     ? tunnelError(`the Session Manager connection to ${host} port ${port} broke`, {
         detail: reason.message,
-        hint: "The next login starts a session anew. Idle sessions end after the time in Session Manager's preferences.",
+        hint: "The next login starts a new session. Idle sessions end after the time in Session Manager's preferences.",
       })
     : tunnelError(`${target} opened no connection to ${host} port ${port}`, {
         detail: reason.message,

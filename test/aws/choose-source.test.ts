@@ -61,7 +61,7 @@ const REFUSED: readonly (readonly [string, RegExp, RegExp])[] = [
   ],
   [
     "[profile prod]\naws_access_key_id = x\n",
-    /has aws_access_key_id without aws_secret_access_key beside it/,
+    /has aws_access_key_id without aws_secret_access_key/,
     /line 2/,
   ],
   [

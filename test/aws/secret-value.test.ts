@@ -70,7 +70,7 @@ test("secretValue() + each reason has its sentence and its remedy", async () => 
       /marked for deletion/,
       /restore-secret --secret-id 'db' --region eu-west-1/,
     ],
-    [{ fault: "binary" }, "the secret db has no password of a database", /^It is binary/, /JSON/],
+    [{ fault: "binary" }, "the secret db does not contain a database password", /^It is binary/, /JSON/],
   ];
   for (const [secret, message, detail, hint] of cases) {
     const error = await failure("db", secret);
@@ -80,7 +80,7 @@ test("secretValue() + each reason has its sentence and its remedy", async () => 
   }
   const absent = await failure("other", {});
   assert.equal(absent.message, "there is no secret other in eu-west-1");
-  assert.match(absent.hint ?? "", /in another Region, give the ARN/);
+  assert.match(absent.hint ?? "", /in another Region, use its ARN/);
   const elsewhere = await failure(ARN, {}, "eu-central-1");
   assert.equal(elsewhere.message, `there is no secret ${ARN} in eu-central-1`);
 });

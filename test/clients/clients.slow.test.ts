@@ -67,12 +67,12 @@ test("with a fixed port and a password file the settings stay the same, and have
 test("settings that nobody could use are refused before anything is opened", async () => {
   const env = standIn.env;
   const json = await rdsiam(["proxy", "prod", "--print-config", "jdbc", "--json"], { env });
-  assert.match(json.stderr, /^rdsiam: error: --print-config and --json exclude each other\n/);
+  assert.match(json.stderr, /^rdsiam: error: --print-config and --json cannot be combined\n/);
   const socket = ["--print-config", "jdbc", "--socket", join(directory, "socket")];
   const jdbc = await rdsiam(["proxy", "prod", ...socket], { env });
   assert.match(
     jdbc.stderr,
-    /^rdsiam: error: --socket and --print-config jdbc exclude each other\n/,
+    /^rdsiam: error: --socket and --print-config jdbc cannot be combined\n/,
   );
   const unknown = await rdsiam(["proxy", "prod", "--print-config", "dbeever"], { env });
   assert.match(unknown.stderr, /Did you mean dbeaver\?/);

@@ -47,7 +47,7 @@ test("runLogout() removes what AWS has ended already, and warns where AWS cannot
   const { status, stderr } = await logout(stage);
   assert.match(
     stderr,
-    /warning: AWS could not be told that the login to https:\S+ is over: [^]*1 login ended/,
+    /warning: could not end the login to https:\S+ at AWS: [^]*1 login ended/,
   );
   assert.deepEqual([status, await readdir(cacheDirectory)], [0, []]);
   assert.ok(!stderr.includes(token));
@@ -61,7 +61,7 @@ test("runLogout() ends what it can read, and fails where a file may be one more 
   await mkdir(join(cacheDirectory, "other.json"));
   await assert.rejects(logout(stage), {
     code: "ERR_CONFIG",
-    message: `${join(cacheDirectory, "other.json")} cannot be read, so that its login may go on`,
+    message: `${join(cacheDirectory, "other.json")} cannot be read, so its login may still be valid`,
     detail: "The system's error: EISDIR.",
   });
   assert.deepEqual([sso.count("Logout"), await readdir(cacheDirectory)], [1, ["other.json"]]);

@@ -1,4 +1,4 @@
-// The options of `rdsiam proxy` that belong together, and those that exclude each other.
+// The options of `rdsiam proxy` that belong together, and those that cannot be combined.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readProxyOptions } from "../../src/commands/proxy-options.ts";
@@ -52,12 +52,12 @@ test("readProxyOptions() + refuses what would let unauthenticated clients in, an
     [{ tlsKey: "k" }, /certificate and its key/],
     [{ requireTls: true }, /certificate and its key/],
     [{ tlsClientCa: "ca" }, /certificate and its key/],
-    [{ ...TLS, socket: "d" }, /exclude each other/],
-    [{ listen: "127.0.0.1", socket: "d" }, /exclude each other/],
+    [{ ...TLS, socket: "d" }, /cannot be combined/],
+    [{ listen: "127.0.0.1", socket: "d" }, /cannot be combined/],
     [{ auth: "pass-through", passwordFile: "f" }, /no password of its own/],
     [{ auth: "pass-through", clientAuth: "trust" }, /no password of its own/],
-    [{ auth: "pass-through", matchUser: true }, /--match-user exclude each other/],
-    [{ auth: "pass-through", passwordCommand: "pass db" }, /--password-command exclude each other/],
+    [{ auth: "pass-through", matchUser: true }, /--match-user cannot be combined/],
+    [{ auth: "pass-through", passwordCommand: "pass db" }, /--password-command cannot be combined/],
     [{ auth: "iam", passwordCommand: "pass db" }, /--auth iam and --password-command exclude/],
     [{ idleTimeout: "soon" }, /is not a valid duration/],
     [{ idleTimeout: "-1s" }, /is not a valid duration/],

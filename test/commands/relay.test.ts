@@ -193,6 +193,6 @@ test("rdsiam relay reports what its options and files lack", async () => {
   assert.match(
     (await relay("--config", config, "--tls-cert", `${config}.crt`, "--tls-key", `${config}.key`))
       .stderr,
-    /^rdsiam: error: the relay's own name is not known\nDETAIL: .* wildcards alone[^]*\nHINT: {2}Add audience = NAME/,
+    /^rdsiam: error: the relay's own name is not known\nDETAIL: .* only wildcard names[^]*\nHINT: {2}Add audience = NAME/,
   );
 });

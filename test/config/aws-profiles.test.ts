@@ -60,7 +60,7 @@ const REFUSED: readonly (readonly [string, RegExp, RegExp?])[] = [
     /^f, line 5: k occurs twice in \[DEFAULT\]$/,
     /line 2\./,
   ],
-  ["\nregion = x\n[a]\n", /^f, line 2: this line stands before the first \[section\]$/],
+  ["\nregion = x\n[a]\n", /^f, line 2: this line is before the first \[section\]$/],
   ["# mine\n[profile a\nk = v\n", /^f, line 2: this section header is not closed by \]$/],
   ["[a]\r= x\r", /^f, line 2: this line has nothing before its =$/],
   [

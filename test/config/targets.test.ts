@@ -96,7 +96,7 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ["rds_port = 65536", /rds_port must be a whole number from 1 to 65535/],
   ["rds_port = 5432.0", /rds_port must be a whole/],
   ["rds_host = h:1\nrds_port = 2", /rds_host has port 1, rds_port is 2/],
-  ["rds_user = a\nrds_username = b", /rds_username and rds_user are one key and disagree/],
+  ["rds_user = a\nrds_username = b", /rds_username and rds_user are the same key, but differ/],
   ['rds_user = "a"', /rds_user has quotes around it/],
   ["rds_cache = no", /rds_cache must be on or off/],
   ["rds_mfa_serial = phone", /rds_mfa_serial is not a valid MFA device/],

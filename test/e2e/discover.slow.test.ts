@@ -249,7 +249,7 @@ test("rdsiam discover --write adds what is new, and leaves every line that is th
   assert.equal(first.status, 0, first.stderr);
   assert.match(
     first.stderr,
-    /rdsiam: 6 targets added to \S+; 1 there already, 1 with IAM authentication off/,
+    /rdsiam: 6 targets added to \S+; 1 already known, 1 with IAM authentication off/,
   );
   const text = await readFile(home.own, "utf8");
   assert.ok(text.startsWith(`${own}\n`));
@@ -257,7 +257,7 @@ test("rdsiam discover --write adds what is new, and leaves every line that is th
   assert.doesNotMatch(text.slice(own.length), /db-00[02]/);
   assert.equal((await stat(home.own)).mode & 0o777, 0o600);
   const second = await discover("--tag", "env=prod", "--write");
-  assert.match(second.stderr, /rdsiam: 0 targets added to \S+; 7 there already, 1 with/);
+  assert.match(second.stderr, /rdsiam: 0 targets added to \S+; 7 already known, 1 with/);
   assert.equal(await readFile(home.own, "utf8"), text);
 });
 

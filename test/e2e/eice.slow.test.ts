@@ -167,7 +167,7 @@ test("psql --via ssh+eice: each refusal has its sentence", { skip }, async () =>
   vpc.connectEndpoints.push(...endpoints);
   assert.match(
     none.stderr,
-    /there is no EC2 Instance Connect Endpoint in vpc-a\nDETAIL: .*\nHINT: {2}Make one: aws ec2 create-instance-connect-endpoint --subnet-id subnet-a/,
+    /there is no EC2 Instance Connect Endpoint in vpc-a\nDETAIL: .*\nHINT: {2}Create one: aws ec2 create-instance-connect-endpoint --subnet-id subnet-a/,
   );
   const [instance] = vpc.instances;
   if (instance !== undefined) instance.state = "stopped";

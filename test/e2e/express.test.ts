@@ -13,7 +13,7 @@ test(
     await using standIn = await startStage({ resumeTime: 3_500 });
     const words = [...COMMAND, "psql", "prod", "-Atc", "select current_user"];
     await using terminal = openTerminal(words, cleanEnvironment(standIn.env));
-    await terminal.shows(/orders\.cluster-\S+ has taken the connection and is silent/);
+    await terminal.shows(/orders\.cluster-\S+ accepted the connection and is silent/);
     await terminal.shows(/app_ro\r\n/);
     assert.equal((await terminal.exited).exitCode, 0);
     assert.equal(standIn.gateway.connections, 1);

@@ -76,7 +76,7 @@ test("init without a terminal takes its answers from options, and leaves every l
   assert.equal(await readFile(own, "utf8"), `${before}\n\n${section}`);
   const again = await rdsiam(["init", ...args, "new"], { env });
   assert.deepEqual([again.status, again.stdout], [125, ""]);
-  assert.match(again.stderr, /error: "new" is there already[^]*rdsiam show new/);
+  assert.match(again.stderr, /error: "new" already exists[^]*rdsiam show new/);
 });
 
 test("init fills in user and database of an Aurora DSQL cluster whose ID is given", async () => {

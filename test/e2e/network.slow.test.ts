@@ -100,7 +100,7 @@ test("a proxy that wants a password, or another one, is named with the way to gi
       `^rdsiam: error: the proxy ${address} refused the call to localhost:\\d+: 407$`,
       "m",
     ),
-    /^DETAIL: +It did not take the user name and password in HTTPS_PROXY\.$/m,
+    /^DETAIL: +It did not accept the user name and password in HTTPS_PROXY\.$/m,
     /^HINT: +Correct HTTPS_PROXY=http:\/\/USER:\S+@127.*NO_PROXY=localhost$/m,
   ]);
   assertFailed(await token(corporate({ HTTPS_PROXY: address })), [

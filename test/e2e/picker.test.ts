@@ -61,7 +61,7 @@ test("the picker takes no target that does not match, and no key that is not the
   type(`${RDSIAM} show; echo status=$?\r`);
   await terminal.shows(/Target: _[^]*Esc to leave/);
   type("nowhere");
-  await terminal.shows(/nothing of it matches/);
+  await terminal.shows(/nothing matches/);
   type("\r");
   type("\x15adm");
   await terminal.shows(/> admin /);

@@ -167,7 +167,7 @@ test(
     const cases: readonly (readonly [words: readonly string[], status: number, says: RegExp])[] = [
       [["--read-only", "warehouse"], 125, /cannot be opened read-only: it is Redshift\nDETAIL: /],
       [["no-user"], 125, /rds_db_groups needs a database user\nDETAIL: /],
-      [["rds"], 125, /"rds" has rds_db_groups, and is not a database of Redshift/],
+      [["rds"], 125, /"rds" has rds_db_groups, but is not a Redshift database/],
       [
         ["other-name"],
         2,

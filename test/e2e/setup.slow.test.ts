@@ -151,7 +151,7 @@ const FAULTS: readonly Fault[] = [
     step: "create the user",
     spoil: async (on) =>
       standIn.postgres.query(`ALTER ROLE postgres ${on ? "NOCREATEROLE" : "CREATEROLE"}`),
-    says: /the query failed: CREATE ROLE "stock_ro" LOGIN;\nDETAIL: {2}The database says 42501: permission denied to create role\./,
+    says: /the query failed: CREATE ROLE "stock_ro" LOGIN;\nDETAIL: {2}The database reported 42501: permission denied to create role\./,
   },
   {
     step: "let it log in with IAM",
@@ -161,7 +161,7 @@ const FAULTS: readonly Fault[] = [
           ? "ALTER ROLE postgres NOCREATEROLE; CREATE ROLE stock_ro LOGIN"
           : "ALTER ROLE postgres CREATEROLE",
       ),
-    says: /GRANT rds_iam TO "stock_ro";\nDETAIL: {2}The database says 42501/,
+    says: /GRANT rds_iam TO "stock_ro";\nDETAIL: {2}The database reported 42501/,
   },
   {
     // PostgreSQL only warns of it.
@@ -199,7 +199,7 @@ const FAULTS: readonly Fault[] = [
     grant: `GRANT SELECT ON public.items TO :"user";\nGRANT SELECT ON public.orders TO :"user";\n`,
     spoil: async (on) =>
       inInventory(on ? "SELECT" : "CREATE TABLE orders (); ALTER TABLE orders OWNER TO postgres"),
-    says: /the statements of the file failed\nDETAIL: {2}The database says 42P01: relation "public\.orders" does not exist/,
+    says: /the statements of the file failed\nDETAIL: {2}The database reported 42P01: relation "public\.orders" does not exist/,
   },
   {
     step: "let the user demo log in as it",
@@ -383,9 +383,9 @@ test(
     assert.equal(byTarget.status, 0, byTarget.stdout + byTarget.stderr);
     assert.match(byTarget.stdout, /as "app_admin" \(target "admin"\)/);
     const elsewhere = await setup("inventory", "--admin-target", "admin", "--yes");
-    assert.match(elsewhere.stderr, /"admin" is another database than "inventory"/);
+    assert.match(elsewhere.stderr, /"admin" is not the same database as "inventory"/);
     const both = await setup("inventory", "--admin-target", "admin", "--admin-secret", "auto");
-    assert.match(both.stderr, /exclude each other/);
+    assert.match(both.stderr, /cannot be combined/);
     standIn.rds.instance.masterSecret = undefined;
     const none = await setup("inventory", "--yes");
     assert.match(

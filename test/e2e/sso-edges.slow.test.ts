@@ -20,7 +20,7 @@ test("SSO: a killed run's lock is taken over within ten seconds or so", async ()
   await using first = openTerminal(words, env);
   await first.shows(QUESTION);
   await using second = openTerminal(words, env);
-  await second.shows(/waiting for the login to corp of another rdsiam/);
+  await second.shows(/waiting for another rdsiam's login to corp/);
   process.kill(first.pid, "SIGKILL");
   await first.exited;
   await second.shows(QUESTION);

@@ -187,7 +187,7 @@ test("SSO: two runs at once ask once", async () => {
   await using first = await typed(["token", "sso"]);
   await first.shows(QUESTION);
   await using second = await typed(["token", "sso"]);
-  await second.shows(/waiting for the login to corp of another rdsiam/);
+  await second.shows(/waiting for another rdsiam's login to corp/);
   first.type("y\r");
   await first.shows(/X-Amz-Signature[^]*status=0/);
   assert.doesNotMatch(await second.shows(/X-Amz-Signature[^]*status=0/), /\[Y\/n\]/);

@@ -79,11 +79,11 @@ test(
     });
     assert.match(
       ran.stderr,
-      /^rdsiam: warning: refused a login: the client wants TLS, and left without it\n/,
+      /^rdsiam: warning: refused a login: the client requires TLS, and disconnected\n/,
     );
     assert.match(
       ran.stderr,
-      /^HINT: {2}Give the client sslmode=disable, or start rdsiam proxy with --tls-cert/m,
+      /^HINT: {2}Use sslmode=disable in the client, or start rdsiam proxy with --tls-cert/m,
     );
   },
 );

@@ -136,7 +136,7 @@ test(
       });
       assert.equal(ran.status, 2);
       assert.match(ran.stderr, /(rejected the login|opened no tunnel)/);
-      assert.match(ran.stderr, /did not take the user and password|HTTP status 4\d\d/);
+      assert.match(ran.stderr, /did not accept the user and password|HTTP status 4\d\d/);
       assert.doesNotMatch(ran.stderr, /wr@ng-word|wr%40ng-word/);
     }
     const anonymous = await psql(socks.replace("u:p%40ss%3Aw@", ""));

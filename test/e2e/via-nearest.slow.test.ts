@@ -63,7 +63,7 @@ test("--via ssm: psql through the nearest instance; the next run remembers it, a
   const second = await rdsiam(["psql", "-v", ...psql.slice(1)], { env });
   assert.equal(second.stdout, "42\n", second.stderr);
   assert.equal(vpc.calls.length, asked);
-  assert.match(second.stderr, /i-0123456789abcdef0 has carried the last connection/);
+  assert.match(second.stderr, /i-0123456789abcdef0 carried the last connection/);
   ssm.refuseWith = "TargetNotConnected";
   ssm.refuseOnly = "StartSession";
   const third = await rdsiam(psql, { env });
@@ -82,7 +82,7 @@ test("--via ssm: when none fits, the tool does not start", async () => {
   assert.equal(ran.status, 125);
   assert.match(
     ran.stderr,
-    /^rdsiam: error: no instance whose tag Name is jump\* can carry the connection to orders\S+ in vpc-a\nDETAIL: {2}EC2 shows no such instance in eu-west-1\.\nHINT: /,
+    /^rdsiam: error: no instance whose tag Name is jump\* can carry the connection to orders\S+ in vpc-a\nDETAIL: {2}EC2 returned no such instance in eu-west-1\.\nHINT: /,
   );
 });
 

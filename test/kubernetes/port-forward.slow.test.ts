@@ -119,13 +119,13 @@ test(
     assert.match(ran.stdout, /42\n$/, ran.stderr);
     assert.match(
       ran.stderr,
-      /(?:rdsiam: error: |FATAL: {2})(?:the pod of deploy\/relay in data has gone|nothing takes connections on port 8443)/,
+      /(?:rdsiam: error: |FATAL: {2})(?:the pod of deploy\/relay in data has gone|nothing accepts connections on port 8443)/,
     );
   },
 );
 
 const FAILURES: readonly (readonly [string, RegExp])[] = [
-  ["kube://staging/data/svc/db", /kubectl knows no context "staging"/],
+  ["kube://staging/data/svc/db", /kubectl has no context "staging"/],
   ["kube://nope/svc/db", /there is no namespace nope in the cluster/],
   ["kube://data/svc/nope", /there is no svc\/nope in the namespace data/],
   ["kube://data/deploy/nope", /there is no deploy\/nope in the namespace data/],
@@ -148,6 +148,6 @@ test("kubectl + each of its failures has its sentence", { skip }, async () => {
   assert.equal(nothing.status, 2);
   assert.match(
     nothing.stderr,
-    /FATAL: {2}nothing takes connections on port 1 of pod\/db-2 in data/,
+    /FATAL: {2}nothing accepts connections on port 1 of pod\/db-2 in data/,
   );
 });

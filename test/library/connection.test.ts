@@ -60,7 +60,7 @@ test("connectionOptions() takes username and dbname, and not the user and databa
   await connectionOptions({ ...other, user: "other" });
   await assert.rejects(connectionOptions({ ...other, user: "app_ro" }), {
     code: "ERR_USAGE",
-    message: "user and username are given, and differ",
+    message: "user and username are both given, but differ",
   });
 });
 

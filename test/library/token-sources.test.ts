@@ -42,7 +42,7 @@ test("what gives no string is no token", async () => {
   for (const wrong of ["", undefined, 1, null]) {
     sources.add("wrong", () => () => wrong as string);
     await assert.rejects(async () => sources.find("wrong")?.(REQUEST), {
-      message: 'the token source "wrong" gave no token',
+      message: 'the token source "wrong" returned no token',
     });
   }
   sources.add("no function", (() => "token") as never);

@@ -58,7 +58,7 @@ test("simpleQuery() waits for ReadyForQuery after an ErrorResponse", async () =>
     simpleQuery(pair, "select 1", LIMITS),
     (error) =>
       error instanceof RdsIamError &&
-      error.detail === "The database says 42501: permission denied.",
+      error.detail === "The database reported 42501: permission denied.",
   );
 });
 

@@ -117,9 +117,9 @@ const BAD: readonly (readonly [string, () => Answer | Promise<Answer>, RegExp])[
   [
     "a cut certificate",
     () => (r) => r.end(rdsRoot.cert + rdsRoot.cert.slice(0, 99)),
-    /cut off or mixed/,
+    /truncated or mixed up/,
   ],
-  ["a private key", () => (r) => r.end(rdsRoot.cert + rdsRoot.key), /cut off or mixed/],
+  ["a private key", () => (r) => r.end(rdsRoot.cert + rdsRoot.key), /truncated or mixed up/],
   [
     "another CA",
     () => (r) => r.end(rdsRoot.cert + authority.cert),

@@ -18,7 +18,7 @@ test("grantStatements() maps the IAM role to a role of Aurora DSQL, and needs no
   const grantee = { user: "o'b\"x", dbname: "postgres", server: "dsql" } as const;
   const iamArn = "arn:aws:iam::123456789012:role/it's";
   assert.deepEqual(grantStatements({ ...grantee, iamArn }), [
-    `CREATE ROLE "o'b""x" WITH LOGIN;  -- unless it is there`,
+    `CREATE ROLE "o'b""x" WITH LOGIN;  -- unless it exists`,
     `AWS IAM GRANT "o'b""x" TO 'arn:aws:iam::123456789012:role/it''s';`,
   ]);
   assert.match(grantStatements({ ...grantee, user: "admin" }).join(), /^-- none/);

@@ -129,7 +129,7 @@ test("explainRefusals() + Aurora DSQL: what the role lacks, what IAM lacks, and 
     ["admin", "28000", 'role "admin" does not exist', true, /lacks dsql:DbConnectAdmin/],
     ["app", "53400", "rate exceeded", true, /try again/],
     ["app", "53300", "too many", false, /connection limit/],
-    ["app", "3D000", 'database "x" does not exist', false, /no other database than postgres/],
+    ["app", "3D000", 'database "x" does not exist', false, /no database other than postgres/],
     ["app", "28000", "access denied", false, undefined],
   ] as const) {
     const added = explain(user, refused(code, message, isOfPassword));

@@ -30,7 +30,7 @@ test("startOnNearest() + none has an agent, and more are not listed", async () =
   const text = await scene.refusal();
   assert.match(
     text,
-    /i-00000005 has no agent that is known to Systems Manager in eu-west-1; 2 more do not fit either\.\nGive an instance the SSM agent, the policy AmazonSSMManagedInstanceCore/,
+    /i-00000005 has no agent that is known to Systems Manager in eu-west-1; 2 more are not suitable either\.\nGive an instance the SSM agent, the policy AmazonSSMManagedInstanceCore/,
   );
 });
 
@@ -63,7 +63,7 @@ test("startOnNearest() + there is no instance at all, or none with the tag", asy
   scene.place("1", { tags: { Name: "web" } });
   assert.match(
     await scene.refusal({ tag: { key: "Name", pattern: "bastion*" } }),
-    /^no instance whose tag Name is bastion\* can carry[^]*\nEC2 shows no such instance in eu-west-1\./,
+    /^no instance whose tag Name is bastion\* can carry[^]*\nEC2 returned no such instance in eu-west-1\./,
   );
 });
 
@@ -117,15 +117,15 @@ test("startOnNearest() + without a VPC, or without the database, nothing is chos
   scene.place("1");
   assert.match(
     await scene.refusal({ host: HOSTS.express }),
-    /^no instance can be looked for near express[^]*endpoint is on the internet/,
+    /^cannot search for an instance near express[^]*endpoint is on the internet/,
   );
   assert.match(
     await scene.refusal({ host: HOSTS.dsql }),
-    /knows no VPC of Aurora DSQL\.\nWithout it, name/,
+    /returned no VPC for Aurora DSQL\.\nWithout it, name/,
   );
   assert.match(
     await scene.refusal({ host: "db.example.com" }),
-    /knows no VPC of "db\.example\.com"/,
+    /returned no VPC for "db\.example\.com"/,
   );
   assert.match(await scene.refusal({ host: HOSTS.gone }), /gone/);
   assert.deepEqual(scene.vpc.calls, []);

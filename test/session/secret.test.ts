@@ -69,7 +69,7 @@ test("resolveSettings() + of two sources of the password the nearer one wins, an
   assert.equal(settled("command", {}, { RDSIAM_SECRET: "db" }).settings.secret, "db");
   assert.equal(settled("named", { host: "h", passwordCommand: "x" }).settings.secret, undefined);
   const both = {
-    message: "rds_password_command and rds_secret exclude each other",
+    message: "rds_password_command and rds_secret cannot be combined",
     code: "ERR_CONFIG",
   };
   assert.throws(() => settled("both"), both);

@@ -172,7 +172,7 @@ test("makePlan() + a user that is there is warned of, and its login is not taken
   );
   assert.match(
     steps[0]?.warning ?? "",
-    /^"legacy" is there already: .* a password that it has no longer works$/,
+    /^"legacy" already exists: .* its password no longer works$/,
   );
   await postgres.query("CREATE ROLE sleeping NOLOGIN IN ROLE rds_iam");
   const [first] = await planFor(goalFor("sleeping"));
@@ -222,7 +222,7 @@ test("makePlan() + what others own is told: with its owner before anything is do
     const grants = (await planFor(goal)).at(-1);
     assert.match(
       grants?.warning ?? "",
-      /^what "owner" makes there later is not in it: "postgres" may not act/,
+      /^what "owner" creates there later is not included: "postgres" may not act/,
     );
     await superuser.query("GRANT owner TO postgres");
     const all = (await planFor(goal)).at(-1);

@@ -34,7 +34,7 @@ export const JUDGED: Readonly<Record<string, string>> = {
     "a guard: no text has this token; were there one, it would be struck out",
   'src/session/tunnel-ssm.ts: {if ( -> if (true || }typeof token === "string") log.addSecret(token);':
     "equivalent: what is not a text is no secret to strike out",
-  'src/via/eice.ts: hint: "A tunnel may last an hour; the next login opens another. Else see whether the instance runs and takes port {22 -> 0} from the endpoint.",':
+  'src/via/eice.ts: hint: "A tunnel may last an hour; the next login opens another. Otherwise, check that the instance is running and accepts connections from the endpoint on port {22 -> 0}.",':
     "text alone",
   "src/session/connection-info.ts: return {false -> true};":
     "equivalent: the certificates have been read before, so what cannot be looked at has been refused",

@@ -63,14 +63,14 @@ describe("runPasswordCommand()", () => {
   test("what holds its output open in the background is ended at the time limit too", async () => {
     const started = Date.now();
     const detail = await detailOf("sleep 20 & echo pw", 500);
-    assert.equal(detail, "It was not done after 0.5 seconds, and was ended.");
+    assert.equal(detail, "It was still running after 0.5 seconds, and was stopped.");
     assert.ok(Date.now() - started < 10_000);
   });
 
   test("after the time limit it is ended with all that it started", async () => {
     const file = join(root, "pid");
     const detail = await detailOf(`sh -c 'echo $$ >${file}; sleep 60'; true`, 1_000);
-    assert.equal(detail, "It was not done after 1 seconds, and was ended.");
+    assert.equal(detail, "It was still running after 1 seconds, and was stopped.");
     const pid = Number(readFileSync(file, "utf8"));
     while (isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
   });

@@ -27,6 +27,6 @@ test("chooseByNumber() takes a name, a number, or what fits one line", async () 
   assert.equal((await choose(" EU ")).chosen, "prod-eu");
   const asked = await choose("pro", "nothing", "9", "prod");
   assert.equal(asked.chosen, "prod");
-  assert.match(asked.written, /2 of them match\nnothing of it matches\nnothing of it matches\n$/);
+  assert.match(asked.written, /2 of them match\nnothing matches\nnothing matches\n$/);
   assert.equal((await choose("")).chosen, undefined);
 });

@@ -103,7 +103,7 @@ test("kubeTunnel() + the pod dies: what was open ends, and the connection after 
     detail ?? "",
     /^kubectl ended with exit status 1\. It said: E1129 .*lost connection to pod$/,
   );
-  assert.equal(hint, "The next login starts it anew. Look at: kubectl -n data get svc,pods");
+  assert.equal(hint, "The next login starts it again. Look at: kubectl -n data get svc,pods");
   const again = await tunnel.open(NOWHERE, signal);
   assert.equal(await echoed(again, "c"), "c");
 });
@@ -122,11 +122,11 @@ test("kubeTunnel() + kubectl dies under a connection that has carried something:
 test("kubeTunnel() + nothing listens on the port in the pod", async () => {
   await using tunnel = await open({ ...RELAY, resource: "pod/other", port: 1 });
   const { message } = await failure(tunnel);
-  assert.equal(message, "nothing takes connections on port 1 of pod/other in data");
+  assert.equal(message, "nothing accepts connections on port 1 of pod/other in data");
 });
 
 const FAILURES: readonly (readonly [string, string, RegExp])[] = [
-  ['error: context "prod" does not exist', 'kubectl knows no context "prod"', /get-contexts/],
+  ['error: context "prod" does not exist', 'kubectl has no context "prod"', /get-contexts/],
   [
     'Error from server (NotFound): namespaces "data" not found',
     "there is no namespace data in the cluster",

@@ -232,7 +232,7 @@ for (const kind of ["node", "exe"] as const) {
       });
       const refused = await run(["proxy", "--socket", "x", "prod"]);
       assert.equal(refused.status, 125);
-      assert.match(refused.stderr, /--socket is not for Windows/);
+      assert.match(refused.stderr, /--socket does not work on Windows/);
     });
 
     windows("login: by a code that is confirmed elsewhere", async () => {
