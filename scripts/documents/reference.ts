@@ -9,8 +9,8 @@ import type { Setting } from "../../src/config/setting.ts";
 
 const HEAD = `# Reference
 
-Every command and option; \`npm run generate\` makes this page from the tables that \`--help\` and the manual page come from. Each option can
-also be set as an environment variable: \`RDSIAM_QUIET=1\` is \`--quiet\`. Options come before the target; for the order of precedence see
+This page lists every command, option and key of a target. It is generated from the same tables as \`--help\` and the man page. Each option can also be
+set as an environment variable: \`RDSIAM_QUIET=1\` is \`--quiet\`. Options come before the target. For the order of precedence, see
 [Configuration](configuration.md#precedence).
 `;
 
@@ -65,7 +65,7 @@ function keySection(): string {
     return [`| ${cells.join(" | ")} | ${escape(about ?? sentence(summary))} |`];
   });
   const text =
-    "In an AWS profile; in rdsiam's own file without the prefix `rds_`, and with `profile`, the AWS profile for the credentials.";
+    "These keys go into an AWS profile. In rdsiam's own file, omit the prefix `rds_`, and add `profile`, the AWS profile for the credentials.";
   const table = ["| key | option and variable | meaning |", "|---|---|---|", ...rows];
   return `## Keys of a target\n\n${text}\n\n${table.join("\n")}\n`;
 }
