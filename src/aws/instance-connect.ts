@@ -30,7 +30,9 @@ export async function findConnectRoute(instance: string, caller: RdsCaller): Pro
     throw new RdsIamError(`${instance} cannot be reached by EC2 Instance Connect`, {
       code: "ERR_VIA",
       detail:
-        found === undefined ? `EC2 returned no such instance in ${caller.region}.` : `It is ${state}.`,
+        found === undefined
+          ? `EC2 returned no such instance in ${caller.region}.`
+          : `It is ${state}.`,
       hint:
         state === "stopped"
           ? `Start it: aws ec2 start-instances --instance-ids ${instance}`

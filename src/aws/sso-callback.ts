@@ -76,7 +76,10 @@ const DONE = { status: 200, text: "rdsiam goes on in the terminal. You can close
 const REFUSED = { status: 200, text: "You are not logged in. You can close this window." };
 const USED = { status: 410, text: "This login is over. You can close this window." };
 const NOT_THIS_LOGIN = { status: 403, text: `This is not the login that was started. ${AGAIN}` };
-const WRONG_HOST = { status: 421, text: `This is not the page that the login returns to. ${AGAIN}` };
+const WRONG_HOST = {
+  status: 421,
+  text: `This is not the page that the login returns to. ${AGAIN}`,
+};
 const NO_PAGE = { status: 404, text: `This page does not exist. ${AGAIN}` };
 const WRONG_METHOD = { status: 405, text: `Only GET requests are answered. ${AGAIN}` };
 

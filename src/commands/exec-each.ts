@@ -23,7 +23,9 @@ export async function runForEach(
   const { env, log } = context;
   const { options, values } = invocation;
   if (values.target !== undefined) {
-    throw new RdsIamError("--each and --tag cannot be combined with --target", { code: "ERR_USAGE" });
+    throw new RdsIamError("--each and --tag cannot be combined with --target", {
+      code: "ERR_USAGE",
+    });
   }
   const jobs = readJobs(optionValue(options, env, "jobs"));
   const outputDirectory = optionValue(options, env, "outputDir");

@@ -57,7 +57,9 @@ export async function checkCredentials(
 
 function describeCredentials({ accessKeyId, expiration, source }: Credentials): Outcome {
   if (expiration === undefined) {
-    const kind = accessKeyId.startsWith("AKIA") ? "long-term key" : "session that expires at an unknown time";
+    const kind = accessKeyId.startsWith("AKIA")
+      ? "long-term key"
+      : "session that expires at an unknown time";
     return ok(`${source} (${kind})`);
   }
   const left = expiration.getTime() - Date.now();
@@ -126,8 +128,7 @@ export function checkClock(clockAhead: number | undefined): Outcome {
   if (Math.abs(clockAhead) < MINUTE) return ok(off);
   if (Math.abs(clockAhead) < MOST_SKEW) return ok(off, { remedy });
   return fail(off, {
-    cause:
-      "Auth tokens are signed with this machine's clock, and RDS refuses them if it is wrong.",
+    cause: "Auth tokens are signed with this machine's clock, and RDS refuses them if it is wrong.",
     remedy,
   });
 }

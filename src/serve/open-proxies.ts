@@ -112,7 +112,8 @@ function checkMatchUser({ endpoint, settings, user }: Login): void {
   if (settings.signHost !== undefined || hops.length < 2) return;
   throw new RdsIamError(`--match-user does not follow ${settings.host} by DNS`, {
     code: "ERR_ENDPOINT",
-    detail: "Other users send their own passwords there, so DNS must not decide which server that is.",
+    detail:
+      "Other users send their own passwords there, so DNS must not decide which server that is.",
     hint: `Name the RDS endpoint itself: --host ${host}, or --sign-host ${host} beside it.`,
   });
 }

@@ -37,8 +37,7 @@ export interface RdsAuthProxyAddress extends HostPort {
 export type Fail = (why: string, hint?: string) => never;
 
 const PORTS = { relay: 8443, "rds-auth-proxy": 8000, kube: 5432 } as const;
-const KUBE_FORM =
-  "kube://[CONTEXT/]NAMESPACE/svc/NAME[:PORT], where svc can also be deploy or pod";
+const KUBE_FORM = "kube://[CONTEXT/]NAMESPACE/svc/NAME[:PORT], where svc can also be deploy or pod";
 
 // A context may be any text, and an ARN has slashes of its own; the rest are names as Kubernetes has them.
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/names/

@@ -70,7 +70,12 @@ test("secretValue() + each reason has its sentence and its remedy", async () => 
       /marked for deletion/,
       /restore-secret --secret-id 'db' --region eu-west-1/,
     ],
-    [{ fault: "binary" }, "the secret db does not contain a database password", /^It is binary/, /JSON/],
+    [
+      { fault: "binary" },
+      "the secret db does not contain a database password",
+      /^It is binary/,
+      /JSON/,
+    ],
   ];
   for (const [secret, message, detail, hint] of cases) {
     const error = await failure("db", secret);

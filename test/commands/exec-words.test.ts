@@ -206,6 +206,9 @@ test("checkTemplate() wants something to fill in, and no password", () => {
   checkTemplate(["{src.url}"], ["SRC_", "DST_"]);
   assert.throws(() => checkTemplate(["x"], [""]), isUsageError(/nothing to fill in/));
   assert.throws(() => checkTemplate(["{prt}"], [""]), isUsageError(/unknown placeholder \{prt\}/));
-  assert.throws(() => checkTemplate(["{host}"], ["SRC_"]), isUsageError(/unknown placeholder \{host\}/));
+  assert.throws(
+    () => checkTemplate(["{host}"], ["SRC_"]),
+    isUsageError(/unknown placeholder \{host\}/),
+  );
   assert.throws(() => checkTemplate(["{host} {password}"], [""]), isUsageError(/\{password\}/));
 });

@@ -60,7 +60,10 @@ test("runLogin() names the command where there is no aws, and what logs in where
     await errorOf("--profile", "console"),
     /profile "console" uses "aws login", and there is no AWS CLI here[^]*then run: aws login --profile console$/,
   );
-  assert.match(await errorOf("--profile", "console", "--no-input"), /^rdsiam login does not work with --no-input/);
+  assert.match(
+    await errorOf("--profile", "console", "--no-input"),
+    /^rdsiam login does not work with --no-input/,
+  );
   assert.match(
     await errorOf("--profile", "keys"),
     /profile "keys" does not log in with IAM Identity Center\nThese profiles do: console\.\n.*rdsiam login --profile console$/,

@@ -45,10 +45,7 @@ test("runLogout() removes what AWS has ended already, and warns where AWS cannot
   const token = await keepLogin(cacheDirectory, sso, { session: "corp" });
   sso.behavior.failures.set("Logout", Array(2).fill("TooManyRequestsException"));
   const { status, stderr } = await logout(stage);
-  assert.match(
-    stderr,
-    /warning: could not end the login to https:\S+ at AWS: [^]*1 login ended/,
-  );
+  assert.match(stderr, /warning: could not end the login to https:\S+ at AWS: [^]*1 login ended/);
   assert.deepEqual([status, await readdir(cacheDirectory)], [0, []]);
   assert.ok(!stderr.includes(token));
 });

@@ -105,7 +105,10 @@ test(
 test("rdsiam doctor tries the login with the password, and leaves AWS alone", PSQL, async () => {
   const ran = await rdsiam(["doctor", "local"], { env: { HOME: home } });
   assert.equal(ran.status, 0, ran.stdout);
-  assert.match(ran.stdout, /^skip +credentials +the password comes from a command: AWS is not called$/m);
+  assert.match(
+    ran.stdout,
+    /^skip +credentials +the password comes from a command: AWS is not called$/m,
+  );
   assert.match(ran.stdout, /^ok +login +user "app", database "postgres", \d+ ms$/m);
 });
 
