@@ -87,7 +87,7 @@ for (const [kind, host, id] of CASES) {
 test("databaseResource() says what is not there, and which permission is missing", async () => {
   await assert.rejects(
     databaseResource({ kind: "instance", host: `gone.${ZONE}` }, caller()),
-    (error) => error instanceof RdsIamError && /shows no gone\./.test(error.message),
+    (error) => error instanceof RdsIamError && /returned no gone\./.test(error.message),
   );
   denied.add("DescribeDBProxies");
   await assert.rejects(

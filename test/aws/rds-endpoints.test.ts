@@ -58,10 +58,10 @@ test("clusterOfCustomEndpoint() and writerRegionOf() say which permission is mis
 test("clusterOfCustomEndpoint() and writerRegionOf() say what a Region does not show", async () => {
   const custom = await failure(clusterOfCustomEndpoint(CUSTOM, caller("us-east-1")));
   assert.equal(custom.code, "ERR_ENDPOINT");
-  assert.match(custom.message, /the RDS API in us-east-1 shows no custom endpoint/);
+  assert.match(custom.message, /the RDS API in us-east-1 returned no custom endpoint/);
   assert.match(
     (await failure(writerRegionOf(GLOBAL, caller("us-east-1")))).message,
-    /shows no global/,
+    /returned no global/,
   );
 });
 

@@ -256,7 +256,7 @@ test("doctor: IAM says no, and nobody may ask the RDS API why", async () => {
   const notes = login.notes?.join("\n") ?? "";
   assert.match(
     notes,
-    /^ruled out: the host .*; the Region .*; dead credentials .*; the clock .*; a missing rds_iam/m,
+    /^ruled out: the host .*; the Region .*; expired credentials .*; the clock .*; a missing rds_iam/m,
   );
   assert.match(
     notes,

@@ -78,7 +78,7 @@ test("exec --each: what matches nothing, and what only one target can have, is r
     [["--each", "eahc-1", "true"], /HINT: {2}Did you mean "each-1"\?/],
     [["--tag", "env=none", "true"], /error: no target matches --tag env=none/],
     [["--each", "*", "--port", "5000", "true"], /--port .* works with one target/],
-    [["--each", "*", "--target", "prod", "true"], /exclude --target/],
+    [["--each", "*", "--target", "prod", "true"], /cannot be combined with --target/],
     [["--each", "*", "--jobs", "0", "true"], /--jobs .* from 1 to 64/],
     [["--each", "*"], /error: no command to run/],
   ] as const) {

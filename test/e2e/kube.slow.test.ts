@@ -111,7 +111,7 @@ test(
     assert.equal(ran.stdout, "42\n", ran.stderr);
     assert.match(
       ran.stderr,
-      /(?:rdsiam: error: |FATAL: {2})the pod of deploy\/db in data has gone\nDETAIL: {2}\S.*\nHINT: {2}The next login/,
+      /(?:rdsiam: error: |FATAL: {2})the pod of deploy\/db in data is gone\nDETAIL: {2}\S.*\nHINT: {2}The next login/,
     );
     assert.equal((await kubectl.starts()).length, starts + 2);
     assert.equal(await isLeft(), false);

@@ -82,7 +82,7 @@ test(
       const other = await psql("-U", "app_admin", "by-name");
       assert.match(
         other.stderr,
-        /the secret orders\/legacy has no password of "app_admin"\nDETAIL: {2}It is the one of "legacy"\./,
+        /the secret orders\/legacy has no password for "app_admin"\nDETAIL: {2}Its password is for "legacy"\./,
       );
       secret.fault = "denied";
       const denied = await psql("by-name");

@@ -119,7 +119,7 @@ test(
     assert.match(ran.stdout, /42\n$/, ran.stderr);
     assert.match(
       ran.stderr,
-      /(?:rdsiam: error: |FATAL: {2})(?:the pod of deploy\/relay in data has gone|nothing accepts connections on port 8443)/,
+      /(?:rdsiam: error: |FATAL: {2})(?:the pod of deploy\/relay in data is gone|nothing accepts connections on port 8443)/,
     );
   },
 );

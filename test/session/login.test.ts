@@ -125,7 +125,7 @@ describe("openLogin()", () => {
       const { context, written } = loggedContext();
       const login = await openLogin(context, await run(context, "soon"));
       for (let count = 0; count < 2; count += 1) await login.credentials();
-      const notes = written().match(/the credentials of profile "soon" .*end in 14 min/g) ?? [];
+      const notes = written().match(/the credentials of profile "soon" .*expire in 14 min/g) ?? [];
       assert.equal(notes.length, isNoted ? 1 : 0, written());
     }
   });

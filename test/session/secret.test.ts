@@ -126,7 +126,7 @@ test("secretPasswords() + one call for a run, one more for all logins that were 
   assert.equal(api.calls.splice(0).length, 2);
   await assert.rejects(get({ user: "other", database: "orders" }, { fresh: false }), (error) => {
     assert.ok(error instanceof RdsIamError);
-    assert.equal(error.message, `the secret ${ARN} has no password of "other"`);
+    assert.equal(error.message, `the secret ${ARN} has no password for "other"`);
     return error.hint?.startsWith("Log in as that user: -U app.") === true;
   });
 });

@@ -98,7 +98,7 @@ test("kubeTunnel() + the pod dies: what was open ends, and the connection after 
   await ended;
   stream.destroy();
   const { detail, hint, message } = await failure(tunnel);
-  assert.equal(message, "the pod of svc/relay in data has gone");
+  assert.equal(message, "the pod of svc/relay in data is gone");
   assert.match(
     detail ?? "",
     /^kubectl ended with exit status 1\. It said: E1129 .*lost connection to pod$/,
