@@ -58,7 +58,10 @@ test("readProxyOptions() + refuses what would let unauthenticated clients in, an
     [{ auth: "pass-through", clientAuth: "trust" }, /no password of its own/],
     [{ auth: "pass-through", matchUser: true }, /--match-user cannot be combined/],
     [{ auth: "pass-through", passwordCommand: "pass db" }, /--password-command cannot be combined/],
-    [{ auth: "iam", passwordCommand: "pass db" }, /--auth iam and --password-command cannot be combined/],
+    [
+      { auth: "iam", passwordCommand: "pass db" },
+      /--auth iam and --password-command cannot be combined/,
+    ],
     [{ idleTimeout: "soon" }, /is not a valid duration/],
     [{ idleTimeout: "-1s" }, /is not a valid duration/],
     [{ idleTimeout: "25d" }, /is not a valid duration/],
