@@ -66,10 +66,17 @@ const PROGRAM: Product = {
         "src/commands/psql.ts",
         "src/commands/exec.ts",
         "src/rds/resolver.ts",
-        "src/rds/dns-client.ts",
         "src/rds/canonical-host.ts",
         "src/rds/certificates.ts",
+        "src/rds/known-hosts.ts",
         "src/proxy/proxy.ts",
+      ],
+    },
+    // What is needed once the tool has started.
+    {
+      name: "login",
+      sources: [
+        "src/rds/dns-client.ts",
         "src/proxy/service.ts",
         "src/proxy/backend-tls.ts",
         "node_modules/@aws-sdk/rds-signer/dist-es/index.js",
@@ -214,7 +221,21 @@ async function commonJs(file: OutputFile): Promise<string> {
     minifyWhitespace: true,
     minifySyntax: true,
   });
-  return code;
+  return late(code);
+}
+
+// Built-in modules that take Node 1 to 8 ms to load, which a command may never use, or only once its tool has started.
+const LATE =
+  /\b(import_\w+)=(require\("(?:node:)?(?:child_process|crypto|dgram|dns|https?|http2|tls)"\))/g;
+
+// Loads them where they are used.
+function late(code: string): string {
+  const loads = new Map([...code.matchAll(LATE)].map(([, name = "", load = ""]) => [name, load]));
+  return code
+    .replace(LATE, "$1")
+    .replaceAll(/\b(import_\w+)\./g, (use, name: string) =>
+      loads.has(name) ? `(${name}??=${loads.get(name)}).` : use,
+    );
 }
 
 // In one step: another process may be starting the program.

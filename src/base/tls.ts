@@ -3,7 +3,13 @@
 import type { Buffer } from "node:buffer";
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
-import * as tls from "node:tls";
+import {
+  checkServerIdentity,
+  connect,
+  type ConnectionOptions,
+  type SecureContext,
+  type TLSSocket,
+} from "node:tls";
 
 /** The TLS connection to make. */
 export interface TlsClientOptions {
@@ -11,18 +17,18 @@ export interface TlsClientOptions {
   /** The name or address that the certificate must have; a name is sent as SNI. */
   readonly host: string;
   /** The trusted CAs; the runtime's own, and TLS 1.2 or newer, when absent. */
-  readonly secureContext?: tls.SecureContext | undefined;
-  readonly ALPNProtocols?: tls.ConnectionOptions["ALPNProtocols"];
+  readonly secureContext?: SecureContext | undefined;
+  readonly ALPNProtocols?: ConnectionOptions["ALPNProtocols"];
   /** A session with this very host to resume, whose certificate was verified. */
   readonly session?: Buffer | undefined;
   /** Called with the TLS socket before its handshake. */
-  readonly prepare?: ((secured: tls.TLSSocket) => void) | undefined;
+  readonly prepare?: ((secured: TLSSocket) => void) | undefined;
   /** The error to reject with; the cause has no code when the connection was closed. */
   readonly failed: (cause: Error) => Error;
 }
 
 /** Resolves once the peer is verified; rejects with what `failed` makes of the cause, or the signal's reason, with both sockets destroyed. */
-export function connectTls(options: TlsClientOptions, signal: AbortSignal): Promise<tls.TLSSocket> {
+export function connectTls(options: TlsClientOptions, signal: AbortSignal): Promise<TLSSocket> {
   const { socket, failed } = options;
   return new Promise((resolve, reject) => {
     // tls.connect() can throw within a data event; the promise catches that too.
@@ -54,9 +60,9 @@ export function connectTls(options: TlsClientOptions, signal: AbortSignal): Prom
   });
 }
 
-function openTls(options: TlsClientOptions): tls.TLSSocket {
+function openTls(options: TlsClientOptions): TLSSocket {
   const { host, secureContext, ALPNProtocols, session } = options;
-  const secured = tls.connect({
+  const secured = connect({
     socket: options.socket,
     // An address has no place in SNI (RFC 6066); Bun, Deno and Node 26 throw.
     ...(isIP(host) === 0 ? { servername: host } : {}),
@@ -65,7 +71,7 @@ function openTls(options: TlsClientOptions): tls.TLSSocket {
     ...(session === undefined ? {} : { session }),
     rejectUnauthorized: true,
     // Without servername Node and Deno check the name "localhost", and Bun the peer's address.
-    checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(host, certificate),
+    checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
   });
   options.prepare?.(secured);
   return secured;

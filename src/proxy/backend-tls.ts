@@ -2,7 +2,12 @@
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
 import process from "node:process";
 import type { Duplex } from "node:stream";
-import * as tls from "node:tls";
+import {
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+} from "node:tls";
 import { RdsIamError } from "../base/errors.ts";
 import { connectTls } from "../base/tls.ts";
 import { encodeSslRequest } from "../protocol/startup-packet.ts";
@@ -21,24 +26,24 @@ const ALPN = alpnProtocol("postgresql");
 export interface BackendIdentity extends Trust {
   /** The canonical host: sent as SNI and matched with the certificate. */
   readonly host: string;
-  readonly secureContext: () => tls.SecureContext;
+  readonly secureContext: () => SecureContext;
   /** Whether TLS begins at once, without an SSLRequest. */
   readonly direct?: boolean | undefined;
 }
 
 /** Makes, when it is first needed, the TLS context that every login of a run shares; `ca` are PEM certificates and replace the runtime's own. */
-export function backendSecureContext(ca: readonly string[]): () => tls.SecureContext {
-  let context: tls.SecureContext | undefined;
+export function backendSecureContext(ca: readonly string[]): () => SecureContext {
+  let context: SecureContext | undefined;
   return () => (context ??= makeContext(ca));
 }
 
-function makeContext(ca: readonly string[]): tls.SecureContext {
-  const options: tls.SecureContextOptions = { ca: [...ca], minVersion: "TLSv1.2" };
+function makeContext(ca: readonly string[]): SecureContext {
+  const options: SecureContextOptions = { ca: [...ca], minVersion: "TLSv1.2" };
   try {
-    return tls.createSecureContext({ ...options, ecdhCurve: keyExchangeGroups() });
+    return createSecureContext({ ...options, ecdhCurve: keyExchangeGroups() });
   } catch {
     // A library without one of them, as in FIPS mode.
-    return tls.createSecureContext(options);
+    return createSecureContext(options);
   }
 }
 
@@ -56,7 +61,7 @@ export async function startBackendTls(
   socket: Duplex,
   identity: BackendIdentity,
   signal: AbortSignal,
-): Promise<tls.TLSSocket> {
+): Promise<TLSSocket> {
   if (identity.direct !== true) await requestTls(socket, identity, signal);
   const carrier = carrierOf(socket);
   let presented: ReturnType<typeof rememberCertificate> | undefined;

@@ -2,6 +2,7 @@
 import type { Buffer } from "node:buffer";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import type { SecureContext } from "node:tls";
 import type { Address } from "../base/address.ts";
 import { deadline, unlessAborted } from "../base/deadline.ts";
@@ -133,11 +134,13 @@ async function openTls(
   { direct, only, onDialed }: TlsStart,
   signal: AbortSignal,
 ): Promise<BackendConnection> {
-  // The certificates are read while the packets travel.
+  const dialing = dialBackend(backend, signal, only);
+  dialing.catch(() => {});
+  // The certificates are read, and TLS is loaded, while the packets travel.
   const { host, verification } = backend.middleman ?? backend;
-  const verifying = Promise.resolve(verification?.());
+  const verifying = setImmediate().then(() => verification?.());
   verifying.catch(() => {});
-  const { socket: carrier, address } = await dialBackend(backend, signal, only);
+  const { socket: carrier, address } = await dialing;
   const brokenBy = watchBreak(carrier);
   onDialed();
   const { resume } = backend;

@@ -5,7 +5,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import type { Socket } from "node:net";
-import * as tls from "node:tls";
+import { createServer, TLSSocket } from "node:tls";
 import { carrierOf } from "../runtime/deno-gate.ts";
 import { HandshakeFailed } from "./failure.ts";
 import { errorCode } from "../base/errno.ts";
@@ -22,7 +22,7 @@ export interface FrontendTls {
 
 /** A frontend's connection after its handshake. */
 export interface SecuredFrontend {
-  readonly socket: tls.TLSSocket;
+  readonly socket: TLSSocket;
   /** The binding data of `tls-server-end-point`, where the certificate has any. */
   readonly endPoint: Buffer | undefined;
   /** Whether a client certificate was asked for, and one of the right CA's came. */
@@ -46,7 +46,7 @@ export async function startFrontendTls(
   return { socket, endPoint: serverEndPoint(certificate.leaf), client };
 }
 
-function clientStatus(socket: tls.TLSSocket): SecuredFrontend["client"] {
+function clientStatus(socket: TLSSocket): SecuredFrontend["client"] {
   if (socket.authorized) return "verified";
   return Object.keys(socket.getPeerCertificate()).length === 0 ? "missing" : "not trusted";
 }
@@ -55,7 +55,7 @@ function shakeHands(
   raw: Socket,
   { cert, key, clientCa, context }: ServerCertificate,
   signal: AbortSignal,
-): Promise<tls.TLSSocket> {
+): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const carrier = carrierOf(raw);
     const settle = (): void => {
@@ -72,7 +72,7 @@ function shakeHands(
     const onClose = (): void => fail(new HandshakeFailed("the TLS handshake was broken off"));
     const onError = (error: Error): void =>
       fail(new HandshakeFailed(`the TLS handshake failed: ${errorCode(error)}`));
-    const onSecured = (secured: tls.TLSSocket): void => {
+    const onSecured = (secured: TLSSocket): void => {
       settle();
       carrier.attach(secured);
       secured.allowHalfOpen = true;
@@ -87,7 +87,7 @@ function shakeHands(
     carrier.stream.allowHalfOpen = false;
     const options = { ALPNProtocols: [ALPN], rejectUnauthorized: false };
     if (clientCa === undefined) {
-      const secured = new tls.TLSSocket(carrier.stream, {
+      const secured = new TLSSocket(carrier.stream, {
         ...options,
         isServer: true,
         secureContext: context,
@@ -95,7 +95,7 @@ function shakeHands(
       secured.on("error", onError).once("secure", () => onSecured(secured));
       return;
     }
-    const server = tls.createServer({
+    const server = createServer({
       ...options,
       cert,
       key,

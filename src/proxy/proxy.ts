@@ -1,9 +1,9 @@
 // The proxy: listens and serves each connection. It gets a backend, who may come in and what makes the auth tokens or
 // passwords, and knows nothing of where they come from. A tool starts as soon as there is a port: what serves its connections
 // is loaded meanwhile.
-import { randomBytes } from "node:crypto";
 import { createServer, type Socket } from "node:net";
 import { listen } from "../base/listen.ts";
+import { randomSecret } from "../base/secret.ts";
 import type { ProxyOptions } from "./proxy-options.ts";
 import type { Traffic } from "./copy.ts";
 import type { Service } from "./service.ts";
@@ -11,7 +11,6 @@ import type { Service } from "./service.ts";
 // The literal: with `localhost` another user's listener on [::1] got the secret and the query.
 const LOOPBACK = "127.0.0.1";
 const PORT_HINT = "Choose another --port, or leave it out (and rds_local_port) for any free one.";
-const SECRET_LENGTH = 32; // bytes
 
 /** A proxy that is listening; disposing it closes the port and every connection. */
 export interface Proxy extends AsyncDisposable {
@@ -35,7 +34,7 @@ export interface Proxy extends AsyncDisposable {
 /** Starts a proxy; rejects with ERR_CONNECT when the port cannot be had. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const { host = LOOPBACK, socketPath } = options;
-  const secret = options.secret ?? randomBytes(SECRET_LENGTH).toString("base64url");
+  const secret = options.secret ?? randomSecret();
   let fail: (error: Error) => void = () => {};
   const failed = new Promise<Error>((resolve) => (fail = resolve));
   let service: Service | undefined;

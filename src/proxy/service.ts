@@ -2,7 +2,7 @@
 import { Redactor } from "../base/redact.ts";
 import type { Socket } from "node:net";
 import { type ConnectionContext, serveConnection } from "./connection.ts";
-import { proofOf } from "./frontend-login.ts";
+import { proofOf, type Prove } from "./frontend-login.ts";
 import type { ProxyOptions } from "./proxy-options.ts";
 import { Sessions } from "./sessions.ts";
 import { BackendConnections } from "./warm-connection.ts";
@@ -30,14 +30,12 @@ export function openService(options: ProxyOptions, secret: string): Service {
   });
   const connections = new BackendConnections(options.backend, { ahead: options.ahead ?? false });
   const { login: passwords, onlyUser, clientAuth = "scram-sha-256" } = options;
+  let proof: Prove | undefined;
+  const known = (): Prove => (proof ??= proofOf(clientAuth, secret, options.secret === undefined));
   const own =
     passwords === "pass-through"
       ? passwords
-      : {
-          passwords,
-          connections,
-          prove: proofOf(clientAuth, secret, options.secret === undefined),
-        };
+      : { passwords, connections, prove: ((...login) => known()(...login)) satisfies Prove };
   const context: ConnectionContext = {
     backend: options.backend,
     tls: options.tls,
@@ -58,7 +56,10 @@ export function openService(options: ProxyOptions, secret: string): Service {
       const served = serveConnection(socket, context).finally(() => serving.delete(served));
       serving.add(served);
     },
-    prepare: () => connections.prepare(),
+    prepare: () => {
+      connections.prepare();
+      setImmediate(known);
+    },
     close: async () => {
       connections[Symbol.dispose]();
       sessions.destroyAll();

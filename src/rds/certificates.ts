@@ -4,7 +4,7 @@
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 
 import { Buffer } from "node:buffer";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { errorCode } from "../base/errno.ts";
@@ -61,13 +61,13 @@ export async function trustedCertificates(options: TrustOptions): Promise<Truste
   }
   if (sslrootcert !== "system") {
     return {
-      certificates: await readCertificates(sslrootcert),
+      certificates: [...new Set(readCaFiles(sslrootcert).flatMap(certificatesOf))],
       description: `the certificates in ${sslrootcert}`,
     };
   }
   const own = await builtIn(options);
   return {
-    certificates: [...new Set([...own.certificates, ...(await systemCertificates())])],
+    certificates: [...new Set([...own.certificates, ...systemCertificates()])],
     description: `${own.description} and the system's certificates`,
   };
 }
@@ -137,40 +137,46 @@ async function storedRoots({ storeDirectory, now = Date.now }: TrustOptions) {
     : loadStoredRoots(storeDirectory, now());
 }
 
-async function readCertificates(paths: string): Promise<readonly string[]> {
-  const found = new Set<string>();
-  for (const path of paths.split(",")) {
-    const files = await certificateFiles(path);
-    const all = await Promise.all(files.map(readCertificateFile));
-    for (const pem of all.flat()) found.add(pem);
-    if (all.every((blocks) => blocks.length === 0)) throw noCertificate(path, files);
-  }
-  return [...found];
+interface CaFile {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Reads the files and directories of an sslrootcert; throws ERR_CERTIFICATE where there is no certificate. */
+export function readCaFiles(sslrootcert: string): readonly CaFile[] {
+  return sslrootcert.split(",").flatMap((path) => {
+    const files = certificateFiles(path);
+    const found = files.map((file) => ({ file, text: readCaFile(file) }));
+    if (found.every(({ text }) => pemBlocks(text).length === 0)) throw noCertificate(path, files);
+    return found;
+  });
 }
 
 // Of a directory every file is read: OpenSSL's own have names of hashes.
-async function certificateFiles(path: string): Promise<readonly string[]> {
+function certificateFiles(path: string): readonly string[] {
   try {
-    if (!(await stat(path)).isDirectory()) return [path];
-    const entries = (await readdir(path)).toSorted().map((name) => join(path, name));
-    const areFiles = await Promise.all(entries.map(async (name) => (await stat(name)).isFile()));
-    return entries.filter((_, index) => areFiles[index]);
+    if (!statSync(path).isDirectory()) return [path];
+    const entries = readdirSync(path)
+      .toSorted()
+      .map((name) => join(path, name));
+    return entries.filter((entry) => statSync(entry).isFile());
   } catch (error) {
     throw unreadable(path, error);
   }
 }
-
-async function readCertificateFile(path: string): Promise<readonly string[]> {
-  let text: string;
+function readCaFile(file: string): string {
   try {
-    text = await readFile(path, "latin1");
+    return readFileSync(file, "latin1");
   } catch (error) {
-    throw unreadable(path, error);
+    throw unreadable(file, error);
   }
+}
+
+function certificatesOf({ file, text }: CaFile): readonly string[] {
   const found = pemCertificates(
     text,
     (number, error) =>
-      new RdsIamError(`certificate ${number} in ${path} cannot be read`, {
+      new RdsIamError(`certificate ${number} in ${file} cannot be read`, {
         code: "ERR_CERTIFICATE",
         hint: "Fetch the file again.",
         cause: error,
@@ -198,10 +204,10 @@ function noCertificate(path: string, files: readonly string[]): RdsIamError {
   });
 }
 
-async function systemCertificates(): Promise<readonly string[]> {
+function systemCertificates(): readonly string[] {
   for (const path of SYSTEM_BUNDLES) {
     try {
-      const blocks = pemBlocks(await readFile(path, "latin1"));
+      const blocks = pemBlocks(readFileSync(path, "latin1"));
       if (blocks.length > 0) {
         return blocks;
       }

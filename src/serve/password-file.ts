@@ -7,8 +7,8 @@ import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { randomSecret } from "../base/secret.ts";
 
-const SECRET_LENGTH = 32; // bytes
 const LONGEST = 4_096; // bytes of a file
 const SHORTEST = 16; // characters; a password that a person made up would be guessed
 
@@ -34,7 +34,7 @@ async function make(file: string): Promise<void> {
   const temporary = `${file}.${randomBytes(6).toString("hex")}`;
   const handle = await open(temporary, "wx", 0o600);
   try {
-    await handle.writeFile(`${randomBytes(SECRET_LENGTH).toString("base64url")}\n`);
+    await handle.writeFile(`${randomSecret()}\n`);
     await handle.sync();
     await link(temporary, file).catch((error: unknown) => {
       if (errorCode(error) !== "EEXIST") throw error;

@@ -26,7 +26,7 @@ export interface BackendRequest {
   readonly endpoint: DatabaseEndpoint;
 }
 
-/** The backend of an endpoint. Certificates of the user's own are read at once, the built-in ones when they are needed. */
+/** The backend of an endpoint. Its certificates are loaded when they are needed; that the user's own can be is found out at once. */
 export async function openBackend(
   context: BackendContext,
   request: BackendRequest,
@@ -35,8 +35,7 @@ export async function openBackend(
   if (settings.readOnly) checkReadOnly(endpoint);
   let verified: Promise<Verification> | undefined;
   const verification = (): Promise<Verification> => (verified ??= verify(context, request));
-  // An error in them is reported before a tool starts.
-  if (settings.sslrootcert !== undefined) await verification();
+  await checkCaFiles(settings);
   return {
     host: endpoint.host,
     port: settings.port,
@@ -50,6 +49,13 @@ export async function openBackend(
     negotiation: await tlsNegotiation(context, request),
     resume: resumeOptions(context, request),
   };
+}
+
+// An error is reported before a tool starts. To parse the certificates takes longer than to read them, and goes on beside its start.
+async function checkCaFiles({ sslrootcert }: Settings): Promise<void> {
+  if (sslrootcert === undefined || sslrootcert === "system") return;
+  const { readCaFiles } = await import("../rds/certificates.ts");
+  readCaFiles(sslrootcert);
 }
 
 // Aurora Serverless and the express configuration pause; a connection wakes them, and waits meanwhile.

@@ -117,7 +117,8 @@ export async function runOnLogins(
     ) ?? command),
     started: () => {
       for (const proxy of proxies.list) proxy.prepare();
-      for (const identity of identities) identity.prepare();
+      // To sign takes a while, in which the proxies' packets travel.
+      setImmediate(() => identities.forEach((identity) => identity.prepare()));
     },
     signal: AbortSignal.any([proxies.failed, context.failed]),
   });

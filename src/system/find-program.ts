@@ -3,8 +3,8 @@
 // As in execvp, a file without execute permission does not end the search, and is what is reported when nothing better follows.
 // https://pubs.opengroup.org/onlinepubs/9799919799/functions/exec.html
 // https://learn.microsoft.com/windows/win32/api/processenv/nf-processenv-needcurrentdirectoryforexepatha
-import { constants } from "node:fs";
-import { access, readdir, stat } from "node:fs/promises";
+import { accessSync, constants, statSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { posix, win32 } from "node:path";
 import process from "node:process";
 import type { Environment } from "../base/context.ts";
@@ -110,16 +110,17 @@ async function* usualDirectories(
   yield win32.join(PROGRAMFILES, "Amazon", "SessionManagerPlugin", "bin");
 }
 
+// PATH has ten directories and more; each question to the file system that is waited for is a trip to another thread.
 async function fileKind(file: string): Promise<FileKind> {
   try {
-    const status = await stat(file);
+    const status = statSync(file);
     if (status.isDirectory()) return "directory";
     if (!status.isFile()) return "not executable";
   } catch (error) {
     return errorCode(error) === "EACCES" ? "not executable" : "missing";
   }
   try {
-    await access(file, constants.X_OK);
+    accessSync(file, constants.X_OK);
     return "executable";
   } catch {
     return "not executable";

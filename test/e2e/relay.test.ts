@@ -40,9 +40,9 @@ function psql(target: string, sql: string, via = relay.via()): Promise<Finished>
   return rdsiam(["psql", "--via", via, target, "-Atc", sql], { env: standIn.env });
 }
 
-async function sleeping(): Promise<number> {
+async function waiting(): Promise<number> {
   const { rows } = await standIn.postgres.query(
-    "select pid from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep'",
+    "select pid from pg_stat_activity where state = 'active' and query ~ '^select pg_(sleep|advisory_lock)'",
   );
   return rows.length;
 }
@@ -119,7 +119,7 @@ test("a cancel goes through the relay, to the address of its session", { skip },
   const running = rdsiam(["exec", "--via", relay.via(), "prod", "bash", "-c", script, "bash", go], {
     env: standIn.env,
   });
-  await until(async () => (await sleeping()) === 1, "the query runs");
+  await until(async () => (await waiting()) === 1, "the query runs");
   await writeFile(go, "");
   const ran = await running;
   assert.match(ran.stderr, /canceling statement due to user request/);
@@ -146,12 +146,16 @@ test("SIGTERM lets a session go on and ends with it; new ones are refused", { sk
     args: ["--tls-client-ca", standIn.caFile],
   });
   const exited = once(own.child, "exit");
-  const session = psql("prod", "select pg_sleep(2), 42", own.via());
-  await until(async () => (await sleeping()) === 1, "the session stands");
+  const keeper = standIn.postgres.makeClient("orders");
+  await keeper.connect();
+  await keeper.query("select pg_advisory_lock(1)");
+  const session = psql("prod", "select pg_advisory_lock(1), 42", own.via());
+  await until(async () => (await waiting()) === 1, "the session stands");
   own.child.kill("SIGTERM");
   await until(async () => /waits for open ones/.test(own.output()), "it drains");
   const late = await psql("prod", "select 1", own.via());
   assert.equal(late.status, 2, late.stderr);
+  await keeper.end();
   const ran = await session;
   assert.deepEqual([ran.status, ran.stdout], [0, "|42\n"], ran.stderr);
   assert.deepEqual(await exited, [0, null]);
