@@ -2,18 +2,18 @@
 // writes on stderr passed on at once, since it may be a question.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
 
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { ChildProcess } from "node:child_process";
 import process from "node:process";
 import { RdsIamError } from "../base/errors.ts";
 import { shellCommand } from "../system/shell-word.ts";
 import { startProgram } from "../runtime/start-program.ts";
 import { findProgram } from "../system/find-program.ts";
+import { programOutput } from "../system/program-output.ts";
 import { inBackground, signalGroup } from "../system/program.ts";
 import { type AwsKeys, checkedKeys } from "./keys.ts";
 
 const TIME_LIMIT = 60_000; // ms, where no person can answer it or end it
-const MAX_OUTPUT = 64 * 1024; // bytes
 const QUIET = 1_000; // ms before a wait for it is reported
 
 /** What a credential_process finds around it. */
@@ -46,15 +46,6 @@ export async function processCredentials(run: CredentialProcess): Promise<AwsKey
   const what = `the credential_process of profile "${profile}"`;
   const child = start(await programOf(run), run);
   const isDetached = surroundings?.hasTerminal !== true;
-  const end = (): void => endProcess(child, isDetached ? run.env : undefined);
-  process.on("exit", end);
-  const late = new AbortController();
-  const limit = setTimeout(() => {
-    end();
-    const seconds = TIME_LIMIT / 1_000;
-    late.abort(failed(run, `It was still running after ${seconds} seconds, and was stopped.`));
-  }, TIME_LIMIT);
-  if (!isDetached) clearTimeout(limit);
   const wait = setTimeout(() => surroundings?.onWait(what), QUIET);
   child.stderr?.on("data", (chunk: Buffer) => {
     // Its own words say what it waits for.
@@ -62,14 +53,15 @@ export async function processCredentials(run: CredentialProcess): Promise<AwsKey
     surroundings?.onStderr(chunk.toString("utf8"));
   });
   try {
-    return checkedKeys(
-      readOutput(run, await finished(run, child, late.signal)),
-      `${what} (${place})`,
-    );
+    const output = await programOutput(child, {
+      timeLimit: isDetached ? TIME_LIMIT : undefined,
+      end: () => void (isDetached ? signalGroup(child, "SIGKILL", run.env) : child.kill("SIGKILL")),
+      failed: (how) => failed(run, how),
+      notStarted: (error) => notStarted(run, error),
+    });
+    return checkedKeys(readOutput(run, output), `${what} (${place})`);
   } finally {
-    clearTimeout(limit);
     clearTimeout(wait);
-    process.off("exit", end);
   }
 }
 
@@ -89,31 +81,6 @@ function start(file: string, { command, env, surroundings }: CredentialProcess):
     { file, args },
     { env: { ...env }, stdio: [stdin, "pipe", "pipe"], ...place },
   );
-}
-
-function finished(run: CredentialProcess, child: ChildProcess, late: AbortSignal): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  child.stdout?.on("data", (chunk: Buffer) => {
-    length += chunk.length;
-    if (length <= MAX_OUTPUT) chunks.push(chunk);
-  });
-  return new Promise((resolve, reject) => {
-    late.addEventListener("abort", () => {
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-      reject(late.reason as Error);
-    });
-    child.once("error", (error: NodeJS.ErrnoException) => reject(notStarted(run, error)));
-    child.once("close", (status, signal) => {
-      if (status === 0 && length <= MAX_OUTPUT) resolve(Buffer.concat(chunks).toString("utf8"));
-      else if (status === 0) reject(failed(run, `It printed more than ${MAX_OUTPUT} bytes.`));
-      else {
-        const how = signal === null ? `exit status ${status}` : `signal ${signal}`;
-        reject(failed(run, `It ended with ${how}.`));
-      }
-    });
-  });
 }
 
 // Nothing of the output is repeated: it may hold the keys.
@@ -168,9 +135,4 @@ function failed(run: CredentialProcess, detail: string, more = ""): RdsIamError 
     detail: `${detail} It is in ${run.place}.`,
     hint: `${byHand}${more}`,
   });
-}
-
-function endProcess(child: ChildProcess, ownGroup: CredentialProcess["env"] | undefined): void {
-  if (ownGroup === undefined) child.kill("SIGKILL");
-  else signalGroup(child, "SIGKILL", ownGroup);
 }

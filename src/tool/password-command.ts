@@ -2,16 +2,16 @@
 // says on stderr goes to ours, and its stdout, trimmed, is the password. It has a session of its own: it runs while the
 // tool has the terminal, so it cannot ask anything there, and the tool's Ctrl-C is not for it. Environment variables, which a
 // nested rdsiam reads as its own, name the login that the password is for.
-import { Buffer } from "node:buffer";
-import { type ChildProcess, spawn } from "node:child_process";
+import type { Buffer } from "node:buffer";
+import { spawn } from "node:child_process";
 import process from "node:process";
 import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { writeText } from "../runtime/stdio.ts";
+import { programOutput } from "../system/program-output.ts";
 import { inBackground, shellWords, signalGroup } from "../system/program.ts";
 
 const TIME_LIMIT = 20_000; // ms; the login that waits for it gives up after 30 s
-const MAX_OUTPUT = 64 * 1024; // bytes; an auth token with a session token in it has about 2,000
 
 /** A command to run. */
 export interface PasswordCommand {
@@ -71,47 +71,17 @@ export async function runPasswordCommand(options: PasswordCommand): Promise<stri
   child.stderr?.on("data", (chunk: Buffer) => void writeText(2, chunk));
   // Whether the shell itself is gone already or not: what it has left in the background may hold its stdout open.
   const end = (): void => signalGroup(child, "SIGKILL", env);
-  const late = new AbortController();
-  const limit = setTimeout(() => {
-    end();
-    late.abort(failed(`It was still running after ${timeLimit / 1_000} seconds, and was stopped.`));
-  }, timeLimit);
-  process.on("exit", end);
-  try {
-    return readPassword(await finished(child, end, late.signal));
-  } finally {
-    clearTimeout(limit);
-    process.off("exit", end);
-  }
+  const output = await programOutput(child, {
+    timeLimit,
+    end,
+    failed,
+    notStarted: (error) => failed(`It could not be started: ${error.message}.`),
+  });
+  return readPassword(output);
 }
 
-// Resolves with stdout; rejects when it failed or printed too much, or with the reason of `late`.
-function finished(child: ChildProcess, end: () => void, late: AbortSignal): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  child.stdout?.on("data", (chunk: Buffer) => {
-    length += chunk.length;
-    if (length > MAX_OUTPUT) end();
-    else chunks.push(chunk);
-  });
-  return new Promise((resolve, reject) => {
-    late.addEventListener("abort", () => {
-      child.stdout?.destroy();
-      reject(late.reason as Error);
-    });
-    child.once("error", (error) => reject(failed(`It could not be started: ${error.message}.`)));
-    // As in a shell's $(...), it is done when no process holds its stdout open any more.
-    child.once("close", (status, signal) => {
-      const how = signal === null ? `exit status ${status}` : `signal ${signal}`;
-      if (length > MAX_OUTPUT) reject(failed(`It printed more than ${MAX_OUTPUT} bytes.`));
-      else if (status !== 0) reject(failed(`It ended with ${how}.`));
-      else resolve(Buffer.concat(chunks));
-    });
-  });
-}
-
-function readPassword(output: Buffer): string {
-  const password = output.toString("utf8").trim();
+function readPassword(output: string): string {
+  const password = output.trim();
   if (password === "") throw failed("It printed nothing.");
   if (/[\0\r\n]/.test(password)) {
     const lines = password.split(/\r?\n/).length;
