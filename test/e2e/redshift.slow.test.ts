@@ -1,15 +1,15 @@
 // Redshift end to end, what takes longer: each command, refusals, passwords that become old, and the judges: AWS's own driver logs
 // in to our stand-in, and another program's API answers our call.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { redshiftPassword } from "../../src/aws/redshift.ts";
 import type { StandIn } from "../../src/demo/stand-in.ts";
 import { connectionOptions, signingSource } from "../../src/library.ts";
+import { startMoto, withoutMoto } from "../support/moto.ts";
 import { openProxy } from "../support/open-proxy.ts";
 import { cleanEnvironment, rdsiam, run, without } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
@@ -268,34 +268,24 @@ test(
   },
 );
 
-const hasMoto = spawnSync("python3", ["-c", "import boto3, moto.server"]).status === 0;
 test(
   "moto + GetClusterCredentials gives a user and a password",
-  { skip: hasMoto ? false : "moto is not on this machine: pip install 'moto[server]'" },
+  { skip: withoutMoto },
   async () => {
-    const file = join(import.meta.dirname, "../support/moto-redshift.py");
-    const moto = spawn("python3", [file], { stdio: ["pipe", "pipe", "ignore"] });
-    try {
-      let endpoint = "";
-      for await (const line of createInterface({ input: moto.stdout })) {
-        endpoint = line;
-        break;
-      }
-      const { accessKeyId, secretAccessKey } = standIn.key;
-      const credentials = async () => ({ accessKeyId, secretAccessKey, source: "the test" });
-      const calls = { env: { AWS_ENDPOINT_URL: endpoint } };
-      const caller = { credentials, region: "eu-west-1", calls, profile: undefined };
-      const login = { service: "redshift", user: "jane", database: "sales" } as const;
-      const found = await redshiftPassword({ ...login, name: "dwh", groups: ["bi"] }, caller);
-      assert.equal(found.user, "IAM:jane");
-      assert.ok(found.password.length > 8);
-      assert.ok(Math.abs(found.expiresAt.getTime() - Date.now() - 900_000) < 60_000);
-      await assert.rejects(
-        redshiftPassword({ ...login, name: "other", groups: [] }, caller),
-        /redshift:GetClusterCredentials failed in eu-west-1/,
-      );
-    } finally {
-      moto.stdin.end();
-    }
+    using moto = startMoto("redshift");
+    const { endpoint } = await moto.state();
+    const { accessKeyId, secretAccessKey } = standIn.key;
+    const credentials = async () => ({ accessKeyId, secretAccessKey, source: "the test" });
+    const calls = { env: { AWS_ENDPOINT_URL: endpoint } };
+    const caller = { credentials, region: "eu-west-1", calls, profile: undefined };
+    const login = { service: "redshift", user: "jane", database: "sales" } as const;
+    const found = await redshiftPassword({ ...login, name: "dwh", groups: ["bi"] }, caller);
+    assert.equal(found.user, "IAM:jane");
+    assert.ok(found.password.length > 8);
+    assert.ok(Math.abs(found.expiresAt.getTime() - Date.now() - 900_000) < 60_000);
+    await assert.rejects(
+      redshiftPassword({ ...login, name: "other", groups: [] }, caller),
+      /redshift:GetClusterCredentials failed in eu-west-1/,
+    );
   },
 );

@@ -1,12 +1,10 @@
 // moto as the judge of `rdsiam setup` and of `rds_secret = auto`: another program's RDS, Secrets Manager and IAM, with a real PostgreSQL
 // behind them, which has what the secret says.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { createInterface, type Interface } from "node:readline";
 import { after, before, test } from "node:test";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import { startDns } from "../../src/demo/dns.ts";
@@ -14,14 +12,13 @@ import { startGateway } from "../../src/demo/gateway.ts";
 import { appendProfile, makeEnvironment, makeHome } from "../../src/demo/home.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
 import { startPostgres, SUPERUSER } from "../../src/demo/postgres.ts";
+import { type Moto, startMoto, withoutMoto } from "../support/moto.ts";
 import { rdsiam, without } from "../support/program.ts";
 
-const hasMoto = spawnSync("python3", ["-c", "import boto3, moto.server"]).status === 0;
-const skip = hasMoto ? without("psql") : "moto is not on this machine: pip install 'moto[server]'";
+const skip = withoutMoto || without("psql");
 const READ = ["--grant", "read", "--yes"];
 
 interface MotoState {
-  readonly endpoint: string;
   readonly host: string;
   readonly resourceId: string;
   readonly iam: boolean;
@@ -31,25 +28,15 @@ interface MotoState {
 }
 
 const closers: (() => PromiseLike<unknown> | void)[] = [];
-let moto: ChildProcess;
-let lines: AsyncIterator<string>;
-let there: MotoState;
+let moto: Moto<MotoState>;
+let there: MotoState & { readonly endpoint: string };
 let env: Readonly<Record<string, string>> = {};
-
-async function motoState(): Promise<MotoState> {
-  const { value } = (await lines.next()) as { readonly value: string };
-  return JSON.parse(value) as MotoState;
-}
 
 before(async () => {
   if (skip !== false) return;
-  moto = spawn("python3", [join(import.meta.dirname, "../support/moto-setup.py")], {
-    stdio: ["pipe", "pipe", "ignore"],
-  });
-  closers.push(() => void moto.stdin?.end());
-  const reader: Interface = createInterface({ input: moto.stdout ?? process.stdin });
-  lines = reader[Symbol.asyncIterator]();
-  there = await motoState();
+  moto = startMoto("setup");
+  closers.push(() => moto[Symbol.dispose]());
+  there = await moto.state();
   const directory = await mkdtemp(join(tmpdir(), "rdsiam-moto-"));
   closers.push(() => rm(directory, { recursive: true, force: true }));
   const postgres = await startPostgres({
@@ -137,8 +124,7 @@ test(
       env,
     });
     assert.match(ofUser.stdout, /1\. let the user jane log in as it\n[^]*done {2}1\./);
-    moto.stdin?.write("\n");
-    const now = await motoState();
+    const now = await moto.state();
     const statement = {
       Effect: "Allow",
       Action: "rds-db:connect",

@@ -1,23 +1,20 @@
 // moto as the judge: another program's EC2 and RDS answer what `--via ssm` asks. It has no agents; those are a stand-in's.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { startSsmSession } from "../../src/aws/ssm-session.ts";
 import type { InstanceTag } from "../../src/aws/jump-instances.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
 import { startOnNearest } from "../../src/session/jump-instance.ts";
+import { type Moto, startMoto, withoutMoto } from "../support/moto.ts";
 import { runContext } from "../support/run-context.ts";
 import { startVpcApi, type VpcApi } from "../support/vpc-api.ts";
 
-const hasMoto = spawnSync("python3", ["-c", "import boto3, moto.server"]).status === 0;
-const skip = hasMoto ? false : "moto is not on this machine: pip install 'moto[server]'";
+const skip = withoutMoto;
 
 interface MotoVpc {
-  readonly endpoint: string;
   readonly vpc: string;
   readonly other: string;
   readonly instances: Readonly<Record<"far" | "zone" | "subnet" | "stopped" | "other", string>>;
@@ -27,25 +24,19 @@ const keys = new KeyStore();
 const { accessKeyId, secretAccessKey } = keys.createStaticKey({
   arn: "arn:aws:iam::123456789012:user/jane",
 });
-let moto: ChildProcess | undefined;
-let there: MotoVpc;
+let moto: Moto<MotoVpc> | undefined;
+let there: MotoVpc & { readonly endpoint: string };
 let agents: VpcApi;
 let home = "";
 before(async () => {
   if (skip !== false) return;
   home = await mkdtemp(join(tmpdir(), "rdsiam-moto-"));
   agents = await startVpcApi(keys);
-  const child = spawn("python3", [join(import.meta.dirname, "../support/moto-vpc.py")], {
-    stdio: ["pipe", "pipe", "ignore"],
-  });
-  moto = child;
-  for await (const line of createInterface({ input: child.stdout })) {
-    there = JSON.parse(line) as MotoVpc;
-    break;
-  }
+  moto = startMoto("vpc");
+  there = await moto.state();
 });
 after(async () => {
-  moto?.stdin?.end();
+  moto?.[Symbol.dispose]();
   await agents?.[Symbol.asyncDispose]();
   await rm(home, { recursive: true, force: true });
 });
