@@ -7,7 +7,6 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import process from "node:process";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { gatewayToken } from "../support/gateway-token.ts";
 import {
   errorFields,
@@ -202,7 +201,7 @@ test(
     const through = rdsiam(["psql", "prod", ...words], { env: own.env });
     const sleeping =
       "select 1 from pg_stat_activity where query ~ 'pg_sleep' and usename = 'app_ro'";
-    while ((await own.postgres.query(sleeping)).rows.length < 2) await delay(50);
+    await until(async () => (await own.postgres.query(sleeping)).rows.length === 2);
     process.kill(own.postgres.pid, "SIGINT"); // a fast shutdown
     const ends = await Promise.all([direct, through]);
     await own[Symbol.asyncDispose]();
