@@ -150,6 +150,21 @@ export function makeFailure(status: number, code: string, message: string): ApiA
   return { status, body };
 }
 
+/** An answer of an API whose answers are JSON. */
+export function makeJson(
+  status: number,
+  body: object,
+  headers: Readonly<Record<string, string>> = { "content-type": "application/x-amz-json-1.1" },
+): ApiAnswer {
+  return { status, body: JSON.stringify(body), headers };
+}
+
+/** The failure of a call that no policy allows the caller. */
+export function makeDenial({ arn }: AccessKey, call: string, resource = "*"): ApiAnswer {
+  const what = `User: ${arn} is not authorized to perform: ${call} on resource: ${resource}`;
+  return makeFailure(403, "AccessDenied", what);
+}
+
 /** The failure of a request without a signature that needs one. */
 export function makeUnsignedFailure(): ApiAnswer {
   return makeFailure(403, "MissingAuthenticationToken", "Request is missing Authentication Token");

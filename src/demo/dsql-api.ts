@@ -1,6 +1,6 @@
 // The stand-in for the Aurora DSQL API, for programs that list clusters.
 // https://docs.aws.amazon.com/aurora-dsql/latest/APIReference/API_ListClusters.html
-import { type Api, type ApiAnswer, type ApiOptions, startApi } from "./aws-api.ts";
+import { type Api, type ApiOptions, makeJson, startApi } from "./aws-api.ts";
 
 /** A cluster of the stand-in. */
 export interface DsqlCluster {
@@ -32,18 +32,14 @@ export async function startDsqlApi(options: StandInDsqlOptions): Promise<Api> {
     keys,
     now,
     answer: ({ caller, path }) => {
-      if (caller === undefined) return json(403, { message: "Missing Authentication Token" });
+      if (caller === undefined) return makeJson(403, { message: "Missing Authentication Token" });
       if (isDenied)
-        return json(403, { __type: "AccessDeniedException", message: "not authorized" });
+        return makeJson(403, { __type: "AccessDeniedException", message: "not authorized" });
       if (path === "/cluster") {
-        return json(200, { clusters: all.map(({ arn, identifier }) => ({ arn, identifier })) });
+        return makeJson(200, { clusters: all.map(({ arn, identifier }) => ({ arn, identifier })) });
       }
       const found = all.find(({ identifier }) => path === `/cluster/${identifier}`);
-      return found === undefined ? json(404, { message: "not found" }) : json(200, found);
+      return found === undefined ? makeJson(404, { message: "not found" }) : makeJson(200, found);
     },
   });
-}
-
-function json(status: number, body: object): ApiAnswer {
-  return { status, body: JSON.stringify(body) };
 }

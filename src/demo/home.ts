@@ -42,47 +42,38 @@ export async function appendProfile(
   await appendFile(home.credentials, formatSection(name, credentialSettings(key)));
 }
 
+const SERVICES = [
+  "sts",
+  "rds",
+  "dsql",
+  "iam",
+  "secretsmanager",
+  "redshift",
+  "redshift_serverless",
+  "sso",
+  "sso_oidc",
+] as const;
+
 /** The URLs of the stand-ins' APIs; STS's URL is the default for the others. */
-export interface ApiEndpoints {
-  readonly sts: string;
-  readonly rds?: string | undefined;
-  readonly dsql?: string | undefined;
-  readonly redshift?: string | undefined;
-  readonly redshiftServerless?: string | undefined;
-  readonly sso?: string | undefined;
-  readonly secrets?: string | undefined;
-  readonly iam?: string | undefined;
-}
+export type ApiEndpoints = { readonly sts: string } & {
+  readonly [service in (typeof SERVICES)[number]]?: string | undefined;
+};
 
 /** What a child needs in its environment to use this home and these APIs. */
 export function makeEnvironment(
   home: Home,
   endpoints: ApiEndpoints,
 ): Readonly<Record<string, string>> {
-  const {
-    sts,
-    rds = sts,
-    dsql = sts,
-    redshift = sts,
-    redshiftServerless = sts,
-    sso = sts,
-    secrets = sts,
-    iam = sts,
-  } = endpoints;
+  // Even one that knows no such calls: nothing of a demo goes to the real AWS.
+  const urls = SERVICES.map((service) => [
+    `AWS_ENDPOINT_URL_${service.toUpperCase()}`,
+    endpoints[service] ?? endpoints.sts,
+  ]);
   return {
     HOME: home.directory,
     AWS_CONFIG_FILE: home.config,
     AWS_SHARED_CREDENTIALS_FILE: home.credentials,
-    AWS_ENDPOINT_URL_STS: sts,
-    // Even one that knows no such calls: nothing of a demo goes to the real AWS.
-    AWS_ENDPOINT_URL_RDS: rds,
-    AWS_ENDPOINT_URL_DSQL: dsql,
-    AWS_ENDPOINT_URL_IAM: iam,
-    AWS_ENDPOINT_URL_SECRETSMANAGER: secrets,
-    AWS_ENDPOINT_URL_REDSHIFT: redshift,
-    AWS_ENDPOINT_URL_REDSHIFT_SERVERLESS: redshiftServerless,
-    AWS_ENDPOINT_URL_SSO: sso,
-    AWS_ENDPOINT_URL_SSO_OIDC: sso,
+    ...Object.fromEntries(urls),
     AWS_EC2_METADATA_DISABLED: "true",
     // A proxy of the machine's own cannot reach this STS. The lower-case name wins where both are set.
     NO_PROXY: "127.0.0.1",

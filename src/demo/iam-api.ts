@@ -5,6 +5,7 @@ import {
   type Api,
   type ApiAnswer,
   type ApiOptions,
+  makeDenial,
   makeFailure,
   makeResult,
   makeUnknownAction,
@@ -85,10 +86,7 @@ export async function startIamApi(options: StandInIamOptions): Promise<IamApi> {
     now,
     answer: ({ action, caller, parameters }) => {
       if (caller === undefined) return makeUnsignedFailure();
-      if (denied.has(action)) {
-        const what = `User: ${caller.arn} is not authorized to perform: iam:${action} on resource: *`;
-        return makeFailure(403, "AccessDenied", what);
-      }
+      if (denied.has(action)) return makeDenial(caller, `iam:${action}`);
       calls.push(action);
       return action === "SimulatePrincipalPolicy"
         ? simulate(action, parameters)

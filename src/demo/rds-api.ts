@@ -6,6 +6,7 @@
 import {
   type Api,
   type ApiOptions,
+  makeDenial,
   makeFailure,
   makeResult,
   makeUnknownAction,
@@ -81,10 +82,7 @@ export async function startRdsApi(options: StandInRdsOptions): Promise<RdsStandI
     now,
     answer: ({ action, caller }) => {
       if (caller === undefined) return makeUnsignedFailure();
-      if (denied.has(action)) {
-        const what = `User: ${caller.arn} is not authorized to perform: rds:${action} on resource: *`;
-        return makeFailure(403, "AccessDenied", what);
-      }
+      if (denied.has(action)) return makeDenial(caller, `rds:${action}`);
       calls.push(action);
       const [changed, fault] = action.endsWith("Cluster")
         ? [cluster, "InvalidDBClusterStateFault"]

@@ -6,7 +6,9 @@ import {
   type ApiAnswer,
   type ApiOptions,
   type ApiRequest,
+  makeDenial,
   makeFailure,
+  makeJson,
   makeResult,
   makeUnknownAction,
   makeUnsignedFailure,
@@ -95,18 +97,14 @@ function answerCluster(
   }
   const withIam = action === "GetClusterCredentialsWithIAM";
   if (!withIam && action !== "GetClusterCredentials") return makeUnknownAction(action);
-  if (text("ClusterIdentifier") !== name) {
-    const asked = text("ClusterIdentifier");
-    return makeFailure(404, "ClusterNotFound", `Cluster ${asked} not found.`);
-  }
+  const asked = text("ClusterIdentifier");
+  if (asked !== name) return makeFailure(404, "ClusterNotFound", `Cluster ${asked} not found.`);
   const seconds = Number(text("DurationSeconds") ?? 900);
   const DbUser = text("DbUser");
   if (!(seconds >= 900 && seconds <= 3600) || withIam !== (DbUser === undefined)) {
     return makeFailure(400, "InvalidParameterValue", "a parameter is missing, or out of range");
   }
-  if (!mayAsk(caller, DbUser)) {
-    return makeFailure(403, "AccessDenied", denial(caller, `redshift:${action}`));
-  }
+  if (!mayAsk(caller, DbUser)) return makeDenial(caller, `redshift:${action}`);
   const user =
     DbUser === undefined ? identityUser(caller) : { dbUser: `IAM:${DbUser}`, role: DbUser };
   const groups = [...parameters]
@@ -132,21 +130,22 @@ function answerWorkgroup(
     workgroupArn: `arn:aws:redshift-serverless:${region}:${account}:workgroup/${WORKGROUP_ID}`,
     endpoint: { address: workgroupHost, port: port() },
   };
-  if (action === "ListWorkgroups") return json(200, { workgroups: [workgroup] });
+  if (action === "ListWorkgroups") return makeJson(200, { workgroups: [workgroup] });
   if (request["workgroupName"] !== workgroupName) {
     return refusal("ResourceNotFoundException", "The workgroup does not exist.");
   }
-  if (action === "GetWorkgroup") return json(200, { workgroup });
+  if (action === "GetWorkgroup") return makeJson(200, { workgroup });
   if (action !== "GetCredentials") return refusal("UnknownOperationException", action);
   if (!mayAsk(caller, undefined)) {
-    return refusal("AccessDeniedException", denial(caller, `redshift-serverless:${action}`));
+    const what = `User: ${caller.arn} is not authorized to perform: redshift-serverless:${action}`;
+    return refusal("AccessDeniedException", what);
   }
   const { dbName } = request;
   const database = typeof dbName === "string" ? dbName : undefined;
   const call = { action, user: undefined, database, groups: [] };
   const given = give(identityUser(caller), Number(request["durationSeconds"]), call);
   const { dbUser, password: dbPassword, expiresAt } = given;
-  return json(200, { dbUser, dbPassword, expiration: expiresAt.getTime() / 1_000 });
+  return makeJson(200, { dbUser, dbPassword, expiration: expiresAt.getTime() / 1_000 });
 }
 
 // Whom Redshift makes a user of: a role's session is its role.
@@ -161,15 +160,6 @@ function mayAsk({ databaseUsers }: AccessKey, user: string | undefined): boolean
   return databaseUsers === undefined || (user !== undefined && databaseUsers.includes(user));
 }
 
-function denial({ arn }: AccessKey, action: string): string {
-  return `User: ${arn} is not authorized to perform: ${action}`;
-}
-
 function refusal(type: string, message: string): ApiAnswer {
-  return json(400, { __type: type, message });
-}
-
-function json(status: number, body: object): ApiAnswer {
-  const headers = { "content-type": "application/x-amz-json-1.1" };
-  return { status, body: JSON.stringify(body), headers };
+  return makeJson(400, { __type: type, message });
 }

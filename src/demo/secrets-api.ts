@@ -1,6 +1,6 @@
 // The stand-in for AWS Secrets Manager: GetSecretValue, with AWS's own refusals.
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
-import { type Api, type ApiAnswer, type ApiOptions, startApi } from "./aws-api.ts";
+import { type Api, type ApiAnswer, type ApiOptions, makeJson, startApi } from "./aws-api.ts";
 
 /** A secret, by its ARN; the text may be changed while the stand-in runs. */
 export interface StandInSecret {
@@ -73,17 +73,17 @@ function value(
         "You can't perform this operation on the secret because it was marked for deletion.",
       );
     case "binary":
-      return json(200, { ARN: arn, Name: name, SecretBinary: btoa("binary") });
+      return makeJson(200, { ARN: arn, Name: name, SecretBinary: btoa("binary") });
     case undefined:
-      return json(200, { ARN: arn, Name: name, SecretString: text, VersionStages: ["AWSCURRENT"] });
+      return makeJson(200, {
+        ARN: arn,
+        Name: name,
+        SecretString: text,
+        VersionStages: ["AWSCURRENT"],
+      });
   }
 }
 
 function failure(code: string, message: string): ApiAnswer {
-  return json(400, { __type: code, Message: message });
-}
-
-function json(status: number, body: object): ApiAnswer {
-  const headers = { "content-type": "application/x-amz-json-1.1" };
-  return { status, body: JSON.stringify(body), headers };
+  return makeJson(400, { __type: code, Message: message });
 }

@@ -76,7 +76,6 @@ interface Claim {
 
 /** Verifies an auth token. The reason of a refusal is for the stand-in's own log: the frontend is only sent that PAM failed. */
 export function verifyAuthToken(token: string, context: AuthTokenContext): AuthTokenVerdict {
-  const refuse = (reason: string): AuthTokenVerdict => ({ ok: false, reason });
   if (context.isDsql === true) return verifyDsqlToken(token, context);
   const match = /^([^/?#\s]+):(\d{1,5})\/\?([^?#\s]+)$/.exec(token);
   if (match === null) return refuse("the password is not an auth token HOST:PORT/?QUERY");
@@ -103,18 +102,20 @@ export function verifyAuthToken(token: string, context: AuthTokenContext): AuthT
 function verifyDsqlToken(token: string, context: AuthTokenContext): AuthTokenVerdict {
   const [, host = "", query = ""] = /^([^/?#\s:]+)\/\?([^?#\s]+)$/.exec(token) ?? [];
   const { hosts, user } = context;
-  if (!hosts.includes(host)) {
-    return { ok: false, reason: `signed for host ${host} instead of ${hosts.join(" or ")}` };
-  }
+  if (!hosts.includes(host))
+    return refuse(`signed for host ${host} instead of ${hosts.join(" or ")}`);
   const request = { method: "GET", path: "/", query, headers: new Map([["host", host]]), body: "" };
   const verdict = verifyPresigned(request, { ...context, service: "dsql" });
-  if (!verdict.ok) return { ok: false, reason: `${verdict.fault}: ${verdict.reason}` };
+  if (!verdict.ok) return refuse(`${verdict.fault}: ${verdict.reason}`);
   const action = new Map(parseQuery(query)).get("Action");
   const wanted = user === "admin" ? "DbConnectAdmin" : "DbConnect";
-  if (action !== wanted) {
-    return { ok: false, reason: `Wrong user to action mapping. user: ${user}, action: ${action}` };
-  }
+  if (action !== wanted)
+    return refuse(`Wrong user to action mapping. user: ${user}, action: ${action}`);
   return permitted(verdict.key, host, { user, action: `dsql:${wanted}` });
+}
+
+function refuse(reason: string): AuthTokenVerdict {
+  return { ok: false, reason };
 }
 
 function permitted(
@@ -123,7 +124,7 @@ function permitted(
   { user, action }: { readonly user: string; readonly action: string },
 ): AuthTokenVerdict {
   return key.databaseUsers?.includes(user) === false
-    ? { ok: false, reason: `${key.arn} may not ${action} as ${user}` }
+    ? refuse(`${key.arn} may not ${action} as ${user}`)
     : { ok: true, key, host };
 }
 

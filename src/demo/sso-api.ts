@@ -2,7 +2,14 @@
 // that gives a role's credentials, which the stand-ins for RDS and STS know.
 // https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/Welcome.html
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/Welcome.html
-import { type Api, type ApiAnswer, type ApiOptions, type ApiRequest, startApi } from "./aws-api.ts";
+import {
+  type Api,
+  type ApiAnswer,
+  type ApiOptions,
+  type ApiRequest,
+  makeJson,
+  startApi,
+} from "./aws-api.ts";
 import { type KeyStore, randomId } from "./keys.ts";
 import {
   type AuthorizationRequest,
@@ -134,11 +141,11 @@ function answerAction(action: string, request: ApiRequest, context: SsoContext):
   const { behavior, endpoint, oidc } = context;
   switch (action) {
     case "RegisterClient":
-      return json(200, oidc.register(fieldsOf(request)));
+      return makeJson(200, oidc.register(fieldsOf(request)));
     case "StartDeviceAuthorization":
-      return json(200, oidc.startDevice(fieldsOf(request), endpoint));
+      return makeJson(200, oidc.startDevice(fieldsOf(request), endpoint));
     case "CreateToken":
-      return json(200, oidc.createToken(fieldsOf(request)));
+      return makeJson(200, oidc.createToken(fieldsOf(request)));
     case "Authorize":
       return authorizePage(oidc.checkAuthorize(request.parameters), context);
     case "Device": {
@@ -153,7 +160,7 @@ function answerAction(action: string, request: ApiRequest, context: SsoContext):
       const token = request.headers.get("x-amz-sso_bearer_token") ?? "";
       bearer(request, context);
       oidc.accessTokens.delete(token);
-      return json(200, {});
+      return makeJson(200, {});
     }
     default:
       return portalAnswer(action, request, context);
@@ -175,7 +182,7 @@ function authorizePage(request: AuthorizationRequest, { behavior, oidc }: SsoCon
 function portalAnswer(action: string, request: ApiRequest, context: SsoContext): ApiAnswer {
   const { accounts } = context;
   const { parameters } = request;
-  if (action.endsWith("UNKNOWN")) return json(404, { message: "no such path" });
+  if (action.endsWith("UNKNOWN")) return makeJson(404, { message: "no such path" });
   bearer(request, context);
   if (action === "ListAccounts") {
     const all = Object.entries(accounts).map(([accountId, { name }]) => ({
@@ -183,19 +190,21 @@ function portalAnswer(action: string, request: ApiRequest, context: SsoContext):
       accountName: name,
       emailAddress: `${name}@example.com`,
     }));
-    return json(200, listPage("accountList", all, parameters));
+    return makeJson(200, listPage("accountList", all, parameters));
   }
   const accountId = parameters.get("account_id") ?? "";
   const account = accounts[accountId];
   if (account === undefined) throw new SsoRefusal("ForbiddenException", "No access");
   if (action === "ListAccountRoles") {
     const all = Object.keys(account.roles).map((roleName) => ({ roleName, accountId }));
-    return json(200, listPage("roleList", all, parameters));
+    return makeJson(200, listPage("roleList", all, parameters));
   }
   const roleName = parameters.get("role_name") ?? "";
   const role = account.roles[roleName];
   if (role === undefined) throw new SsoRefusal("ForbiddenException", "No access");
-  return json(200, { roleCredentials: roleCredentials({ accountId, roleName, role }, context) });
+  return makeJson(200, {
+    roleCredentials: roleCredentials({ accountId, roleName, role }, context),
+  });
 }
 
 function roleCredentials(
@@ -256,16 +265,7 @@ function refuse(action: string, { message, name }: SsoRefusal): ApiAnswer {
   const body = isOidc ? { error, error_description: message } : { message, __type: name };
   const namespace = isOidc ? "com.amazonaws.sso.oidc" : "com.amazonaws.switchboard.portal";
   const type = `${name}:http://internal.amazon.com/coral/${namespace}/`;
-  return json(status, body, { "x-amzn-errortype": type });
-}
-
-function json(
-  status: number,
-  body: object,
-  more: Readonly<Record<string, string>> = {},
-): ApiAnswer {
-  const headers = { "content-type": "application/json", ...more };
-  return { status, body: JSON.stringify(body), headers };
+  return makeJson(status, body, { "content-type": "application/json", "x-amzn-errortype": type });
 }
 
 function page(status: number, sentence: string): ApiAnswer {

@@ -111,12 +111,9 @@ export interface StandInOptions {
   readonly now?: (() => Date) | undefined;
 }
 
-/** The running stand-in. */
-export interface StandIn extends AsyncDisposable {
+interface Parts {
   /** Its own home directory. */
   readonly directory: string;
-  /** What a child needs in its environment to see this AWS instead of the real one. */
-  readonly env: Readonly<Record<string, string>>;
   readonly gateway: Gateway;
   /** The front of the Aurora DSQL cluster. */
   readonly dsql: Gateway;
@@ -135,6 +132,15 @@ export interface StandIn extends AsyncDisposable {
   readonly dns: DnsStandIn;
   readonly postgres: Postgres;
   readonly keys: KeyStore;
+  readonly authority: Certificate;
+  /** The password of the user that is not in rds_iam. */
+  readonly legacyPassword: string;
+}
+
+/** The running stand-in. */
+export interface StandIn extends Parts, AsyncDisposable {
+  /** What a child needs in its environment to see this AWS instead of the real one. */
+  readonly env: Readonly<Record<string, string>>;
   /** The long-term key that the stand-in's targets use. */
   readonly key: AccessKey;
   readonly region: string;
@@ -147,10 +153,7 @@ export interface StandIn extends AsyncDisposable {
   readonly redshiftHosts: { readonly cluster: string; readonly workgroup: string };
   /** Its names through PrivateLink: the private one, and that of the interface endpoint. */
   readonly privateLink: { readonly host: string; readonly interfaceHost: string };
-  readonly authority: Certificate;
   readonly caFile: string;
-  /** The password of the user that is not in rds_iam. */
-  readonly legacyPassword: string;
   /** Appends a profile to the config file, and its key to the credentials file. */
   readonly addProfile: (name: string, settings: StandInKeys, key?: AccessKey) => Promise<void>;
   /** The settings of a target on this stand-in, for addProfile. */
@@ -246,27 +249,6 @@ async function startParts(options: StandInOptions, closing: Closing): Promise<St
   return { ...(await furnish(parts)), [Symbol.asyncDispose]: closing.close };
 }
 
-type Parts = Pick<
-  StandIn,
-  | "authority"
-  | "directory"
-  | "dns"
-  | "dsql"
-  | "dsqlApi"
-  | "fresh"
-  | "gateway"
-  | "iam"
-  | "keys"
-  | "legacyPassword"
-  | "postgres"
-  | "rds"
-  | "redshift"
-  | "redshiftApis"
-  | "secrets"
-  | "sso"
-  | "sts"
->;
-
 async function startRedshift(
   options: StandInOptions,
   parts: Pick<Parts, "keys" | "postgres"> & { readonly leaf: Certificate },
@@ -360,9 +342,10 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
       rds: parts.rds.endpoint,
       dsql: dsqlApi.endpoint,
       redshift: redshiftApis.cluster.endpoint,
-      redshiftServerless: redshiftApis.workgroup.endpoint,
+      redshift_serverless: redshiftApis.workgroup.endpoint,
       sso: parts.sso.endpoint,
-      secrets: parts.secrets.endpoint,
+      sso_oidc: parts.sso.endpoint,
+      secretsmanager: parts.secrets.endpoint,
       iam: parts.iam.endpoint,
     }),
   };

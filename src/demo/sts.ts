@@ -5,6 +5,7 @@ import {
   type Api,
   type ApiAnswer,
   type ApiOptions,
+  makeDenial,
   makeFailure,
   makeResult,
   makeUnknownAction,
@@ -183,10 +184,7 @@ function refuseCaller(
     (trusted === undefined || trusted.includes(caller.arn)) &&
     (externalId === undefined || parameters.get("ExternalId") === externalId) &&
     (mfa === undefined || parameters.get("SerialNumber") === mfa.serialNumber);
-  if (!isTrusted) {
-    const message = `User: ${caller.arn} is not authorized to perform: sts:AssumeRole on resource: ${arn}`;
-    return makeFailure(403, "AccessDenied", message);
-  }
+  if (!isTrusted) return makeDenial(caller, "sts:AssumeRole", arn);
   const code = parameters.get("TokenCode") ?? "";
   if (mfa === undefined || code === mfa.code || mfa.codes?.delete(code)) return undefined;
   const message = "MultiFactorAuthentication failed with invalid MFA one time pass code. ";

@@ -73,7 +73,7 @@ function discoverWith(
   const env = makeEnvironment(home, {
     sts: "http://127.0.0.1:1",
     redshift: noClusters.endpoint,
-    redshiftServerless: noWorkgroups.endpoint,
+    redshift_serverless: noWorkgroups.endpoint,
     ...endpoints,
   });
   return rdsiam(["discover", "--profile", "corp", ...args], { env });
@@ -347,8 +347,8 @@ test("rdsiam discover has Redshift clusters and workgroups, without a user or a 
   const hosts = { clusterHost, workgroupHost, port: () => 5439, dbname: "sales" };
   await using apis = await startRedshiftApis({ keys, account: "123456789012", ...hosts });
   const rds = { rds: api.endpoint, dsql: dsql.endpoint };
-  const redshiftServerless = apis.workgroup.endpoint;
-  const all = { ...rds, redshift: apis.cluster.endpoint, redshiftServerless };
+  const { cluster, workgroup } = apis;
+  const all = { ...rds, redshift: cluster.endpoint, redshift_serverless: workgroup.endpoint };
   const { stdout, stderr } = await discoverWith(all);
   assert.doesNotMatch(stderr, /redshift/i);
   assert.match(
@@ -365,7 +365,7 @@ test("rdsiam discover has Redshift clusters and workgroups, without a user or a 
   const body = '{"__type":"AccessDeniedException","message":"not authorized"}';
   const answer = () => ({ status: 400, body });
   await using denied = await startApi({ service: "redshift-serverless", keys, answer });
-  const lacking = await discoverWith({ ...rds, redshiftServerless: denied.endpoint });
+  const lacking = await discoverWith({ ...rds, redshift_serverless: denied.endpoint });
   assert.match(
     lacking.stderr,
     /warning: not allowed to call redshift-serverless:ListWorkgroups in eu-west-1\nHINT: .*Redshift workgroups are left out/,

@@ -6,6 +6,7 @@ import {
   type Api,
   type ApiAnswer,
   type ApiRequest,
+  makeDenial,
   makeFailure,
   makeUnknownAction,
   startApi,
@@ -121,8 +122,7 @@ function answer(
     return makeFailure(400, "Throttling", "Rate exceeded");
   }
   if (options.denied?.has(name) || options.denied?.has(`${region} ${name}`)) {
-    const text = `User: ${caller.arn} is not authorized to perform: rds:${name} on resource: *`;
-    return makeFailure(403, "AccessDenied", text);
+    return makeDenial(caller, `rds:${name}`);
   }
   const action = ACTIONS[name];
   if (action === undefined) return makeUnknownAction(name);

@@ -63,7 +63,7 @@ export async function startSsoStage(
     sso,
     sts,
     env: {
-      ...makeEnvironment(home, { sts: sts.endpoint, sso: sso.endpoint }),
+      ...makeEnvironment(home, { sts: sts.endpoint, sso: sso.endpoint, sso_oidc: sso.endpoint }),
       BROWSER: browser.file,
     },
     cacheDirectory: join(directory, ".aws", "sso", "cache"),
