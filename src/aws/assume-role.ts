@@ -18,6 +18,15 @@ export interface StsCalls extends AwsCalls {
   readonly profile: string | undefined;
 }
 
+/** The role to assume. */
+export interface RoleOptions {
+  readonly roleArn: string;
+  readonly externalId?: string | undefined;
+  readonly sessionName?: string | undefined;
+  readonly durationSeconds?: number | undefined;
+  readonly mfaSerial?: string | undefined;
+}
+
 /** A question to the person with the MFA device. */
 export interface MfaQuestion {
   /** The device: an ARN, or a serial number. */
@@ -50,13 +59,20 @@ const MFA_ATTEMPTS = 3;
 
 /** Gets a role's credentials; `source` is called only where STS has to be. Every failure is an RdsIamError. */
 export async function roleCredentials(
-  parameters: AssumeRoleParameters,
+  wanted: RoleOptions,
   source: () => Promise<AwsKeys>,
   context: RoleContext,
   calls: StsCalls,
 ): Promise<RoleCredentials> {
   const { cache, note } = context;
-  const { RoleArn: roleArn, SerialNumber: serial } = parameters;
+  const { roleArn, mfaSerial: serial } = wanted;
+  const parameters: AssumeRoleParameters = {
+    RoleArn: roleArn,
+    RoleSessionName: wanted.sessionName,
+    ExternalId: wanted.externalId,
+    DurationSeconds: wanted.durationSeconds,
+    SerialNumber: serial,
+  };
   const key = cliCacheKey(parameters);
   const cached = await cache?.read(key);
   if (cached !== undefined) {
@@ -64,7 +80,7 @@ export async function roleCredentials(
     preloadSts();
     return { ...cached, cached: true };
   }
-  const RoleSessionName = parameters.RoleSessionName ?? context.defaultSessionName;
+  const RoleSessionName = wanted.sessionName ?? context.defaultSessionName;
   const keys = await source();
   const assume = (TokenCode?: string): Promise<AssumedRole> =>
     assumeRole(keys, { ...parameters, RoleSessionName, TokenCode }, calls);

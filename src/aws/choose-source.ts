@@ -5,7 +5,8 @@
 
 import type { Environment } from "../base/context.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import { environmentKeys } from "./keys.ts";
+import type { RoleOptions } from "./assume-role.ts";
+import { type AwsKeys, environmentKeys } from "./keys.ts";
 import { shellCommand, splitCommand } from "../system/shell-word.ts";
 import { refused, unknownProfile } from "./profile-errors.ts";
 import type {
@@ -36,11 +37,7 @@ export interface SourceInput {
 }
 
 /** An access key as a file or the environment has it. */
-export interface SourceKeys {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string | undefined;
-  readonly expiration?: Date | undefined;
+export interface SourceKeys extends AwsKeys {
   /** The access key id in a file. */
   readonly place: ProfileValue | undefined;
   /** Where it was found, in botocore's words. */
@@ -53,15 +50,9 @@ export interface SourceKeys {
 }
 
 /** A role, and the source of the credentials it is assumed with. */
-export interface RoleSource {
+export interface RoleSource extends RoleOptions {
   readonly method: "assume-role";
   readonly profile: string;
-  readonly roleArn: string;
-  readonly sessionName: string | undefined;
-  readonly externalId: string | undefined;
-  readonly mfaSerial: string | undefined;
-  /** In seconds; a value that is not a number is ignored, as by botocore. */
-  readonly durationSeconds: number | undefined;
   readonly from: ChosenSource;
 }
 
@@ -149,6 +140,7 @@ function roleSource(
     sessionName: text(values, "role_session_name", name),
     externalId: text(values, "external_id", name),
     mfaSerial: text(values, "mfa_serial", name),
+    // One that is not a number is ignored, as by botocore.
     durationSeconds:
       duration !== undefined && /^[-+]?\d+(?:_\d+)*$/.test(duration)
         ? Number(duration.replaceAll("_", ""))

@@ -6,7 +6,12 @@
 import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import type { Environment } from "../base/context.ts";
-import { type AskMfaCode, roleCredentials, roleSessionName } from "./assume-role.ts";
+import {
+  type AskMfaCode,
+  roleCredentials,
+  type RoleOptions,
+  roleSessionName,
+} from "./assume-role.ts";
 import { openCliCache } from "./cli-cache.ts";
 import { type AwsKeys, checkedKeys, environmentKeys, hasEnvironmentKeys } from "./keys.ts";
 import { type ChosenSource, chooseSource } from "./choose-source.ts";
@@ -26,15 +31,6 @@ export interface Credentials extends AwsKeys {
 /** Gives credentials that are good for two minutes or more, where the source has such. */
 export type CredentialSource = () => Promise<Credentials>;
 
-/** The role that is assumed on top of a profile's credentials. */
-export interface RoleOptions {
-  readonly roleArn: string;
-  readonly externalId?: string | undefined;
-  readonly sessionName?: string | undefined;
-  readonly durationSeconds?: number | undefined;
-  readonly mfaSerial?: string | undefined;
-}
-
 /** Which credentials, and how to get them. */
 export interface CredentialOptions {
   /** The AWS profile; undefined for the environment and the default chain. */
@@ -45,6 +41,7 @@ export interface CredentialOptions {
   readonly env: Environment;
   /** A Region of the database's partition, for STS calls when neither profile nor environment has one. */
   readonly fallbackRegion?: string | undefined;
+  /** The role that is assumed on top of a profile's credentials. */
   readonly role?: RoleOptions | undefined;
   /** Leaves out the role that the profile itself assumes, to find out which of the two fails. */
   readonly withoutRole?: boolean | undefined;
@@ -142,19 +139,12 @@ async function loadCredentials(
     return load();
   }
   let base: string | undefined;
-  const parameters = {
-    RoleArn: role.roleArn,
-    RoleSessionName: role.sessionName,
-    ExternalId: role.externalId,
-    DurationSeconds: role.durationSeconds,
-    SerialNumber: role.mfaSerial,
-  };
   const source = async (): Promise<AwsKeys> => {
     const found = await load();
     base = found.source;
     return found;
   };
-  const found = await roleCredentials(parameters, source, context, stsCalls(profile, context));
+  const found = await roleCredentials(role, source, context, stsCalls(profile, context));
   const how = found.cached ? CACHED : ` assumed with ${base}`;
   return { ...checkedKeys(found, "STS"), source: `${role.roleArn}${how}` };
 }

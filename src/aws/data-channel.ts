@@ -1,7 +1,6 @@
 // How a WebSocket of AWS's is dialed: through the environment's proxy, with the user's CA bundle, and that of a data channel
 // signed, as the Session Manager plugin does it. https://github.com/aws/session-manager-plugin/blob/mainline/src/communicator/websocketchannel.go
 
-import type { Agent } from "node:http";
 import { Sha256 } from "@smithy/core/checksum";
 import { HttpRequest } from "@smithy/core/protocols";
 import { SignatureV4 } from "@smithy/signature-v4";
@@ -11,24 +10,14 @@ import { signingKeys } from "./keys.ts";
 import { networkError, tunnelRefused } from "./network-error.ts";
 import { serviceAgent } from "./request-handler.ts";
 import type { AwsCalls } from "./sdk.ts";
-import type { SsmCaller } from "./ssm-session.ts";
-
-/** How a WebSocket is dialed. */
-export interface SignedDial {
-  readonly url: string;
-  /** A secret. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** None without TLS. */
-  readonly agent: Agent | undefined;
-  /** The error for a failure, where this explains it better than the dialer. */
-  readonly explain: (error: unknown) => RdsIamError | undefined;
-}
+import type { RdsCaller } from "./rds-client.ts";
+import type { SocketDial } from "../ssm/websocket.ts";
 
 /** Signs the URL of StartSession for this moment. Without TLS it is taken only where the API itself is called without. */
 export async function signedDial(
   { endpoint, url }: { readonly endpoint: string; readonly url: string },
-  caller: SsmCaller,
-): Promise<SignedDial> {
+  caller: RdsCaller,
+): Promise<SocketDial> {
   const { protocol } = new URL(url);
   if (protocol !== "wss:" && !(protocol === "ws:" && endpoint.startsWith("http:"))) {
     throw new RdsIamError("Systems Manager returned no wss:// URL for the data channel", {
@@ -44,7 +33,7 @@ export async function signedDial(
 export async function webSocketDial(
   url: string,
   { env, profileValues }: AwsCalls,
-): Promise<SignedDial> {
+): Promise<SocketDial> {
   const { hostname, port, protocol } = new URL(url);
   if (protocol === "ws:") return { url, headers: {}, agent: undefined, explain: () => undefined };
   const { agent, attempt } = serviceAgent(
@@ -63,7 +52,7 @@ export async function webSocketDial(
 // Whether the service checks the signature is not known; one that is in the URL already is not doubled.
 async function signature(
   url: string,
-  { credentials, region }: SsmCaller,
+  { credentials, region }: RdsCaller,
 ): Promise<Readonly<Record<string, string>>> {
   const { host, hostname, pathname, searchParams } = new URL(url);
   if ([...searchParams.keys()].some((name) => name.startsWith("X-Amz-"))) return {};

@@ -2,9 +2,8 @@
 // https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html
 
 import { Buffer } from "node:buffer";
-import { rdsError } from "./rds-client.ts";
-import { signedCall } from "./signed-call.ts";
-import type { SsmCaller } from "./ssm-session.ts";
+import { type RdsCaller, rdsError } from "./rds-client.ts";
+import { jsonCall } from "./signed-call.ts";
 
 const WAYS =
   "The Region's preferences of Session Manager demand encryption; the instance needs kms:Decrypt on the same key.";
@@ -21,23 +20,15 @@ export interface DataKeyRequest {
 /** Makes a data key; the plaintext is a secret. Every failure is an RdsIamError. */
 export async function generateDataKey(
   { keyId, length, sessionId, target }: DataKeyRequest,
-  caller: SsmCaller,
+  caller: RdsCaller,
 ): Promise<{ readonly plaintext: Buffer; readonly ciphertext: Buffer }> {
-  const request = {
-    KeyId: keyId,
-    NumberOfBytes: length,
-    EncryptionContext: { "aws:ssm:SessionId": sessionId, "aws:ssm:TargetId": target },
-  };
+  const call = { service: "kms", action: "GenerateDataKey" } as const;
   try {
-    const answer = await signedCall(caller, {
-      service: "kms",
-      headers: {
-        "content-type": "application/x-amz-json-1.1",
-        "x-amz-target": "TrentService.GenerateDataKey",
-      },
-      body: JSON.stringify(request),
+    const { CiphertextBlob, Plaintext } = await jsonCall(caller, call, {
+      KeyId: keyId,
+      NumberOfBytes: length,
+      EncryptionContext: { "aws:ssm:SessionId": sessionId, "aws:ssm:TargetId": target },
     });
-    const { CiphertextBlob, Plaintext } = JSON.parse(answer) as Readonly<Record<string, unknown>>;
     if (typeof CiphertextBlob !== "string" || typeof Plaintext !== "string") {
       throw new Error("Deserialization error: the answer has no key");
     }
@@ -46,6 +37,6 @@ export async function generateDataKey(
       ciphertext: Buffer.from(CiphertextBlob, "base64"),
     };
   } catch (error) {
-    throw rdsError(error, caller, { service: "kms", action: "GenerateDataKey", ways: WAYS });
+    throw rdsError(error, caller, { ...call, ways: WAYS });
   }
 }

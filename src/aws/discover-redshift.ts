@@ -5,9 +5,7 @@
 import { REDSHIFT_PORT } from "../base/redshift.ts";
 import type { CollectAttempt, FoundDatabase } from "./found-database.ts";
 import type { RdsCaller } from "./rds-client.ts";
-import { callServerless, elements, queryRedshift, text } from "./redshift.ts";
-
-const VERSION = "2012-12-01"; // of the API
+import { elements, jsonCall, queryCall, text } from "./signed-call.ts";
 
 /** The clusters and workgroups of a Region that have an endpoint. */
 export async function findRedshift(
@@ -39,24 +37,23 @@ async function describeClusters(caller: RdsCaller): Promise<Found[]> {
   const found: Found[] = [];
   let marker: string | undefined;
   do {
-    const words = new URLSearchParams({ Action: "DescribeClusters", Version: VERSION });
-    if (marker !== undefined) words.set("Marker", marker);
-    const page = await queryRedshift(words, caller);
-    for (const cluster of elements(page, "Clusters", "Cluster")) {
-      const [endpoint = {}] = elements(cluster, "Endpoint");
+    const words: Record<string, string> = marker === undefined ? {} : { Marker: marker };
+    const call = { service: "redshift", action: "DescribeClusters" } as const;
+    const page = await queryCall(caller, call, words);
+    for (const cluster of elements(page, "DescribeClustersResult", "Clusters", "Cluster")) {
       const tags = elements(cluster, "Tags", "Tag").map(
         (tag) => [text(tag, "Key") ?? "", text(tag, "Value") ?? ""] as const,
       );
       found.push({
         kind: "redshift",
         name: text(cluster, "ClusterIdentifier"),
-        host: text(endpoint, "Address"),
-        port: Number(text(endpoint, "Port") ?? REDSHIFT_PORT),
+        host: text(cluster, "Endpoint", "Address"),
+        port: Number(text(cluster, "Endpoint", "Port") ?? REDSHIFT_PORT),
         dbname: text(cluster, "DBName"),
         tags: [Object.fromEntries(tags)],
       });
     }
-    marker = text(page, "Marker") || undefined;
+    marker = text(page, "DescribeClustersResult", "Marker") || undefined;
   } while (marker !== undefined);
   return found;
 }
@@ -66,7 +63,8 @@ async function listWorkgroups(caller: RdsCaller): Promise<Found[]> {
   const found: Found[] = [];
   let nextToken: string | undefined;
   do {
-    const page = await callServerless("ListWorkgroups", { nextToken }, caller);
+    const call = { service: "redshift-serverless", action: "ListWorkgroups" } as const;
+    const page = await jsonCall(caller, call, { nextToken });
     for (const workgroup of elements(page, "workgroups")) {
       const [endpoint = {}] = elements(workgroup, "endpoint");
       const { port } = endpoint;

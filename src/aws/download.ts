@@ -56,7 +56,7 @@ export async function download(from: string, options: DownloadOptions): Promise<
       throw failed(url, NETWORK_REASONS.get(code) ?? code, error);
     }
   }
-  throw failed(url, "it leads from one URL to the next");
+  throw failed(url, "too many redirects");
 }
 
 function requestFor(url: URL, { accept, authorization }: DownloadOptions): HttpRequest {

@@ -2,11 +2,9 @@
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceConnectEndpoints.html
 
-import { parseXML } from "@aws-sdk/xml-builder";
 import { type RdsCaller, rdsError } from "./rds-client.ts";
-import { signedCall } from "./signed-call.ts";
+import { type AnswerNode, elements, queryCall, text } from "./signed-call.ts";
 
-const VERSION = "2016-11-15"; // of the API
 const PAGE = "1000"; // the most that EC2 gives at once
 
 /** An instance, as far as it matters here. */
@@ -41,8 +39,7 @@ export async function describeInstances(
 ): Promise<readonly Ec2Instance[]> {
   const pages = await describePages(caller, { action: "DescribeInstances", filters }, ways);
   return pages
-    .flatMap((page) => items(page, "reservationSet"))
-    .flatMap((reservation) => items(reservation, "instancesSet"))
+    .flatMap((page) => elements(page, "reservationSet", "item", "instancesSet", "item"))
     .map((instance) => ({
       id: text(instance, "instanceId") ?? "",
       name: nameTag(instance),
@@ -70,7 +67,7 @@ export async function describeConnectEndpoints(
   ];
   const pages = await describePages(caller, { action, filters }, ways);
   return pages
-    .flatMap((page) => items(page, "instanceConnectEndpointSet"))
+    .flatMap((page) => elements(page, "instanceConnectEndpointSet", "item"))
     .map((endpoint) => ({
       id: text(endpoint, "instanceConnectEndpointId") ?? "",
       dnsName: text(endpoint, "dnsName") ?? "",
@@ -87,23 +84,18 @@ async function describePages(
   caller: RdsCaller,
   { action, filters }: Ec2Query,
   ways: string,
-): Promise<readonly unknown[]> {
-  const pages: unknown[] = [];
+): Promise<readonly AnswerNode[]> {
+  const pages: AnswerNode[] = [];
   let next: string | undefined;
   try {
     do {
-      const words = new URLSearchParams({ Action: action, Version: VERSION, MaxResults: PAGE });
+      const words: Record<string, string> = { MaxResults: PAGE };
       for (const [index, [name, ...values]] of filters.entries()) {
-        words.set(`Filter.${index + 1}.Name`, name);
-        values.forEach((value, at) => words.set(`Filter.${index + 1}.Value.${at + 1}`, value));
+        words[`Filter.${index + 1}.Name`] = name;
+        values.forEach((value, at) => (words[`Filter.${index + 1}.Value.${at + 1}`] = value));
       }
-      if (next !== undefined) words.set("NextToken", next);
-      const answer = await signedCall(caller, {
-        service: "ec2",
-        headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
-        body: words.toString(),
-      });
-      const page = child(parseXML(answer), `${action}Response`);
+      if (next !== undefined) words["NextToken"] = next;
+      const page = await queryCall(caller, { service: "ec2", action }, words);
       pages.push(page);
       next = text(page, "nextToken") || undefined;
     } while (next !== undefined);
@@ -113,25 +105,7 @@ async function describePages(
   return pages;
 }
 
-function nameTag(instance: unknown): string | undefined {
-  const tag = items(instance, "tagSet").find((each) => text(each, "key") === "Name");
+function nameTag(instance: AnswerNode): string | undefined {
+  const tag = elements(instance, "tagSet", "item").find((each) => text(each, "key") === "Name");
   return text(tag, "value") || undefined;
-}
-
-function child(node: unknown, name: string): unknown {
-  return typeof node === "object" && node !== null
-    ? (node as Readonly<Record<string, unknown>>)[name]
-    : undefined;
-}
-
-// EC2's lists are elements named `item`: the parser gives one item as an object, several as an array, none as an empty text.
-function items(node: unknown, name: string): readonly unknown[] {
-  const found = child(child(node, name), "item") ?? [];
-  return Array.isArray(found) ? found : [found];
-}
-
-function text(node: unknown, ...path: readonly string[]): string | undefined {
-  let each = node;
-  for (const name of path) each = child(each, name);
-  return typeof each === "string" ? each : undefined;
 }

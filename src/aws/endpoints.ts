@@ -33,19 +33,31 @@ export function stsEndpointOptions(input: AwsCalls): StsEndpointOptions {
   return { useFipsEndpoint, useDualstackEndpoint, useGlobalEndpoint };
 }
 
-/** The services that are called, as in AWS_ENDPOINT_URL_<SERVICE>, with dashes. */
-export type CalledService =
-  | "sts"
-  | "rds"
-  | "ssm"
-  | "dsql"
-  | "ec2"
-  | "ec2-instance-connect"
-  | "iam"
-  | "kms"
-  | "redshift"
-  | "redshift-serverless"
-  | "secretsmanager";
+const SERVICES = [
+  "sts",
+  "rds",
+  "ssm",
+  "dsql",
+  "ec2",
+  "ec2-instance-connect",
+  "iam",
+  "kms",
+  "redshift",
+  "redshift-serverless",
+  "secretsmanager",
+  "sso",
+  "sso-oidc",
+] as const;
+
+/** A service that is called. */
+export type CalledService = (typeof SERVICES)[number];
+
+/** The variables that name the endpoint of a service, or of all. */
+export const ENDPOINT_VARIABLES = ["AWS_ENDPOINT_URL", ...SERVICES.map(endpointVariable)];
+
+function endpointVariable(service: CalledService): string {
+  return `AWS_ENDPOINT_URL_${service.replaceAll("-", "_").toUpperCase()}`;
+}
 
 // IAM is one for a partition. https://docs.aws.amazon.com/general/latest/gr/iam-service.html
 const IAM_HOSTS: Readonly<Record<string, string>> = {
@@ -55,24 +67,23 @@ const IAM_HOSTS: Readonly<Record<string, string>> = {
 
 /** The URL of a service in a Region: the configured one, else AWS's own. */
 export function serviceUrl(service: CalledService, region: string, input: AwsCalls): string {
+  const configured = configuredEndpoint(service, input);
+  if (configured !== undefined) return configured;
   const { name, dnsSuffix } = partitionOf(region);
   const iamHost = service === "iam" ? IAM_HOSTS[name] : undefined;
-  if (iamHost !== undefined) return configuredEndpoint(service, input) ?? `https://${iamHost}`;
+  if (iamHost !== undefined) return `https://${iamHost}`;
   const fips = isTrue(input, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint") ? "-fips" : "";
-  return configuredEndpoint(service, input) ?? `https://${service}${fips}.${region}.${dnsSuffix}`;
+  return `https://${service}${fips}.${region}.${dnsSuffix}`;
 }
 
 /** The configured URL of a service: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, [services], the profile's endpoint_url. */
-export function configuredEndpoint(
-  service: CalledService | "sso" | "sso-oidc",
-  input: AwsCalls,
-): string | undefined {
+export function configuredEndpoint(service: CalledService, input: AwsCalls): string | undefined {
   const { env, profileValues, services } = input;
   if (isTrue(input, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls")) {
     return undefined;
   }
   const key = service.replaceAll("-", "_");
-  const variable = `AWS_ENDPOINT_URL_${key.toUpperCase()}`;
+  const variable = endpointVariable(service);
   const section = profileValues?.get("services")?.text ?? "";
   const candidates: readonly (readonly [string, string | undefined])[] = [
     [variable, env[variable]],

@@ -1,15 +1,13 @@
 // The inline policies of an IAM role or user: one is read, and written; and whether an identity may do something.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
 
-import { parseXML } from "@aws-sdk/xml-builder";
 import { RdsIamError } from "../base/errors.ts";
 import { partitionOf } from "../base/partitions.ts";
 import type { PolicyDocument } from "./connect-policy.ts";
 import { type RdsCaller, rdsError } from "./rds-client.ts";
 import { readError } from "./sdk-error.ts";
-import { signedCall } from "./signed-call.ts";
+import { type AnswerNode, elements, queryCall, text } from "./signed-call.ts";
 
-const VERSION = "2010-05-08"; // of the API
 const WAYS =
   "Without it, leave --attach-policy out, and ask an administrator to attach the printed policy.";
 
@@ -20,21 +18,21 @@ export interface IamIdentity {
 }
 
 /** Reads ROLE|USER: role/NAME, user/NAME, an ARN, or a name alone, which IAM is asked about. */
-export async function findIdentity(text: string, caller: RdsCaller): Promise<IamIdentity> {
+export async function findIdentity(given: string, caller: RdsCaller): Promise<IamIdentity> {
   const [, kind, name = ""] =
-    /^(?:arn:[\w-]+:iam::\d{12}:)?(role|user)\/(?:\S*\/)?([\w+=,.@-]{1,64})$/.exec(text) ?? [];
+    /^(?:arn:[\w-]+:iam::\d{12}:)?(role|user)\/(?:\S*\/)?([\w+=,.@-]{1,64})$/.exec(given) ?? [];
   if (kind !== undefined) return checked({ kind: kind === "role" ? "Role" : "User", name });
-  if (!/^[\w+=,.@-]{1,64}$/.test(text)) {
-    throw new RdsIamError(`"${text}" is not an IAM role or user`, {
+  if (!/^[\w+=,.@-]{1,64}$/.test(given)) {
+    throw new RdsIamError(`"${given}" is not an IAM role or user`, {
       code: "ERR_USAGE",
       hint: "Write role/NAME, user/NAME, the ARN, or the name alone.",
     });
   }
   for (const each of ["Role", "User"] as const) {
-    const answer = await ask(caller, `Get${each}`, { [`${each}Name`]: text });
-    if (answer !== undefined) return checked({ kind: each, name: text });
+    const answer = await ask(caller, `Get${each}`, { [`${each}Name`]: given });
+    if (answer !== undefined) return checked({ kind: each, name: given });
   }
-  throw new RdsIamError(`there is no role or user "${text}"`, {
+  throw new RdsIamError(`there is no role or user "${given}"`, {
     code: "ERR_TARGET",
     detail: "IAM has neither.",
     hint: "Check the name and the account, or write its ARN.",
@@ -60,8 +58,8 @@ export async function readPolicy(
     [`${kind}Name`]: name,
     PolicyName: policy,
   });
-  const text = answer?.["PolicyDocument"];
-  return typeof text === "string" ? decodeURIComponent(text) : undefined;
+  const document = text(answer, "PolicyDocument");
+  return document === undefined ? undefined : decodeURIComponent(document);
 }
 
 /** Writes an inline policy. */
@@ -96,7 +94,8 @@ export async function isAllowed(
   };
   try {
     const answer = await ask(caller, "SimulatePrincipalPolicy", parameters);
-    const [, decision] = /"EvalDecision":"(\w+)"/.exec(JSON.stringify(answer ?? {})) ?? [];
+    const [result] = elements(answer, "EvaluationResults", "member");
+    const decision = text(result, "EvalDecision");
     return decision === undefined ? undefined : decision === "allowed";
   } catch (error) {
     if (error instanceof RdsIamError) return undefined;
@@ -109,23 +108,16 @@ async function ask(
   caller: RdsCaller,
   action: string,
   parameters: Readonly<Record<string, string>>,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
+): Promise<AnswerNode | undefined> {
   // IAM is one for a partition, and signed for in one Region of it.
   const { region } = partitionOf(caller.region);
+  const call = { service: "iam", action } as const;
   try {
-    const answer = await signedCall(
-      { ...caller, region },
-      {
-        service: "iam",
-        headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
-        body: new URLSearchParams({ Action: action, Version: VERSION, ...parameters }).toString(),
-      },
-    );
-    const whole = parseXML(answer) as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-    const result = whole[`${action}Response`]?.[`${action}Result`] ?? {};
-    return result as Readonly<Record<string, unknown>>;
+    const answer = await queryCall({ ...caller, region }, call, parameters);
+    const [result = {}] = elements(answer, `${action}Result`);
+    return result;
   } catch (error) {
     if (readError(error, []).name === "NoSuchEntity") return undefined;
-    throw rdsError(error, caller, { service: "iam", action, ways: WAYS });
+    throw rdsError(error, caller, { ...call, ways: WAYS });
   }
 }

@@ -4,12 +4,13 @@
 // https://github.com/aws/aws-cli/blob/v2/awscli/customizations/ec2instanceconnect/eicesigner.py
 
 import { RdsIamError } from "../base/errors.ts";
-import { type SignedDial, webSocketDial } from "./data-channel.ts";
+import type { SocketDial } from "../ssm/websocket.ts";
+import { webSocketDial } from "./data-channel.ts";
 import { describeConnectEndpoints, describeInstances } from "./ec2-api.ts";
 import { configuredEndpoint } from "./endpoints.ts";
 import { presignUrl } from "./presign.ts";
 import { type RdsCaller, rdsError } from "./rds-client.ts";
-import { signedCall } from "./signed-call.ts";
+import { jsonCall } from "./signed-call.ts";
 
 const SERVICE = "ec2-instance-connect";
 const SSH_PORT = "22";
@@ -54,23 +55,16 @@ export async function sendPublicKey(
   key: { readonly instance: string; readonly user: string; readonly publicKey: string },
   caller: RdsCaller,
 ): Promise<void> {
-  const action = "SendSSHPublicKey";
-  const { instance, user, publicKey } = key;
+  const call = { service: SERVICE, action: "SendSSHPublicKey" } as const;
+  const request = {
+    InstanceId: key.instance,
+    InstanceOSUser: key.user,
+    SSHPublicKey: key.publicKey,
+  };
   try {
-    await signedCall(caller, {
-      service: SERVICE,
-      headers: {
-        "content-type": "application/x-amz-json-1.1",
-        "x-amz-target": `AWSEC2InstanceConnectService.${action}`,
-      },
-      body: JSON.stringify({
-        InstanceId: instance,
-        InstanceOSUser: user,
-        SSHPublicKey: publicKey,
-      }),
-    });
+    await jsonCall(caller, call, request);
   } catch (error) {
-    throw rdsError(error, caller, { service: SERVICE, action, ways: WAYS });
+    throw rdsError(error, caller, { ...call, ways: WAYS });
   }
 }
 
@@ -78,7 +72,7 @@ export async function sendPublicKey(
 export async function connectDial(
   { address, endpoint }: ConnectRoute,
   caller: RdsCaller,
-): Promise<SignedDial> {
+): Promise<SocketDial> {
   const { calls, credentials, region } = caller;
   // Without TLS only where the API itself is called without.
   const configured = configuredEndpoint(SERVICE, calls);

@@ -8,6 +8,7 @@ import {
   paginateDescribeInstanceInformation,
   SSMClient,
 } from "@aws-sdk/client-ssm";
+import { isAbove } from "../ssm/handshake.ts";
 import type { DatabaseNetwork } from "./database-network.ts";
 import { describeInstances, type Ec2Filter, type Ec2Instance } from "./ec2-api.ts";
 import { clientOptions, type RdsCaller, rdsError } from "./rds-client.ts";
@@ -60,7 +61,7 @@ const MOST_ELSEWHERE = 50; // online instances of other VPCs that are listed
 const NEARNESS = ["subnet", "zone", "vpc"] as const;
 // AWS-StartPortForwardingSessionToRemoteHost came with it.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-sessions-start.html
-const FIRST_AGENT = [3, 1, 1374, 0];
+const FIRST_AGENT = "3.1.1374.0";
 
 /** Looks for the instances of a database's VPC; a call that fails rejects. */
 export async function findJumpInstances(
@@ -119,11 +120,9 @@ function problemOf(
       why: `is offline${since === undefined ? "" : `: its agent last reported at ${since}`}`,
     };
   }
-  if (isOld(agent.AgentVersion)) {
-    const why = `has agent ${agent.AgentVersion}, and ${FIRST_AGENT.join(".")} is the first that forwards to other hosts`;
-    return { kind: "old-agent", why };
-  }
-  return undefined;
+  if (!isAbove(FIRST_AGENT, agent.AgentVersion ?? FIRST_AGENT)) return undefined;
+  const why = `has agent ${agent.AgentVersion}, and ${FIRST_AGENT} is the first that forwards to other hosts`;
+  return { kind: "old-agent", why };
 }
 
 function nearnessOf(
@@ -132,15 +131,6 @@ function nearnessOf(
 ): JumpInstance["nearness"] {
   if (subnets.has(subnet)) return "subnet";
   return zones.has(zone) ? "zone" : "vpc";
-}
-
-function isOld(version: string | undefined): boolean {
-  const parts = version?.split(".").map(Number) ?? [];
-  for (const [index, first] of FIRST_AGENT.entries()) {
-    const part = parts[index] ?? first;
-    if (part !== first) return part < first;
-  }
-  return false;
 }
 
 // One that a person may know by its name: in a VPC that is connected with the database's it would do.

@@ -8,10 +8,10 @@ import { partitionOf, REGION } from "../base/partitions.ts";
 import type { AwsKeys } from "./keys.ts";
 import { configuredEndpoint } from "./endpoints.ts";
 import { presignUrl } from "./presign.ts";
-import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
+import { type AwsCalls, readText, sdkClientOptions } from "./sdk.ts";
 
 const ACTION = { Action: "GetCallerIdentity", Version: "2011-06-15" } as const;
-const MAX_ANSWER = 64 * 1024;
+const MAX_ANSWER = 64 * 1024; // characters
 
 /** An STS endpoint and its Region. */
 export interface StsEndpoint {
@@ -79,7 +79,7 @@ export async function askIdentity(
     headers: { host, accept: "text/xml", ...question.headers },
   });
   const { response } = await requestHandler.handle(request, { abortSignal: signal });
-  const body = await readText(response.body as AsyncIterable<Uint8Array>);
+  const body = await readText(response.body, MAX_ANSWER);
   const arn = /<Arn>([^<&]+)<\/Arn>/.exec(body)?.[1];
   if (response.statusCode === 200 && arn !== undefined) return arn;
   const code = /<Code>(\w{1,64})<\/Code>/.exec(body)?.[1];
@@ -90,14 +90,4 @@ export async function askIdentity(
   throw new Error(
     `STS answered ${response.statusCode}${code === undefined ? " without an ARN or an error code" : ` ${code}`}`,
   );
-}
-
-async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of body) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > MAX_ANSWER) throw new Error("STS answered too much");
-  }
-  return text;
 }

@@ -6,7 +6,7 @@
 import { type DBProxy, RDSClient } from "@aws-sdk/client-rds";
 import { RdsIamError } from "../base/errors.ts";
 import type { Credentials } from "./credentials.ts";
-import { configuredEndpoint } from "./endpoints.ts";
+import { type CalledService, configuredEndpoint } from "./endpoints.ts";
 import { signingKeys } from "./keys.ts";
 import { identityError, innermost, readError, sentence } from "./sdk-error.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
@@ -50,18 +50,7 @@ export async function clientOptions(service: "dsql" | "rds" | "ssm", caller: Rds
 /** What a call is for: the API's name for it, and how to go on without it. */
 export interface RdsPurpose {
   /** RDS when absent. */
-  readonly service?:
-    | "dsql"
-    | "ec2"
-    | "ec2-instance-connect"
-    | "iam"
-    | "kms"
-    | "rds"
-    | "redshift"
-    | "redshift-serverless"
-    | "secretsmanager"
-    | "ssm"
-    | undefined;
+  readonly service?: CalledService | undefined;
   readonly action: string;
   readonly ways: string;
 }

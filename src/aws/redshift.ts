@@ -3,13 +3,11 @@
 // https://docs.aws.amazon.com/redshift/latest/APIReference/API_GetClusterCredentials.html
 // https://docs.aws.amazon.com/redshift-serverless/latest/APIReference/API_GetCredentials.html
 
-import { parseXML } from "@aws-sdk/xml-builder";
 import { RdsIamError } from "../base/errors.ts";
 import { REDSHIFT_IDENTITY } from "../base/redshift.ts";
 import { type RdsCaller, rdsError } from "./rds-client.ts";
-import { signedCall } from "./signed-call.ts";
+import { jsonCall, queryCall, text } from "./signed-call.ts";
 
-const VERSION = "2012-12-01"; // of the API
 const SECONDS = 900; // the least, as an auth token of RDS lives
 
 /** A login to a cluster or workgroup of Redshift. */
@@ -79,13 +77,16 @@ async function ofCluster(
   { name, user, database, groups }: RedshiftLogin,
   caller: RdsCaller,
 ): Promise<RedshiftPassword> {
-  const words = new URLSearchParams({ Action: action, Version: VERSION, ClusterIdentifier: name });
-  words.set("DurationSeconds", String(SECONDS));
-  if (database !== undefined) words.set("DbName", database);
-  if (user !== REDSHIFT_IDENTITY) words.set("DbUser", user);
-  groups.forEach((group, at) => words.set(`DbGroups.DbGroup.${at + 1}`, group));
-  const page = await queryRedshift(words, caller);
-  return readPassword(text(page, "DbUser"), text(page, "DbPassword"), text(page, "Expiration"));
+  const words: Record<string, string> = {
+    ClusterIdentifier: name,
+    DurationSeconds: String(SECONDS),
+  };
+  if (database !== undefined) words["DbName"] = database;
+  if (user !== REDSHIFT_IDENTITY) words["DbUser"] = user;
+  groups.forEach((group, at) => (words[`DbGroups.DbGroup.${at + 1}`] = group));
+  const answer = await queryCall(caller, { service: "redshift", action }, words);
+  const of = (name: string): string | undefined => text(answer, `${action}Result`, name);
+  return readPassword(of("DbUser"), of("DbPassword"), of("Expiration"));
 }
 
 async function ofWorkgroup(
@@ -94,56 +95,23 @@ async function ofWorkgroup(
   caller: RdsCaller,
 ): Promise<RedshiftPassword> {
   const request = { workgroupName: name, dbName: database, durationSeconds: SECONDS };
-  const answer = await callServerless(action, request, caller);
-  const { dbUser, dbPassword, expiration } = answer;
+  const call = { service: "redshift-serverless", action } as const;
+  const { dbUser, dbPassword, expiration } = await jsonCall(caller, call, request);
   const end = typeof expiration === "number" ? expiration * 1_000 : expiration;
   return readPassword(dbUser, dbPassword, end);
 }
 
 /** The ID of a workgroup, which IAM's policies name it by. */
 export async function workgroupId(name: string, caller: RdsCaller): Promise<string> {
+  const call = { service: "redshift-serverless", action: "GetWorkgroup" } as const;
   try {
-    const answer = await callServerless("GetWorkgroup", { workgroupName: name }, caller);
-    const [workgroup = {}] = elements(answer, "workgroup");
-    const id = text(workgroup, "workgroupId");
+    const answer = await jsonCall(caller, call, { workgroupName: name });
+    const id = text(answer, "workgroup", "workgroupId");
     if (id !== undefined) return id;
     throw new Error("Deserialization error: the answer has no workgroup");
   } catch (error) {
-    const ways = "Without it, the policy has a placeholder.";
-    throw rdsError(error, caller, { service: "redshift-serverless", action: "GetWorkgroup", ways });
+    throw rdsError(error, caller, { ...call, ways: "Without it, the policy has a placeholder." });
   }
-}
-
-/** Calls the API of the clusters; resolves with the result's element. */
-export async function queryRedshift(
-  words: URLSearchParams,
-  caller: RdsCaller,
-): Promise<RedshiftNode> {
-  const answer = await signedCall(caller, {
-    service: "redshift",
-    headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
-    body: words.toString(),
-  });
-  const action = words.get("Action") ?? "";
-  const [result = {}] = elements(parseXML(answer), `${action}Response`, `${action}Result`);
-  return result;
-}
-
-/** Calls the API of the workgroups. */
-export async function callServerless(
-  action: string,
-  request: object,
-  caller: RdsCaller,
-): Promise<RedshiftNode> {
-  const answer = await signedCall(caller, {
-    service: "redshift-serverless",
-    headers: {
-      "content-type": "application/x-amz-json-1.1",
-      "x-amz-target": `RedshiftServerless.${action}`,
-    },
-    body: JSON.stringify(request),
-  });
-  return JSON.parse(answer) as RedshiftNode;
 }
 
 function readPassword(user: unknown, password: unknown, expiration: unknown): RedshiftPassword {
@@ -156,25 +124,4 @@ function readPassword(user: unknown, password: unknown, expiration: unknown): Re
 // Without a NUL, which ends a text of the protocol.
 function isWord(value: unknown): value is string {
   return typeof value === "string" && value !== "" && !value.includes("\0");
-}
-
-/** An element of an answer in XML, or an object of one in JSON. */
-export type RedshiftNode = Readonly<Record<string, unknown>>;
-
-/** The elements at a path; the XML parser gives one as an object, several as an array, none as an empty text. */
-export function elements(node: unknown, ...path: readonly string[]): readonly RedshiftNode[] {
-  const [name, ...rest] = path;
-  if (name === undefined) return isNode(node) ? [node] : [];
-  const found = isNode(node) ? node[name] : undefined;
-  return (Array.isArray(found) ? found : [found]).flatMap((each) => elements(each, ...rest));
-}
-
-function isNode(value: unknown): value is RedshiftNode {
-  return typeof value === "object" && value !== null;
-}
-
-/** The text of an element, or of an object's field. */
-export function text(node: RedshiftNode, name: string): string | undefined {
-  const value = node[name];
-  return typeof value === "string" ? value : undefined;
 }

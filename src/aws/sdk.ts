@@ -64,6 +64,17 @@ export async function sdkClientOptions(calls: AwsCalls) {
   };
 }
 
+/** The body of an answer to a request handler, as text. */
+export async function readText(body: unknown, longest: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > longest) throw new Error("the answer is too long");
+  }
+  return text;
+}
+
 let isGuest = false;
 
 /** Leaves the environment of the process as it is, because it is another program's. */

@@ -5,10 +5,10 @@
 import { RdsIamError } from "../base/errors.ts";
 import { type RdsCaller, rdsError, rdsFailure } from "./rds-client.ts";
 import { readError, sentence } from "./sdk-error.ts";
-import { signedCall } from "./signed-call.ts";
+import { type AnswerNode, jsonCall } from "./signed-call.ts";
 
-const ACTION = "GetSecretValue";
-const CALL = `secretsmanager:${ACTION}`;
+const GET = { service: "secretsmanager", action: "GetSecretValue" } as const;
+const CALL = `${GET.service}:${GET.action}`;
 
 /** What a secret has of a database login; the password is a secret. */
 export interface SecretValue {
@@ -26,20 +26,13 @@ export function regionOfSecret(id: string): string | undefined {
 
 /** Reads the current value of a secret by its ARN or name; every failure is an RdsIamError without any part of the value. */
 export async function secretValue(id: string, caller: RdsCaller): Promise<SecretValue> {
-  let answer: string;
+  let answer: AnswerNode;
   try {
-    answer = await signedCall(caller, {
-      service: "secretsmanager",
-      headers: {
-        "content-type": "application/x-amz-json-1.1",
-        "x-amz-target": `secretsmanager.${ACTION}`,
-      },
-      body: JSON.stringify({ SecretId: id }),
-    });
+    answer = await jsonCall(caller, GET, { SecretId: id });
   } catch (error) {
     throw secretError(error, id, caller);
   }
-  const { SecretString: text, SecretBinary: binary } = fieldsOf(answer) ?? {};
+  const { SecretString: text, SecretBinary: binary } = answer;
   if (typeof text === "string" && text !== "") return readValue(text, id);
   throw useless(
     id,
@@ -131,5 +124,5 @@ function secretError(error: unknown, id: string, caller: RdsCaller): RdsIamError
     });
   }
   const ways = "A password command can supply the password instead: rds_password_command.";
-  return rdsError(error, caller, { service: "secretsmanager", action: ACTION, ways });
+  return rdsError(error, caller, { ...GET, ways });
 }

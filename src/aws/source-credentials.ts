@@ -99,15 +99,8 @@ async function resolve(
     case "boto-config":
       return { ...checkedKeys(source, placeOf(source.place, context.files)), fromFile: true };
     case "assume-role": {
-      const parameters = {
-        RoleArn: source.roleArn,
-        RoleSessionName: source.sessionName,
-        ExternalId: source.externalId,
-        DurationSeconds: source.durationSeconds,
-        SerialNumber: source.mfaSerial,
-      };
       const from = () => resolve(source.from, { ...step, isNamed: true }, context);
-      return roleCredentials(parameters, from, context, stsCalls(step.top, context));
+      return roleCredentials(source, from, context, stsCalls(step.top, context));
     }
     case "assume-role-with-web-identity":
       return webIdentityKeys(source, step, context);

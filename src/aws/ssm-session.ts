@@ -9,25 +9,16 @@ import {
   TerminateSessionCommand,
 } from "@aws-sdk/client-ssm";
 import { RdsIamError } from "../base/errors.ts";
-import type { Credentials } from "./credentials.ts";
+import type { StartedSession } from "../ssm/session.ts";
 import { configuredEndpoint } from "./endpoints.ts";
 import { signingKeys } from "./keys.ts";
-import { rdsError, rdsFailure } from "./rds-client.ts";
+import { type RdsCaller, rdsError, rdsFailure } from "./rds-client.ts";
 import { identityError, innermost, readError, sentence } from "./sdk-error.ts";
-import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
+import { sdkClientOptions } from "./sdk.ts";
 
 const DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost";
 const RESUME_WAYS = "Without it, the next login starts a new session.";
 const UNUSABLE = /^(?:TargetNotConnected|InvalidTarget|InvalidInstanceId)/;
-
-/** The credentials and the Region of calls to Systems Manager. */
-export interface SsmCaller {
-  readonly credentials: () => Promise<Credentials>;
-  readonly region: string;
-  readonly calls: AwsCalls;
-  /** The AWS profile, for the plugin and for messages. */
-  readonly profile: string | undefined;
-}
 
 /** An instance, and the host and port that it is to connect to. */
 export interface PortForwarding {
@@ -36,27 +27,11 @@ export interface PortForwarding {
   readonly port: number;
 }
 
-/** A session that was opened; TokenValue is a secret. */
-export interface OpenedSession {
-  readonly response: {
-    readonly SessionId: string;
-    readonly TokenValue: string;
-    readonly StreamUrl: string;
-  };
-  /** The parameters of the request. */
-  readonly request: Readonly<Record<string, unknown>>;
-  readonly region: string;
-  readonly profile: string | undefined;
-  /** The URL of the API. */
-  readonly endpoint: string;
-  readonly target: string;
-}
-
 /** Opens a session; every failure is an RdsIamError. */
 export async function startSsmSession(
   forwarding: PortForwarding,
-  caller: SsmCaller,
-): Promise<OpenedSession> {
+  caller: RdsCaller,
+): Promise<StartedSession> {
   const { region, profile } = caller;
   const { target } = forwarding;
   const client = await ssmClient(caller);
@@ -86,7 +61,7 @@ export async function startSsmSession(
 /** Asks for a new token of a session whose connection was cut, a secret; gives the error where another attempt would be in vain. */
 export async function resumeSsmSession(
   sessionId: string,
-  caller: SsmCaller,
+  caller: RdsCaller,
 ): Promise<string | Error> {
   const client = await ssmClient(caller);
   try {
@@ -104,7 +79,7 @@ export async function resumeSsmSession(
 }
 
 /** Ends a session. */
-export async function endSsmSession(sessionId: string, caller: SsmCaller): Promise<void> {
+export async function endSsmSession(sessionId: string, caller: RdsCaller): Promise<void> {
   const client = await ssmClient(caller);
   try {
     await client.send(new TerminateSessionCommand({ SessionId: sessionId }));
@@ -113,7 +88,7 @@ export async function endSsmSession(sessionId: string, caller: SsmCaller): Promi
   }
 }
 
-async function ssmClient({ calls, credentials, region }: SsmCaller): Promise<SSMClient> {
+async function ssmClient({ calls, credentials, region }: RdsCaller): Promise<SSMClient> {
   const configured = configuredEndpoint("ssm", calls);
   return new SSMClient({
     ...(await sdkClientOptions(calls)),
@@ -130,7 +105,7 @@ export function instanceFailure(error: unknown): string | undefined {
   return UNUSABLE.test(name) ? `is not connected: ${text}` : undefined;
 }
 
-function ssmError(error: unknown, target: string, { region, profile }: SsmCaller): RdsIamError {
+function ssmError(error: unknown, target: string, { region, profile }: RdsCaller): RdsIamError {
   const known = innermost(error);
   if (known !== undefined) {
     return known;

@@ -3,7 +3,7 @@
 import type { RdsCaller } from "../aws/rds-client.ts";
 import type { OptionValues } from "../config/keys.ts";
 import type { LoadedTargets } from "../config/targets.ts";
-import { callsOf, openCredentials } from "./credentials.ts";
+import { callerOf, openCredentials } from "./credentials.ts";
 import { resolveWithWarnings } from "./settings.ts";
 import type { RunContext } from "../base/context.ts";
 
@@ -38,6 +38,5 @@ export async function openAccount(
   const region = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || settings.profileRegion;
   const run = { settings, loaded };
   const { credentials } = openCredentials(context, run, region ?? "us-east-1");
-  const calls = callsOf({ env }, run);
-  return { profile, region, callerIn: (each) => ({ credentials, region: each, calls, profile }) };
+  return { profile, region, callerIn: (each) => callerOf({ env }, run, each, credentials) };
 }

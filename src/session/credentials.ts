@@ -7,12 +7,13 @@ import {
   type Credentials,
   credentialSource,
   type CredentialSource,
-  type RoleOptions,
 } from "../aws/credentials.ts";
+import type { RoleOptions } from "../aws/assume-role.ts";
 import type { AwsKeys } from "../aws/keys.ts";
 import { awsCalls } from "../aws/source-credentials.ts";
 import { proxyPasswords } from "../aws/proxy-setting.ts";
 import type { ProcessSurroundings } from "../aws/process-credentials.ts";
+import type { RdsCaller } from "../aws/rds-client.ts";
 import type { AwsCalls } from "../aws/sdk.ts";
 import { partitionOf } from "../base/partitions.ts";
 import type { RunContext, Terminal } from "../base/context.ts";
@@ -142,6 +143,16 @@ export function callsOf(
 ): AwsCalls {
   const { awsTimeout, configProfile, profile } = settings;
   return awsCalls(profile, { env, files: loaded.aws, configProfile, awsTimeout });
+}
+
+/** Who calls AWS's APIs in a run, and in which Region. */
+export function callerOf(
+  context: Pick<RunContext, "env">,
+  run: CredentialSettings,
+  region: string,
+  credentials: CredentialSource,
+): RdsCaller {
+  return { credentials, region, calls: callsOf(context, run), profile: run.settings.profile };
 }
 
 /** Asks STS for the identity of credentials; `onClock` hears how many milliseconds the clock here is ahead. */

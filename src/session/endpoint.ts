@@ -13,7 +13,7 @@ import type { Log } from "../base/log.ts";
 import type { Settings } from "../config/settings.ts";
 import type { CanonicalHost, EndpointQuestions } from "../rds/canonical-host.ts";
 import { type Endpoint, type EndpointKind, redshiftCluster } from "../rds/endpoint.ts";
-import { callsOf, type CredentialSettings } from "./credentials.ts";
+import { callerOf, type CredentialSettings } from "./credentials.ts";
 
 type EndpointContext = Pick<RunContext, "env" | "home" | "log" | "waiting">;
 
@@ -143,10 +143,9 @@ function questions(
   credentials: (region: string) => CredentialSource,
 ): EndpointQuestions {
   const { env, log, waiting } = context;
-  const { profile, profileRegion } = run.settings;
-  const callerIn = (region: string): RdsCaller => {
-    return { credentials: credentials(region), region, calls: callsOf(context, run), profile };
-  };
+  const { profileRegion } = run.settings;
+  const callerIn = (region: string): RdsCaller =>
+    callerOf(context, run, region, credentials(region));
   return {
     clusterEndpoint: async ({ host, region = "" }) => {
       const { clusterOfCustomEndpoint } = await import("../aws/rds-endpoints.ts");

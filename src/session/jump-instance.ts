@@ -13,11 +13,12 @@ import type { RdsCaller } from "../aws/rds-client.ts";
 import type { PortForwarding } from "../aws/ssm-session.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
-import type { SsmSession, StartSsmSession } from "../via/ssm.ts";
+import type { StartedSession } from "../ssm/session.ts";
+import type { StartSsmSession } from "../via/ssm.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";
 
 /** Opens a session of Systems Manager on an instance. */
-export type StartOnInstance = (forwarding: PortForwarding) => Promise<SsmSession>;
+export type StartOnInstance = (forwarding: PortForwarding) => Promise<StartedSession>;
 
 /** The database to be reached, and who asks. */
 export interface JumpRequest {

@@ -13,7 +13,7 @@ import { AUTO_SECRET } from "../config/targets.ts";
 import type { DatabaseUser, PasswordProvider } from "../proxy/backend-authentication.ts";
 import type { AddedFields, BackendRefusal } from "../proxy/failure.ts";
 import { passwordEnvironment, runPasswordCommand } from "../tool/password-command.ts";
-import { callsOf, openCredentials, type RunCredentials } from "./credentials.ts";
+import { callerOf, openCredentials, type RunCredentials } from "./credentials.ts";
 import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "./endpoint.ts";
 import {
   explainPassedLogin,
@@ -156,15 +156,14 @@ function redshiftIssuer(
   run: RunSettings,
   { host, kind, port, region }: DatabaseEndpoint,
 ): AuthTokenSigner | undefined {
-  const { dbGroups: groups, profile, redshift } = run.settings;
+  const { dbGroups: groups, redshift } = run.settings;
   const cluster = redshiftCluster({ host, kind }, redshift);
   if (cluster === undefined) return undefined;
   const keepOut = recentSecrets(context.log.addSecret, SECRETS_KEPT);
   let isNoted = false;
   return async (user, identity, database) => {
     const { redshiftPassword } = await import("../aws/redshift.ts");
-    const calls = callsOf(context, run);
-    const caller = { credentials: async () => identity, region, calls, profile };
+    const caller = callerOf(context, run, region, async () => identity);
     const asking = redshiftPassword({ ...cluster, user, database, groups }, caller);
     const issued = await context.waiting.for("the Redshift API", asking);
     keepOut(issued.password);

@@ -1,16 +1,8 @@
 // Where MFA codes come from: --mfa-code first, then the terminal until it is given away.
 
+import type { AskMfaCode, MfaQuestion } from "../aws/assume-role.ts";
 import type { Terminal } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
-
-/** One question for a code. */
-export interface CodeQuestion {
-  /** The device: an ARN, or a serial number. */
-  readonly serial: string;
-  readonly roleArn: string;
-  /** Why the code before this one was not taken. */
-  readonly refusal: RdsIamError | undefined;
-}
 
 /** Where codes come from. */
 export interface MfaPromptOptions {
@@ -27,7 +19,7 @@ export interface MfaPromptOptions {
 const TYPING_ATTEMPTS = 3;
 
 /** Creates the function that gets a code for a question. */
-export function mfaPrompt(options: MfaPromptOptions): (question: CodeQuestion) => Promise<string> {
+export function mfaPrompt(options: MfaPromptOptions): AskMfaCode {
   const { onCode, terminal } = options;
   let given = options.code;
   let wasGiven = false;
@@ -51,7 +43,7 @@ export function mfaPrompt(options: MfaPromptOptions): (question: CodeQuestion) =
   };
 }
 
-async function askForCode({ serial, roleArn }: CodeQuestion, terminal: Terminal): Promise<string> {
+async function askForCode({ serial, roleArn }: MfaQuestion, terminal: Terminal): Promise<string> {
   for (let attempt = 1; attempt <= TYPING_ATTEMPTS; attempt++) {
     const line = await terminal.ask(`MFA code for ${serial}: `);
     const code = line?.replaceAll(/\s/g, "");
@@ -65,7 +57,7 @@ async function askForCode({ serial, roleArn }: CodeQuestion, terminal: Terminal)
   });
 }
 
-function noTerminal({ serial, roleArn }: CodeQuestion): RdsIamError {
+function noTerminal({ serial, roleArn }: MfaQuestion): RdsIamError {
   return new RdsIamError(`${roleArn} needs an MFA code from ${serial}`, {
     code: "ERR_MFA",
     detail: "There is no terminal to ask for it on, or questions are switched off.",
@@ -73,7 +65,7 @@ function noTerminal({ serial, roleArn }: CodeQuestion): RdsIamError {
   });
 }
 
-function terminalTaken({ serial, roleArn }: CodeQuestion, remedy: string | undefined): RdsIamError {
+function terminalTaken({ serial, roleArn }: MfaQuestion, remedy: string | undefined): RdsIamError {
   return new RdsIamError(`${roleArn} needs a new MFA code from ${serial}`, {
     code: "ERR_MFA",
     detail:

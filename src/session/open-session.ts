@@ -1,7 +1,7 @@
 // Opens a session of our own in a database, as a tool's would be opened: tunnel, TLS, login. For what rdsiam itself asks there.
-import { Buffer } from "node:buffer";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { replaceParameters } from "../protocol/startup-packet.ts";
 import { connectBackend } from "../proxy/backend.ts";
 import { loginToBackend, startupFor, withFreshPassword } from "../proxy/backend-login.ts";
 import { BackendRefusal } from "../proxy/failure.ts";
@@ -43,13 +43,10 @@ export async function openSession(
       application_name: name,
       client_encoding: "UTF8",
     };
-    const { message } = startupFor(backend, {
-      minor: 0,
-      parameters: Object.entries(parameters).map(([key, value]) => ({
-        name: Buffer.from(key),
-        value: Buffer.from(value),
-      })),
-    });
+    const { message } = startupFor(
+      backend,
+      replaceParameters({ minor: 0, parameters: [] }, parameters),
+    );
     const { passwords } = login;
     const loggingIn = withFreshPassword(async (fresh) => {
       const connection = await connectBackend(backend, context.failed);

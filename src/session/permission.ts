@@ -3,11 +3,12 @@
 // that finds it.
 import type { CallerIdentity } from "../aws/caller-identity.ts";
 import type { ConnectPermission } from "../aws/connect-policy.ts";
+import type { Credentials } from "../aws/credentials.ts";
 import type { DatabaseResource } from "../aws/database-resource.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { partitionOf } from "../base/partitions.ts";
-import { callsOf, identify } from "./credentials.ts";
+import { callerOf, identify } from "./credentials.ts";
 import { redshiftCluster } from "../rds/endpoint.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";
 import type { IamLogin } from "./login.ts";
@@ -46,34 +47,23 @@ export async function findPermission(
   const { credentials, dbname, endpoint, settings, user } = request;
   const { region } = endpoint;
   const keys = await attempt(credentials);
+  const known = async (): Promise<Credentials> => keys.value ?? (await credentials());
   const caller = await attempt(async () =>
-    identify(context, { ...request, region }, keys.value ?? (await credentials())),
+    identify(context, { ...request, region }, await known()),
   );
+  const asks = callerOf(context, request, region, known);
   const isDsql = endpoint.kind === "dsql";
   const cluster = redshiftCluster(endpoint, settings.redshift);
   const askResource = async (): Promise<DatabaseResource> => {
     const { databaseResource } = await import("../aws/database-resource.ts");
-    const calls = callsOf(context, request);
-    const asking = databaseResource(endpoint, {
-      credentials: async () => keys.value ?? (await credentials()),
-      region,
-      calls,
-      profile: settings.profile,
-    });
-    return context.waiting.for("the RDS API", asking);
+    return context.waiting.for("the RDS API", databaseResource(endpoint, asks));
   };
   // The ID of a DSQL cluster and that of a Redshift cluster is in its name.
   const isNamed = isDsql || cluster !== undefined;
   const resource = isNamed ? { value: undefined, why: "" } : await attempt(askResource);
   const askWorkgroup = async (): Promise<string> => {
     const { workgroupId } = await import("../aws/redshift.ts");
-    const calls = callsOf(context, request);
-    const asking = workgroupId(cluster?.name ?? "", {
-      credentials: async () => keys.value ?? (await credentials()),
-      region,
-      calls,
-      profile: settings.profile,
-    });
+    const asking = workgroupId(cluster?.name ?? "", asks);
     return context.waiting.for("the Redshift API", asking);
   };
   const workgroup =
@@ -141,11 +131,11 @@ function lookUpCommand({ host, kind, region }: DatabaseEndpoint): string {
       return `aws rds describe-db-proxies --query 'DBProxies[].[DBProxyName,DBProxyArn]' ${rest} (the part after the ARN's last colon)`;
     case "instance":
       return `aws rds describe-db-instances --db-instance-identifier ${name} --query 'DBInstances[0].[DbiResourceId,DBClusterIdentifier]' ${rest} (for an instance of a cluster, use the cluster's id)`;
-    case "custom":
     case "redshift-serverless":
       return `aws redshift-serverless list-workgroups --query 'workgroups[].[workgroupName,workgroupId]' ${rest}`;
     case "dsql": // its ID is always known
     case "redshift": // and its name
+    case "custom":
     case "global":
     case "shardgroup":
     case "unknown":

@@ -10,7 +10,7 @@ import type { Settings } from "../config/settings.ts";
 import { AUTO_SECRET, isNamedSecret } from "../config/targets.ts";
 import type { PasswordProvider } from "../proxy/backend-authentication.ts";
 import { parseEndpoint } from "../rds/endpoint.ts";
-import { callsOf, type CredentialSettings } from "./credentials.ts";
+import { callerOf, type CredentialSettings } from "./credentials.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";
 
 const KEPT_OUT = 10; // passwords that the log strikes out: a proxy that runs for months sees one a week
@@ -39,15 +39,11 @@ export function openSecret(
   run: CredentialSettings,
   { credentials, endpoint, life = Number.POSITIVE_INFINITY }: SecretReader,
 ): RunSecret {
-  const { secret: name = AUTO_SECRET, profile } = run.settings;
+  const { secret: name = AUTO_SECRET } = run.settings;
   const { log, waiting } = context;
   const keepOut = recentSecrets(log.addSecret, KEPT_OUT);
-  const callerIn = (region: string): RdsCaller => ({
-    credentials: credentials(region),
-    region,
-    calls: callsOf(context, run),
-    profile,
-  });
+  const callerIn = (region: string): RdsCaller =>
+    callerOf(context, run, region, credentials(region));
   const find = async (): Promise<string> => {
     if (name !== AUTO_SECRET || endpoint === undefined) return name;
     const { masterSecret } = await import("../aws/master-secret.ts");

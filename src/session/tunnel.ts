@@ -10,7 +10,7 @@ import type { ProveIdentity } from "../via/relay.ts";
 import type { StartSsmSession } from "../via/ssm.ts";
 import type { EiceService } from "../via/eice.ts";
 import type { EiceVia, SsmOptions, SsmVia, TunnelEnd } from "../via/start.ts";
-import { callsOf } from "./credentials.ts";
+import { callerOf, callsOf } from "./credentials.ts";
 import type { DatabaseEndpoint } from "./endpoint.ts";
 import type { StartOnInstance } from "./jump-instance.ts";
 import type { RunSettings } from "./settings.ts";
@@ -120,12 +120,10 @@ async function eiceService(
   request: TunnelRequest,
   { instance, user }: EiceVia,
 ): Promise<EiceService> {
-  const { credentials, endpoint, settings } = request;
+  const { credentials, endpoint } = request;
   const { connectDial, findConnectRoute, sendPublicKey } =
     await import("../aws/instance-connect.ts");
-  const { profile } = settings;
-  const { region } = endpoint;
-  const caller = { credentials, region, calls: callsOf(context, request), profile };
+  const caller = callerOf(context, request, endpoint.region, credentials);
   const route = await context.waiting.for("EC2", findConnectRoute(instance, caller));
   return {
     endpoint: route.endpoint.id,
@@ -145,11 +143,7 @@ async function ssmOptions(
   via: SsmVia,
 ): Promise<SsmOptions> {
   const { credentials, endpoint, settings } = request;
-  const { region } = endpoint;
-  const caller = () => {
-    const calls = callsOf(context, request);
-    return { credentials, region, calls, profile: settings.profile };
-  };
+  const caller = () => callerOf(context, request, endpoint.region, credentials);
   const start: StartOnInstance = async (forwarding) => {
     const { startSsmSession } = await import("../aws/ssm-session.ts");
     const session = await startSsmSession(forwarding, caller());

@@ -4,7 +4,7 @@
 
 import { Buffer } from "node:buffer";
 import { SessionCipher } from "./cipher.ts";
-import { readFields } from "./message.ts";
+import { fieldsOf, readFields } from "./message.ts";
 
 /** The version of the Session Manager plugin whose rules are followed here. */
 export const CLIENT_VERSION = "1.3.0.0";
@@ -126,8 +126,4 @@ export function isAbove(version: string, floor: string): boolean {
     if (number !== other) return number > other;
   }
   return false;
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? { ...value } : {};
 }

@@ -128,13 +128,16 @@ export function encodeFlag(flag: number): Buffer {
 
 /** The fields of a JSON payload; none for what is no object. */
 export function readFields(payload: Buffer): Readonly<Record<string, unknown>> {
-  let parsed: unknown;
   try {
-    parsed = JSON.parse(payload.toString("utf8"));
+    return fieldsOf(JSON.parse(payload.toString("utf8")));
   } catch {
     return {};
   }
-  return typeof parsed === "object" && parsed !== null ? { ...parsed } : {};
+}
+
+/** The fields of an object; none for what is no object. */
+export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
 }
 
 function digest(payload: Buffer): string {

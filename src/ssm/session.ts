@@ -17,6 +17,24 @@ const KEEP_ALIVE_INTERVAL = 10_000; // ms
 const MOST_SILENCE = 300_000; // ms, after which the plugin gives a session up too
 const MOST_UNREAD = 2 * 1024 * 1024; // bytes of all connections of a session
 
+/** A session as StartSession has opened it. */
+export interface StartedSession {
+  readonly response: {
+    readonly SessionId: string;
+    /** A secret. */
+    readonly TokenValue: string;
+    readonly StreamUrl: string;
+  };
+  /** The parameters of the request. */
+  readonly request: Readonly<Record<string, unknown>>;
+  readonly region: string;
+  readonly profile: string | undefined;
+  /** The URL of the API. */
+  readonly endpoint: string;
+  /** The instance that it is on. */
+  readonly target: string;
+}
+
 /** What a session needs of AWS. */
 export interface SessionOptions extends Pick<
   ChannelOptions,

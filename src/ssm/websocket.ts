@@ -2,6 +2,7 @@
 
 import type { Agent } from "node:http";
 import type { Duplex } from "node:stream";
+import type { RdsIamError } from "../base/errors.ts";
 import { createWebSocketStream, WebSocket } from "ws";
 
 const MOST_PAYLOAD = 64 * 1024; // bytes of one message of a data channel
@@ -9,11 +10,17 @@ const MOST_PAYLOAD = 64 * 1024; // bytes of one message of a data channel
 /** How a WebSocket is dialed. */
 export interface SocketOptions {
   readonly url: string;
+  /** They may be a secret. */
   readonly headers: Readonly<Record<string, string>>;
   /** Dials, through a proxy where there is one; the runtime's own when absent. */
   readonly agent: Agent | undefined;
   /** The longest message that is taken, in bytes; that of a data channel when absent. */
   readonly mostPayload?: number | undefined;
+}
+
+/** How a WebSocket of AWS's is dialed, and the error for a failure, where it is known better than by the dialer. */
+export interface SocketDial extends SocketOptions {
+  readonly explain: (error: unknown) => RdsIamError | undefined;
 }
 
 /** Resolves with an open WebSocket; rejects with the system's error, one with the answer's HTTP status, or the signal's reason. */

@@ -9,16 +9,11 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { RdsIamError } from "../base/errors.ts";
-import { openWebSocket, type SocketOptions, webSocketStream } from "../ssm/websocket.ts";
+import { openWebSocket, type SocketDial, webSocketStream } from "../ssm/websocket.ts";
 import { sshAgent, SshKey } from "./ssh-agent.ts";
 import { tunnelError } from "./tunnel.ts";
 
 const MOST_PAYLOAD = 1024 * 1024; // bytes of a message; the AWS CLI sends 65,000
-
-/** How the WebSocket is dialed, and what a failure of that means. */
-export interface EiceDial extends SocketOptions {
-  readonly explain: (error: unknown) => RdsIamError | undefined;
-}
 
 /** What AWS does for such a tunnel. */
 export interface EiceService {
@@ -26,7 +21,7 @@ export interface EiceService {
   readonly endpoint: string;
   /** Lets a public key in, for a minute. */
   readonly sendPublicKey: (publicKey: string) => Promise<void>;
-  readonly dial: () => Promise<EiceDial>;
+  readonly dial: () => Promise<SocketDial>;
 }
 
 /** What ssh needs for one connection. */
@@ -56,7 +51,7 @@ export function eiceCarrier(
     reason ??= error instanceof RdsIamError ? error : noTunnel(service, error);
   };
   const carry = async (socket: Socket): Promise<void> => {
-    let dial: EiceDial | undefined;
+    let dial: SocketDial | undefined;
     try {
       dial = await service.dial();
       const limit = AbortSignal.timeout(connectTimeout);

@@ -358,7 +358,7 @@ function bastionHint(said: string, bastion: string): string {
 
 function carriedHint(said: string, host: string): string {
   if (/IDENTIFICATION HAS CHANGED/.test(said)) {
-    return `If it was made anew, forget the old key: ssh-keygen -R ${host}`;
+    return `If it was recreated, remove the old key: ssh-keygen -R ${host}`;
   }
   if (/Host key verification failed/.test(said)) {
     return `Connect once on a terminal, where ssh shows the key and asks, or add it to known_hosts under the name ${host}.`;

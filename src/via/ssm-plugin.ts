@@ -8,12 +8,14 @@
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { isAbove } from "../ssm/handshake.ts";
+import type { StartedSession } from "../ssm/session.ts";
 import { ListeningProgram, ListeningPrograms } from "./listening-program.ts";
-import type { SsmSession, StartSsmSession } from "./ssm.ts";
+import type { StartSsmSession } from "./ssm.ts";
 import { type Tunnel, tunnelError, type TunnelOptions } from "./tunnel.ts";
 
 const NAME = "session-manager-plugin";
-const LAST_VERSION_WITHOUT_VARIABLE = [1, 2, 497, 0]; // awscli/customizations/sessionmanager.py
+const LAST_VERSION_WITHOUT_VARIABLE = "1.2.497.0"; // awscli/customizations/sessionmanager.py
 const VARIABLE = "AWS_SSM_START_SESSION_RESPONSE";
 const VERSION_LIMIT = 5_000; // ms
 
@@ -71,12 +73,7 @@ async function takesVariable(
   const version = answer?.stdout.trim() ?? "";
   if (!/^\d+(\.\d+){0,3}$/.test(version))
     return { version: "of an unknown version", isSafe: false };
-  const parts = version.split(".").map(Number);
-  for (const [index, last] of LAST_VERSION_WITHOUT_VARIABLE.entries()) {
-    const part = parts[index] ?? 0;
-    if (part !== last) return { version, isSafe: part > last };
-  }
-  return { version, isSafe: false };
+  return { version, isSafe: isAbove(version, LAST_VERSION_WITHOUT_VARIABLE) };
 }
 
 interface PluginOptions {
@@ -87,7 +84,7 @@ interface PluginOptions {
 
 function startPlugin(
   file: string,
-  session: SsmSession,
+  session: StartedSession,
   { env, isSafe }: PluginOptions,
 ): ListeningProgram {
   const response = JSON.stringify(session.response);

@@ -4,37 +4,16 @@
 import { unlessAborted } from "../base/deadline.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { DataKey } from "../ssm/handshake.ts";
-import { PortSession } from "../ssm/session.ts";
-import { openWebSocket, type SocketOptions } from "../ssm/websocket.ts";
+import { PortSession, type StartedSession } from "../ssm/session.ts";
+import { openWebSocket, type SocketDial } from "../ssm/websocket.ts";
 import { SessionPool } from "./ssm-pool.ts";
 import { type Destination, type Tunnel, tunnelError, type TunnelOptions } from "./tunnel.ts";
-
-/** A session as StartSession has opened it; TokenValue is a secret. */
-export interface SsmSession {
-  readonly response: {
-    readonly SessionId: string;
-    readonly TokenValue: string;
-    readonly StreamUrl: string;
-  };
-  /** The parameters of the request. */
-  readonly request: Readonly<Record<string, unknown>>;
-  readonly region: string;
-  readonly profile: string | undefined;
-  readonly endpoint: string;
-  /** The instance that it is on. */
-  readonly target: string;
-}
 
 /** Opens a port forwarding session to a host and port as seen from an instance. */
 export type StartSsmSession = (request: {
   readonly host: string;
   readonly port: number;
-}) => Promise<SsmSession>;
-
-/** How a data channel is dialed, and what a failure of that means. */
-export interface SsmDial extends SocketOptions {
-  readonly explain: (error: unknown) => RdsIamError | undefined;
-}
+}) => Promise<StartedSession>;
 
 /** What Systems Manager and AWS KMS do for a session. */
 export interface SsmService {
@@ -42,8 +21,8 @@ export interface SsmService {
   /** A new token for a session that was cut, or why there will be none. */
   readonly resumeSession: (sessionId: string) => Promise<string | Error>;
   readonly endSession: (sessionId: string) => Promise<void>;
-  readonly makeDataKey: (keyId: string, session: SsmSession) => Promise<DataKey>;
-  readonly dial: (session: SsmSession) => Promise<SsmDial>;
+  readonly makeDataKey: (keyId: string, session: StartedSession) => Promise<DataKey>;
+  readonly dial: (session: StartedSession) => Promise<SocketDial>;
 }
 
 /** What the tunnel needs of the run, how many sessions it opens at once, and for how long it keeps them, in milliseconds. */
@@ -132,7 +111,7 @@ async function openSession(
   }
 }
 
-async function connect(service: SsmService, session: SsmSession, signal: AbortSignal) {
+async function connect(service: SsmService, session: StartedSession, signal: AbortSignal) {
   const { explain, ...dialed } = await unlessAborted(service.dial(session), signal);
   try {
     return await openWebSocket(dialed, signal);

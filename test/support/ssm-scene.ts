@@ -1,6 +1,7 @@
 // A tunnel through the stand-in for Systems Manager, in this process, with a server behind it.
 import type { Duplex } from "node:stream";
-import { type SsmCaller, startSsmSession } from "../../src/aws/ssm-session.ts";
+import type { RdsCaller } from "../../src/aws/rds-client.ts";
+import { startSsmSession } from "../../src/aws/ssm-session.ts";
 import type { RdsIamError } from "../../src/base/errors.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
 import { ssmService } from "../../src/session/tunnel-ssm.ts";
@@ -27,7 +28,7 @@ export interface SsmScene extends AsyncDisposable {
   readonly tunnel: Tunnel;
   readonly server: ByteServer;
   readonly destination: Destination;
-  readonly caller: SsmCaller;
+  readonly caller: RdsCaller;
   readonly notes: string[];
   readonly broken: RdsIamError[];
   readonly connect: (isBrief?: boolean) => Promise<Duplex>;
@@ -76,4 +77,18 @@ export async function startSsmScene(options: SceneOptions = {}): Promise<SsmScen
       await server[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Waits for the end of a stream; resolves with what it failed with. */
+export async function closed(stream: Duplex): Promise<unknown> {
+  stream.resume();
+  let failure: unknown;
+  stream.on("error", (error) => (failure = error));
+  if (!stream.closed) await new Promise((resolve) => stream.once("close", resolve));
+  return failure;
+}
+
+/** The sessions that have not ended. */
+export function open({ ssm }: SsmScene) {
+  return ssm.sessions.filter(({ ended }) => ended === undefined);
 }

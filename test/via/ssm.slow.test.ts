@@ -1,28 +1,15 @@
 // Bytes through a tunnel through Systems Manager, in this process: what is lost, late, cut, paused or not read is exact all the same.
 import assert from "node:assert/strict";
 import type { Buffer } from "node:buffer";
-import type { Duplex } from "node:stream";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { carry } from "../support/ssm-bytes.ts";
-import { type SsmScene, startSsmScene } from "../support/ssm-scene.ts";
+import { closed, open, startSsmScene } from "../support/ssm-scene.ts";
 import { until } from "../support/traces.ts";
 
 const PLAIN = "3.0.196.0";
 const KEY = "arn:aws:kms:eu-west-1:123456789012:key/orders";
 const COUNTS = { up: 300_000, down: 300_000 };
-
-async function closed(stream: Duplex): Promise<unknown> {
-  stream.resume();
-  let failure: unknown;
-  stream.on("error", (error) => (failure = error));
-  if (!stream.closed) await new Promise((resolve) => stream.once("close", resolve));
-  return failure;
-}
-
-function open({ ssm }: SsmScene) {
-  return ssm.sessions.filter(({ ended }) => ended === undefined);
-}
 
 for (const [name, settings] of Object.entries({
   smux: {},

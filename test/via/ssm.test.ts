@@ -3,29 +3,16 @@ import assert from "node:assert/strict";
 import type { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import type { Duplex } from "node:stream";
 import { test } from "node:test";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { carry } from "../support/ssm-bytes.ts";
-import { type SsmScene, startSsmScene } from "../support/ssm-scene.ts";
+import { closed, open, startSsmScene } from "../support/ssm-scene.ts";
 import { until } from "../support/traces.ts";
 import { freePort } from "../support/via-servers.ts";
 
 const PLAIN = "3.0.196.0";
 const KEY = "arn:aws:kms:eu-west-1:123456789012:key/orders";
 const COUNTS = { up: 300_000, down: 300_000 };
-
-async function closed(stream: Duplex): Promise<unknown> {
-  stream.resume();
-  let failure: unknown;
-  stream.on("error", (error) => (failure = error));
-  if (!stream.closed) await new Promise((resolve) => stream.once("close", resolve));
-  return failure;
-}
-
-function open({ ssm }: SsmScene) {
-  return ssm.sessions.filter(({ ended }) => ended === undefined);
-}
 
 test("ssmTunnel() + each connection has a session; one that was left is taken again; beyond the limit they are shared", async () => {
   await using scene = await startSsmScene({ sessions: 2 });
