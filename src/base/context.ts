@@ -42,10 +42,14 @@ export interface Terminal {
   readonly isGivenAway: () => boolean;
 }
 
-/** Asks for a yes or a no: an empty line is a yes, Ctrl-D a no. */
-export async function agrees(terminal: Pick<Terminal, "ask">, question: string): Promise<boolean> {
-  const answer = await terminal.ask(`${question} [Y/n] `);
-  return answer !== undefined && /^(?:y|yes|)$/i.test(answer.trim());
+/** Asks for a yes or a no: an empty line is the usual answer, Ctrl-D a no. */
+export async function agrees(
+  terminal: Pick<Terminal, "ask">,
+  question: string,
+  usual: "yes" | "no" = "yes",
+): Promise<boolean> {
+  const answer = await terminal.ask(`${question} ${usual === "yes" ? "[Y/n]" : "[y/N]"} `);
+  return answer !== undefined && /^y(?:es)?$/i.test(answer.trim() || usual);
 }
 
 /** What the process edge hands in. */

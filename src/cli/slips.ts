@@ -68,7 +68,6 @@ const OTHER_COMMANDS: Readonly<Record<string, string>> = {
   config: "init",
   add: "init",
   new: "init",
-  setup: "init",
   version: "--version",
 };
 

@@ -1,7 +1,7 @@
 // `rdsiam exec --each PATTERNS --tag KEY=VALUE`: a tool on every target that matches, each with a proxy of its own.
 import { constants } from "node:os";
 import { hasTag, readTag } from "../aws/tags.ts";
-import type { RunContext } from "../base/context.ts";
+import { agrees, type RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { type Invocation, isOn, optionList, optionValue } from "../cli/options.ts";
@@ -115,10 +115,8 @@ async function confirm(
     }
   });
   if (writable.length < 2) return;
-  const answer = await terminal.ask(
-    `Run ${name} on ${targets.length} targets, of which ${writable.length} are not read-only (${writable.join(", ")})? [y/N] `,
-  );
-  if (/^y(?:es)?$/i.test(answer?.trim() ?? "")) return;
+  const question = `Run ${name} on ${targets.length} targets, of which ${writable.length} are not read-only (${writable.join(", ")})?`;
+  if (await agrees(terminal, question, "no")) return;
   throw new RdsIamError(`${name} was not run`, {
     code: "ERR_INTERRUPTED",
     hint: "Answer y, or add --yes; with --read-only, rdsiam does not ask.",

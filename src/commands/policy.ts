@@ -1,9 +1,10 @@
 // `rdsiam policy`: the minimal IAM policy and the GRANTs that the target's user needs to log in.
+import { attachAdvice, connectPolicy, iamArn } from "../aws/connect-policy.ts";
 import type { FoundPermission } from "../session/permission.ts";
 import { type Invocation, isOn } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import { targetWords } from "../session/settings.ts";
-import { openIamLogin } from "../session/login.ts";
+import { type IamLogin, openIamLogin } from "../session/login.ts";
 
 /** Prints the policy and the GRANTs; with --json the policy document alone, for `aws iam create-policy`. */
 export async function runPolicy(context: RunContext, invocation: Invocation): Promise<number> {
@@ -12,7 +13,6 @@ export async function runPolicy(context: RunContext, invocation: Invocation): Pr
   const { dbname, endpoint, user } = login;
   const { kind } = endpoint;
   const { findPermission } = await import("../session/permission.ts");
-  const { attachAdvice, connectPolicy, iamArn } = await import("../aws/connect-policy.ts");
   const found = await findPermission(context, login);
   const document = JSON.stringify(connectPolicy(found.permission), undefined, 2);
   context.print(document);
@@ -23,24 +23,35 @@ export async function runPolicy(context: RunContext, invocation: Invocation): Pr
     context.print("\n-- SQL, as an administrator of the database:");
     const statements = grantStatements(grantee);
     for (const line of [...statements, ...exampleGrants(grantee)]) context.print(line);
-    const advice = attachAdvice(found.caller?.arn, `rdsiam policy ${targetWords(login)} --json`);
-    context.log.notice(`for ${found.caller?.arn ?? "the identity that logs in"}. ${advice}`);
+    adviseOnPolicy(context, login, found);
   }
   warnOfMissing(context, found);
+  const { resource } = found;
+  if (resource?.iam === false) {
+    context.log.warning({
+      message: `IAM authentication is off for ${resource.resourceId}`,
+      hint: `Switch it on: ${resource.switchOn}`,
+    });
+  }
   return 0;
 }
 
-function warnOfMissing({ log }: RunContext, { missing, resource }: FoundPermission): void {
+/** Says who needs a policy that was printed, and how to attach it. */
+export function adviseOnPolicy(
+  { log }: RunContext,
+  login: IamLogin,
+  { caller }: FoundPermission,
+): void {
+  const advice = attachAdvice(caller?.arn, `rdsiam policy ${targetWords(login)} --json`);
+  log.notice(`for ${caller?.arn ?? "the identity that logs in"}. ${advice}`);
+}
+
+/** Says what has to be filled in there. */
+export function warnOfMissing({ log }: RunContext, { missing }: FoundPermission): void {
   for (const { command, placeholder, why } of missing) {
     log.warning({
       message: `${placeholder} is not known: ${why}`,
       hint: `Replace it with the output of: ${command}`,
-    });
-  }
-  if (resource?.iam === false) {
-    log.warning({
-      message: `IAM authentication is off for ${resource.resourceId}`,
-      hint: `Switch it on: ${resource.switchOn}`,
     });
   }
 }

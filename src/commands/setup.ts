@@ -1,15 +1,14 @@
 // `rdsiam setup`: makes a database ready for logins with IAM. Shows the plan, asks once, does it, and runs rdsiam doctor.
 import { readFileSync } from "node:fs";
-import { attachAdvice } from "../aws/connect-policy.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import type { RunContext } from "../base/context.ts";
+import { agrees, type RunContext } from "../base/context.ts";
 import { type Invocation, isOn, optionValue } from "../cli/options.ts";
 import { offerTargets } from "../session/offer-targets.ts";
-import { targetWords } from "../session/settings.ts";
 import type { StatementFile } from "../setup/plan.ts";
 import type { Setup, SetupRequest } from "../setup/setup.ts";
 import { runDoctor } from "./doctor.ts";
+import { adviseOnPolicy, warnOfMissing } from "./policy.ts";
 
 const SCHEMA = "public";
 
@@ -84,7 +83,7 @@ function readStatements(path: string): StatementFile {
 
 // What IAM must allow, where nothing attaches it and nothing shows that it is.
 function printPolicy(
-  { log }: RunContext,
+  context: RunContext,
   { document, found, isAllowed, login, policy }: Setup,
   print: (line: string) => void,
 ): void {
@@ -92,15 +91,8 @@ function printPolicy(
   print("");
   print("IAM must allow this, which --attach-policy ROLE|USER attaches:");
   for (const line of JSON.stringify(document, undefined, 2).split("\n")) print(line);
-  const { caller, missing } = found;
-  const command = `rdsiam policy ${targetWords(login)} --json`;
-  log.notice(
-    `for ${caller?.arn ?? "the identity that logs in"}. ${attachAdvice(caller?.arn, command)}`,
-  );
-  for (const { command: shows, placeholder, why } of missing) {
-    const hint = `Replace it with the output of: ${shows}`;
-    log.warning({ message: `${placeholder} is not known: ${why}`, hint });
-  }
+  adviseOnPolicy(context, login, found);
+  warnOfMissing(context, found);
 }
 
 async function confirm(
@@ -116,7 +108,6 @@ async function confirm(
     });
   }
   const question = count === 1 ? "Do this?" : `Do these ${count} steps?`;
-  const answer = await terminal.ask(`\n${question} [y/N] `);
-  if (/^y(?:es)?$/i.test(answer?.trim() ?? "")) return;
+  if (await agrees(terminal, `\n${question}`, "no")) return;
   throw new RdsIamError("nothing was changed", { code: "ERR_INTERRUPTED" });
 }

@@ -38,37 +38,27 @@ export interface AdminLogin {
   readonly words: string;
 }
 
-/** Opens the administrator's login to the database of a user's login. */
+/** Opens the administrator's login to the database of a user's login; `resource` is the database in the RDS API. */
 export async function openAdmin(
   context: RunContext,
   login: IamLogin,
-  {
-    options,
-    resource,
-  }: { readonly options: AdminOptions; readonly resource: DatabaseResource | undefined },
+  resource: DatabaseResource | undefined,
+  options: AdminOptions,
 ): Promise<AdminLogin> {
   const given = Object.values(options).filter((value) => value !== undefined);
   if (given.length > 1) {
     throw new RdsIamError(
       "--admin-secret, --admin-target and --admin-password-command cannot be combined",
-      {
-        code: "ERR_USAGE",
-        hint: "Leave all but one of them out.",
-      },
+      { code: "ERR_USAGE", hint: "Leave all but one of them out." },
     );
   }
-  const { secret = resource?.masterSecret && AUTO_SECRET, target, passwordCommand } = options;
+  const { secret, target, passwordCommand } = options;
   if (target !== undefined) return ofTarget(context, login, target);
-  if (passwordCommand !== undefined) {
-    return ofCommand(context, login, { passwordCommand, resource });
-  }
-  if (options.secret === undefined && login.endpoint.kind === "dsql") {
-    return ofIam(context, login, DSQL_ADMIN);
-  }
-  if (options.secret === undefined && resource?.isExpress === true) {
-    return ofIam(context, login, resource.masterUser ?? MASTER);
-  }
-  if (secret !== undefined) return ofSecret(context, login, { secret, resource });
+  if (passwordCommand !== undefined) return ofCommand(context, login, resource, passwordCommand);
+  if (secret !== undefined) return ofSecret(context, login, resource, secret);
+  if (login.endpoint.kind === "dsql") return ofIam(context, login, DSQL_ADMIN);
+  if (resource?.isExpress === true) return ofIam(context, login, resource.masterUser ?? MASTER);
+  if (resource?.masterSecret) return ofSecret(context, login, resource, AUTO_SECRET);
   throw new RdsIamError(`no administrator's login for "${login.settings.label}"`, {
     code: "ERR_USAGE",
     detail:
@@ -98,14 +88,11 @@ async function ofTarget(
   return { login: admin, user, how: `target "${targetName}"`, words: shellCommand`${targetName}` };
 }
 
-interface OfMaster {
-  readonly resource: DatabaseResource | undefined;
-}
-
 async function ofSecret(
   context: RunContext,
   login: IamLogin,
-  { secret: name, resource }: OfMaster & { readonly secret: string },
+  resource: DatabaseResource | undefined,
+  name: string,
 ): Promise<AdminLogin> {
   checkAlias(login, resource);
   const { credentials, endpoint, loaded, via } = login;
@@ -125,7 +112,8 @@ async function ofSecret(
 function ofCommand(
   context: RunContext,
   login: IamLogin,
-  { passwordCommand, resource }: OfMaster & { readonly passwordCommand: string },
+  resource: DatabaseResource | undefined,
+  passwordCommand: string,
 ): AdminLogin {
   checkAlias(login, resource);
   const user = resource?.masterUser ?? MASTER;

@@ -55,9 +55,17 @@ export async function readDatabase(session: OwnSession, goal: SetupGoal): Promis
     // Everybody's privileges are those that a new role will have.
     const grantee = isThere ? user : "public";
     for (const schema of schemas)
-      found.push(await readSchemaOf(ask, { ...goal, schema, grantee, level }));
+      found.push(await readSchemaOf(ask, { ...goal, schema, admin, grantee, level }));
   }
   return { admin, role, ...own, schemas: found };
+}
+
+/** The error for a server that takes no changes. */
+export function readerError(what: string): RdsIamError {
+  return new RdsIamError(`${what} is a reader, which takes no changes`, {
+    code: "ERR_ENDPOINT",
+    hint: "Name the writer: the cluster's own endpoint, with --host or rds_host.",
+  });
 }
 
 async function readMembership(ask: Ask, { user, dbname }: SetupGoal, isThere: boolean) {
@@ -66,13 +74,8 @@ async function readMembership(ask: Ask, { user, dbname }: SetupGoal, isThere: bo
       `has_database_privilege(${literal(isThere ? user : "public")}, ${literal(dbname)}, 'CONNECT')`,
   );
   const [isReader, hasIam, canConnect] = facts ?? [];
-  if (isReader === "t") {
-    throw new RdsIamError("the server is a reader, which is read-only", {
-      code: "ERR_ENDPOINT",
-      hint: "Name the writer: the cluster's own endpoint, with --host or rds_host.",
-    });
-  }
-  if (hasIam !== "t") {
+  if (isReader === "t") throw readerError("the server");
+    if (hasIam !== "t") {
     throw new RdsIamError("the server has no role rds_iam", {
       code: "ERR_ENDPOINT",
       detail: "RDS and Aurora PostgreSQL have it from the start.",
@@ -97,6 +100,7 @@ async function readMapping(ask: Ask, { user, iamArn }: SetupGoal) {
 
 interface SchemaQuestion extends SetupGoal {
   readonly schema: string;
+  readonly admin: string;
   readonly grantee: string;
   readonly level: GrantLevel;
 }
@@ -114,13 +118,13 @@ async function readSchemaOf(ask: Ask, question: SchemaQuestion): Promise<SchemaS
 }
 
 async function readSchema(ask: Ask, question: SchemaQuestion): Promise<SchemaState> {
-  const { dbname, grantee, schema, server, user, level } = question;
+  const { admin, dbname, grantee, schema, server } = question;
   const [space] = await ask(
     `SELECT oid, pg_get_userbyid(nspowner), has_schema_privilege(${literal(grantee)}, oid, 'USAGE'), ` +
-      `pg_has_role(nspowner, 'USAGE') OR has_schema_privilege(oid, 'USAGE WITH GRANT OPTION') ` +
+      `pg_has_role(nspowner, 'USAGE'), has_schema_privilege(oid, 'USAGE WITH GRANT OPTION') ` +
       `FROM pg_namespace WHERE nspname = ${literal(schema)}`,
   );
-  const [oid, owner, hasUsage, mayGrant] = space ?? [];
+  const [oid, owner, hasUsage, isOurs, mayGrant] = space ?? [];
   if (oid === undefined || owner === undefined) {
     throw new RdsIamError(`there is no schema ${identifier(schema)} in the database "${dbname}"`, {
       code: "ERR_USAGE",
@@ -128,22 +132,24 @@ async function readSchema(ask: Ask, question: SchemaQuestion): Promise<SchemaSta
     });
   }
   const lacksUsage = hasUsage !== "t";
-  const others = new Set(lacksUsage && mayGrant !== "t" ? [owner] : []);
+  const others = new Set(lacksUsage && isOurs !== "t" && mayGrant !== "t" ? [owner] : []);
   const lacks: ObjectKind[] = [];
+  // Those who make objects there, and whether the administrator may act for them.
   const makers = new Map<string, boolean>();
   for (const kind of KINDS) {
     for (const row of await ask(ownersQuery(oid, kind, question))) {
-      const [role = "", isLacking, isOthers, isOurs] = row;
-      makers.set(role, isOurs === "t");
+      const [role = "", isLacking, isOthers, mayAct] = row;
+      makers.set(role, mayAct === "t");
       if (isLacking === "t" && !lacks.includes(kind)) lacks.push(kind);
       if (isOthers === "t") others.add(role);
     }
   }
+  makers.set(owner, isOurs === "t").set(admin, true);
   // DSQL documents no default privileges.
   const later =
     server === "dsql"
       ? { makers: [], unreached: [] }
-      : await readLater(ask, { oid, user, level, makers });
+      : await readLater(ask, question, { oid, makers });
   return { schema, lacksUsage, lacks, ...later, others: [...others] };
 }
 
@@ -169,24 +175,12 @@ function ownersQuery(oid: string, kind: ObjectKind, { grantee, level }: SchemaQu
   );
 }
 
-interface LaterQuestion {
-  readonly oid: string;
-  readonly user: string;
-  readonly level: GrantLevel;
-  /** Those who have made something, and whether the administrator may act for them. */
-  readonly makers: ReadonlyMap<string, boolean>;
-}
-
 // What is made later gets its privileges from its maker's defaults; those of others cannot be changed.
 async function readLater(
   ask: Ask,
-  { oid, user, level, makers }: LaterQuestion,
+  { user, level }: SchemaQuestion,
+  { oid, makers }: { readonly oid: string; readonly makers: ReadonlyMap<string, boolean> },
 ): Promise<Pick<SchemaState, "makers" | "unreached">> {
-  const [self] = await ask(
-    `SELECT current_user, pg_get_userbyid(nspowner), pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE oid = ${oid}`,
-  );
-  const [admin = "", owner = "", isOurs] = self ?? [];
-  const roles = new Map(makers).set(owner, isOurs === "t").set(admin, true);
   const given = await ask(
     `SELECT pg_get_userbyid(d.defaclrole), d.defaclobjtype, a.privilege_type ` +
       `FROM pg_default_acl d CROSS JOIN LATERAL aclexplode(d.defaclacl) a ` +
@@ -194,7 +188,7 @@ async function readLater(
   );
   const known = new Set(given.map((row) => JSON.stringify(row)));
   // Its own objects it has anyway; the others make nothing.
-  const others = [...roles].filter(([role]) => role !== user && !SYSTEM.test(role));
+  const others = [...makers].filter(([role]) => role !== user && !SYSTEM.test(role));
   const lacking = others.flatMap(([role, isMine]) => {
     const lacks = KINDS.filter((kind) =>
       PRIVILEGES[level][kind].some((each) => !known.has(JSON.stringify([role, kind, each]))),

@@ -14,13 +14,13 @@ import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { redshiftCluster } from "../rds/endpoint.ts";
 import { grantServer } from "../rds/grants.ts";
-import { callsOf } from "../session/credentials.ts";
+import { callerOf } from "../session/credentials.ts";
 import { type IamLogin, openIamLogin } from "../session/login.ts";
 import { openSession, type OwnSession } from "../session/open-session.ts";
 import { findPermission, type FoundPermission } from "../session/permission.ts";
 import type { TargetRequest } from "../session/settings.ts";
 import { type AdminLogin, type AdminOptions, openAdmin } from "./admin.ts";
-import { type DatabaseState, readDatabase, type SetupGoal } from "./database-state.ts";
+import { readDatabase, readerError, type SetupGoal } from "./database-state.ts";
 import { makePlan, type PolicyToAttach, type SetupStep, type StatementFile } from "./plan.ts";
 import type { GrantLevel } from "./privileges.ts";
 
@@ -29,7 +29,8 @@ const LOCK_LIMIT = 60_000; // ms in which another run must be done with the data
 const LONGEST_NAME = 63; // bytes of a role, https://www.postgresql.org/docs/current/limits.html
 const PROPAGATION = 15_000; // ms that AWS is given to know what was changed
 const ATTEMPTS = 2_000; // ms between two logins meanwhile
-const LOCK = "pg_catalog.hashtext('rdsiam setup')";
+const NAME = "rdsiam setup";
+const LOCK = `pg_catalog.hashtext('${NAME}')`;
 // Another transaction was first: https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-concurrency-control.html
 const CONFLICT = /\b40001\b|\bOC00[01]\b/;
 const MOST_CONFLICTS = 5;
@@ -63,14 +64,9 @@ export async function prepareSetup(context: RunContext, request: SetupRequest): 
   const { level, schemas, file, attach } = request;
   const login = await openIamLogin(context, request);
   checkLogin(login);
-  const { endpoint, settings, user, dbname, credentials } = login;
+  const { endpoint, user, dbname, credentials } = login;
   const found = await findPermission(context, login);
-  const caller: RdsCaller = {
-    credentials,
-    region: endpoint.region,
-    calls: callsOf(context, login),
-    profile: settings.profile,
-  };
+  const caller = callerOf(context, login, endpoint.region, credentials);
   const document = connectPolicy(found.permission);
   const policy =
     attach === undefined ? undefined : await findPolicy(context, { attach, caller, found });
@@ -85,28 +81,24 @@ export async function prepareSetup(context: RunContext, request: SetupRequest): 
     schemas,
   };
   const { resource } = found;
-  const admin = await openAdmin(context, login, { options: request.admin, resource });
-  const planOf = (database: DatabaseState): readonly SetupStep[] =>
-    makePlan({ goal, region: endpoint.region, resource, database, policy, file });
+  const admin = await openAdmin(context, login, resource, request.admin);
+  const look = async (session: OwnSession): Promise<readonly SetupStep[]> => {
+    const database = await readDatabase(session, goal);
+    return makePlan({ goal, region: endpoint.region, resource, database, policy, file });
+  };
   const withAdmin = async <T>(work: (session: OwnSession) => Promise<T>): Promise<T> => {
-    const name = "rdsiam setup";
-    await using session = await openSession(context, admin.login, {
-      user: admin.user,
-      dbname,
-      name,
-    });
+    const as = { user: admin.user, dbname, name: NAME };
+    await using session = await openSession(context, admin.login, as);
     return await work(session);
   };
-  const steps = planOf(await withAdmin((session) => readDatabase(session, goal)));
-  const allowed =
+  const steps = await withAdmin(look);
+  const isAllowed =
     policy === undefined && own !== undefined
       ? await askAllowed(context, { own, caller, found })
       : undefined;
-  const run: Setup["run"] = async (report) => {
-    const look = async (session: OwnSession) => planOf(await readDatabase(session, goal));
-    await runSteps(context, { steps, report, login, caller, policy, withAdmin, look, isDsql });
-  };
-  return { login, admin, found, policy, document, isAllowed: allowed, steps, run };
+  const run: Setup["run"] = (report) =>
+    runSteps(context, { steps, report, login, caller, policy, withAdmin, look, isDsql });
+  return { login, admin, found, policy, document, isAllowed, steps, run };
 }
 
 function checkLogin({ endpoint, settings, user }: IamLogin): void {
@@ -125,12 +117,7 @@ function checkLogin({ endpoint, settings, user }: IamLogin): void {
       hint: "Name the endpoint of the instance or the cluster: --host, or another target.",
     });
   }
-  if (kind === "reader") {
-    throw new RdsIamError(`${host} is a reader, which is read-only`, {
-      code: "ERR_ENDPOINT",
-      hint: "Name the writer: the cluster's own endpoint, with --host or rds_host.",
-    });
-  }
+  if (kind === "reader") throw readerError(host);
   if (new TextEncoder().encode(user).length > LONGEST_NAME) {
     throw new RdsIamError(
       `the user of "${settings.label}" has a name of more than ${LONGEST_NAME} bytes`,
@@ -319,7 +306,7 @@ async function awaitLogin(context: RunContext, login: IamLogin): Promise<void> {
   const { user, dbname } = login;
   for (const end = Date.now() + PROPAGATION; ;) {
     try {
-      const session = await openSession(context, login, { user, dbname, name: "rdsiam setup" });
+      const session = await openSession(context, login, { user, dbname, name: NAME });
       await session[Symbol.asyncDispose]();
       return;
     } catch (error) {
