@@ -1,9 +1,9 @@
 // The doctor's steps inside the database: login, a query, ten queries. We are the frontend here, on the very connection
 // that the step before has verified.
-import { Buffer } from "node:buffer";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { requireUser } from "../config/settings.ts";
+import { replaceParameters } from "../protocol/startup-packet.ts";
 import type { PasswordProvider } from "../proxy/backend-authentication.ts";
 import { connectBackend } from "../proxy/backend.ts";
 import {
@@ -43,10 +43,10 @@ export async function checkLogin(
   const user = requireUser(settings);
   const database = login.dbname ?? user;
   const parameters = { user, database, application_name: "rdsiam doctor" };
-  const { message } = startupFor(backend, {
-    minor: 0,
-    parameters: Object.entries(parameters).map(startupParameter),
-  });
+  const { message } = startupFor(
+    backend,
+    replaceParameters({ minor: 0, parameters: [] }, parameters),
+  );
   const started = performance.now();
   try {
     if (login.kind === "iam") await checkRedshift(login);
@@ -81,10 +81,6 @@ function keptSecret({ log }: RunContext, passwords: PasswordProvider): PasswordP
       return issued;
     },
   };
-}
-
-function startupParameter([name, value]: [string, string]): { name: Buffer; value: Buffer } {
-  return { name: Buffer.from(name), value: Buffer.from(value) };
 }
 
 /** Asks `select 1`, and what the database is. */

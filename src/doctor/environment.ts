@@ -1,6 +1,7 @@
 // Looks in the environment for variables that change a run unexpectedly, and for those that seem to and do not.
 // Only names are shown, and values that cannot be secret.
 
+import { ENDPOINT_VARIABLES } from "../aws/endpoints.ts";
 import type { Environment } from "../base/context.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { isServiceVariable } from "../config/names.ts";
@@ -21,10 +22,7 @@ const LIBPQ =
   /^PG(?:HOST|HOSTADDR|PORT|USER|DATABASE|PASSWORD|PASSFILE|SERVICE|SERVICEFILE|SSL\w*|REQUIRE\w+|CHANNELBINDING|GSSENCMODE|TARGETSESSIONATTRS|LOADBALANCEHOSTS)$/;
 // What rdsiam or the tool reads, and whose value is not a secret once a URL's login is removed.
 const HEEDED: readonly (readonly [RegExp, string])[] = [
-  [
-    /^AWS_ENDPOINT_URL(?:_STS|_RDS|_SSM|_EC2|_EC2_INSTANCE_CONNECT|_IAM|_KMS|_SECRETSMANAGER)?$/,
-    "calls to AWS go there",
-  ],
+  [new RegExp(`^(?:${ENDPOINT_VARIABLES.join("|")})$`), "calls to AWS go there"],
   [/^AWS_CA_BUNDLE$/, "calls to AWS trust this file alone"],
   [
     /^(?:AWS_CONFIG_FILE|AWS_SHARED_CREDENTIALS_FILE|RDSIAM_CONFIG_FILE)$/,
@@ -38,9 +36,7 @@ const HEEDED: readonly (readonly [RegExp, string])[] = [
   [/^(?:NODE_OPTIONS|NODE_EXTRA_CA_CERTS|BUN_OPTIONS|DENO_CERT)$/, "affects the runtime itself"],
   [/^PGOPTIONS$/, "reaches the database with every tool"],
 ];
-const IGNORED: readonly (readonly [RegExp, string])[] = [
-  [/^NODE_TLS_REJECT_UNAUTHORIZED$/, "is ignored: rdsiam always verifies"],
-];
+const IGNORED = "NODE_TLS_REJECT_UNAUTHORIZED";
 
 // What has a note of its own, or changes no more than what is printed.
 const QUIET_OWN = new Set(["RDSIAM_CONFIG_FILE", "RDSIAM_VERBOSE", "RDSIAM_QUIET"]);
@@ -57,7 +53,7 @@ export function environmentNotes(question: EnvironmentQuestion): readonly string
     ...libpqNotes(names),
     ...identityNotes(question),
     ...names.flatMap((name) => heededNote(name, env[name] ?? "")),
-    ...names.flatMap((name) => ignoredNote(name)),
+    ...(env[IGNORED] ? [`${IGNORED} is ignored: rdsiam always verifies`] : []),
     ...ownNotes(names, question),
   ];
 }
@@ -94,11 +90,6 @@ function heededNote(name: string, value: string): string[] {
   const what = HEEDED.find(([pattern]) => pattern.test(name))?.[1];
   const shown = value.replaceAll(/\/\/[^@/\s]*@/g, "//");
   return what === undefined ? [] : [`${name}=${shown}: ${what}`];
-}
-
-function ignoredNote(name: string): string[] {
-  const what = IGNORED.find(([pattern]) => pattern.test(name))?.[1];
-  return what === undefined ? [] : [`${name} ${what}`];
 }
 
 function ownNotes(names: readonly string[], { env, known }: EnvironmentQuestion): string[] {

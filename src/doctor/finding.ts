@@ -97,6 +97,8 @@ export function failure(error: unknown, more: More = {}): Outcome {
 /** What a step needs: each value under the name of the step that finds it; the first that is missing is named. */
 type Needs = Readonly<Record<string, unknown>>;
 
+type Found<N extends Needs> = { readonly [K in keyof N]: NonNullable<N[K]> };
+
 /** Runs steps in turn. */
 export class Steps {
   readonly findings: Finding[] = [];
@@ -111,29 +113,19 @@ export class Steps {
   async run<N extends Needs, T>(
     step: StepName,
     needs: N,
-    check: (needs: { readonly [K in keyof N]: NonNullable<N[K]> }) =>
-      | Promise<StepResult<T>>
-      | StepResult<T>,
+    check: (found: Found<N>) => Promise<StepResult<T>> | StepResult<T>,
   ): Promise<T | undefined> {
-    const { value, ...outcome } = await this.#outcome(needs, check);
+    const missing = Object.keys(needs).find((name) => needs[name] === undefined);
+    let result: StepResult<T>;
+    try {
+      result = missing === undefined ? await check(needs as Found<N>) : lacking(missing);
+    } catch (error) {
+      result = failure(error);
+    }
+    const { value, ...outcome } = result;
     const finding = { step, ...outcome };
     this.findings.push(finding);
     this.#report(finding);
     return value;
-  }
-
-  async #outcome<N extends Needs, T>(
-    needs: N,
-    check: (needs: { readonly [K in keyof N]: NonNullable<N[K]> }) =>
-      | Promise<StepResult<T>>
-      | StepResult<T>,
-  ): Promise<StepResult<T>> {
-    const missing = Object.entries(needs).find(([, value]) => value === undefined);
-    if (missing !== undefined) return lacking(missing[0]);
-    try {
-      return await check(needs as { readonly [K in keyof N]: NonNullable<N[K]> });
-    } catch (error) {
-      return failure(error);
-    }
   }
 }

@@ -21,16 +21,13 @@ export function findingLines(
   columns = Number.POSITIVE_INFINITY,
 ): string[] {
   const { cause, notes = [], policy, remedy, sql = [], status, step, summary } = finding;
-  const verdict = paint(status, LABELS[status]) + " ".repeat(6 - LABELS[status].length);
-  const [first = "", ...more] = wrap(printable(summary), columns - INDENT.length, 0).split("\n");
-  const lines = [
-    `${verdict}${step.padEnd(STEP_WIDTH)}${first}`,
-    ...more.map((line) => `${INDENT}${line}`),
-  ];
-  const add = (text: string, under = 0): void => {
+  const lines: string[] = [];
+  const add = (text: string, under = 0, before = INDENT): void => {
     const [first = "", ...rest] = wrap(printable(text), columns - INDENT.length, under).split("\n");
-    lines.push(`${INDENT}${first}`, ...rest.map((line) => `${INDENT}${line}`));
+    lines.push(`${before}${first}`, ...rest.map((line) => `${INDENT}${line}`));
   };
+  const verdict = paint(status, LABELS[status]) + " ".repeat(6 - LABELS[status].length);
+  add(summary, 0, `${verdict}${step.padEnd(STEP_WIDTH)}`);
   for (const note of notes) add(note);
   if (cause !== undefined) add(`cause:  ${cause}`, 8);
   if (remedy !== undefined) add(`remedy: ${remedy}`, 8);

@@ -62,7 +62,7 @@ export async function readDatabase(session: OwnSession, goal: SetupGoal): Promis
 
 /** The error for a server that takes no changes. */
 export function readerError(what: string): RdsIamError {
-  return new RdsIamError(`${what} is a reader, which takes no changes`, {
+  return new RdsIamError(`${what} is a reader, which is read-only`, {
     code: "ERR_ENDPOINT",
     hint: "Name the writer: the cluster's own endpoint, with --host or rds_host.",
   });
@@ -75,7 +75,7 @@ async function readMembership(ask: Ask, { user, dbname }: SetupGoal, isThere: bo
   );
   const [isReader, hasIam, canConnect] = facts ?? [];
   if (isReader === "t") throw readerError("the server");
-    if (hasIam !== "t") {
+  if (hasIam !== "t") {
     throw new RdsIamError("the server has no role rds_iam", {
       code: "ERR_ENDPOINT",
       detail: "RDS and Aurora PostgreSQL have it from the start.",

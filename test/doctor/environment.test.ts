@@ -42,6 +42,16 @@ test("environmentNotes() repeats no password", () => {
   );
 });
 
+test("environmentNotes() names each variable that sends calls elsewhere", () => {
+  const env = {
+    AWS_ENDPOINT_URL_REDSHIFT_SERVERLESS: "http://a:1",
+    AWS_ENDPOINT_URL_S3: "http://b:1",
+  };
+  assert.deepEqual(notes(env), [
+    "AWS_ENDPOINT_URL_REDSHIFT_SERVERLESS=http://a:1: calls to AWS go there",
+  ]);
+});
+
 test("environmentNotes() knows Kubernetes' variables of a Service (A29)", () => {
   const service = { RDSIAM_PORT: "tcp://10.0.171.239:5432", RDSIAM_SERVICE_HOST: "10.0.171.239" };
   assert.deepEqual(notes({ ...service, RDSIAM_HEALTH_PORT_9090_UDP_ADDR: "10.0.171.240" }), [
