@@ -141,9 +141,13 @@ function print(line: string): void {
 function writeError(text: string, color?: Color): void {
   waiting.erase();
   const style = styleFor({ isTTY: isTerminal(2) }, process.env);
-  const home = homeDirectory(environmentOf(process.env));
-  const fit = isTerminal(2) ? fitToTerminal(text, { columns: TERMINAL.columns(), home }) : text;
+  const fit = isTerminal(2) ? fitted(text) : text;
   writeText(2, color === undefined ? paintLabels(fit, style) : `${style(color, fit.trimEnd())}\n`);
+}
+
+function fitted(text: string): string {
+  const home = homeDirectory(environmentOf(process.env));
+  return fitToTerminal(text, { columns: TERMINAL.columns(), home });
 }
 
 // Most commands print nothing in color, so whether stdout is a terminal is looked up only here.
