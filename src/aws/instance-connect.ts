@@ -46,7 +46,7 @@ export async function findConnectRoute(instance: string, caller: RdsCaller): Pro
   throw new RdsIamError(`there is no EC2 Instance Connect Endpoint in ${vpc}`, {
     code: "ERR_VIA",
     detail: `${instance} is in that VPC, and can be reached only through an endpoint there.`,
-    hint: `Make one: aws ec2 create-instance-connect-endpoint --subnet-id ${subnet}`,
+    hint: `Create one: aws ec2 create-instance-connect-endpoint --subnet-id ${subnet}`,
   });
 }
 

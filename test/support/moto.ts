@@ -1,4 +1,4 @@
-// moto as the judge: another program's AWS, with one of the scenes of moto.py in it.
+// moto as the judge: another program's AWS, with one of the scenes of moto-scene.py in it.
 import { spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -18,7 +18,7 @@ export interface Moto<T> extends Disposable {
 
 /** Starts it; its scene is there once state() has answered. */
 export function startMoto<T>(scene: "redshift" | "setup" | "vpc"): Moto<T> {
-  const { stdin, stdout } = spawn("python3", [join(import.meta.dirname, "moto.py"), scene], {
+  const { stdin, stdout } = spawn("python3", [join(import.meta.dirname, "moto-scene.py"), scene], {
     stdio: ["pipe", "pipe", "ignore"],
   });
   const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
