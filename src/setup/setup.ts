@@ -333,9 +333,7 @@ function stopped(
     detail: [detail, `Done: ${numbers(true)}. Not done: ${numbers(false)}.`]
       .filter(Boolean)
       .join(" "),
-    hint: [hint, "Then run rdsiam setup again: it continues where it stopped."]
-      .filter(Boolean)
-      .join(" "),
+    hint: `${hint === undefined ? "Correct that, then" : `${hint} Then`} run rdsiam setup again: it continues where it stopped.`,
     cause: thrown,
   });
 }

@@ -182,7 +182,7 @@ test(
       assert.equal(ran.status, status, words.join(" "));
     }
     const wrong = await on(["doctor", "rds"]);
-    assert.match(wrong.stdout, /FAIL +login +"rds" has rds_db_groups, and is not/);
+    assert.match(wrong.stdout, /FAIL +login +"rds" has rds_db_groups, but is not/);
     const doctor = await on(["doctor", "poor"]);
     assert.match(doctor.stdout, /"Resource": "arn:aws:redshift:.*:dbname:warehouse\/orders"/);
     assert.match(
