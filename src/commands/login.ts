@@ -129,11 +129,8 @@ async function runAwsLogin(
       cause,
     });
   });
-  const given = Object.entries(env).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, value] as const],
-  );
   const args = ["login", "--profile", profile, ...more];
-  const { exitStatus } = await runTool({ file, args, env: Object.fromEntries(given) });
+  const { exitStatus } = await runTool({ file, args, env });
   return exitStatus;
 }
 

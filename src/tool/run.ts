@@ -9,6 +9,7 @@ import type { ChildProcess, StdioOptions } from "node:child_process";
 import { fstatSync } from "node:fs";
 import { constants } from "node:os";
 import process from "node:process";
+import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { restoreTerminal, saveTerminal } from "../runtime/deno-terminal.ts";
@@ -24,7 +25,7 @@ export interface RunToolOptions {
   readonly file: string;
   readonly args: readonly string[];
   /** The whole environment of the tool. */
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Environment;
   /** Called once the tool has started. */
   readonly started?: (() => void) | undefined;
   /** Ends the tool when aborted: SIGTERM, and SIGKILL five seconds later. */

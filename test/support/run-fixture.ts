@@ -11,12 +11,8 @@ async function main(): Promise<void> {
   const controller = new AbortController();
   process.on("SIGUSR2", () => controller.abort());
   guardInspectorSignal();
-  const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined) env[name] = value;
-  }
   try {
-    const ended = await runTool({ file, args, env, signal: controller.signal });
+    const ended = await runTool({ file, args, env: process.env, signal: controller.signal });
     process.exit(ended.exitStatus);
   } catch (error) {
     if (!(error instanceof RdsIamError)) throw error;
