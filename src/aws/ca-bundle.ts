@@ -4,6 +4,7 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { pemCertificates } from "../base/pem.ts";
@@ -20,7 +21,7 @@ export interface CaBundle {
 
 /** Loads the CA bundle for AWS calls; undefined where none is named. */
 export async function loadCaBundle(
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   profile: ProfileValues | undefined,
 ): Promise<CaBundle | undefined> {
   const fromEnvironment = env["AWS_CA_BUNDLE"] || undefined;

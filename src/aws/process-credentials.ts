@@ -5,6 +5,7 @@
 import type { Buffer } from "node:buffer";
 import type { ChildProcess } from "node:child_process";
 import process from "node:process";
+import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { shellCommand } from "../system/shell-word.ts";
 import { startProgram } from "../runtime/start-program.ts";
@@ -32,7 +33,7 @@ export interface ProcessSurroundings {
 export interface CredentialProcess {
   /** The program and its arguments. */
   readonly command: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly profile: string;
   /** File and line of the profile's key. */
   readonly place: string;

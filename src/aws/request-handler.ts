@@ -5,6 +5,7 @@
 
 import { Agent } from "node:https";
 import { rootCertificates } from "node:tls";
+import type { Environment } from "../base/context.ts";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { HttpsProxyAgent } from "https-proxy-agent";
 import type { RdsIamError } from "../base/errors.ts";
@@ -14,7 +15,7 @@ import { type ProxySetting, proxySetting } from "./proxy-setting.ts";
 
 /** How requests are sent. */
 export interface Network {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly bundle: CaBundle | undefined;
   /** Milliseconds: to connect, and for a whole call with its retries. */
   readonly limits: { readonly connect: number; readonly whole: number };

@@ -13,6 +13,7 @@ import { type Invocation, optionList } from "../cli/options.ts";
 import { appendSections, formatSection } from "../config/add-targets.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { databaseLines, describeDatabase } from "../session/database-section.ts";
+import { normalizeHost } from "../rds/endpoint.ts";
 import { loadConfiguration } from "../session/settings.ts";
 import type { RunContext } from "../base/context.ts";
 
@@ -211,7 +212,7 @@ function findTag(
 }
 
 function addressOf(host: string, port: number): string {
-  return `${host.toLowerCase().replace(/\.$/, "")}:${port}`;
+  return `${normalizeHost(host)}:${port}`;
 }
 
 function freeName({ name, region }: FoundDatabase, taken: ReadonlySet<string>): string {

@@ -1,12 +1,10 @@
 // The --port option: a LOCAL port.
+import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { type Options, optionValue } from "../cli/options.ts";
 
 /** The local port of --port or RDSIAM_PORT: 0 for any free one, undefined when neither was given. */
-export function localPort(
-  options: Options,
-  env: Readonly<Record<string, string | undefined>>,
-): number | undefined {
+export function localPort(options: Options, env: Environment): number | undefined {
   const given = optionValue(options, env, "port");
   if (given === undefined) return undefined;
   const port = Number(given);

@@ -2,6 +2,7 @@
 // https://github.com/boto/botocore/blob/1.44.8/botocore/configloader.py
 
 import process from "node:process";
+import type { Environment } from "../base/context.ts";
 import { splitWords } from "../system/shell-word.ts";
 import type { AwsSection, AwsValue, AwsValues } from "./aws-ini.ts";
 
@@ -126,7 +127,7 @@ export function textOf(values: AwsValues | undefined, key: string): string | und
 
 /** What a path is expanded with. */
 export interface PathExpansion {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly home: string;
   /** The home directory of another user, as in /etc/passwd; undefined when there is no such user. */
   readonly homeOf: (user: string) => string | undefined;

@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import process from "node:process";
+import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { SHELL } from "../system/program.ts";
 
@@ -35,7 +36,7 @@ rm -rf -- "$first" "$second"
 export interface GuardOptions {
   readonly command: readonly string[];
   /** Its whole environment. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly directory: string;
   /** A file for its standard error. */
   readonly log: string;

@@ -9,6 +9,7 @@ import { chmod, cp, lstat, mkdir, readdir, readFile, realpath, symlink } from "n
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
+import type { Environment } from "../base/context.ts";
 
 import { RdsIamError } from "../base/errors.ts";
 
@@ -17,7 +18,7 @@ const DEBIAN_DIRECTORY = "/usr/lib/postgresql";
 
 /** Where to look for a server. */
 export interface FindServerOptions {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** Directories from which node_modules are searched upwards. */
   readonly from: readonly string[];
   /** Only this directory. */
@@ -120,7 +121,7 @@ async function describeEmbedded(directory: string): Promise<PostgresBinaries> {
   return { directory, version: /^\d+\.\d+/.exec(version)?.[0] ?? "unknown", embedded: true };
 }
 
-function pathDirectories(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+function pathDirectories(env: Environment): readonly string[] {
   return (env["PATH"] ?? "").split(":").filter((directory) => directory.startsWith("/"));
 }
 
@@ -196,9 +197,7 @@ export interface ServerAccount {
 }
 
 /** The account to step down to, or undefined when we are not root and run as ourselves. */
-export function findAccount(
-  env: Readonly<Record<string, string | undefined>>,
-): ServerAccount | undefined {
+export function findAccount(env: Environment): ServerAccount | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const lines = readFileSync("/etc/passwd", "utf8").split("\n");
   for (const wanted of CANDIDATES) {
@@ -227,7 +226,7 @@ export function isReachableByOthers(path: string): boolean {
 // namesake lacks these options, so it is tried.
 function findPrefix(
   ids: { readonly uid: number; readonly gid: number },
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
 ): readonly string[] {
   const words = ["setpriv", `--reuid=${ids.uid}`, `--regid=${ids.gid}`, "--clear-groups"];
   const [command = "", ...rest] = words;

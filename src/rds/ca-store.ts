@@ -6,6 +6,7 @@
 import { X509Certificate } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { pemCertificates } from "../base/pem.ts";
@@ -30,10 +31,7 @@ export interface StoredRoots {
 }
 
 /** The directory of the store. */
-export function caDirectory(
-  env: Readonly<Record<string, string | undefined>>,
-  home: string,
-): string {
+export function caDirectory(env: Environment, home: string): string {
   return join(dataDirectory(env, home), "ca");
 }
 

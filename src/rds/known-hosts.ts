@@ -8,6 +8,7 @@
 
 import { closeSync, constants, existsSync, readFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { stateDirectory } from "../system/directories.ts";
@@ -32,18 +33,12 @@ export type Recognition =
     };
 
 /** The file. */
-export function knownHostsFile(
-  env: Readonly<Record<string, string | undefined>>,
-  home: string,
-): string {
+export function knownHostsFile(env: Environment, home: string): string {
   return join(stateDirectory(env, home), "known_hosts");
 }
 
 /** The file of instances, beside it. */
-export function knownInstancesFile(
-  env: Readonly<Record<string, string | undefined>>,
-  home: string,
-): string {
+export function knownInstancesFile(env: Environment, home: string): string {
   return join(dirname(knownHostsFile(env, home)), "instances");
 }
 

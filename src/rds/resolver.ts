@@ -214,29 +214,21 @@ function mainReason(reasons: readonly unknown[]): unknown {
 
 async function serverAddresses(servers: readonly string[], name: string): Promise<CachedAddresses> {
   const asked = performance.now();
-  const [v4, v6] = await Promise.allSettled([
-    askServers(servers, name, "A"),
-    askServers(servers, name, "AAAA"),
-  ]);
-  const found: Address[] = [
-    ...(v6.status === "fulfilled" ? v6.value.data : []).map((address) => ({
-      address,
-      family: 6 as const,
-    })),
-    ...(v4.status === "fulfilled" ? v4.value.data : []).map((address) => ({
-      address,
-      family: 4 as const,
-    })),
-  ];
-  if (found.length > 0) {
-    const ttls = [v4, v6].map((each) =>
-      each.status === "fulfilled" ? each.value.ttl * 1_000 : LONGEST_REUSE,
+  const ask = async (type: RecordType, family: Address["family"]) => {
+    const { data, ttl } = await askServers(servers, name, type);
+    return { addresses: data.map((address) => ({ address, family })), ttl };
+  };
+  const results = await Promise.allSettled([ask("A", 4), ask("AAAA", 6)]);
+  const answers = results.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  if (answers.length === 0) {
+    throw mainReason(
+      results.flatMap((each) => (each.status === "rejected" ? [each.reason as unknown] : [])),
     );
-    return { addresses: found, until: asked + Math.min(LONGEST_REUSE, ...ttls) };
   }
-  throw mainReason(
-    [v4, v6].flatMap((each) => (each.status === "rejected" ? [each.reason as unknown] : [])),
-  );
+  return {
+    addresses: answers.toReversed().flatMap(({ addresses }) => addresses),
+    until: asked + Math.min(LONGEST_REUSE, ...answers.map(({ ttl }) => ttl * 1_000)),
+  };
 }
 
 function withCode(code: string): Error {

@@ -6,6 +6,7 @@
 import type { Buffer } from "node:buffer";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { Duplex } from "node:stream";
+import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { atMost } from "../base/deadline.ts";
 import { inBackground, signalGroup, spawnWords, type SpawnWords } from "../system/program.ts";
@@ -28,7 +29,7 @@ export interface ProgramEnd {
 
 /** A program to run as a connection. */
 interface ProgramOptions extends SpawnWords {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** The error if the tunnel ended the connection; undefined if the database did. */
   readonly explain: (end: ProgramEnd) => Promise<RdsIamError | undefined>;
 }

@@ -8,6 +8,7 @@ import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import process from "node:process";
 import { Duplex } from "node:stream";
+import type { Environment } from "../base/context.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import { atMost, unlessAborted } from "../base/deadline.ts";
 import { inBackground, SHELL, signalGroup, spawnWords } from "../system/program.ts";
@@ -32,7 +33,7 @@ export interface ListeningCommand {
   readonly name: string;
   readonly file: string;
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** Finds the port in what it prints. */
   readonly opened: RegExp;
   /** What of it tells nothing. */

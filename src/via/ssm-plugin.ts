@@ -8,6 +8,7 @@
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import type { Environment } from "../base/context.ts";
 import { isAbove } from "../ssm/handshake.ts";
 import type { StartedSession } from "../ssm/session.ts";
 import { ListeningProgram, ListeningPrograms } from "./listening-program.ts";
@@ -66,7 +67,7 @@ export async function ssmPluginTunnel(
 
 async function takesVariable(
   file: string,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
 ): Promise<{ readonly version: string; readonly isSafe: boolean }> {
   const options = { env: { ...env }, timeout: VERSION_LIMIT };
   const answer = await promisify(execFile)(file, ["--version"], options).catch(() => undefined);
@@ -77,7 +78,7 @@ async function takesVariable(
 }
 
 interface PluginOptions {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** Whether it takes the token from a variable. */
   readonly isSafe: boolean;
 }

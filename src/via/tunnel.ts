@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
 
@@ -30,7 +31,7 @@ export interface Tunnel extends AsyncDisposable {
 /** What a tunnel needs of the run. */
 export interface TunnelOptions {
   /** The environment of the programs that a tunnel runs. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** Milliseconds for what is done before the tool starts. */
   readonly connectTimeout: number;
   /** The file of a program on PATH; rejects where there is none. */
