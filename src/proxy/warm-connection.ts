@@ -151,9 +151,10 @@ class WarmConnection {
 
   /** Waits for it, and hands it over; its failure is the login's. */
   async take(signal: AbortSignal): Promise<BackendConnection> {
+    // From here on it is the login's, which has time limits of its own.
+    clearTimeout(this.#timer);
     try {
       const connection = await unlessAborted(this.#connecting, signal);
-      clearTimeout(this.#timer);
       const { socket } = connection;
       socket.pause();
       socket.off("data", this.close).off("end", this.close).off("close", this.close);

@@ -192,6 +192,18 @@ test("a login takes the warm connection that is still being made, and dials none
   assert.equal(ahead.seen.closed, 0);
 });
 
+test("a login that waits for the warm connection gets it, even after the time that one is kept unused", async () => {
+  const addresses = () => Promise.reject(new Error("the far end looks it up"));
+  await using ahead = await aheadOfLogins({ sameDns: 500, addresses, isDialedAhead: true });
+  await ahead.logIn();
+  const goOn = await ahead.logIn({ holdNext: true });
+  const login = ahead.logIn({ holdNext: true });
+  const since = performance.now();
+  await until(async () => performance.now() - since > 600, "more time than it is kept");
+  goOn();
+  await login;
+});
+
 test("through a tunnel one is opened ahead where that costs time alone, and kept no longer than an answer of DNS", async () => {
   const addresses = () => Promise.reject(new Error("the far end looks it up"));
   const logins = async (ahead: Ahead, count: number): Promise<void> => {
