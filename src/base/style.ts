@@ -2,7 +2,6 @@
 // is a terminal. Colour never says what the words do not.
 // https://no-color.org, https://force-color.org, https://nodejs.org/api/tty.html#writestreamgetcolordepthenv
 import { styleText } from "node:util";
-import type { Environment } from "./context.ts";
 
 /** The colors of a terminal, in the order of their numbers. */
 export const COLORS = [
@@ -48,7 +47,7 @@ export const PLAIN: Style = (_role, text) => text;
 /** The style for a stream; `isTTY` as Node's own streams have it. */
 export function styleFor(
   stream: { readonly isTTY?: boolean | undefined },
-  env: Environment,
+  env: Readonly<Record<string, string | undefined>>,
 ): Style {
   return hasColour(stream, env) ? paint : PLAIN;
 }
@@ -56,7 +55,7 @@ export function styleFor(
 /** Whether a stream takes colour. */
 export function hasColour(
   stream: { readonly isTTY?: boolean | undefined },
-  env: Environment,
+  env: Readonly<Record<string, string | undefined>>,
 ): boolean {
   const forced = env["FORCE_COLOR"];
   if (forced !== undefined) return !/^(?:0|false|no|never)$/i.test(forced);
