@@ -156,5 +156,5 @@ function wrap(text: string, indent: number): string {
 /** A summary as a sentence; a name that is written in lower case stays so. */
 export function sentence(text: string): string {
   const isName = /^(?:rdsiam|aws|iam)\b/.test(text);
-  return `${isName ? text.charAt(0) : text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  return `${isName ? text.charAt(0) : text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith(".") ? "" : "."}`;
 }

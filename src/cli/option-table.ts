@@ -154,7 +154,7 @@ export const OWN_OPTIONS = [
   {
     name: "grant",
     value: "WHAT",
-    summary: "what the user may do: read, write, or a file of SQL",
+    summary: "what the user may do: read, write, or an SQL file",
     commands: ["setup"],
   },
   {

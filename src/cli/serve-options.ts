@@ -28,7 +28,7 @@ export const SERVE_OPTIONS = [
     name: "tlsClientCa",
     value: "FILE",
     completes: "file",
-    summary: "require client certificates of these CAs",
+    summary: "require client certificates from these CAs",
     commands: ["proxy"],
   },
   {
@@ -153,7 +153,7 @@ export const RELAY_OPTIONS = [
     name: "tlsClientCa",
     value: "FILE",
     completes: "file",
-    summary: "require client certificates of these CAs",
+    summary: "require client certificates from these CAs",
     commands: ["relay"],
   },
 ] as const satisfies readonly OptionSpec[];

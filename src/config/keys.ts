@@ -313,7 +313,7 @@ export const SETTINGS = {
   discover: {
     summary: "look for unknown targets in the AWS account",
     about:
-      "on: look for a target that is in no file among the account's instances and clusters; off: do not. " +
+      "on: if a target is not in any file, look for it among the account's instances and clusters; off: do not. " +
       "This key belongs to the profile whose credentials are used to look.",
     type: ON_OFF,
     default: true,
