@@ -2,10 +2,9 @@
 import { authTokenSource, type AuthTokenSource } from "../aws/token-cache.ts";
 import type { CredentialSource } from "../aws/credentials.ts";
 import { RdsIamError } from "../base/errors.ts";
-import type { LoadedTargets } from "../config/targets.ts";
+import { AUTO_SECRET, type LoadedTargets } from "../config/targets.ts";
 import { isDsql, isRedshift, parseEndpoint } from "../rds/endpoint.ts";
 import { openCredentials, type RunCredentials } from "../session/credentials.ts";
-import { AUTO_SECRET } from "../config/targets.ts";
 import { type DatabaseEndpoint, findEndpoint, typedEndpoint } from "../session/endpoint.ts";
 import { openSecret, withSecret } from "../session/secret.ts";
 import { loadConfiguration } from "../session/settings.ts";
@@ -17,7 +16,7 @@ import type {
   TokenRequest,
   TokenSource,
 } from "./public.ts";
-import { type LibrarySettings, librarySettings, noUser } from "./settings.ts";
+import { type LibrarySettings, librarySettings, noUser, otherWays } from "./settings.ts";
 import { DEFAULT_SOURCE, once, type TokenSourceRegistry } from "./token-sources.ts";
 
 /** Access to one database. */
@@ -181,7 +180,7 @@ function noRedshift(host: string, { words }: LibrarySettings): RdsIamError {
   return new RdsIamError(`the library does not log in to ${host}: it is Redshift`, {
     code: "ERR_TARGET",
     detail: "Redshift has no auth tokens: its API gives the user together with the password.",
-    hint: `Run: rdsiam proxy ${words}, and connect to that; or start the program with rdsiam exec ${words} -- PROGRAM.`,
+    hint: otherWays(words),
   });
 }
 

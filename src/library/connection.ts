@@ -12,6 +12,7 @@ import { checkReadOnly as checkSession, trustFor } from "../session/backend.ts";
 import { readVia } from "../session/settings.ts";
 import { type Access, openAccess } from "./access.ts";
 import type { ConnectionOptions, ConnectionRequest, TlsOptions } from "./public.ts";
+import { otherWays } from "./settings.ts";
 import type { TokenSourceRegistry } from "./token-sources.ts";
 
 /** Resolves a database into the options of a driver; the first token is made when the driver asks for it. */
@@ -58,7 +59,7 @@ async function forwardedPort({ settings, context }: Access): Promise<Dialed | un
   throw new RdsIamError("the library cannot open a tunnel to the database", {
     code: "ERR_VIA",
     detail: `It is reached by ${describeVia(via)}, which has to be kept open.`,
-    hint: `Run: rdsiam proxy ${settings.words}, and connect to that; or start the program with rdsiam exec ${settings.words} -- PROGRAM.`,
+    hint: otherWays(settings.words),
   });
 }
 

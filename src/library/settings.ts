@@ -3,11 +3,10 @@
 import type { OptionValues } from "../config/keys.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import type { Settings } from "../config/settings.ts";
-import { resolveWithWarnings } from "../session/settings.ts";
+import { resolveWithWarnings, targetWords } from "../session/settings.ts";
 import { readHostPort, showHostPort } from "../base/host-port.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { targetWords } from "../session/settings.ts";
 import type { ConnectionRequest } from "./public.ts";
 import type { LibraryContext } from "./context.ts";
 
@@ -74,7 +73,7 @@ export function librarySettings(
     throw new RdsIamError(`"${label}" uses a password command, so there is no auth token`, {
       code: "ERR_TARGET",
       detail: "Its password is what the password command prints, and a library starts none.",
-      hint: `Run: rdsiam proxy ${words}, and connect to that; or start the program with rdsiam exec ${words} -- PROGRAM.`,
+      hint: otherWays(words),
     });
   }
   if (user === undefined && settings.secret === undefined) throw noUser(label);
@@ -89,6 +88,11 @@ export function librarySettings(
     hasConnectTimeout:
       (connectTimeout ?? ofTarget) !== undefined || Boolean(env["RDSIAM_CONNECT_TIMEOUT"]),
   };
+}
+
+/** The hint for a login that the library cannot do. */
+export function otherWays(words: string): string {
+  return `Run: rdsiam proxy ${words}, and connect to that; or start the program with rdsiam exec ${words} -- PROGRAM.`;
 }
 
 /** The error for a database without a user. */
