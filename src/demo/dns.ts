@@ -2,11 +2,9 @@
 // It answers as a resolver does: CNAMEs are followed inside the table when an address is asked for.
 // https://www.rfc-editor.org/rfc/rfc1034#section-4.3.2
 import { Buffer } from "node:buffer";
-import { createSocket } from "node:dgram";
-import type { Socket as UdpSocket } from "node:dgram";
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
-import { createServer } from "node:net";
-import type { Server, Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 
 import * as codec from "dns-packet";
 import { listen } from "../base/listen.ts";

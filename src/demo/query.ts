@@ -5,8 +5,7 @@ import type { EventEmitter } from "node:events";
 
 import type { QueryArrayResult } from "pg";
 
-import { makePgClient } from "./pg-client.ts";
-import type { PgClientOptions } from "./pg-client.ts";
+import { makePgClient, type PgClientOptions } from "./pg-client.ts";
 
 // int8, int2, int4, oid, float4, float8, numeric: psql aligns them to the right (pg_type.dat).
 const NUMERIC_TYPES = new Set([20, 21, 23, 26, 700, 701, 1700]);

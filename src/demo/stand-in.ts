@@ -8,11 +8,9 @@ import { join } from "node:path";
 import type { Environment } from "../base/context.ts";
 
 import type { Certificate } from "./certificates.ts";
-import { startDns } from "./dns.ts";
-import type { DnsStandIn } from "./dns.ts";
-import { startGateway } from "./gateway.ts";
+import { type DnsStandIn, startDns } from "./dns.ts";
+import { type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
 import type { DsqlOptions } from "./dsql.ts";
-import type { Gateway, GatewayOptions } from "./gateway.ts";
 import {
   ACCOUNT,
   ALIAS,
@@ -28,10 +26,8 @@ import {
   REGION,
   WAREHOUSE_HOST,
 } from "./hosts.ts";
-import { appendProfile, makeEnvironment, makeHome } from "./home.ts";
-import type { StandInKeys } from "./home.ts";
-import { KeyStore } from "./keys.ts";
-import type { AccessKey } from "./keys.ts";
+import { appendProfile, makeEnvironment, makeHome, type StandInKeys } from "./home.ts";
+import { type AccessKey, KeyStore } from "./keys.ts";
 import { type Postgres, startPostgres, SUPERUSER } from "./postgres.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
 import {
@@ -50,8 +46,7 @@ import { type IamApi, startIamApi } from "./iam-api.ts";
 import { isIamOn, type RdsStandIn, startRdsApi, type StandInServer } from "./rds-api.ts";
 import { type SecretsApi, type StandInSecret, startSecretsApi } from "./secrets-api.ts";
 import type { Api } from "./aws-api.ts";
-import { startSts } from "./sts.ts";
-import type { StsStandIn } from "./sts.ts";
+import { startSts, type StsStandIn } from "./sts.ts";
 import { type SsoStandIn, startSso } from "./sso-api.ts";
 
 /** The Aurora DSQL cluster behind the target `ledger`. */

@@ -5,8 +5,7 @@ import { once } from "node:events";
 import { connect, createServer } from "node:tls";
 import { test } from "node:test";
 
-import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
-import type { Certificate } from "../../src/demo/certificates.ts";
+import { type Certificate, makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 
 const NAME = "orders.cluster-c1.eu-west-1.rds.amazonaws.com";
 

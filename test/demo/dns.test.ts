@@ -4,13 +4,11 @@ import { Buffer } from "node:buffer";
 import { Resolver } from "node:dns/promises";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { test } from "node:test";
-import type { TestContext } from "node:test";
+import { test, type TestContext } from "node:test";
 
 import * as codec from "dns-packet";
 
-import { startDns } from "../../src/demo/dns.ts";
-import type { DnsStandIn } from "../../src/demo/dns.ts";
+import { type DnsStandIn, startDns } from "../../src/demo/dns.ts";
 
 async function bench(t: TestContext): Promise<{ dns: DnsStandIn; resolver: Resolver }> {
   const dns = await startDns({

@@ -4,10 +4,8 @@ import { test } from "node:test";
 
 import { Signer } from "@aws-sdk/rds-signer";
 
-import { verifyAuthToken } from "../../src/demo/sigv4.ts";
-import type { AuthTokenVerdict } from "../../src/demo/sigv4.ts";
-import { KeyStore } from "../../src/demo/keys.ts";
-import type { AccessKey } from "../../src/demo/keys.ts";
+import { type AuthTokenVerdict, verifyAuthToken } from "../../src/demo/sigv4.ts";
+import { type AccessKey, KeyStore } from "../../src/demo/keys.ts";
 
 const HOST = "orders.cluster-c1.eu-west-1.rds.amazonaws.com";
 const keys = new KeyStore();

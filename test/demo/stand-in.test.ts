@@ -18,8 +18,7 @@ import pg from "pg";
 
 import { isAlive } from "../../src/demo/guard.ts";
 import type { AccessKey } from "../../src/demo/keys.ts";
-import { startStandIn } from "../../src/demo/stand-in.ts";
-import type { StandIn } from "../../src/demo/stand-in.ts";
+import { type StandIn, startStandIn } from "../../src/demo/stand-in.ts";
 import { keep } from "../support/keep.ts";
 import { until } from "../support/traces.ts";
 

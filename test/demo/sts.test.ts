@@ -1,15 +1,17 @@
 // The stand-in for STS, asked by the SDK's own client.
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import type { TestContext } from "node:test";
+import { test, type TestContext } from "node:test";
 
-import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
-import type { AssumeRoleCommandInput, AssumeRoleCommandOutput } from "@aws-sdk/client-sts";
+import {
+  AssumeRoleCommand,
+  type AssumeRoleCommandInput,
+  type AssumeRoleCommandOutput,
+  GetCallerIdentityCommand,
+  STSClient,
+} from "@aws-sdk/client-sts";
 
-import { KeyStore } from "../../src/demo/keys.ts";
-import type { AccessKey } from "../../src/demo/keys.ts";
-import { startSts } from "../../src/demo/sts.ts";
-import type { StsOptions, StsStandIn } from "../../src/demo/sts.ts";
+import { type AccessKey, KeyStore } from "../../src/demo/keys.ts";
+import { startSts, type StsOptions, type StsStandIn } from "../../src/demo/sts.ts";
 
 const ROLE = "arn:aws:iam::123456789012:role/path/db-reader";
 const MFA_ROLE = "arn:aws:iam::123456789012:role/mfa";

@@ -7,8 +7,7 @@ import { test } from "node:test";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import { type Finished, rdsiam } from "../support/program.ts";
 import { marked, until } from "../support/traces.ts";
-import { lackingFor, sshMasters } from "../support/via-scene.ts";
-import { startViaScene } from "../support/via-scene.ts";
+import { lackingFor, sshMasters, startViaScene } from "../support/via-scene.ts";
 import { freePort, lacking } from "../support/via-servers.ts";
 import { keep } from "../support/keep.ts";
 

@@ -6,8 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openShell } from "../support/pty.ts";
 import { cleanEnvironment, RDSIAM } from "../support/program.ts";
-import { lackingFor } from "../support/via-scene.ts";
-import { startViaScene } from "../support/via-scene.ts";
+import { lackingFor, startViaScene } from "../support/via-scene.ts";
 import { keep } from "../support/keep.ts";
 import { untilSleeping } from "../support/stage.ts";
 

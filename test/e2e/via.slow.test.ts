@@ -8,8 +8,14 @@ import { afterEach, test } from "node:test";
 import { rdsiam } from "../support/program.ts";
 import { marked, until } from "../support/traces.ts";
 import { dumpThrough, fillTable } from "../support/via-dump.ts";
-import { lackingFor, sshMasters, type TestWay, type WayName, WAYS } from "../support/via-scene.ts";
-import { startViaScene } from "../support/via-scene.ts";
+import {
+  lackingFor,
+  sshMasters,
+  startViaScene,
+  type TestWay,
+  type WayName,
+  WAYS,
+} from "../support/via-scene.ts";
 import { keep } from "../support/keep.ts";
 import { untilSleeping } from "../support/stage.ts";
 

@@ -1,8 +1,7 @@
 // pg_dump through a way, compared byte for byte with what is in the database.
 import { createHash } from "node:crypto";
 import type { StandIn } from "../../src/demo/stand-in.ts";
-import { type Finished, run } from "./program.ts";
-import { COMMAND } from "./program.ts";
+import { COMMAND, type Finished, run } from "./program.ts";
 import type { TestWay } from "./via-scene.ts";
 
 const TABLE = "via_dump";
