@@ -9,7 +9,7 @@ import { connectTls } from "../base/tls.ts";
 import { Handshake, HandshakeError } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
 import type { ProxyAddress } from "./parse.ts";
-import { requestSocks5 } from "./socks5.ts";
+import { loginRejected, requestSocks5 } from "./socks5.ts";
 import { connectTcp, type Destination, type Tunnel, tunnelError } from "./tunnel.ts";
 
 const MAX_HEAD = 64 * 1024; // bytes of a CONNECT answer's head
@@ -72,7 +72,7 @@ async function requestConnect(
     const head = await handshake.takeHead(MAX_HEAD);
     const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1]);
     if (Number.isNaN(status)) throw new HandshakeError("it does not speak HTTP");
-    if (status === 407) throw loginRejected(proxy);
+    if (status === 407) throw loginRejected("http", proxy);
     if (status < 200 || status > 299) {
       throw connectFailed(request, `It answered CONNECT with HTTP status ${status}.`);
     }
@@ -82,16 +82,6 @@ async function requestConnect(
     if (!(error instanceof HandshakeError)) throw error;
     throw connectFailed(request, `In the answer to CONNECT ${error.message}.`);
   }
-}
-
-function loginRejected(proxy: ProxyAddress): RdsIamError {
-  return tunnelError(`the proxy ${showHostPort(proxy)} rejected the login`, {
-    detail:
-      proxy.user === undefined
-        ? "It asks for a user and a password, and rds_via has none."
-        : "It did not accept the user and password in rds_via.",
-    hint: "Set RDSIAM_VIA=http://USER:PASSWORD@HOST:PORT, with special characters as %XX (@ is %40).",
-  });
 }
 
 function connectFailed({ proxy, destination }: ProxyConnect, detail: string): RdsIamError {

@@ -66,12 +66,12 @@ async function logIn(stream: Duplex, handshake: Handshake, proxy: ProxyAddress):
   const [version, method] = await handshake.take(2);
   if (version !== VERSION) throw new HandshakeError("it does not speak SOCKS5");
   if (method === NO_LOGIN) return;
-  if (method === NONE_ACCEPTED || !hasLogin) throw loginRejected(proxy, hasLogin);
+  if (method === NONE_ACCEPTED || !hasLogin) throw loginRejected("socks5", proxy);
   const user = short(proxy.user ?? "");
   const password = short(proxy.password ?? "");
   stream.write(Buffer.concat([Buffer.from([1]), user, password]));
   const [, status] = await handshake.take(2);
-  if (status !== 0) throw loginRejected(proxy, true);
+  if (status !== 0) throw loginRejected("socks5", proxy);
 }
 
 function short(text: string): Buffer {
@@ -108,11 +108,14 @@ function refused(proxy: ProxyAddress, { host, port }: Destination, why: string):
   });
 }
 
-function loginRejected(proxy: ProxyAddress, hasLogin: boolean): RdsIamError {
-  return tunnelError(`the SOCKS proxy ${showHostPort(proxy)} rejected the login`, {
-    detail: hasLogin
-      ? "It did not accept the user and password in rds_via."
-      : "It asks for a user and a password, and rds_via has none.",
-    hint: "Set RDSIAM_VIA=socks5://USER:PASSWORD@HOST:PORT, with special characters as %XX (@ is %40).",
+/** The error for a proxy that wants another login, or one at all. */
+export function loginRejected(scheme: "http" | "socks5", proxy: ProxyAddress): RdsIamError {
+  const what = scheme === "http" ? "proxy" : "SOCKS proxy";
+  return tunnelError(`the ${what} ${showHostPort(proxy)} rejected the login`, {
+    detail:
+      proxy.user === undefined
+        ? "It asks for a user and a password, and rds_via has none."
+        : "It did not accept the user and password in rds_via.",
+    hint: `Set RDSIAM_VIA=${scheme}://USER:PASSWORD@HOST:PORT, with special characters as %XX (@ is %40).`,
   });
 }
