@@ -10,13 +10,13 @@ import { signingKeys } from "./keys.ts";
 import { networkError, tunnelRefused } from "./network-error.ts";
 import { serviceAgent } from "./request-handler.ts";
 import type { AwsCalls } from "./sdk.ts";
-import type { RdsCaller } from "./rds-client.ts";
+import type { AwsCaller } from "./rds-client.ts";
 import type { SocketDial } from "../ssm/websocket.ts";
 
 /** Signs the URL of StartSession for this moment. Without TLS it is taken only where the API itself is called without. */
 export async function signedDial(
   { endpoint, url }: { readonly endpoint: string; readonly url: string },
-  caller: RdsCaller,
+  caller: AwsCaller,
 ): Promise<SocketDial> {
   const { protocol } = new URL(url);
   if (protocol !== "wss:" && !(protocol === "ws:" && endpoint.startsWith("http:"))) {
@@ -52,7 +52,7 @@ export async function webSocketDial(
 // Whether the service checks the signature is not known; one that is in the URL already is not doubled.
 async function signature(
   url: string,
-  { credentials, region }: RdsCaller,
+  { credentials, region }: AwsCaller,
 ): Promise<Readonly<Record<string, string>>> {
   const { host, hostname, pathname, searchParams } = new URL(url);
   if ([...searchParams.keys()].some((name) => name.startsWith("X-Amz-"))) return {};

@@ -2,7 +2,7 @@
 // https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html
 
 import { Buffer } from "node:buffer";
-import { type RdsCaller, rdsError } from "./rds-client.ts";
+import { type AwsCaller, rdsError } from "./rds-client.ts";
 import { jsonCall } from "./signed-call.ts";
 
 const WAYS =
@@ -20,7 +20,7 @@ export interface DataKeyRequest {
 /** Makes a data key; the plaintext is a secret. Every failure is an RdsIamError. */
 export async function generateDataKey(
   { keyId, length, sessionId, target }: DataKeyRequest,
-  caller: RdsCaller,
+  caller: AwsCaller,
 ): Promise<{ readonly plaintext: Buffer; readonly ciphertext: Buffer }> {
   const call = { service: "kms", action: "GenerateDataKey" } as const;
   try {

@@ -9,7 +9,7 @@ import {
 } from "@aws-sdk/client-rds";
 import { type DescribedDatabase, describeAction, describeDatabase } from "./describe-database.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { callRds, notListed, type RdsCaller } from "./rds-client.ts";
+import { callRds, notListed, type AwsCaller } from "./rds-client.ts";
 
 /** The VPC of a database, and where in it the servers are that an endpoint leads to. */
 export interface DatabaseNetwork {
@@ -31,7 +31,7 @@ const OTHER_SERVICES: ReadonlyMap<string, string> = new Map([
 /** Asks the RDS API where the database behind an endpoint is; `ways` says how to go on without it. */
 export async function databaseNetwork(
   endpoint: { readonly host: string; readonly kind: string },
-  caller: RdsCaller,
+  caller: AwsCaller,
   ways: string,
 ): Promise<DatabaseNetwork> {
   const { host, kind } = endpoint;
@@ -50,7 +50,7 @@ export async function databaseNetwork(
 }
 
 interface Asking {
-  readonly caller: RdsCaller;
+  readonly caller: AwsCaller;
   readonly ways: string;
 }
 

@@ -10,7 +10,7 @@ import {
   describeDatabase,
   type EndpointName,
 } from "./describe-database.ts";
-import { callRds, notListed, type RdsCaller, takesIam } from "./rds-client.ts";
+import { callRds, notListed, type AwsCaller, takesIam } from "./rds-client.ts";
 
 /** A database as the RDS API knows it. */
 export interface DatabaseResource {
@@ -40,7 +40,7 @@ const WAYS = "Without it, look up the resource ID in the RDS console, under Conf
 /** Asks the RDS API about the database behind an endpoint; `ways` says how to go on without it. */
 export function databaseResource(
   endpoint: EndpointName,
-  caller: RdsCaller,
+  caller: AwsCaller,
   ways = WAYS,
 ): Promise<DatabaseResource> {
   const action = describeAction(endpoint.kind);

@@ -4,12 +4,12 @@
 
 import { REDSHIFT_PORT } from "../base/redshift.ts";
 import type { CollectAttempt, FoundDatabase } from "./found-database.ts";
-import type { RdsCaller } from "./rds-client.ts";
+import type { AwsCaller } from "./rds-client.ts";
 import { elements, jsonCall, queryCall, text } from "./signed-call.ts";
 
 /** The clusters and workgroups of a Region that have an endpoint. */
 export async function findRedshift(
-  caller: RdsCaller,
+  caller: AwsCaller,
   attempt: CollectAttempt,
 ): Promise<readonly FoundDatabase[]> {
   const { region } = caller;
@@ -33,7 +33,7 @@ type Found = Pick<FoundDatabase, "dbname" | "kind" | "port" | "tags"> & {
   readonly host: string | undefined;
 };
 
-async function describeClusters(caller: RdsCaller): Promise<Found[]> {
+async function describeClusters(caller: AwsCaller): Promise<Found[]> {
   const found: Found[] = [];
   let marker: string | undefined;
   do {
@@ -59,7 +59,7 @@ async function describeClusters(caller: RdsCaller): Promise<Found[]> {
 }
 
 // The database's name is the namespace's, and tags take a call for each.
-async function listWorkgroups(caller: RdsCaller): Promise<Found[]> {
+async function listWorkgroups(caller: AwsCaller): Promise<Found[]> {
   const found: Found[] = [];
   let nextToken: string | undefined;
   do {

@@ -36,7 +36,7 @@ import {
   callRds,
   type RdsFailure,
   rdsClient,
-  type RdsCaller,
+  type AwsCaller,
   rdsError,
   type RdsPurpose,
   rdsFailure,
@@ -85,7 +85,7 @@ const OTHER_SERVICES: ReadonlyMap<string, RdsPurpose["service"]> = new Map([
 
 /** Lists the PostgreSQL databases of the caller's Region, with others DSQL's and Redshift's; tags of proxies cost two calls each. */
 export async function discoverDatabases(
-  caller: RdsCaller,
+  caller: AwsCaller,
   { withOthers, withTags }: { readonly withOthers: boolean; readonly withTags: boolean },
 ): Promise<Discovery> {
   const client = await rdsClient(caller);
@@ -124,7 +124,7 @@ export async function discoverDatabases(
 
 /** The PostgreSQL cluster and the instance with this identifier; a call that fails for another reason rejects. */
 export async function findDatabases(
-  caller: RdsCaller,
+  caller: AwsCaller,
   identifier: string,
 ): Promise<readonly FoundDatabase[]> {
   const client = await rdsClient(caller);
@@ -151,7 +151,7 @@ export async function findDatabases(
 }
 
 /** The Regions that the caller's one knows, itself among them. */
-export async function listRegions(caller: RdsCaller): Promise<readonly string[]> {
+export async function listRegions(caller: AwsCaller): Promise<readonly string[]> {
   const ways = "Without it, name the Regions: --region REGION --region REGION ...";
   return callRds(caller, { action: "DescribeSourceRegions", ways }, async (client) => {
     const pages = paginateDescribeSourceRegions({ client }, {});
@@ -316,7 +316,7 @@ function furtherEndpoint(
 }
 
 async function findDsqlClusters(
-  caller: RdsCaller,
+  caller: AwsCaller,
   attempt: CollectAttempt,
 ): Promise<FoundDatabase[]> {
   const { region } = caller;

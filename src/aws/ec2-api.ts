@@ -2,7 +2,7 @@
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceConnectEndpoints.html
 
-import { type RdsCaller, rdsError } from "./rds-client.ts";
+import { type AwsCaller, rdsError } from "./rds-client.ts";
 import { type AnswerNode, elements, queryCall, text } from "./signed-call.ts";
 
 const PAGE = "1000"; // the most that EC2 gives at once
@@ -33,7 +33,7 @@ export type Ec2Filter = readonly [name: string, ...values: string[]];
 
 /** The instances that all filters match. */
 export async function describeInstances(
-  caller: RdsCaller,
+  caller: AwsCaller,
   filters: readonly Ec2Filter[],
   ways: string,
 ): Promise<readonly Ec2Instance[]> {
@@ -56,7 +56,7 @@ const USABLE = ["create-complete", "update-in-progress", "update-failed", "updat
 
 /** The endpoints of a VPC that can be used. */
 export async function describeConnectEndpoints(
-  caller: RdsCaller,
+  caller: AwsCaller,
   vpc: string,
   ways: string,
 ): Promise<readonly ConnectEndpoint[]> {
@@ -81,7 +81,7 @@ interface Ec2Query {
 }
 
 async function describePages(
-  caller: RdsCaller,
+  caller: AwsCaller,
   { action, filters }: Ec2Query,
   ways: string,
 ): Promise<readonly AnswerNode[]> {

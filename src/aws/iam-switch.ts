@@ -10,16 +10,16 @@ import {
 import { RdsIamError } from "../base/errors.ts";
 import { type DatabaseResource, databaseResource } from "./database-resource.ts";
 import type { EndpointName } from "./describe-database.ts";
-import { callRds, type RdsCaller, rdsError } from "./rds-client.ts";
+import { callRds, type AwsCaller, rdsError } from "./rds-client.ts";
 import { readError } from "./sdk-error.ts";
 
-const WAYS = "Ask someone with that permission to run the command, then run rdsiam setup again.";
+const WAYS = "Ask someone with that permission to run the command.";
 const FIRST_WAIT = 500; // ms between two looks, twice as long each time, up to
 const LONGEST_WAIT = 10_000; // ms
 const LIMIT = 15 * 60_000; // ms; RDS says some minutes
 
 /** Switches it on unless it is, or another run does it at the same time; resolves once it is in force. */
-export async function switchIamOn(endpoint: EndpointName, caller: RdsCaller): Promise<void> {
+export async function switchIamOn(endpoint: EndpointName, caller: AwsCaller): Promise<void> {
   const until = Date.now() + LIMIT;
   let isAsked = false;
   for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
@@ -32,7 +32,7 @@ export async function switchIamOn(endpoint: EndpointName, caller: RdsCaller): Pr
 }
 
 // Whether it was accepted: a database that is being modified already takes no other change until that is done.
-async function modify({ kind, name }: DatabaseResource, caller: RdsCaller): Promise<boolean> {
+async function modify({ kind, name }: DatabaseResource, caller: AwsCaller): Promise<boolean> {
   const change = { EnableIAMDatabaseAuthentication: true, ApplyImmediately: true };
   const isCluster = kind === "cluster";
   const action = isCluster ? "ModifyDBCluster" : "ModifyDBInstance";
@@ -55,6 +55,6 @@ function tooLong({ kind, name }: DatabaseResource): RdsIamError {
   return new RdsIamError(`IAM authentication for ${name} is still off after 15 minutes`, {
     code: "ERR_ENDPOINT",
     detail: "RDS has accepted the change, or is still busy with another one.",
-    hint: `See its status: aws rds describe-db-${kind}s. Then run rdsiam setup again.`,
+    hint: `See its status: aws rds describe-db-${kind}s.`,
   });
 }

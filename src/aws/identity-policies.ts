@@ -4,7 +4,7 @@
 import { RdsIamError } from "../base/errors.ts";
 import { partitionOf } from "../base/partitions.ts";
 import type { PolicyDocument } from "./connect-policy.ts";
-import { type RdsCaller, rdsError } from "./rds-client.ts";
+import { type AwsCaller, rdsError } from "./rds-client.ts";
 import { readError } from "./sdk-error.ts";
 import { type AnswerNode, elements, queryCall, text } from "./signed-call.ts";
 
@@ -18,7 +18,7 @@ export interface IamIdentity {
 }
 
 /** Reads ROLE|USER: role/NAME, user/NAME, an ARN, or a name alone, which IAM is asked about. */
-export async function findIdentity(given: string, caller: RdsCaller): Promise<IamIdentity> {
+export async function findIdentity(given: string, caller: AwsCaller): Promise<IamIdentity> {
   const [, kind, name = ""] =
     /^(?:arn:[\w-]+:iam::\d{12}:)?(role|user)\/(?:\S*\/)?([\w+=,.@-]{1,64})$/.exec(given) ?? [];
   if (kind !== undefined) return checked({ kind: kind === "role" ? "Role" : "User", name });
@@ -52,7 +52,7 @@ function checked(identity: IamIdentity): IamIdentity {
 export async function readPolicy(
   { kind, name }: IamIdentity,
   policy: string,
-  caller: RdsCaller,
+  caller: AwsCaller,
 ): Promise<string | undefined> {
   const answer = await ask(caller, `Get${kind}Policy`, {
     [`${kind}Name`]: name,
@@ -66,7 +66,7 @@ export async function readPolicy(
 export async function writePolicy(
   { kind, name }: IamIdentity,
   policy: string,
-  { caller, document }: { readonly caller: RdsCaller; readonly document: PolicyDocument },
+  { caller, document }: { readonly caller: AwsCaller; readonly document: PolicyDocument },
 ): Promise<void> {
   const parameters = {
     [`${kind}Name`]: name,
@@ -85,7 +85,7 @@ export async function writePolicy(
 export async function isAllowed(
   identity: string,
   { action, resource }: { readonly action: string; readonly resource: string },
-  caller: RdsCaller,
+  caller: AwsCaller,
 ): Promise<boolean | undefined> {
   const parameters = {
     PolicySourceArn: identity,
@@ -105,7 +105,7 @@ export async function isAllowed(
 
 // The result's fields; undefined for NoSuchEntity.
 async function ask(
-  caller: RdsCaller,
+  caller: AwsCaller,
   action: string,
   parameters: Readonly<Record<string, string>>,
 ): Promise<AnswerNode | undefined> {

@@ -9,7 +9,7 @@ import { webSocketDial } from "./data-channel.ts";
 import { describeConnectEndpoints, describeInstances } from "./ec2-api.ts";
 import { configuredEndpoint } from "./endpoints.ts";
 import { presignUrl } from "./presign.ts";
-import { type RdsCaller, rdsError } from "./rds-client.ts";
+import { type AwsCaller, rdsError } from "./rds-client.ts";
 import { jsonCall } from "./signed-call.ts";
 
 const SERVICE = "ec2-instance-connect";
@@ -24,7 +24,7 @@ export interface ConnectRoute {
 }
 
 /** Finds the endpoint that is nearest to an instance; everything that is in the way is an RdsIamError. */
-export async function findConnectRoute(instance: string, caller: RdsCaller): Promise<ConnectRoute> {
+export async function findConnectRoute(instance: string, caller: AwsCaller): Promise<ConnectRoute> {
   const [found] = await describeInstances(caller, [["instance-id", instance]], WAYS);
   const { address, state = "", subnet, vpc } = found ?? {};
   if (state !== "running" || address === undefined || vpc === undefined) {
@@ -53,7 +53,7 @@ export async function findConnectRoute(instance: string, caller: RdsCaller): Pro
 /** Lets a public key log in as a user of the instance, for a minute. */
 export async function sendPublicKey(
   key: { readonly instance: string; readonly user: string; readonly publicKey: string },
-  caller: RdsCaller,
+  caller: AwsCaller,
 ): Promise<void> {
   const call = { service: SERVICE, action: "SendSSHPublicKey" } as const;
   const request = {
@@ -71,7 +71,7 @@ export async function sendPublicKey(
 /** How the WebSocket of a new tunnel is dialed; its URL is a secret, and good for a minute. */
 export async function connectDial(
   { address, endpoint }: ConnectRoute,
-  caller: RdsCaller,
+  caller: AwsCaller,
 ): Promise<SocketDial> {
   const { calls, credentials, region } = caller;
   // Without TLS only where the API itself is called without.

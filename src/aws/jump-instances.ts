@@ -11,7 +11,7 @@ import {
 import { isAbove } from "../ssm/handshake.ts";
 import type { DatabaseNetwork } from "./database-network.ts";
 import { describeInstances, type Ec2Filter, type Ec2Instance } from "./ec2-api.ts";
-import { clientOptions, type RdsCaller, rdsError } from "./rds-client.ts";
+import { clientOptions, type AwsCaller, rdsError } from "./rds-client.ts";
 
 /** A tag's key, and its value as EC2 matches it: `*` and `?` are wildcards. */
 export interface InstanceTag {
@@ -65,7 +65,7 @@ const FIRST_AGENT = "3.1.1374.0";
 
 /** Looks for the instances of a database's VPC; a call that fails rejects. */
 export async function findJumpInstances(
-  caller: RdsCaller,
+  caller: AwsCaller,
   { network, tag, ways }: InstanceSearch,
 ): Promise<FoundInstances> {
   const filter: Ec2Filter =
@@ -98,7 +98,7 @@ export async function findJumpInstances(
 interface Situation {
   readonly network: DatabaseNetwork;
   readonly agent: InstanceInformation | undefined;
-  readonly caller: RdsCaller;
+  readonly caller: AwsCaller;
 }
 
 function problemOf(
@@ -135,7 +135,7 @@ function nearnessOf(
 
 // One that a person may know by its name: in a VPC that is connected with the database's it would do.
 async function onlineElsewhere(
-  caller: RdsCaller,
+  caller: AwsCaller,
   { vpc }: DatabaseNetwork,
   ways: string,
 ): Promise<readonly UnfitInstance[]> {
@@ -155,7 +155,7 @@ async function onlineElsewhere(
 }
 
 async function describeAgents(
-  caller: RdsCaller,
+  caller: AwsCaller,
   Filters: { Key: string; Values: string[] }[],
   ways: string,
   most = Number.POSITIVE_INFINITY,

@@ -4,12 +4,12 @@
 import { RdsIamError } from "../base/errors.ts";
 import { databaseResource } from "./database-resource.ts";
 import type { EndpointName } from "./describe-database.ts";
-import { notListed, type RdsCaller } from "./rds-client.ts";
+import { notListed, type AwsCaller } from "./rds-client.ts";
 
 const WAYS = "Without it, name the secret: its ARN, or its name.";
 
 /** The ARN of the master user's secret; every failure is an RdsIamError. */
-export async function masterSecret(endpoint: EndpointName, caller: RdsCaller): Promise<string> {
+export async function masterSecret(endpoint: EndpointName, caller: AwsCaller): Promise<string> {
   const { host, kind } = endpoint;
   if (kind === "unknown" || kind === "dsql") {
     throw noSecret(

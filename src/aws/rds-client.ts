@@ -11,8 +11,8 @@ import { signingKeys } from "./keys.ts";
 import { identityError, innermost, readError, sentence } from "./sdk-error.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 
-/** The credentials and the Region of calls to the RDS API. */
-export interface RdsCaller {
+/** With which credentials a service is called, in which Region. */
+export interface AwsCaller {
   readonly credentials: () => Promise<Credentials>;
   readonly region: string;
   readonly calls: AwsCalls;
@@ -27,12 +27,12 @@ export type RdsFailure = "denied" | "throttled" | "disabled" | "other";
 export const MAX_ATTEMPTS = 6;
 
 /** Makes a client of the RDS API; the caller destroys it. */
-export async function rdsClient(caller: RdsCaller): Promise<RDSClient> {
+export async function rdsClient(caller: AwsCaller): Promise<RDSClient> {
   return new RDSClient(await clientOptions("rds", caller));
 }
 
 /** The options of a client of a service. */
-export async function clientOptions(service: "dsql" | "rds" | "ssm", caller: RdsCaller) {
+export async function clientOptions(service: "dsql" | "rds" | "ssm", caller: AwsCaller) {
   const endpoint = configuredEndpoint(service, caller.calls);
   return {
     ...(await sdkClientOptions(caller.calls)),
@@ -57,7 +57,7 @@ export interface RdsPurpose {
 
 /** Makes calls with a client of its own; every failure is an RdsIamError. */
 export async function callRds<T>(
-  caller: RdsCaller,
+  caller: AwsCaller,
   purpose: RdsPurpose,
   call: (client: RDSClient) => Promise<T>,
 ): Promise<T> {
@@ -89,7 +89,7 @@ export function rdsFailure(error: unknown): RdsFailure {
 /** The RdsIamError for a call that failed. */
 export function rdsError(
   error: unknown,
-  { region, profile }: RdsCaller,
+  { region, profile }: AwsCaller,
   { service = "rds", action: name, ways }: RdsPurpose,
 ): RdsIamError {
   const action = `${service}:${name}`;
@@ -128,7 +128,7 @@ export function rdsError(
 }
 
 /** The error for something that the API does not list; `ways` says how to go on without it. */
-export function notListed(what: string, { region }: RdsCaller, ways: string): RdsIamError {
+export function notListed(what: string, { region }: AwsCaller, ways: string): RdsIamError {
   return new RdsIamError(`the RDS API in ${region} returned no ${what}`, {
     code: "ERR_ENDPOINT",
     detail: "It belongs to another account or Region, or it was deleted.",

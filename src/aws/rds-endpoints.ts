@@ -7,14 +7,14 @@ import {
   paginateDescribeDBClusterEndpoints,
   paginateDescribeGlobalClusters,
 } from "@aws-sdk/client-rds";
-import { callRds, notListed, type RdsCaller } from "./rds-client.ts";
+import { callRds, notListed, type AwsCaller } from "./rds-client.ts";
 
 const SIGN_HOST =
   "Without it, name the cluster's endpoint to sign for: {--sign-host} ENDPOINT or rds_sign_host.";
 const REGION = "Without it, name the writer's Region: {--region} REGION or rds_region.";
 
 /** The writer endpoint of the cluster that has a custom endpoint. */
-export function clusterOfCustomEndpoint(host: string, caller: RdsCaller): Promise<string> {
+export function clusterOfCustomEndpoint(host: string, caller: AwsCaller): Promise<string> {
   const purpose = { action: "DescribeDBClusterEndpoints", ways: SIGN_HOST };
   return callRds(caller, purpose, async (client) => {
     let cluster: string | undefined;
@@ -41,7 +41,7 @@ export function clusterOfCustomEndpoint(host: string, caller: RdsCaller): Promis
 }
 
 /** The Region in which the writer behind a global endpoint is now; a failover changes it. */
-export function writerRegionOf(host: string, caller: RdsCaller): Promise<string> {
+export function writerRegionOf(host: string, caller: AwsCaller): Promise<string> {
   const purpose = { action: "DescribeGlobalClusters", ways: REGION };
   return callRds(caller, purpose, async (client) => {
     for await (const { GlobalClusters = [] } of paginateDescribeGlobalClusters({ client }, {})) {

@@ -5,7 +5,7 @@
 
 import { RdsIamError } from "../base/errors.ts";
 import { REDSHIFT_IDENTITY } from "../base/redshift.ts";
-import { type RdsCaller, rdsError } from "./rds-client.ts";
+import { type AwsCaller, rdsError } from "./rds-client.ts";
 import { jsonCall, queryCall, text } from "./signed-call.ts";
 
 const SECONDS = 900; // the least, as an auth token of RDS lives
@@ -56,7 +56,7 @@ export function checkRedshiftLogin({ service, name, user, groups }: RedshiftLogi
 /** Asks for a user and password; every failure is an RdsIamError. */
 export async function redshiftPassword(
   login: RedshiftLogin,
-  caller: RdsCaller,
+  caller: AwsCaller,
 ): Promise<RedshiftPassword> {
   checkRedshiftLogin(login);
   const { service, name } = login;
@@ -75,7 +75,7 @@ export async function redshiftPassword(
 async function ofCluster(
   action: string,
   { name, user, database, groups }: RedshiftLogin,
-  caller: RdsCaller,
+  caller: AwsCaller,
 ): Promise<RedshiftPassword> {
   const words: Record<string, string> = {
     ClusterIdentifier: name,
@@ -92,7 +92,7 @@ async function ofCluster(
 async function ofWorkgroup(
   action: string,
   { name, database }: RedshiftLogin,
-  caller: RdsCaller,
+  caller: AwsCaller,
 ): Promise<RedshiftPassword> {
   const request = { workgroupName: name, dbName: database, durationSeconds: SECONDS };
   const call = { service: "redshift-serverless", action } as const;
@@ -102,7 +102,7 @@ async function ofWorkgroup(
 }
 
 /** The ID of a workgroup, which IAM's policies name it by. */
-export async function workgroupId(name: string, caller: RdsCaller): Promise<string> {
+export async function workgroupId(name: string, caller: AwsCaller): Promise<string> {
   const call = { service: "redshift-serverless", action: "GetWorkgroup" } as const;
   try {
     const answer = await jsonCall(caller, call, { workgroupName: name });

@@ -3,7 +3,7 @@
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
 
 import { RdsIamError } from "../base/errors.ts";
-import { type RdsCaller, rdsError, rdsFailure } from "./rds-client.ts";
+import { type AwsCaller, rdsError, rdsFailure } from "./rds-client.ts";
 import { readError, sentence } from "./sdk-error.ts";
 import { type AnswerNode, jsonCall } from "./signed-call.ts";
 
@@ -25,7 +25,7 @@ export function regionOfSecret(id: string): string | undefined {
 }
 
 /** Reads the current value of a secret by its ARN or name; every failure is an RdsIamError without any part of the value. */
-export async function secretValue(id: string, caller: RdsCaller): Promise<SecretValue> {
+export async function secretValue(id: string, caller: AwsCaller): Promise<SecretValue> {
   let answer: AnswerNode;
   try {
     answer = await jsonCall(caller, GET, { SecretId: id });
@@ -92,7 +92,7 @@ function useless(id: string, detail: string): RdsIamError {
 }
 
 // In AWS's words: the text of a refusal is the same for a missing permission and for a key of KMS that refuses.
-function secretError(error: unknown, id: string, caller: RdsCaller): RdsIamError {
+function secretError(error: unknown, id: string, caller: AwsCaller): RdsIamError {
   const { region } = caller;
   const { name, text } = readError(error, []);
   const detail = sentence(text);

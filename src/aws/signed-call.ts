@@ -10,7 +10,7 @@ import { HttpRequest, type HttpResponse } from "@smithy/core/protocols";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { serviceUrl } from "./endpoints.ts";
 import { signingKeys } from "./keys.ts";
-import { MAX_ATTEMPTS, rdsFailure, type RdsCaller } from "./rds-client.ts";
+import { MAX_ATTEMPTS, rdsFailure, type AwsCaller } from "./rds-client.ts";
 import { readText, sdkClientOptions } from "./sdk.ts";
 
 const FIRST_WAIT = 100; // ms before a throttled call is made again, twice as long each time
@@ -32,7 +32,7 @@ export type AnswerNode = Readonly<Record<string, unknown>>;
 
 /** Calls a query API; resolves with the element ACTIONResponse. */
 export async function queryCall(
-  caller: RdsCaller,
+  caller: AwsCaller,
   { service, action }: { readonly service: keyof typeof QUERY_APIS; readonly action: string },
   parameters: Readonly<Record<string, string>>,
 ): Promise<AnswerNode> {
@@ -48,7 +48,7 @@ export async function queryCall(
 
 /** Calls a JSON API; resolves with the answer's object. */
 export async function jsonCall(
-  caller: RdsCaller,
+  caller: AwsCaller,
   { service, action }: { readonly service: keyof typeof JSON_APIS; readonly action: string },
   request: object,
 ): Promise<AnswerNode> {
@@ -99,7 +99,7 @@ interface SignedCall {
 }
 
 // Again while it is throttled.
-async function signedCall(caller: RdsCaller, call: SignedCall): Promise<string> {
+async function signedCall(caller: AwsCaller, call: SignedCall): Promise<string> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await sendOnce(caller, call);
@@ -111,7 +111,7 @@ async function signedCall(caller: RdsCaller, call: SignedCall): Promise<string> 
 }
 
 async function sendOnce(
-  { calls, credentials, region }: RdsCaller,
+  { calls, credentials, region }: AwsCaller,
   { service, headers, body }: SignedCall,
 ): Promise<string> {
   const { host, hostname, pathname, port, protocol } = new URL(serviceUrl(service, region, calls));

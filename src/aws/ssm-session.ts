@@ -12,7 +12,7 @@ import { RdsIamError } from "../base/errors.ts";
 import type { StartedSession } from "../ssm/session.ts";
 import { configuredEndpoint } from "./endpoints.ts";
 import { signingKeys } from "./keys.ts";
-import { type RdsCaller, rdsError, rdsFailure } from "./rds-client.ts";
+import { type AwsCaller, rdsError, rdsFailure } from "./rds-client.ts";
 import { identityError, innermost, readError, sentence } from "./sdk-error.ts";
 import { sdkClientOptions } from "./sdk.ts";
 
@@ -30,7 +30,7 @@ export interface PortForwarding {
 /** Opens a session; every failure is an RdsIamError. */
 export async function startSsmSession(
   forwarding: PortForwarding,
-  caller: RdsCaller,
+  caller: AwsCaller,
 ): Promise<StartedSession> {
   const { region, profile } = caller;
   const { target } = forwarding;
@@ -61,7 +61,7 @@ export async function startSsmSession(
 /** Asks for a new token of a session whose connection was cut, a secret; gives the error where another attempt would be in vain. */
 export async function resumeSsmSession(
   sessionId: string,
-  caller: RdsCaller,
+  caller: AwsCaller,
 ): Promise<string | Error> {
   const client = await ssmClient(caller);
   try {
@@ -79,7 +79,7 @@ export async function resumeSsmSession(
 }
 
 /** Ends a session. */
-export async function endSsmSession(sessionId: string, caller: RdsCaller): Promise<void> {
+export async function endSsmSession(sessionId: string, caller: AwsCaller): Promise<void> {
   const client = await ssmClient(caller);
   try {
     await client.send(new TerminateSessionCommand({ SessionId: sessionId }));
@@ -88,7 +88,7 @@ export async function endSsmSession(sessionId: string, caller: RdsCaller): Promi
   }
 }
 
-async function ssmClient({ calls, credentials, region }: RdsCaller): Promise<SSMClient> {
+async function ssmClient({ calls, credentials, region }: AwsCaller): Promise<SSMClient> {
   const configured = configuredEndpoint("ssm", calls);
   return new SSMClient({
     ...(await sdkClientOptions(calls)),
@@ -105,7 +105,7 @@ export function instanceFailure(error: unknown): string | undefined {
   return UNUSABLE.test(name) ? `is not connected: ${text}` : undefined;
 }
 
-function ssmError(error: unknown, target: string, { region, profile }: RdsCaller): RdsIamError {
+function ssmError(error: unknown, target: string, { region, profile }: AwsCaller): RdsIamError {
   const known = innermost(error);
   if (known !== undefined) {
     return known;

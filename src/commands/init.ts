@@ -3,7 +3,7 @@
 // that is new is one with the target's keys in ~/.aws/config. What is in the files is never touched.
 import { defaultPort } from "../base/redshift.ts";
 import type { FoundDatabase } from "../aws/found-database.ts";
-import type { RdsCaller } from "../aws/rds-client.ts";
+import type { AwsCaller } from "../aws/rds-client.ts";
 import { agrees, type Choose, type RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { shellWord } from "../system/shell-word.ts";
@@ -223,7 +223,7 @@ function serviceDefaults(
 async function isPrivate(
   context: RunContext,
   { kind, host, signHost }: FoundDatabase,
-  caller: RdsCaller,
+  caller: AwsCaller,
 ): Promise<boolean> {
   const { databaseNetwork } = await import("../aws/database-network.ts");
   const endpoint = signHost === undefined ? { host, kind } : { host: signHost, kind: "cluster" };

@@ -1,6 +1,6 @@
 // Opens a whole AWS account instead of one target: the credentials that call the RDS API, and the Region.
 // No target's own keys apply here: its role is for the database, and may not describe anything.
-import type { RdsCaller } from "../aws/rds-client.ts";
+import type { AwsCaller } from "../aws/rds-client.ts";
 import type { OptionValues } from "../config/keys.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { callerOf, openCredentials } from "./credentials.ts";
@@ -13,7 +13,7 @@ export interface Account {
   readonly profile: string | undefined;
   /** The Region of the environment, else of the profile. */
   readonly region: string | undefined;
-  readonly callerIn: (region: string) => RdsCaller;
+  readonly callerIn: (region: string) => AwsCaller;
 }
 
 /** Opens the account of --profile and its like; nothing is fetched yet. */

@@ -13,7 +13,7 @@ import type { AwsKeys } from "../aws/keys.ts";
 import { awsCalls } from "../aws/source-credentials.ts";
 import { proxyPasswords } from "../aws/proxy-setting.ts";
 import type { ProcessSurroundings } from "../aws/process-credentials.ts";
-import type { RdsCaller } from "../aws/rds-client.ts";
+import type { AwsCaller } from "../aws/rds-client.ts";
 import type { AwsCalls } from "../aws/sdk.ts";
 import { partitionOf } from "../base/partitions.ts";
 import type { RunContext, Terminal } from "../base/context.ts";
@@ -151,7 +151,7 @@ export function callerOf(
   run: CredentialSettings,
   region: string,
   credentials: CredentialSource,
-): RdsCaller {
+): AwsCaller {
   return { credentials, region, calls: callsOf(context, run), profile: run.settings.profile };
 }
 

@@ -3,7 +3,7 @@
 // An alias is remembered after the first login that worked, not when it is resolved: a mistyped or half-configured name
 // would otherwise be the one that every later run is compared with.
 import type { CredentialSource } from "../aws/credentials.ts";
-import type { RdsCaller } from "../aws/rds-client.ts";
+import type { AwsCaller } from "../aws/rds-client.ts";
 import type { Address } from "../base/address.ts";
 import type { RunContext } from "../base/context.ts";
 import type { Recognition } from "../rds/known-hosts.ts";
@@ -144,7 +144,7 @@ function questions(
 ): EndpointQuestions {
   const { env, log, waiting } = context;
   const { profileRegion } = run.settings;
-  const callerIn = (region: string): RdsCaller =>
+  const callerIn = (region: string): AwsCaller =>
     callerOf(context, run, region, credentials(region));
   return {
     clusterEndpoint: async ({ host, region = "" }) => {

@@ -9,7 +9,7 @@ import type {
   Unfitness,
   UnfitInstance,
 } from "../aws/jump-instances.ts";
-import type { RdsCaller } from "../aws/rds-client.ts";
+import type { AwsCaller } from "../aws/rds-client.ts";
 import type { PortForwarding } from "../aws/ssm-session.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -23,7 +23,7 @@ export type StartOnInstance = (forwarding: PortForwarding) => Promise<StartedSes
 /** The database to be reached, and who asks. */
 export interface JumpRequest {
   readonly endpoint: Pick<DatabaseEndpoint, "host" | "kind">;
-  readonly caller: RdsCaller;
+  readonly caller: AwsCaller;
   /** Undefined for any instance of the VPC. */
   readonly tag: InstanceTag | undefined;
 }

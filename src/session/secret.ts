@@ -1,7 +1,7 @@
 // The secret of AWS Secrets Manager that a run logs in with. It is read once, kept for the run, and read once more where the
 // server refuses its password: RDS rotates it.
 import type { CredentialSource } from "../aws/credentials.ts";
-import type { RdsCaller } from "../aws/rds-client.ts";
+import type { AwsCaller } from "../aws/rds-client.ts";
 import type { SecretValue } from "../aws/secret-value.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -42,7 +42,7 @@ export function openSecret(
   const { secret: name = AUTO_SECRET } = run.settings;
   const { log, waiting } = context;
   const keepOut = recentSecrets(log.addSecret, KEPT_OUT);
-  const callerIn = (region: string): RdsCaller =>
+  const callerIn = (region: string): AwsCaller =>
     callerOf(context, run, region, credentials(region));
   const find = async (): Promise<string> => {
     if (name !== AUTO_SECRET || endpoint === undefined) return name;

@@ -1,7 +1,7 @@
 // What a tunnel through Systems Manager asks of AWS, with the credentials that sign the auth tokens too. All that AWS hands out
 // for a session is kept out of the log.
 
-import type { RdsCaller } from "../aws/rds-client.ts";
+import type { AwsCaller } from "../aws/rds-client.ts";
 import type { Log } from "../base/log.ts";
 import { DATA_KEY_LENGTH } from "../ssm/cipher.ts";
 import type { SsmService, StartSsmSession } from "../via/ssm.ts";
@@ -9,7 +9,7 @@ import type { SsmService, StartSsmSession } from "../via/ssm.ts";
 /** Makes the service of a tunnel; `startSession` opens the sessions. */
 export function ssmService(
   startSession: StartSsmSession,
-  caller: () => RdsCaller,
+  caller: () => AwsCaller,
   log: Pick<Log, "addSecret">,
 ): SsmService {
   return {

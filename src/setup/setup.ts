@@ -9,7 +9,7 @@ import {
   iamArn,
   type PolicyDocument,
 } from "../aws/connect-policy.ts";
-import type { RdsCaller } from "../aws/rds-client.ts";
+import type { AwsCaller } from "../aws/rds-client.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { redshiftCluster } from "../rds/endpoint.ts";
@@ -131,7 +131,7 @@ function checkLogin({ endpoint, settings, user }: IamLogin): void {
 }
 
 interface IamQuestion {
-  readonly caller: RdsCaller;
+  readonly caller: AwsCaller;
   readonly found: FoundPermission;
 }
 
@@ -196,7 +196,7 @@ interface SetupRun {
   readonly steps: readonly SetupStep[];
   readonly report: (step: SetupStep) => void;
   readonly login: IamLogin;
-  readonly caller: RdsCaller;
+  readonly caller: AwsCaller;
   readonly policy: PolicyToAttach | undefined;
   readonly withAdmin: <T>(work: (session: OwnSession) => Promise<T>) => Promise<T>;
   /** The steps that are missing now. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { databaseResource } from "../../src/aws/database-resource.ts";
-import type { RdsCaller } from "../../src/aws/rds-client.ts";
+import type { AwsCaller } from "../../src/aws/rds-client.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { startRdsApi } from "../support/rds-api.ts";
@@ -55,7 +55,7 @@ const key = keys.createStaticKey({ arn: "arn:aws:iam::123456789012:user/reader" 
 const denied = new Set<string>();
 const api = await keep(startRdsApi({ keys, regions: { "eu-west-1": INVENTORY }, denied }));
 
-function caller(): RdsCaller {
+function caller(): AwsCaller {
   return {
     credentials: async () => ({ ...key, source: "a test" }),
     region: "eu-west-1",

@@ -1,7 +1,7 @@
 // What the RDS API says of custom and global endpoints, against a stand-in that verifies each signature.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RdsCaller } from "../../src/aws/rds-client.ts";
+import type { AwsCaller } from "../../src/aws/rds-client.ts";
 import { clusterOfCustomEndpoint, writerRegionOf } from "../../src/aws/rds-endpoints.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
 import { type RdsApiOptions, startRdsApi } from "../support/rds-api.ts";
@@ -15,7 +15,7 @@ const options: RdsApiOptions = { keys, regions: ACCOUNT, denied: new Set(), thro
 
 const api = await keep(startRdsApi(options));
 
-function caller(region = "eu-west-1"): RdsCaller {
+function caller(region = "eu-west-1"): AwsCaller {
   return {
     credentials: async () => ({ ...key, source: "a test" }),
     region,

@@ -1,7 +1,7 @@
 // What a secret of Secrets Manager gives, and the sentence for each reason why it gives nothing.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { RdsCaller } from "../../src/aws/rds-client.ts";
+import type { AwsCaller } from "../../src/aws/rds-client.ts";
 import { regionOfSecret, secretValue } from "../../src/aws/secret-value.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
@@ -24,7 +24,7 @@ function read(id: string, secret: Partial<StandInSecret> = {}, region = "eu-west
   api.secrets.set(ARN, { name: "db", text: "", ...secret });
   const env = { AWS_ENDPOINT_URL_SECRETSMANAGER: api.endpoint };
   const credentials = async () => ({ ...key, source: "the test" });
-  const caller: RdsCaller = { credentials, region, calls: { env }, profile: undefined };
+  const caller: AwsCaller = { credentials, region, calls: { env }, profile: undefined };
   return secretValue(id, caller);
 }
 

@@ -1,6 +1,6 @@
 // A tunnel through the stand-in for Systems Manager, in this process, with a server behind it.
 import type { Duplex } from "node:stream";
-import type { RdsCaller } from "../../src/aws/rds-client.ts";
+import type { AwsCaller } from "../../src/aws/rds-client.ts";
 import { startSsmSession } from "../../src/aws/ssm-session.ts";
 import type { RdsIamError } from "../../src/base/errors.ts";
 import { KeyStore } from "../../src/demo/keys.ts";
@@ -28,7 +28,7 @@ export interface SsmScene extends AsyncDisposable {
   readonly tunnel: Tunnel;
   readonly server: ByteServer;
   readonly destination: Destination;
-  readonly caller: RdsCaller;
+  readonly caller: AwsCaller;
   readonly notes: string[];
   readonly broken: RdsIamError[];
   readonly connect: (isBrief?: boolean) => Promise<Duplex>;
