@@ -63,7 +63,7 @@ test("rdsiam --help and COMMAND --help explain everything in a pipe and exit 0",
     const ran = await rdsiam(args);
     assert.equal(ran.status, 0, ran.stderr);
     const lines = ran.stdout.split("\n");
-    assert.match(ran.stdout, /--log-format FORMAT {2,}rdsiam's own lines/);
+    assert.match(ran.stdout, /--log-format FORMAT {2,}format of rdsiam's own log lines/);
     assert.ok(
       lines.every((line) => line.length <= 100),
       args.join(" "),
