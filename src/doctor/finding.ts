@@ -97,7 +97,7 @@ export function failure(error: unknown, more: More = {}): Outcome {
 /** What a step needs: each value under the name of the step that finds it; the first that is missing is named. */
 type Needs = Readonly<Record<string, unknown>>;
 
-type Found<N extends Needs> = { readonly [K in keyof N]: NonNullable<N[K]> };
+type Granted<N extends Needs> = { readonly [K in keyof N]: NonNullable<N[K]> };
 
 /** Runs steps in turn. */
 export class Steps {
@@ -113,12 +113,12 @@ export class Steps {
   async run<N extends Needs, T>(
     step: StepName,
     needs: N,
-    check: (found: Found<N>) => Promise<StepResult<T>> | StepResult<T>,
+    check: (found: Granted<N>) => Promise<StepResult<T>> | StepResult<T>,
   ): Promise<T | undefined> {
     const missing = Object.keys(needs).find((name) => needs[name] === undefined);
     let result: StepResult<T>;
     try {
-      result = missing === undefined ? await check(needs as Found<N>) : lacking(missing);
+      result = missing === undefined ? await check(needs as Granted<N>) : lacking(missing);
     } catch (error) {
       result = failure(error);
     }

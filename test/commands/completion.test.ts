@@ -66,7 +66,7 @@ test("rdsiam completion names the shells that there are", async () => {
     rdsiam(["completion", "--install"], { env: { HOME: home } }),
   ]);
   assert.deepEqual([unknown.status, near.status, none.status], [125, 125, 125]);
-  assert.match(unknown.stderr, /none for tcsh[^]*bash\|zsh\|fish/);
+  assert.match(unknown.stderr, /no completion for tcsh[^]*bash\|zsh\|fish/);
   assert.match(near.stderr, /Did you mean fish\?/);
   assert.match(none.stderr, /SHELL is not set/);
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { COMMAND, type Finished, run, RUNTIME } from "../support/program.ts";
 import { startStage } from "../support/stage.ts";
@@ -21,12 +22,13 @@ const PROGRAM = [
 ];
 
 async function runWithFault(fault: string, script: string): Promise<Finished> {
-  const env = { ...standIn.env, RDSIAM_TEST_FAULT: fault, RDSIAM_TEST_MARK: fault };
+  const mark = `${fault}-${process.pid}`;
+  const env = { ...standIn.env, RDSIAM_TEST_FAULT: fault, RDSIAM_TEST_MARK: mark };
   const started = (child: ChildProcess): void => {
     child.stdout?.once("data", () => child.kill("SIGUSR2"));
   };
   const ran = await run([...PROGRAM, "exec", "prod", "sh", "-c", script], { env, started });
-  assert.deepEqual(await marked(fault), [], "something still runs");
+  assert.deepEqual(await marked(mark), [], "something still runs");
   return ran;
 }
 

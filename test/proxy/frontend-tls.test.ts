@@ -212,7 +212,7 @@ test("proxy TLS: with a client CA, only a certificate of that CA gets in", async
     );
     const stranger = { ca, client: others.client, direct };
     const foreign = await refusal(await tlsFrontend(stage.proxy.port, stranger));
-    assert.deepEqual([foreign["C"], /not of the CA/.test(foreign["D"] ?? "")], ["28000", true]);
+    assert.deepEqual([foreign["C"], /not from a CA/.test(foreign["D"] ?? "")], ["28000", true]);
     // One that may only show who a server is.
     const misused = await refusal(
       await tlsFrontend(stage.proxy.port, { ca, client: server, direct }),
