@@ -21,8 +21,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: "ports below 1024 need privileges",
 };
 
-// Before it listens, Node 22 and later look whether the address is a link-local one of IPv6, with a pattern that V8 takes 5 ms to
-// optimize and Node 1 ms to use as it is.
+// Before it listens, Node 22 and later check whether the address is a link-local one of IPv6, with a pattern that takes V8 5 ms if it
+// optimizes it, and 1 ms if not.
 function optimizePatterns(isOn: boolean): void {
   if ("bun" in process.versions) return;
   process

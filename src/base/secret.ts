@@ -10,8 +10,8 @@ export function randomSecret(): string {
   return (systemBytes() ?? randomBytes(LENGTH)).toString("base64url");
 }
 
-// Node takes 3 to 8 ms to load node:crypto, for which the tool would wait. Windows has no such file, and Deno reads it with all
-// permissions alone.
+// Loading node:crypto takes Node 3 to 8 ms, and the tool would wait for it. Windows has no such file, and Deno can read it only with
+// all permissions.
 function systemBytes(): Buffer | undefined {
   try {
     const source = openSync("/dev/urandom", "r");

@@ -79,6 +79,14 @@ function psql(url: string, query: string, env: Record<string, string> = {}): Pro
   return run(["psql", "-XAt", url, "-c", query], { env });
 }
 
+test("rdsiam proxy fails at its start where a CA file has a certificate that cannot be read", async () => {
+  const file = path("broken.pem");
+  await writeFile(file, `${ca.cert}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`);
+  const ran = await rdsiam(["proxy", "--sslrootcert", file, "prod"], { env: standIn.env });
+  const error = `rdsiam: error: certificate 2 in ${file} cannot be read\nHINT:  Fetch the file again.\n`;
+  assert.deepEqual([ran.status, ran.stdout, ran.stderr], [125, "", error]);
+});
+
 test(
   "rdsiam proxy: one line, sessions through it, and its secret nowhere but there",
   PSQL,
