@@ -26,8 +26,8 @@ export async function openProxy(
 ): Promise<Proxy> {
   const { startProxy } = await import("../proxy/proxy.ts");
   const backend = await openBackend(context, login);
-  // A proxy that stays open has no tool whose start would hide it, and fails at its own.
-  if (warns) await backend.verification();
+  // Without a tool, whose start would hide how long it takes to parse the user's certificates, that is done at once.
+  if (warns && login.settings.sslrootcert !== undefined) await backend.verification();
   const tunnel = await openTunnel(context, login);
   const closeTunnel = (): PromiseLike<void> => tunnel[Symbol.asyncDispose]();
   const isPassed = (user: string): boolean => onlyUser !== undefined && user !== onlyUser;
