@@ -1,11 +1,13 @@
 // What grows: targets in the file and in one process, and memory over a long run.
+import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { memory, runTool, startProgram } from "./processes.ts";
 import { SELECT } from "./scene.ts";
 import { median, ran, type Row } from "./work.ts";
 
 const SAMPLES = 12; // of the memory of a long run
-const SLICE = 60; // s, after which pgbench is started anew
+const SLICE = 60; // s, after which pgbench and psql are started anew
+const PACE = { prepared: "-R200", logins: "-R5" }; // a second: what goes on for hours leaves the machine to others
 
 const PROGRAMS: Pick<Row, "applies" | "extra" | "rounds"> = {
   applies: ({ launcher }) => launcher !== undefined,
@@ -48,7 +50,7 @@ export function proxyOf(targets: number): Row {
   };
 }
 
-/** Memory of the processes in between, while there are queries, logins and COPY at once. */
+/** Memory of the processes in between, while there are queries, logins and a COPY of the table each minute. */
 export const SOAK: Row = {
   id: "soak",
   extra: "soak",
@@ -63,18 +65,20 @@ export const SOAK: Row = {
     const sample = async (): Promise<void> => {
       for (let at = 1; at <= SAMPLES; at += 1) {
         await delay(1000 * Math.max(0, left() - size.soak * (1 - at / SAMPLES)));
-        values[`soak-${Math.round((at * size.soak) / SAMPLES)}`] = await memory(pids, "VmRSS");
+        const id = `soak-${Math.round((at * size.soak) / SAMPLES)}`;
+        values[id] = await memory(pids, "VmRSS");
+        process.stderr.write(`${id}, ${name}: ${values[id].toFixed(1)} MB\n`);
       }
     };
-    const repeat = async (work: (limit: string) => Promise<unknown>): Promise<void> => {
-      while (left() > 0) await work(`-T${Math.ceil(Math.min(SLICE, left()))}`);
+    const repeat = async (work: (seconds: number) => Promise<unknown>): Promise<void> => {
+      while (left() > 0) await work(Math.ceil(Math.min(SLICE, left())));
     };
     const copy = { words: ["psql", "-Xqc", "copy bulk to stdout"], env, isSilent: true };
     await Promise.all([
       sample(),
-      repeat((limit) => ran(fresh, "prepared", 8, limit)),
-      repeat((limit) => ran(fresh, "logins", 2, limit)),
-      repeat(() => runTool(copy)),
+      repeat((seconds) => ran(fresh, "prepared", 8, `-T${seconds}`, PACE.prepared)),
+      repeat((seconds) => ran(fresh, "logins", 2, `-T${seconds}`, PACE.logins)),
+      repeat((seconds) => Promise.all([runTool(copy), delay(1000 * seconds)])),
     ]);
     return values;
   },

@@ -177,11 +177,11 @@ export async function ran(
   { env = {}, pids }: Subject,
   kind: keyof typeof WORDS,
   clients: number,
-  limit: string,
+  ...limits: readonly string[]
 ) {
   // pgbench logs in within a thread one client after the other.
   const threads = kind === "logins" ? clients : Math.min(clients, availableParallelism());
-  const words = ["pgbench", "-n", `-c${clients}`, `-j${threads}`, limit, ...WORDS[kind]];
+  const words = ["pgbench", "-n", `-c${clients}`, `-j${threads}`, ...limits, ...WORDS[kind]];
   const before = await cpuSeconds(pids);
   const { stdout, whole } = await runTool({ words, env });
   const cpu = (await cpuSeconds(pids)) - before;
