@@ -16,8 +16,8 @@ trap '' HUP INT QUIT TERM TSTP
 signal=$1 finish=$2 first=$3 second=$4
 shift 4
 if command -v setsid >/dev/null 2>&1; then set -- setsid "$@"; fi
-# What is ignored here would be ignored in the program too.
-(trap - HUP INT QUIT TERM TSTP; exec "$@") </dev/null &
+# What is ignored here would be ignored in the program too, as INT and QUIT are in any case of a shell's background.
+(trap - HUP TERM TSTP; exec "$@") </dev/null &
 pid=$!
 echo "$pid"
 exec >/dev/null 2>&1
