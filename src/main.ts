@@ -96,10 +96,10 @@ function hasEraser(env: RunContext["env"]): boolean {
 
 function logOptions(options: Options, env: RunContext["env"]): Omit<LogOptions, "write"> {
   const format = optionValue(options, env, "logFormat") === "json" ? "json" : "text";
-  const quiet = options.quiet ?? env["RDSIAM_QUIET"] === "1";
+  const quiet = isOn(options, env, "quiet");
   // A line of JSON is for a machine, which has no terminal.
   const notices = !quiet && (format === "json" || isTerminal(2));
-  return { format, verbose: options.verbose ?? env["RDSIAM_VERBOSE"] === "1", notices };
+  return { format, verbose: isOn(options, env, "verbose"), notices };
 }
 
 async function run(

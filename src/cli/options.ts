@@ -4,7 +4,7 @@ import type { Environment, RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { type OptionValues, SETTING_NAMES, SETTINGS } from "../config/keys.ts";
-import { optionFlag, ownVariable, variableOf } from "../config/names.ts";
+import { isYes, optionFlag, ownVariable, variableOf } from "../config/names.ts";
 import type { Setting, SettingOption } from "../config/setting.ts";
 import { GENERAL_OPTIONS, type OptionSpec, OWN_OPTIONS, PROXY_OPTIONS } from "./option-table.ts";
 import { RELAY_OPTIONS, SERVE_OPTIONS } from "./serve-options.ts";
@@ -141,7 +141,7 @@ export function isOptionOf(
   return commands === undefined || (command !== undefined && commands.includes(command));
 }
 
-/** An option's value, else its environment variable's; set to nothing is not set. */
+/** An option's value, else its environment variable's; set to nothing is not set, and a yes is the option without a value. */
 export function optionValue(
   options: Options,
   env: Environment,
@@ -151,9 +151,9 @@ export function optionValue(
   if (given !== undefined) return given;
   const variable = variableOf(name);
   const value = ownVariable(env, variable);
-  const spec = OPTIONS.find((option) => option.name === name && option.choices !== undefined);
+  const spec = OPTIONS.find(({ name: own, choices, bare }) => own === name && (choices ?? bare));
   if (value !== undefined && spec !== undefined) checkChoice(spec, value, variable);
-  return value;
+  return spec?.bare !== undefined && isYes(value) ? spec.bare : value;
 }
 
 /** The values of a repeatable option, else of its environment variable, with commas between them in either. */
@@ -169,7 +169,7 @@ export function optionList(
 /** Whether a flag is on, or its environment variable is 1 (or yes, on, true). */
 export function isOn(options: Options, env: Environment, name: FlagName): boolean {
   if (options[name] !== undefined) return options[name];
-  return /^(?:1|yes|on|true)$/i.test(env[variableOf(name)] ?? "");
+  return isYes(env[variableOf(name)]);
 }
 
 /** Throws ERR_USAGE for a value that is none of an option's choices; `from` is where it was given. */

@@ -42,7 +42,7 @@ export async function runDemo(context: RunContext, invocation: Invocation): Prom
   await writeShellFiles(standIn.directory, bin);
   const env = demoEnvironment(context.env, standIn, {
     bin,
-    verbose: invocation.options.verbose ?? false,
+    verbose: isOn(invocation.options, context.env, "verbose"),
   });
   const [command, ...args] = invocation.dashes
     ? invocation.tail

@@ -9,7 +9,7 @@ import type { FoundDatabase } from "../aws/found-database.ts";
 import { hasTag, readTag, type TagPattern } from "../aws/tags.ts";
 import { type Account, openAccount } from "../session/account.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { type Invocation, optionList } from "../cli/options.ts";
+import { type Invocation, isOn, optionList } from "../cli/options.ts";
 import { appendSections, formatSection } from "../config/add-targets.ts";
 import type { LoadedTargets } from "../config/targets.ts";
 import { databaseLines, describeDatabase } from "../session/database-section.ts";
@@ -49,16 +49,17 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
   const regions = await chooseRegions(context, invocation, account);
   const wanted = await search(context, { account, regions, tags });
   const databases = nameDatabases(context, wanted, loaded);
-  const user = options.user ?? context.env["RDSIAM_USER"];
+  const user = options.user ?? (context.env["RDSIAM_USER"] || undefined);
   const how = { profile: account.profile, user, tags };
   const added = databases.filter(({ database, target }) => database.iam && target === undefined);
-  if (options.write && added.length > 0) {
+  const isWritten = isOn(options, context.env, "write");
+  if (isWritten && added.length > 0) {
     await appendSections(
       loaded.own.path,
       added.map((each) => sectionOf(each, how)),
     );
   }
-  if (options.json) {
+  if (isOn(options, context.env, "json")) {
     const rows = databases.map(({ database, localPort, name, target }) => ({
       ...database,
       name,
@@ -69,11 +70,11 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
     }));
     context.print(printableJson(rows, 2));
   } else {
-    const shown = options.write ? added : databases;
+    const shown = isWritten ? added : databases;
     const texts = shown.map((each) => sectionText(each, how));
     if (texts.length > 0) context.print(texts.join("\n").trimEnd());
   }
-  printCounts(context, { databases, file: options.write ? loaded.own.path : undefined });
+  printCounts(context, { databases, file: isWritten ? loaded.own.path : undefined });
   return 0;
 }
 
@@ -95,8 +96,8 @@ async function chooseRegions(
       hint: "Add --region REGION (also needed with --all-regions: that Region returns the list of the others).",
     });
   }
-  const isAll = invocation.options.allRegions ?? context.env["RDSIAM_ALL_REGIONS"] === "1";
-  if (!isAll) return given.length > 0 ? [...new Set(given)] : [first];
+  if (!isOn(invocation.options, context.env, "allRegions"))
+    return given.length > 0 ? [...new Set(given)] : [first];
   const { listRegions } = await import("../aws/discover.ts");
   return listRegions(account.callerIn(first));
 }

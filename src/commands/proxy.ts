@@ -53,7 +53,7 @@ async function printReady(
     const { configText, toolSettings } = await import("./print-config.ts");
     // In one piece, so that a program that waits for it has all of it at once.
     print(configText(tool, await Promise.all(proxies.map(toolSettings))));
-  } else if (options.json === true) print(readyJson(proxies));
+  } else if (isOn(options, env, "json")) print(readyJson(proxies));
   else {
     const isForPeople = width() !== undefined && !isOn(options, env, "showPassword");
     print((isForPeople ? readyText(proxies) : readyLines(proxies)).join("\n"));

@@ -23,6 +23,11 @@ export function ownVariable(env: Environment, variable: string): string | undefi
   return text && !isServiceVariable(variable, text) ? text : undefined;
 }
 
+/** Whether the text of a flag's variable switches the flag on. */
+export function isYes(text: string | undefined): boolean {
+  return /^(?:1|yes|on|true)$/i.test(text ?? "");
+}
+
 /**
  * Whether a variable is what Kubernetes sets in each pod beside a Service that is called `rdsiam`, or `rdsiam-` something:
  * RDSIAM_PORT=tcp://10.0.171.239:5432 and its like.

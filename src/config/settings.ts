@@ -11,6 +11,7 @@ import {
 import { type GivenText, givenText, type SettingsInput } from "./given.ts";
 import { whereIs } from "./aws-ini.ts";
 import { SETTING_NAMES, SETTINGS, type SettingValues, valueProblem } from "./keys.ts";
+import { isYes } from "./names.ts";
 import type { Setting } from "./setting.ts";
 import { isNamedSecret, type LoadedTargets, type Target, targetWithoutHost } from "./targets.ts";
 
@@ -178,7 +179,7 @@ function regionSource(input: SettingsInput, target: Target | undefined): string 
 }
 
 function isCacheOff({ options, env }: SettingsInput): boolean {
-  return options.noCache ?? env["RDSIAM_NO_CACHE"] === "1";
+  return options.noCache ?? isYes(env["RDSIAM_NO_CACHE"]);
 }
 
 function viaOf(target: Target | undefined): GivenVia | undefined {

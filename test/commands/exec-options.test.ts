@@ -28,6 +28,14 @@ test("rdsiam exec --database-url: the URL alone opens a session", { skip }, asyn
     const script = `sh -c '${alone.replaceAll("'", `'\\''`)}' "$${name}"`;
     assert.equal(await stdoutOf(["exec", option, "prod", "sh", "-c", script]), "app_ro|orders\n");
   }
+  for (const [value, name] of [
+    ["1", "DATABASE_URL"],
+    ["yes", "DATABASE_URL"],
+    ["APP_DB", "APP_DB"],
+  ] as const) {
+    const words = ["exec", "prod", "sh", "-c", `echo "\${${name}%%:*}"`];
+    assert.equal(await stdoutOf(words, { RDSIAM_DATABASE_URL: value }), "postgresql\n", value);
+  }
 });
 
 test(

@@ -70,13 +70,16 @@ function discoverWith(
   endpoints: Omit<ApiEndpoints, "sts">,
   ...args: readonly string[]
 ): Promise<Finished> {
-  const env = makeEnvironment(home, {
+  return rdsiam(["discover", "--profile", "corp", ...args], { env: environmentWith(endpoints) });
+}
+
+function environmentWith(endpoints: Omit<ApiEndpoints, "sts">): Record<string, string> {
+  return makeEnvironment(home, {
     sts: "http://127.0.0.1:1",
     redshift: noClusters.endpoint,
     redshift_serverless: noWorkgroups.endpoint,
     ...endpoints,
   });
-  return rdsiam(["discover", "--profile", "corp", ...args], { env });
 }
 
 async function rows(...args: readonly string[]): Promise<Row[]> {
@@ -187,6 +190,22 @@ test("rdsiam discover takes database and local port from rdsiam's and rds-auth-p
   assert.deepEqual(settings("orders-ro"), ["orders", undefined]);
   const sections = await discover("--tag", "env=prod");
   assert.match(sections.stdout, /^\[db-001\]\n[^[]*^dbname = "my app"\nlocal_port = 8001$/m);
+});
+
+test("rdsiam discover takes each of its flags from the environment too", async () => {
+  const env = {
+    ...environmentWith({ rds: api.endpoint, dsql: dsql.endpoint }),
+    RDSIAM_JSON: "1",
+    RDSIAM_WRITE: "yes",
+    RDSIAM_ALL_REGIONS: "true",
+    RDSIAM_USER: "",
+  };
+  const ran = await rdsiam(["discover", "--profile", "corp"], { env });
+  assert.equal(ran.status, 0, ran.stderr);
+  assert.equal((JSON.parse(ran.stdout) as Row[]).length, 236);
+  const written = await readFile(home.own, "utf8");
+  assert.match(written, /^\[db-001\]$/m);
+  assert.doesNotMatch(written, /^user = $/m);
 });
 
 test("rdsiam discover --all-regions asks which there are, and passes over one that is not enabled", async () => {
