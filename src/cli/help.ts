@@ -137,7 +137,10 @@ function optionLines(option: OptionSpec): string[] {
 function detailSections(spec: CommandSpec | undefined): HelpSection[] {
   const variables =
     "Each option can also be set as an environment variable: --role-arn ARN is RDSIAM_ROLE_ARN=ARN, --quiet is RDSIAM_QUIET=1.";
-  return [...(spec?.details ?? []), variables].map((text) => [wrap(text, 0)]);
+  // Those of a database are not taken by init, as its own details say.
+  return [...(spec?.details ?? []), ...(spec?.name === "init" ? [] : [variables])].map((text) => [
+    wrap(text, 0),
+  ]);
 }
 
 // Lines of at most 80 columns, each indented. In a list of options, which two spaces divide, no option is broken.

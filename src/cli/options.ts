@@ -107,9 +107,9 @@ export const VARIABLES: readonly string[] = [
   "RDSIAM_CONFIG_FILE",
 ];
 
-/** The environment variable of an option; --help and --version have none. */
+/** The environment variable of an option; --help, --version and what only `rdsiam init` takes have none. */
 export function optionVariable({ name }: OptionSpec): string | undefined {
-  return name === "help" || name === "version" ? undefined : variableOf(name);
+  return /^(?:help|version|sso[A-Z]\w*)$/.test(name) ? undefined : variableOf(name);
 }
 
 function settingOptions(group: SettingOption["group"]): OptionSpec[] {

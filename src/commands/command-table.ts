@@ -115,7 +115,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ["rdsiam init prod", "rdsiam init prod --profile corp --host HOST --user app_ro"],
     details: [
       "It asks which credentials and which of the account's databases to use, shows what it will write, appends that to rdsiam's own file (or to ~/.aws/config for a new AWS profile), and runs rdsiam doctor. Its exit status is that of rdsiam doctor.",
-      "Each option answers a question, or adds another line to the section. Without a terminal it does not ask, and a missing answer is an error.",
+      "Each option answers a question, or adds another line to the section. Environment variables such as RDSIAM_HOST do not: they may belong to another database. Without a terminal it does not ask, and a missing answer is an error.",
     ],
   },
   {

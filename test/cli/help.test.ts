@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readArguments } from "../../src/cli/arguments.ts";
 import { helpText, optionSyntax, SCREEN } from "../../src/cli/help.ts";
-import { OPTIONS, optionsOf } from "../../src/cli/options.ts";
+import { OPTIONS, optionsOf, optionVariable } from "../../src/cli/options.ts";
 import { COMMANDS } from "../../src/commands/command-table.ts";
 
 // A terminal of 24 lines shows the help of a command, unless it has many options of its own; all commands take a few more.
@@ -94,6 +94,18 @@ for (const { name, examples } of COMMANDS) {
     });
   }
 }
+
+test("helpText() of init speaks of no variables for its options, which it takes from the command line alone", () => {
+  const variables = /^Each option can also be set as an environment variable/m;
+  for (const command of COMMANDS)
+    assert.equal(variables.test(helpText(command, everything)), command.name !== "init");
+  const own = OPTIONS.filter(({ name }) => name.startsWith("sso"));
+  assert.deepEqual(
+    own.map((option) => optionVariable(option)),
+    own.map(() => undefined),
+  );
+  assert.equal(own.length, 4);
+});
 
 test("rdsiam help COMMAND is rdsiam COMMAND --help", () => {
   for (const words of [
