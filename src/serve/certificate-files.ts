@@ -62,7 +62,7 @@ async function load(
   return certificate;
 }
 
-// PostgreSQL's own rule for ssl_key_file: 0600, or 0640 when it is root's.
+// PostgreSQL's own rule for ssl_key_file: 0600, or 0640 when it is root's and not root serves it.
 async function refuseReadableKey(file: string): Promise<void> {
   const { mode, uid } = await stat(file);
   const others = uid === 0 && process.geteuid?.() !== 0 ? 0o037 : 0o077;
@@ -70,6 +70,6 @@ async function refuseReadableKey(file: string): Promise<void> {
   throw new RdsIamError(`others can read the key in ${file}`, {
     code: "ERR_CERTIFICATE",
     detail: "With it they could pose as this proxy.",
-    hint: `Run: chmod 600 ${file} (or 0640 if root owns it)`,
+    hint: `Run: chmod 600 ${file} (or 640 if root owns it and rdsiam runs as another user)`,
   });
 }
