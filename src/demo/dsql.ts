@@ -1,5 +1,5 @@
 // What Aurora DSQL refuses and PostgreSQL does not, for the stand-in: settings outside its list, set_config(), SET TRANSACTION,
-// isolation levels, LOCK, PREPARE and EXECUTE.
+// isolation levels, LOCK, PREPARE, EXECUTE, SAVEPOINT and TRUNCATE.
 // Written without rdsiam's own lexer, so that a fault of it shows. A refused statement is replaced by one that PostgreSQL
 // refuses with the same SQLSTATE and text: what follows from an error, inside a transaction or not, is PostgreSQL's own.
 // https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-postgresql-compatibility-unsupported-features.html
@@ -114,7 +114,7 @@ function withRefusals({ type, body, bytes }: Message): Buffer {
 
 function problemOf(statement: string): string | undefined {
   const sql = statement.replace(/^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)+/, "");
-  const [, kind] = /^(lock|prepare|execute)\b/i.exec(sql) ?? [];
+  const [, kind] = /^(lock|prepare|execute|savepoint|truncate)\b/i.exec(sql) ?? [];
   if (kind !== undefined) return `unsupported statement: ${kind}`;
   const [, level] =
     /^(?:set|begin|start)\b[\s\S]*\bisolation\s+level\s+(serializable|read\s+\w+)/i.exec(sql) ?? [];

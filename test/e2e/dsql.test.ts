@@ -150,6 +150,11 @@ test(
     // A promise that DSQL cannot keep is refused.
     const promise = await psql(["ledger", "-Xc", "SET default_transaction_read_only = on"]);
     assert.match(promise.stderr, /"default_transaction_read_only" not supported/);
+    // So is what would change something.
+    for (const statement of ["TRUNCATE entries", "BEGIN; SAVEPOINT one"]) {
+      const refused = await psql(["ledger", "-Xc", statement]);
+      assert.match(refused.stderr, /^ERROR: {2}unsupported statement: (?:TRUNCATE|SAVEPOINT)$/m);
+    }
   },
 );
 
