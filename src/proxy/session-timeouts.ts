@@ -1,13 +1,14 @@
-// Ends a session that waits for a command for too long, or that lasts too long. The copy does not know what the bytes mean, and
-// neither does this: a server that has said ReadyForQuery and whose tool has sent nothing since is idle, and a query that runs
-// is not, however long it takes. https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-SESSION-TIMEOUT
-import { Buffer } from "node:buffer";
+// Ends a session that waits for a command for too long, or that lasts too long. A session is idle once the server has said
+// ReadyForQuery to all that its tool has sent, and a query that runs is not, however long it takes: also one that was sent before
+// the answer to the one ahead of it. https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-SESSION-TIMEOUT
+import type { Buffer } from "node:buffer";
 import { encodeFatalError, type FatalError } from "../protocol/error-response.ts";
 import { encodeTerminate } from "../protocol/query.ts";
+import { MessageStream } from "../protocol/message-stream.ts";
 import { closesWithin } from "../base/deadline.ts";
 import type { SessionSockets } from "./copy.ts";
 
-const READY_LENGTH = 6; // bytes of ReadyForQuery
+const READY_LENGTH = 5; // of ReadyForQuery, without its type
 const FLUSH_TIMEOUT = 1_000; // ms that the tool gets to read why
 const TOO_LONG: FatalError = {
   sqlState: "57P01", // admin_shutdown
@@ -31,14 +32,17 @@ export function endInTime(
   ended: (timeout: "idle" | "session") => void,
 ): void {
   if (idleTimeout === undefined && sessionTimeout === undefined) return;
-  let tail = Buffer.from(fromBackend.subarray(-READY_LENGTH));
-  let isAsked = fromFrontend.length > 0;
+  const commands = new Commands();
+  const answers = new MessageStream({ wants: commands.answers, replace: commands.ready });
+  const asked = new MessageStream({ wants: commands.sends, replace: (_, message) => message });
+  const statusNow = (): string | undefined => (answers.isBetween ? commands.status : undefined);
   let since = performance.now();
-  frontend.on("data", () => (isAsked = true));
+  answers.pass(fromBackend);
+  asked.pass(fromFrontend);
+  frontend.on("data", (chunk: Buffer) => void asked.pass(chunk));
   backend.on("data", (chunk: Buffer) => {
     since = performance.now();
-    tail = Buffer.concat([tail, chunk.subarray(-READY_LENGTH)]).subarray(-READY_LENGTH);
-    if (transactionStatus(tail) !== undefined) isAsked = false;
+    answers.pass(chunk);
   });
   const end = (error: FatalError): void => {
     frontend.end(encodeFatalError(error));
@@ -58,7 +62,7 @@ export function endInTime(
   });
   const look = (ms: number): void => {
     const left = since + ms - performance.now();
-    const status = isAsked ? undefined : transactionStatus(tail);
+    const status = commands.isRunning ? undefined : statusNow();
     if (status === undefined || left > 0) return after(left > 0 ? left : ms, () => look(ms));
     ended("idle");
     end(idleError(status));
@@ -67,17 +71,57 @@ export function endInTime(
   if (sessionTimeout === undefined) return;
   after(sessionTimeout, () => {
     ended("session");
-    if (transactionStatus(tail) !== undefined) return end(TOO_LONG);
+    if (statusNow() !== undefined) return end(TOO_LONG);
     // In the middle of an answer nothing else can be said.
     frontend.destroy();
     backend.destroy();
   });
 }
 
-// The status of a ReadyForQuery: I outside a transaction, T in one, E in one that failed.
-function transactionStatus(tail: Buffer): string | undefined {
-  if (tail.length < READY_LENGTH || tail[0] !== 0x5a || tail.readInt32BE(1) !== 5) return undefined;
-  return tail.toString("latin1", 5);
+// What the server was sent and has not answered yet.
+// https://www.postgresql.org/docs/current/protocol-flow.html
+class Commands {
+  /** That of the last ReadyForQuery: I outside a transaction, T in one, E in one that failed; undefined in the middle of an answer. */
+  status: string | undefined;
+  // The types of the messages that have a ReadyForQuery each.
+  #sent = "";
+  // Whether others came behind them, whose Sync is still to come.
+  #isOpen = false;
+  #isCopying = false;
+
+  get isRunning(): boolean {
+    return this.#isOpen || this.#sent !== "";
+  }
+
+  readonly sends = (type: string): boolean => {
+    if ("QSF".includes(type)) {
+      if (type !== "S" || !this.#isCopying) this.#sent += type;
+      this.#isOpen = false;
+    } else if ("PBDEC".includes(type)) this.#isOpen = true;
+    else if ("cf".includes(type)) this.#isCopying = false;
+    return false;
+  };
+
+  readonly answers = (type: string, length: number): boolean => {
+    if (type === "Z") return length === READY_LENGTH;
+    // What a server says of its own accord: NotificationResponse, NoticeResponse, ParameterStatus.
+    if ("ANS".includes(type)) return false;
+    this.status = undefined;
+    if (type === "E") this.#isCopying = false;
+    // CopyInResponse to an Execute: the server passes over a Sync until the end of the COPY.
+    if (type === "G" && !this.#sent.startsWith("Q")) {
+      this.#sent = this.#sent.replace(/^S+/, "");
+      this.#isCopying = true;
+    }
+    return false;
+  };
+
+  readonly ready = (_: string, message: Buffer): Buffer => {
+    this.status = message.toString("latin1", READY_LENGTH);
+    this.#sent = this.#sent.slice(1);
+    this.#isCopying = false;
+    return message;
+  };
 }
 
 function idleError(status: string): FatalError {

@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ProxyEvent } from "../../src/proxy/proxy-options.ts";
 import { encodeCancelRequest } from "../../src/protocol/startup-packet.ts";
 import {
@@ -348,6 +349,70 @@ test("--idle-timeout leaves a query that runs alone, and a session that works", 
   const types = (await frontend.messages("EZ")).map(({ type }) => type);
   assert.deepEqual(types, ["C", "Z"]);
   frontend.socket.destroy();
+});
+
+test("--idle-timeout waits for commands that were sent ahead, and ends a session that had a notification", async () => {
+  const [one, two] = [message("Q", "one\0"), message("Q", "two\0")];
+  const [execute, sync] = [message("E", "\0\0\0\0\0"), message("S")];
+  const [copyIn, copyDone] = [message("G", "\0\0\0"), message("c")];
+  // What the tool sends and the server answers, in turn.
+  const cases: readonly { rounds: readonly (readonly [Buffer[], Buffer[]])[]; ends: boolean }[] = [
+    { rounds: [[[one, two], [READY]]], ends: false },
+    { rounds: [[[execute, sync, execute, sync], [READY]]], ends: false },
+    { rounds: [[[execute, sync, execute], [READY]]], ends: false },
+    {
+      rounds: [
+        [
+          [one, two],
+          [READY, READY],
+        ],
+      ],
+      ends: true,
+    },
+    { rounds: [[[one], [READY, message("A", int32(1), "channel\0\0")]]], ends: true },
+    {
+      rounds: [
+        [[one], [copyIn]],
+        [[copyDone], [READY]],
+      ],
+      ends: true,
+    },
+    // A COPY by Execute: the Sync that comes before its end has no answer.
+    {
+      rounds: [
+        [[execute, sync], [copyIn]],
+        [[copyDone, sync], [READY]],
+      ],
+      ends: true,
+    },
+  ];
+  for (const { rounds, ends } of cases) {
+    await using stage = await scene(
+      async (peer) => {
+        await logIn(peer);
+        for (const [sent, answers] of rounds) {
+          for (const _ of sent) await peer.message();
+          peer.send(...answers);
+        }
+        await peer.message();
+      },
+      { idleTimeout: 150 },
+    );
+    const frontend = new RawFrontend(stage.proxy.port);
+    frontend.send(startup(USER));
+    await frontend.prove(stage.proxy.secret);
+    await frontend.messages("Z");
+    for (const [sent, answers] of rounds) {
+      frontend.send(...sent);
+      for (const _ of answers) await frontend.message();
+    }
+    const last = frontend.message();
+    const quiet = delay(500, undefined);
+    const error = await Promise.race([last, ends ? last : quiet]);
+    assert.equal(error && errorFields(error)["C"], ends ? "57P05" : undefined);
+    frontend.socket.destroy();
+    await last;
+  }
 });
 
 test("drain() + lets sessions finish and be cancelled, refuses new ones with 57P03, and resolves with the last end", async () => {
