@@ -79,6 +79,7 @@ export async function loginToBackend(
   const reader = new SocketReader(socket, MAX_LOGIN_BYTES);
   const { user, database } = loginNames(message);
   let issued: IssuedPassword | undefined;
+  let isLoggedIn = false;
   const issue = async (): Promise<IssuedPassword> => {
     const issuing = passwords.get({ user, database }, { fresh });
     return await unlessAborted(issuing, limit.signal, () =>
@@ -104,6 +105,7 @@ export async function loginToBackend(
       () => reader.take((bytes) => readMessage(bytes, loginLimit), limit.signal),
       (bytes) => void socket.write(bytes),
     );
+    isLoggedIn = true;
     const cancelKey = await readGreeting(reader, limit.signal, ({ bytes }) => greeting.push(bytes));
     await setParameters({ reader, socket, signal: limit.signal }, greeting, { backend, late });
     const read = Buffer.concat([...greeting, reader.detach()]);
@@ -117,6 +119,7 @@ export async function loginToBackend(
       // One that an earlier login had may have been refused for its age.
       const isStale = /^28(?:000|P01)$/.test(error.sqlState) && issued?.reused === true;
       error.isWorthAnother = isStale || (error.isOfPassword && issued?.isGuess === true);
+      error.isAfterLogin = isLoggedIn;
       error.isReplication = startupParameter(message, "replication") !== undefined;
     }
     throw connection.brokenBy() ?? brokenOff(error, backend);

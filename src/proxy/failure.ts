@@ -73,6 +73,8 @@ export class BackendRefusal extends Error {
   readonly fields: ErrorFields;
   /** Whether it came as the answer to a password of ours, whatever its text says in which language. */
   readonly isOfPassword: boolean;
+  /** Whether it came after AuthenticationOk of a login of ours. */
+  isAfterLogin = false;
   /** Whether a fresh password may be accepted where this one was not. */
   isWorthAnother = false;
   /** Whether the StartupMessage asked for a replication connection. */

@@ -70,11 +70,18 @@ interface SignedLogin extends SignedFor {
 }
 
 function explain(refusal: BackendRefusal, login: SignedLogin): AddedFields {
-  const { isOfPassword, isReplication, sqlState } = refusal;
+  const { isAfterLogin, isOfPassword, isReplication, sqlState } = refusal;
   if (login.isDsql === true) return explainDsql(refusal, login);
   if (login.isRedshift === true) return explainRedshift(refusal, login);
   if (sqlState === "28000" && isOfPassword) {
     return { detail: signedFor(login), hint: iamHint(login) };
+  }
+  // "role ... is not permitted to log in": src/backend/utils/init/miscinit.c (InitializeSessionUserId)
+  if (sqlState === "28000" && isAfterLogin) {
+    return {
+      detail: "The server accepted the auth token, but the user lacks LOGIN.",
+      hint: `As an administrator of the database: ALTER ROLE ${quoted(login.user)} LOGIN;`,
+    };
   }
   if (sqlState === "28000" && isReplication) {
     return {
@@ -185,7 +192,7 @@ function explainAnyLogin({ fields, sqlState }: BackendRefusal): AddedFields {
   }
   if (sqlState === "53300") {
     return {
-      hint: "The server is at its connection limit: try again later, or let the tool open fewer connections.",
+      hint: "The connection limit of the server, the database or the user is reached: try again later, or let the tool open fewer connections.",
     };
   }
   return {};

@@ -416,17 +416,27 @@ test("proxy 19: an ErrorResponse without any field is passed on", async () => {
   assert.deepEqual(await refusedLogin(stage), {});
 });
 
-test("proxy 15, 19: an ErrorResponse after AuthenticationOk reaches the tool too", async () => {
-  await using stage = await scene(async (peer) => {
-    await peer.packet();
-    peer.send(ASK_CLEARTEXT);
-    await peer.message();
-    peer.send(
-      AUTHENTICATION_OK,
-      message("E", 'SFATAL\0C3D000\0Mdatabase "orders" does not exist\0\0'),
-    );
-  });
+test("proxy 15, 19: an ErrorResponse after AuthenticationOk reaches the tool too, and is known as one", async () => {
+  const stages: boolean[] = [];
+  await using stage = await scene(
+    async (peer) => {
+      await peer.packet();
+      peer.send(ASK_CLEARTEXT);
+      await peer.message();
+      peer.send(
+        AUTHENTICATION_OK,
+        message("E", 'SFATAL\0C3D000\0Mdatabase "orders" does not exist\0\0'),
+      );
+    },
+    {
+      explain: (_user, { isAfterLogin, isOfPassword }) => {
+        stages.push(isAfterLogin, isOfPassword);
+        return {};
+      },
+    },
+  );
   assert.equal((await refusedLogin(stage))["C"], "3D000");
+  assert.deepEqual(stages, [true, false]);
 });
 
 test("proxy 20: BackendKeyData may be missing and may be 256 bytes long", async () => {

@@ -15,12 +15,13 @@ const NOW = Date.parse("2026-01-01T00:00:00Z");
 interface Refused {
   readonly isOfPassword?: boolean;
   readonly isReplication?: boolean;
+  readonly isAfterLogin?: boolean;
 }
 
 function explained(code: string, message: string, refused: Refused = {}) {
   const refusals = explainRefusals(TARGET, () => NOW);
   const end = (seconds: number): Date => new Date(NOW + seconds * 1_000);
-  const { isOfPassword = true, isReplication = false } = refused;
+  const { isOfPassword = true, isReplication = false, isAfterLogin = false } = refused;
   if (isOfPassword) {
     refusals.signed({
       identity: { source: 'profile "prod"', expiration: end(100) },
@@ -33,6 +34,7 @@ function explained(code: string, message: string, refused: Refused = {}) {
   ]);
   const refusal = new BackendRefusal(Buffer.alloc(0), fields, isOfPassword);
   refusal.isReplication = isReplication;
+  refusal.isAfterLogin = isAfterLogin;
   return refusals.explain('a"b', refusal);
 }
 
@@ -51,6 +53,15 @@ test("explainRefusals() knows IAM's refusal in any language, by what was asked a
   assert.match(german.hint ?? "", /rds-db:connect/);
   const before = explained("28000", "PAM authentication failed", { isOfPassword: false });
   assert.match(before.hint ?? "", /GRANT rds_iam/);
+});
+
+test("explainRefusals() does not take a user without LOGIN for a missing rds_iam", () => {
+  const { detail, hint } = explained("28000", 'role "a" is not permitted to log in', {
+    isOfPassword: false,
+    isAfterLogin: true,
+  });
+  assert.match(detail ?? "", /accepted the auth token/);
+  assert.equal(hint, 'As an administrator of the database: ALTER ROLE "a""b" LOGIN;');
 });
 
 test("explainRefusals() does not take a refused replication connection for a missing rds_iam", () => {
