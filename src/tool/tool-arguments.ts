@@ -248,7 +248,8 @@ function placeOf(option: string): string {
 // libpq reads a database name with "=" or a URI prefix as a connection string (recognized_connection_string, fe-connect.c); what
 // is not valid is for the program to refuse.
 function connectionParameters(database: string): readonly (readonly [string, string])[] {
-  const uri = /^postgres(?:ql)?:\/\/([^/?]*)[^?]*(?:\?(.*))?$/s.exec(database);
+  // Up to the first @ before a slash is the login, even with a ? in it.
+  const uri = /^postgres(?:ql)?:\/\/(?:([^@/]*)@)?([^/?]*)[^?]*(?:\?(.*))?$/s.exec(database);
   if (uri === null) {
     const pairs = database.matchAll(/([^\s=]+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s\\]|\\.)*))/gs);
     return [...pairs].map(([, name = "", quoted, bare = ""]) => [
@@ -256,8 +257,7 @@ function connectionParameters(database: string): readonly (readonly [string, str
       (quoted ?? bare).replaceAll(/\\(.)/gs, "$1"),
     ]);
   }
-  const [, authority = "", query = ""] = uri;
-  const [, login = "", host = ""] = /^(?:(.*)@)?(.*)$/s.exec(authority) ?? [];
+  const [, login = "", host = "", query = ""] = uri;
   const [, password = ""] = /:(.*)$/s.exec(login) ?? [];
   const parts: [string, string][] = [];
   if (host !== "") parts.push(["host", host]);

@@ -34,6 +34,7 @@ const REFUSED: readonly (readonly string[])[] = [
   ["dbname=orders sslmode=require"],
   ["-d", "sslmode = 'verify-full'"],
   ["postgresql:///orders?sslmode=require"],
+  ["postgresql://?x@elsewhere/db"],
   ["postgresql:///orders?ssl=true"],
   ["postgresql://app_ro:secret@/orders"],
   ["dbname=orders password=x"],
