@@ -182,6 +182,7 @@ export function refuseOtherServer(words: ToolWords): void {
       throw bypass(`${dashed} ${value}`, placeOf(option), { tool, command });
     const misplaced = own.find((usage) => usage.split(" ")[0] === dashed);
     if (misplaced !== undefined && !theirs.includes(option)) throw ownOption(words, misplaced);
+    if (option === "W" || option === "password") throw asksPassword(dashed, tool);
     if (option === "") operands += 1;
     const isOperand = option === "" && operands <= (grammar.operands ?? 0);
     if (!isOperand && !databases.has(option)) continue;
@@ -215,7 +216,8 @@ function* toolArguments(grammar: Grammar, args: readonly string[]): Generator<Ar
     }
     if (word.startsWith("--")) {
       const [, name = "", attached] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
-      const option = longOption(name, long);
+      const isPassword = name.length > 2 && "password".startsWith(name);
+      const option = isPassword ? "password" : longOption(name, long);
       const takesNext = attached === undefined && long.includes(option);
       yield { option, value: attached ?? (takesNext ? next : "") };
       if (takesNext) index += 1;
@@ -226,6 +228,7 @@ function* toolArguments(grammar: Grammar, args: readonly string[]): Generator<Ar
       continue;
     }
     const at = [...word].findIndex((letter, position) => position > 0 && short.includes(letter));
+    if ([...word].slice(1, at < 0 ? undefined : at).includes("W")) yield { option: "W", value: "" };
     if (at < 0) continue;
     const attached = word.slice(at + 1);
     yield { option: word.charAt(at), value: attached === "" ? next : attached };
@@ -291,6 +294,14 @@ function bypass(
       place === "service"
         ? "Define the database as a target; rdsiam list shows the existing ones."
         : `Name the database before the target: rdsiam ${command} --host HOST[:PORT] TARGET, or set rds_host and rds_port.`,
+  });
+}
+
+function asksPassword(dashed: string, tool: string): RdsIamError {
+  return new RdsIamError(`${dashed} asks for a password, which rdsiam's proxy would refuse`, {
+    code: "ERR_USAGE",
+    detail: `It overrides PGPASSWORD, where ${tool} finds the proxy's.`,
+    hint: `Leave out ${dashed}.`,
   });
 }
 

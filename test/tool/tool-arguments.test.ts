@@ -44,6 +44,10 @@ const REFUSED: readonly (readonly string[])[] = [
   ["require_auth=!scram-sha-256"],
   ["sslrootcert=system"],
   ["sslnegotiation=direct"],
+  ["-W"],
+  ["-AtWc", "select 1"],
+  ["-d", "orders", "--password"],
+  ["--passw"],
 ];
 
 for (const args of REFUSED) {
@@ -74,6 +78,8 @@ const TAKEN: readonly (readonly string[])[] = [
   ["-d", "dbname=a user=b"],
   ["-U", "host=x"],
   ["-P", "pager=off"],
+  ["-w", "-vW=1", "-c", "-W"],
+  ["--", "-W"],
   ["application_name='x host=y' sslmode=prefer"],
   ["application_name=a\\ port=b"],
   ["require_auth=none,scram-sha-256"],
