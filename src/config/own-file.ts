@@ -11,6 +11,7 @@ import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { configDirectory, expandHome } from "../system/directories.ts";
+import { shellCommand } from "../system/shell-word.ts";
 import type { AwsValue } from "./aws-ini.ts";
 
 /** No key of ours is longer; the shortest secret of AWS has 40 characters. */
@@ -51,7 +52,7 @@ export function loadOwnFile(env: Environment, home: string): OwnFile {
       code: "ERR_CONFIG",
       hint:
         named === undefined
-          ? `Check its permissions: ls -l ${path}`
+          ? shellCommand`Check its permissions: ls -l ${path}`
           : "Check RDSIAM_CONFIG_FILE, or unset it.",
       cause: error,
     });

@@ -11,6 +11,7 @@ import {
   loadServerCertificate,
   type ServerCertificate,
 } from "../base/server-certificate.ts";
+import { shellCommand } from "../system/shell-word.ts";
 
 /** Loads the files, and returns a function for their content from then on; warns of an invalid renewal, and of an expired certificate. Rejects with ERR_CERTIFICATE when they are not valid now. */
 export async function followCertificate(
@@ -70,6 +71,6 @@ async function refuseReadableKey(file: string): Promise<void> {
   throw new RdsIamError(`others can read the key in ${file}`, {
     code: "ERR_CERTIFICATE",
     detail: "With it they could pose as this proxy.",
-    hint: `Run: chmod 600 ${file} (or 640 if root owns it and rdsiam runs as another user)`,
+    hint: shellCommand`Run: chmod 600 ${file} (or 640 if root owns it and rdsiam runs as another user)`,
   });
 }

@@ -8,6 +8,7 @@ import process from "node:process";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { randomSecret } from "../base/secret.ts";
+import { shellCommand } from "../system/shell-word.ts";
 
 const LONGEST = 4_096; // bytes of a file
 const SHORTEST = 16; // characters; a password that a person made up would be guessed
@@ -71,7 +72,7 @@ function readable(file: string): RdsIamError {
   return new RdsIamError(`others can read the password in ${file}`, {
     code: "ERR_USAGE",
     detail: "It would let them into the database as you.",
-    hint: `Name another file, and rdsiam creates it with permissions 0600; or, if no one else has read this one: chmod 600 ${file}`,
+    hint: shellCommand`Name another file, and rdsiam creates it with permissions 0600; or, if no one else has read this one: chmod 600 ${file}`,
   });
 }
 

@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { shellCommand } from "../system/shell-word.ts";
 
 // sun_path of unix(7), without its zero byte; Node 20 would cut a longer one in silence.
 const MAX_PATH_LENGTH = process.platform === "linux" ? 107 : 103;
@@ -62,7 +63,7 @@ async function makeDirectory(directory: string): Promise<void> {
     throw new RdsIamError(`others may enter the directory ${directory}`, {
       code: "ERR_USAGE",
       detail: "They could connect to the proxy, or put a socket of their own there.",
-      hint: `Run: chmod 700 ${directory} (it must be yours), or name another: --socket DIR`,
+      hint: shellCommand`Run: chmod 700 ${directory} (it must be yours), or name another: --socket DIR`,
     });
   }
 }

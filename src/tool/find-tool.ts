@@ -6,6 +6,7 @@ import { RdsIamError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { findProgram, isPath } from "../system/find-program.ts";
 import { spawnWords } from "../system/program.ts";
+import { shellCommand } from "../system/shell-word.ts";
 import { isPostgresqlTool, POSTGRESQL_TOOLS } from "./tool-arguments.ts";
 
 const VERSION_TIMEOUT = 5_000; // ms
@@ -21,7 +22,7 @@ export async function findTool(name: string, env: Environment): Promise<string> 
       detail: isDirectory ? "It is a directory." : "You have no execute permission on it.",
       hint: isDirectory
         ? "Name the program inside it."
-        : `If it is a program, type: chmod +x ${found.file}`,
+        : shellCommand`If it is a program, type: chmod +x ${found.file}`,
     });
   }
   if (isPath(name)) {

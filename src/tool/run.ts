@@ -17,6 +17,7 @@ import { settleStreams } from "../runtime/own-streams.ts";
 import { processState } from "../runtime/process-state.ts";
 import { startProgram } from "../runtime/start-program.ts";
 import { onSignals } from "../runtime/stop-signals.ts";
+import { shellCommand } from "../system/shell-word.ts";
 import { hasTerminal } from "../system/terminal.ts";
 
 /** What runTool() starts. */
@@ -164,7 +165,7 @@ export function startError(file: string, error: unknown): RdsIamError {
       code: "ERR_TOOL_NOT_FOUND",
       detail:
         "The file, the interpreter that its first line names, or the current directory is missing.",
-      hint: `Check it with: head -n 1 ${file}`,
+      hint: shellCommand`Check it with: head -n 1 ${file}`,
       cause: error,
     });
   }

@@ -53,6 +53,9 @@ describe("findTool()", () => {
     await rejectsWith(found, "ERR_TOOL_NOT_EXECUTABLE", /chmod \+x .*a\/plain/);
     const path = findTool(join(root, "a/plain"), {});
     await rejectsWith(path, "ERR_TOOL_NOT_EXECUTABLE", /chmod/);
+    writeFileSync(join(root, "a b"), "");
+    const quoted = /chmod \+x '.*\/a b'$/;
+    await rejectsWith(findTool(join(root, "a b"), {}), "ERR_TOOL_NOT_EXECUTABLE", quoted);
   });
 
   test("says not executable for the path of a directory", async () => {
