@@ -172,7 +172,7 @@ export function refuseOtherServer(words: ToolWords): void {
   const tool = programName(file);
   const grammar = GRAMMARS.get(tool);
   if (grammar === undefined) return;
-  const servers = new Set(`h host p port ${grammar.server ?? ""}`.split(" "));
+  const servers = new Set(`h host p port cluster ${grammar.server ?? ""}`.split(" "));
   const databases = new Set(grammar.database?.split(" "));
   const theirs = `${SHARED} ${grammar.long}`.split(" ");
   let operands = 0;
@@ -218,7 +218,8 @@ function* toolArguments(grammar: Grammar, args: readonly string[]): Generator<Ar
       const [, name = "", attached] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
       const isPassword = name.length > 2 && "password".startsWith(name);
       const option = isPassword ? "password" : longOption(name, long);
-      const takesNext = attached === undefined && long.includes(option);
+      // Debian's pg_wrapper(1) takes --cluster VERSION/CLUSTER away from each program, and puts its host in PGHOST.
+      const takesNext = attached === undefined && [...long, "cluster"].includes(option);
       yield { option, value: attached ?? (takesNext ? next : "") };
       if (takesNext) index += 1;
       continue;
@@ -245,7 +246,7 @@ function longOption(name: string, known: readonly string[]): string {
 
 function placeOf(option: string): string {
   if (option === "p" || option === "port") return "port";
-  return /^(?:h|H|host)$/.test(option) ? "host" : "service";
+  return /^(?:h|H|host|cluster)$/.test(option) ? "host" : "service";
 }
 
 // libpq reads a database name with "=" or a URI prefix as a connection string (recognized_connection_string, fe-connect.c); what

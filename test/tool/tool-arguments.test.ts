@@ -96,6 +96,8 @@ const OTHERS: readonly (readonly [string, string])[] = [
   ["pg_dump -p 5432 orders", "-p 5432 would bypass"],
   ["pg_dump -Fc -Zp -hx", "-h x would bypass"],
   ["/usr/bin/pg_dump dbname=orders\\ sslmode=require", "sslmode=require would make pg_dump refuse"],
+  ["pg_dump --cluster 16/db.example.com:5432 -s", "--cluster 16/db.example.com:5432 would bypass"],
+  ["vacuumdb --cluster=16/main orders", "--cluster 16/main would bypass"],
   ["pg_dump --schema host=x orders service=x", ""],
   ["pg_dump -Fp -t port=1 -T host=x --sch host=x orders", ""],
   ["pg_dumpall -l host=x", "-l would bypass"],
