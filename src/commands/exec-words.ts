@@ -75,16 +75,20 @@ export function readVariables(
         hint: "Write --env NAME=TEMPLATE, as in --env 'FLYWAY_PASSWORD={password}'.",
       });
     }
-    if (["", ...prefixes].some((prefix) => isOfProxy(name, prefix))) {
-      throw new RdsIamError(`--env cannot set ${name}`, {
-        code: "ERR_USAGE",
-        detail: "It determines where the tool connects, so rdsiam sets or removes it itself.",
-        hint: "Choose the database with the target, --user and --dbname.",
-      });
-    }
+    refuseOfProxy("--env", name, prefixes);
     const unknown = placeholdersOf(template).find((typed) => !known.includes(typed));
     if (unknown !== undefined) throw unknownPlaceholder(`--env ${name}`, unknown, known);
     return [name, template];
+  });
+}
+
+/** Throws ERR_USAGE for a variable that says where the tool connects, which an option would set. */
+export function refuseOfProxy(option: string, name: string, prefixes: readonly string[]): void {
+  if (!["", ...prefixes].some((prefix) => isOfProxy(name, prefix))) return;
+  throw new RdsIamError(`${option} cannot set ${name}`, {
+    code: "ERR_USAGE",
+    detail: "It determines where the tool connects, so rdsiam sets or removes it itself.",
+    hint: "Choose the database with the target, --user and --dbname.",
   });
 }
 

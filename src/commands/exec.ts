@@ -12,6 +12,7 @@ import {
   type Fitting,
   fitWords,
   readVariables,
+  refuseOfProxy,
   VARIABLE_NAME,
 } from "./exec-words.ts";
 import { refuseOtherServer } from "../tool/tool-arguments.ts";
@@ -88,6 +89,7 @@ function readFitting(
       hint: "Write --database-url alone for DATABASE_URL, or --database-url=NAME.",
     });
   }
+  if (urlVariable !== undefined) refuseOfProxy("--database-url", urlVariable, prefixes);
   const given = values.env ?? [env["RDSIAM_ENV"] ?? ""].filter((text) => text !== "");
   const variables = readVariables(given, prefixes);
   return { prefixes, urlVariable, template: isOn(options, env, "template"), variables };

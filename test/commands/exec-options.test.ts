@@ -157,6 +157,7 @@ test("rdsiam exec: what cannot be is told before anything is opened", async () =
     [["--template", "prod", "echo", "{password}"], /does not fill in \{password\}/],
     [["--template", "prod", "echo", "x"], /nothing to fill in/],
     [["--database-url=a-b", "prod", "env"], /not a valid variable name/],
+    [["--database-url=PGHOST", "prod", "env"], /--database-url cannot set PGHOST/],
     [["--target", "src=prod", "--port", "5000", "--", "env"], /--port .* works with one target/],
     [["--target", "src=prod"], /no command to run/],
     [["--target", "src=prdo", "--", "env"], /unknown target "prdo"[^]*Did you mean "prod"/],
