@@ -12,7 +12,7 @@ import { requireUser, type Settings } from "../config/settings.ts";
 import type { Proxy } from "../proxy/proxy.ts";
 import { notUtf8 } from "../runtime/lossy-text.ts";
 import { type ProxyTarget, toolEnvironment } from "../tool/environment.ts";
-import { isPostgresqlTool } from "../tool/tool-arguments.ts";
+import { isPostgresqlTool, refuseOtherDatabase } from "../tool/tool-arguments.ts";
 import { runTool } from "../tool/run.ts";
 import { type openCredentials, sharedCredentials } from "./credentials.ts";
 import { describeLogin, type Login, openLogin, untilText } from "./login.ts";
@@ -177,7 +177,9 @@ async function openToolLogin(
   if (run.settings.secret === undefined) requireUser(run.settings);
   const login = await openLogin(context, run, { open });
   const user = requireUser(login.settings);
-  return { ...login, prefix, user, dbname: login.dbname ?? user };
+  const dbname = login.dbname ?? user;
+  refuseOtherDatabase(dbname);
+  return { ...login, prefix, user, dbname };
 }
 
 /** The identity of a run, whether its credentials are there yet or not. */

@@ -196,6 +196,20 @@ export function refuseOtherServer(words: ToolWords): void {
   }
 }
 
+/**
+ * Throws ERR_USAGE for a database's name that is a connection string to another server: vacuumdb, pgbench, pgcli and others read
+ * PGDATABASE as one.
+ */
+export function refuseOtherDatabase(dbname: string): void {
+  const place = connectionParameters(dbname).find(([name]) => PLACE.test(name))?.[0];
+  if (place === undefined) return;
+  throw new RdsIamError("the database name is a connection string", {
+    code: "ERR_USAGE",
+    detail: `It names a ${place}, and would lead tools past rdsiam's proxy.`,
+    hint: "Give the name alone with -d DB or rds_dbname; the server is --host HOST[:PORT] or rds_host.",
+  });
+}
+
 /** The user that psql's own arguments name with -U; undefined when they name none. */
 export function psqlUser(args: readonly string[]): string | undefined {
   return [...toolArguments(PSQL, args)].findLast(

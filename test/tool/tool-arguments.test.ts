@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { psqlUser, refuseOtherServer, type ToolWords } from "../../src/tool/tool-arguments.ts";
+import {
+  psqlUser,
+  refuseOtherDatabase,
+  refuseOtherServer,
+  type ToolWords,
+} from "../../src/tool/tool-arguments.ts";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { without } from "../support/program.ts";
 
@@ -166,6 +171,18 @@ function isRefused(words: ToolWords): boolean {
     return true;
   }
 }
+
+test("refuseOtherDatabase() refuses a name that leads to another server, and no other", () => {
+  for (const name of [
+    "host=x dbname=y",
+    "a=b service = z",
+    "postgresql://h/db",
+    "postgres:///?port=1",
+  ])
+    assert.throws(() => refuseOtherDatabase(name), /the database name is a connection string/);
+  for (const name of ["orders", "a=b", "my db #1", "host", "postgresql", "p:q/r?host"])
+    refuseOtherDatabase(name);
+});
 
 test("psqlUser() finds -U in every spelling, the last one first", () => {
   assert.equal(psqlUser(["-At", "-c", "-U x"]), undefined);
