@@ -133,6 +133,12 @@ function optionBeforeCommand(
   return slip(`option ${flag} comes after the command`, `Write: ${example}`);
 }
 
+// What connects psql elsewhere is refused after the target too.
+const NOT_OURS: readonly (readonly [RegExp, string])[] = [
+  [/^(?:-p\d*|--port)$/, "The database's port belongs to the host: --host HOST:PORT or rds_port."],
+  [/^(?:-W|--password)$/, "Leave it out: rdsiam logs in without a password."],
+];
+
 function optionBeforeTarget(
   error: UnexpectedWord,
   command: CommandSpec,
@@ -148,6 +154,8 @@ function optionBeforeTarget(
       `Write: ${line(program, target, ...rest.slice(attached === undefined ? 1 : 0))}`,
     );
   }
+  const remedy = NOT_OURS.find(([pattern]) => pattern.test(flag))?.[1];
+  if (remedy !== undefined) return slip(error.message, remedy);
   const isNear = error.hint?.startsWith("Did you mean") === true;
   if (command.tail !== "after target" || isNear) return undefined;
   const target = rest.find((each) => isTarget(each, known));
@@ -248,7 +256,7 @@ function notATool(
   if (isUrl(name)) return slip("a URL is not a tool", "A tool comes after the target.");
   if (!/\s/.test(name) || name.includes("/")) return undefined;
   const hint = `Leave out the quotes: ${line("rdsiam exec", ...place)} ${[name, ...args.map(shellWord)].join(" ")}`;
-  return slip(`tool "${name}" not found`, hint);
+  return new RdsIamError(error.message, { code: error.code, hint });
 }
 
 // A URL, an endpoint, a host or a tool where `place` is expected.
