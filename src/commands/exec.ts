@@ -30,14 +30,14 @@ export async function runExec(context: RunContext, invocation: Invocation): Prom
   if (options.template) checkTemplate(args, prefixes);
   const isOne = prefixes.every((prefix) => prefix === "");
   if (!isOne || isEach) refuseForSeveral(options, context.env);
-  // --template fills in the proxy's own host and port.
-  if (prefixes.includes("") && !fitting.template)
+  if (prefixes.includes(""))
     refuseOtherServer({
       file: name,
       args,
       command: "exec",
       target: targets[0]?.target,
       own: longOptions("exec"),
+      template: fitting.template,
     });
   const file = await findTool(name, context.env);
   warnOfUrls(context, name, fitting);

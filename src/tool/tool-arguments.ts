@@ -164,21 +164,24 @@ export interface ToolWords {
   readonly target?: string | undefined;
   /** The long options of that command, `--via ...`: a program that does not have them must not get them. */
   readonly own?: readonly string[] | undefined;
+  /** Whether placeholders are filled in yet: the proxy's own host and port. */
+  readonly template?: boolean | undefined;
 }
 
 /** Throws ERR_USAGE when a program's arguments name another server, or ask for what the proxy does not have. */
 export function refuseOtherServer(words: ToolWords): void {
-  const { file, args, command, own = [] } = words;
+  const { file, args, command, own = [], template = false } = words;
   const tool = programName(file);
   const grammar = GRAMMARS.get(tool);
   if (grammar === undefined) return;
   const servers = new Set(`h host p port cluster ${grammar.server ?? ""}`.split(" "));
   const databases = new Set(grammar.database?.split(" "));
   const theirs = `${SHARED} ${grammar.long}`.split(" ");
+  const isFilledIn = (text: string): boolean => template && /\{[^{}]+\}/.test(text);
   let operands = 0;
   for (const { option, value } of toolArguments(grammar, args)) {
     const dashed = option.length > 1 ? `--${option}` : `-${option}`;
-    if (option !== "" && servers.has(option))
+    if (option !== "" && servers.has(option) && !isFilledIn(value))
       throw bypass(`${dashed} ${value}`, placeOf(option), { tool, command });
     const misplaced = own.find((usage) => usage.split(" ")[0] === dashed);
     if (misplaced !== undefined && !theirs.includes(option)) throw ownOption(words, misplaced);
@@ -187,7 +190,7 @@ export function refuseOtherServer(words: ToolWords): void {
     const isOperand = option === "" && operands <= (grammar.operands ?? 0);
     if (!isOperand && !databases.has(option)) continue;
     for (const [name, text] of connectionParameters(value)) {
-      if (PLACE.test(name)) {
+      if (PLACE.test(name) && !isFilledIn(text)) {
         const what = isOperand ? "the database argument" : dashed;
         throw bypass(what, name, { tool, command });
       }

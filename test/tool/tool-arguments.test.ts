@@ -172,6 +172,17 @@ function isRefused(words: ToolWords): boolean {
   }
 }
 
+test("refuseOtherServer() takes what --template fills in, and no other server", () => {
+  const refuse = (...args: string[]): void =>
+    refuseOtherServer({ file: "psql", args, command: "exec", template: true });
+  refuse("-h", "{host}", "--port={port}", "{dbname}");
+  refuse("host={host} port={port} user={user}");
+  refuse("postgresql://{user}@{host}:{port}/{dbname}?sslmode=disable");
+  refuse("{url}");
+  for (const args of [["-h", "x", "{dbname}"], ["host=x dbname={dbname}"], ["{url}", "-p1"]])
+    assert.throws(() => refuse(...args), /would bypass/);
+});
+
 test("refuseOtherDatabase() refuses a name that leads to another server, and no other", () => {
   for (const name of [
     "host=x dbname=y",
