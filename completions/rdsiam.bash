@@ -73,7 +73,7 @@ _rdsiam_targets_awk='
     if (name ~ /^profile[ \t]/) sub(/^profile[ \t]+/, "", name)
     else if (name != "default") name = ""
   }
-  gsub(/^"|"$/, "", name)
+  if (kind == "config") gsub(/^["\047]|["\047]$/, "", name)
   if (kind == "own") own[name] = 1
   else if (name in own) name = ""
   if (name != "" && !(name in seen)) { seen[name] = 1; names[++count] = name }
@@ -82,6 +82,7 @@ _rdsiam_targets_awk='
 name == "" || /^[ \t]*[#;]/ || !match($0, /[ \t]*[=:][ \t]*/) { next }
 {
   key = substr($0, 1, RSTART - 1)
+  if (kind != "own") key = tolower(key)
   value = substr($0, RSTART + RLENGTH)
   gsub(/^[ \t]+/, "", key)
   if (kind != "own" && !sub(/^rds_/, "", key)) next
@@ -119,7 +120,7 @@ _rdsiam_target_lines() {
 }
 
 _rdsiam_profiles() {
-  sed -n 's/^\[profile[[:space:]]\{1,\}"\{0,1\}\([^]"]*\)"\{0,1\}\].*/\1/p; s/^\[\(default\)\].*/\1/p' \
+  sed -n 's/^\[profile[[:space:]]\{1,\}["'\'']\{0,1\}\([^]]*[^]"'\''[:space:]]\)["'\'']\{0,1\}[[:space:]]*\].*/\1/p; s/^\[\(default\)\].*/\1/p' \
     "${AWS_CONFIG_FILE:-$HOME/.aws/config}" 2>/dev/null
   sed -n 's/^\[\([^]]*\)\].*/\1/p' "${AWS_SHARED_CREDENTIALS_FILE:-$HOME/.aws/credentials}" 2>/dev/null
 }

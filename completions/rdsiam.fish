@@ -633,7 +633,7 @@ set -g __rdsiam_targets_awk '
     if (name ~ /^profile[ \t]/) sub(/^profile[ \t]+/, "", name)
     else if (name != "default") name = ""
   }
-  gsub(/^"|"$/, "", name)
+  if (kind == "config") gsub(/^["\047]|["\047]$/, "", name)
   if (kind == "own") own[name] = 1
   else if (name in own) name = ""
   if (name != "" && !(name in seen)) { seen[name] = 1; names[++count] = name }
@@ -642,6 +642,7 @@ set -g __rdsiam_targets_awk '
 name == "" || /^[ \t]*[#;]/ || !match($0, /[ \t]*[=:][ \t]*/) { next }
 {
   key = substr($0, 1, RSTART - 1)
+  if (kind != "own") key = tolower(key)
   value = substr($0, RSTART + RLENGTH)
   gsub(/^[ \t]+/, "", key)
   if (kind != "own" && !sub(/^rds_/, "", key)) next
@@ -685,7 +686,7 @@ function __rdsiam_profiles
     set -q AWS_CONFIG_FILE; and set config $AWS_CONFIG_FILE
     set -l credentials $HOME/.aws/credentials
     set -q AWS_SHARED_CREDENTIALS_FILE; and set credentials $AWS_SHARED_CREDENTIALS_FILE
-    test -r $config; and string replace -rf '^\[(?:profile\s+"?([^]"]*)"?|(default))\].*' '$1$2' <$config
+    test -r $config; and string replace -rf '^\[(?:profile\s+["\']?([^]]*[^]"\'\s])["\']?\s*|(default))\].*' '$1$2' <$config
     test -r $credentials; and string replace -rf '^\[([^]]*)\].*' '$1' <$credentials
 end
 

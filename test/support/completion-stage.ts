@@ -20,6 +20,8 @@ region = eu-west-1
 rds_host = stage.abc123.eu-west-1.rds.amazonaws.com
 [profile production]
 rds_host = production.abc123.eu-west-1.rds.amazonaws.com
+[profile 'my prod']
+RDS_HOST = my.abc123.eu-west-1.rds.amazonaws.com
 [profile acct:role]
 rds_host = role.abc123.eu-west-1.rds.amazonaws.com
 `;

@@ -4,7 +4,7 @@ import { shell } from "./words.ts";
 /** Bash functions that use the tables' own (_rdsiam_flags and others), and the registration. */
 export const BASH_LOGIC = shell`
 _rdsiam_profiles() {
-  sed -n 's/^\[profile[[:space:]]\{1,\}"\{0,1\}\([^]"]*\)"\{0,1\}\].*/\1/p; s/^\[\(default\)\].*/\1/p' \
+  sed -n 's/^\[profile[[:space:]]\{1,\}["'\'']\{0,1\}\([^]]*[^]"'\''[:space:]]\)["'\'']\{0,1\}[[:space:]]*\].*/\1/p; s/^\[\(default\)\].*/\1/p' \
     "\${AWS_CONFIG_FILE:-$HOME/.aws/config}" 2>/dev/null
   sed -n 's/^\[\([^]]*\)\].*/\1/p' "\${AWS_SHARED_CREDENTIALS_FILE:-$HOME/.aws/credentials}" 2>/dev/null
 }

@@ -122,7 +122,7 @@ function __rdsiam_profiles
     set -q AWS_CONFIG_FILE; and set config $AWS_CONFIG_FILE
     set -l credentials $HOME/.aws/credentials
     set -q AWS_SHARED_CREDENTIALS_FILE; and set credentials $AWS_SHARED_CREDENTIALS_FILE
-    test -r $config; and string replace -rf '^\[(?:profile\s+"?([^]"]*)"?|(default))\].*' '$1$2' <$config
+    test -r $config; and string replace -rf '^\[(?:profile\s+["\']?([^]]*[^]"\'\s])["\']?\s*|(default))\].*' '$1$2' <$config
     test -r $credentials; and string replace -rf '^\[([^]]*)\].*' '$1' <$credentials
 end
 

@@ -103,14 +103,14 @@ const LOGIC = shell`
                     $name = $Matches[1]
                     if ($kind -eq 'config' -and $name -cmatch '^profile\s+(.*)$') { $name = $Matches[1] }
                     elseif ($kind -eq 'config' -and $name -cne 'default') { $name = $null; continue }
-                    $name = $name -replace '^"|"$', ''
+                    if ($kind -eq 'config') { $name = $name -replace '^["'']|["'']$', '' }
                     if ($kind -ne 'own' -and $sections.Contains($name) -and $sections[$name].Kind -eq 'own') { $name = $null; continue }
                     if (-not $sections.Contains($name)) { $sections[$name] = @{ Kind = $kind; Host = ''; User = '' } }
                 } elseif ($null -ne $name -and $text -match '^\s*([^#;\s][^=:]*?)\s*[=:]\s*"?(.*?)"?\s*$') {
                     $key, $value = $Matches[1], $Matches[2]
                     if ($kind -ne 'own') {
-                        if ($key -cnotmatch '^rds_') { continue }
-                        $key = $key.Substring(4)
+                        if ($key -notmatch '^rds_') { continue }
+                        $key = $key.Substring(4).ToLowerInvariant()
                     }
                     if ($key -cmatch '^host(name)?$') { $sections[$name].Host = $value }
                     if ($key -cmatch '^user(name)?$') { $sections[$name].User = $value }

@@ -12,7 +12,7 @@ export const TARGETS_AWK = shell`
     if (name ~ /^profile[ \t]/) sub(/^profile[ \t]+/, "", name)
     else if (name != "default") name = ""
   }
-  gsub(/^"|"$/, "", name)
+  if (kind == "config") gsub(/^["\047]|["\047]$/, "", name)
   if (kind == "own") own[name] = 1
   else if (name in own) name = ""
   if (name != "" && !(name in seen)) { seen[name] = 1; names[++count] = name }
@@ -21,6 +21,7 @@ export const TARGETS_AWK = shell`
 name == "" || /^[ \t]*[#;]/ || !match($0, /[ \t]*[=:][ \t]*/) { next }
 {
   key = substr($0, 1, RSTART - 1)
+  if (kind != "own") key = tolower(key)
   value = substr($0, RSTART + RLENGTH)
   gsub(/^[ \t]+/, "", key)
   if (kind != "own" && !sub(/^rds_/, "", key)) next

@@ -106,7 +106,7 @@ _rdsiam_targets() {
 _rdsiam_profiles() {
   local -a profiles
   profiles=(
-    "\${(@f)$(sed -n 's/^\[profile[[:space:]]\{1,\}"\{0,1\}\([^]"]*\)"\{0,1\}\].*/\1/p; s/^\[\(default\)\].*/\1/p' \
+    "\${(@f)$(sed -n 's/^\[profile[[:space:]]\{1,\}["'\'']\{0,1\}\([^]]*[^]"'\''[:space:]]\)["'\'']\{0,1\}[[:space:]]*\].*/\1/p; s/^\[\(default\)\].*/\1/p' \
       "\${AWS_CONFIG_FILE:-$HOME/.aws/config}" 2>/dev/null)}"
     "\${(@f)$(sed -n 's/^\[\([^]]*\)\].*/\1/p' "\${AWS_SHARED_CREDENTIALS_FILE:-$HOME/.aws/credentials}" 2>/dev/null)}"
   )

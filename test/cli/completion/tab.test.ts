@@ -24,6 +24,8 @@ const CASES: readonly (readonly [string, string])[] = [
   ["rdsiam psql --via soc", "[psql][--via][socks5://]"],
   ["rdsiam psql --profile cor", "[psql][--profile][corp]"],
   ["rdsiam psql --sslrootcert a-fi", "[psql][--sslrootcert][a-file.pem]"],
+  ["rdsiam psql my", "[psql][my prod]"],
+  ["rdsiam psql --profile my", "[psql][--profile][my prod]"],
   ["rdsiam exec --target src=st", "[exec][--target][src=stage]"],
   ["rdsiam exec --target src=stage quux-t", "[exec][--target][src=stage][quux-tool]"],
   ["rdsiam ca u", "[ca][update]"],
@@ -153,7 +155,7 @@ test("TARGETS_AWK lists what rdsiam list does, in its order", async () => {
   );
   const config = file(
     "aws-config",
-    `[default]\nrds_host = d.example.com\n[profile corp]\nregion = x\n[profile "q"]\nrds_host=q.example.com\n[sso-session s]\nrds_host = s\n[profile shadowed]\nrds_host = h\n# [profile no]\n[profile half]\nrds_user = half\n`,
+    `[default]\nrds_host = d.example.com\n[profile corp]\nregion = x\n[profile "q"]\nrds_host=q.example.com\n[profile 'my it']\nRDS_Host = i.example.com\nRDS_USER = jo\n[sso-session s]\nrds_host = s\n[profile shadowed]\nrds_host = h\n# [profile no]\n[profile half]\nrds_user = half\n`,
   );
   const credentials = file(
     "aws-credentials",
@@ -172,6 +174,14 @@ test("TARGETS_AWK lists what rdsiam list does, in its order", async () => {
   });
   const read = spawnSync("awk", [TARGETS_AWK, ...words], { encoding: "utf8" });
   assert.equal(read.stdout.replaceAll(/\t.*/g, ""), listed.stdout);
-  assert.deepEqual(listed.stdout.trim().split("\n"), ["a b", "z:y", "default", "q", "half"]);
+  assert.deepEqual(listed.stdout.trim().split("\n"), [
+    "a b",
+    "z:y",
+    "default",
+    "q",
+    "my it",
+    "half",
+  ]);
   assert.match(read.stdout, /^a b\tjane@a\.example\.com\nz:y\tz\.example\.com:6432$/m);
+  assert.match(read.stdout, /^my it\tjo@i\.example\.com$/m);
 });
