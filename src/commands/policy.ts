@@ -1,9 +1,9 @@
 // `rdsiam policy`: the minimal IAM policy and the GRANTs that the target's user needs to log in.
 import { attachAdvice, connectPolicy, iamArn } from "../aws/connect-policy.ts";
 import type { FoundPermission } from "../session/permission.ts";
-import { type Invocation, isOn } from "../cli/options.ts";
+import { type Invocation, isOn, type Options } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
-import { targetWords } from "../session/settings.ts";
+import { loginWords } from "../session/settings.ts";
 import { type IamLogin, openIamLogin } from "../session/login.ts";
 
 /** Prints the policy and the GRANTs; with --json the policy document alone, for `aws iam create-policy`. */
@@ -23,7 +23,7 @@ export async function runPolicy(context: RunContext, invocation: Invocation): Pr
     context.print("\n-- SQL, as an administrator of the database:");
     const statements = grantStatements(grantee);
     for (const line of [...statements, ...exampleGrants(grantee)]) context.print(line);
-    adviseOnPolicy(context, login, found);
+    adviseOnPolicy(context, { login, options }, found);
   }
   warnOfMissing(context, found);
   const { resource } = found;
@@ -39,10 +39,11 @@ export async function runPolicy(context: RunContext, invocation: Invocation): Pr
 /** Says who needs a policy that was printed, and how to attach it. */
 export function adviseOnPolicy(
   { log }: RunContext,
-  login: IamLogin,
+  { login, options }: { readonly login: IamLogin; readonly options: Options },
   { caller }: FoundPermission,
 ): void {
-  const advice = attachAdvice(caller?.arn, `rdsiam policy ${targetWords(login)} --json`);
+  const words = loginWords(login, options, "policy");
+  const advice = attachAdvice(caller?.arn, `rdsiam policy ${words} --json`);
   log.notice(`for ${caller?.arn ?? "the identity that logs in"}. ${advice}`);
 }
 

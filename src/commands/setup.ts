@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { agrees, type RunContext } from "../base/context.ts";
-import { type Invocation, isOn, optionValue } from "../cli/options.ts";
+import { type Invocation, isOn, type Options, optionValue } from "../cli/options.ts";
 import { offerTargets } from "../session/offer-targets.ts";
 import type { StatementFile } from "../setup/plan.ts";
 import type { Setup, SetupRequest } from "../setup/setup.ts";
@@ -22,7 +22,7 @@ export async function runSetup(context: RunContext, invocation: Invocation): Pro
   const setup = await prepareSetup(context, { ...readOptions(context, invocation), ...offered });
   if (isOn(options, env, "print")) {
     for (const line of planScript(setup)) print(line);
-    printPolicy(context, setup, (line) => print(`# ${line}`));
+    printPolicy(context, { setup, options }, (line) => print(`# ${line}`));
     return 0;
   }
   const { steps } = setup;
@@ -30,7 +30,7 @@ export async function runSetup(context: RunContext, invocation: Invocation): Pro
   print("");
   if (steps.length === 0) print("Nothing to do: the database is ready.");
   for (const line of planLines(steps)) print(line);
-  printPolicy(context, setup, print);
+  printPolicy(context, { setup, options }, print);
   if (steps.length > 0) {
     await confirm(context, invocation, steps.length);
     print("");
@@ -84,14 +84,15 @@ function readStatements(path: string): StatementFile {
 // What IAM must allow, where nothing attaches it and nothing shows that it is.
 function printPolicy(
   context: RunContext,
-  { document, found, isAllowed, login, policy }: Setup,
+  { setup, options }: { readonly setup: Setup; readonly options: Options },
   print: (line: string) => void,
 ): void {
+  const { document, found, isAllowed, login, policy } = setup;
   if (policy !== undefined || isAllowed === true) return;
   print("");
   print("IAM must allow this, which --attach-policy ROLE|USER attaches:");
   for (const line of JSON.stringify(document, undefined, 2).split("\n")) print(line);
-  adviseOnPolicy(context, login, found);
+  adviseOnPolicy(context, { login, options }, found);
   warnOfMissing(context, found);
 }
 

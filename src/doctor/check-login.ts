@@ -2,6 +2,7 @@
 // that the step before has verified.
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
+import type { OptionValues } from "../config/keys.ts";
 import { requireUser } from "../config/settings.ts";
 import { replaceParameters } from "../protocol/startup-packet.ts";
 import type { PasswordProvider } from "../proxy/backend-authentication.ts";
@@ -30,12 +31,14 @@ export interface LoginRequest {
   readonly login: IamLogin | PasswordLogin;
   readonly connected: FoundConnection;
   readonly identity: FoundIdentity | undefined;
+  /** The options of the run. */
+  readonly options: OptionValues;
 }
 
 /** Logs in, with an auth token or a password. */
 export async function checkLogin(
   context: RunContext,
-  { login, connected, identity }: LoginRequest,
+  { login, connected, identity, options }: LoginRequest,
   closers: Closers,
 ): Promise<StepResult<BackendSession>> {
   const { backend, connection } = connected;
@@ -62,7 +65,8 @@ export async function checkLogin(
     return { ...ok(`user "${user}", database "${database}", ${milliseconds} ms`), value: session };
   } catch (error) {
     if (!(error instanceof BackendRefusal || error instanceof RdsIamError)) throw error;
-    if (login.kind === "iam") return explainRefusedLogin(context, { error, login, identity });
+    if (login.kind === "iam")
+      return explainRefusedLogin(context, { error, login, identity, options });
     if (!(error instanceof BackendRefusal)) return failure(error);
     const added = login.explain(user, error);
     return fail(`${error.sqlState} ${error.message}`, {

@@ -78,10 +78,10 @@ async function runSteps(
     checkIdentity(context, needs.config, needs.credentials),
   );
   await ofAws("role", { config }, (needs) => checkRole(context, needs.config, credentials));
-  await runDatabaseSteps(context, running, { ...found, aws, credentials, identity });
+  await runDatabaseSteps(context, running, { ...found, ...request, aws, credentials, identity });
 }
 
-interface FoundOnThisSide extends FoundConfig {
+interface FoundOnThisSide extends FoundConfig, Pick<DoctorRequest, "options"> {
   readonly aws: RunCredentials | undefined;
   readonly credentials: FoundCredentials | undefined;
   readonly identity: FoundIdentity | undefined;
@@ -90,7 +90,7 @@ interface FoundOnThisSide extends FoundConfig {
 async function runDatabaseSteps(
   context: RunContext,
   { steps, closers }: Running,
-  { config, via, user, aws, credentials, identity }: FoundOnThisSide,
+  { config, via, user, aws, credentials, identity, options }: FoundOnThisSide,
 ): Promise<void> {
   const name = config?.settings.secret;
   const isNamed = isNamedSecret(name);
@@ -138,7 +138,8 @@ async function runDatabaseSteps(
     const { kind } = needs.config;
     if (kind === "iam" && credentials?.withoutRole !== undefined) return lacking("role");
     if (kind === "iam" && credentials === undefined) return lacking("credentials");
-    return checkLogin(context, { login: needs.config, connected: needs.tls, identity }, closers);
+    const asking = { login: needs.config, connected: needs.tls, identity, options };
+    return checkLogin(context, asking, closers);
   });
   await steps.run("query", { login: session, dns: endpoint }, (needs) =>
     checkQuery(context, needs.login, needs.dns),

@@ -11,12 +11,13 @@ import {
 import { MOST_SKEW } from "../aws/sdk.ts";
 import type { RunContext } from "../base/context.ts";
 import type { RdsIamError } from "../base/errors.ts";
+import type { OptionValues } from "../config/keys.ts";
 import { BackendRefusal } from "../proxy/failure.ts";
 import { parseEndpoint } from "../rds/endpoint.ts";
 import { checkStatement, type Grantee, grantServer, grantStatements } from "../rds/grants.ts";
 import type { IamLogin } from "../session/login.ts";
 import { findPermission, type FoundPermission } from "../session/permission.ts";
-import { targetWords } from "../session/settings.ts";
+import { loginWords } from "../session/settings.ts";
 import type { FoundIdentity } from "./check-identity.ts";
 import { fail, failure, type More, type Outcome } from "./finding.ts";
 
@@ -25,6 +26,8 @@ export interface RefusedLogin {
   readonly error: BackendRefusal | RdsIamError;
   readonly login: IamLogin;
   readonly identity: FoundIdentity | undefined;
+  /** The options of the run. */
+  readonly options: OptionValues;
 }
 
 /** The outcome of a login that did not work. */
@@ -87,7 +90,7 @@ function ruledOut(
 }
 
 function likeliest(
-  { identity, login }: RefusedLogin,
+  { identity, login, options }: RefusedLogin,
   { caller, permission, resource }: FoundPermission,
 ): Pick<More, "cause" | "remedy"> {
   const { endpoint } = login;
@@ -108,6 +111,9 @@ function likeliest(
   }
   return {
     cause: `Most likely ${caller?.arn ?? "the identity"} lacks ${connectAction(permission)} on ${connectResources(permission).join(" and ")}.`,
-    remedy: attachAdvice(caller?.arn, `rdsiam policy ${targetWords(login)} --json`),
+    remedy: attachAdvice(
+      caller?.arn,
+      `rdsiam policy ${loginWords(login, options, "policy")} --json`,
+    ),
   };
 }

@@ -1,10 +1,12 @@
 // Reads the configuration and resolves the settings of a run; neither AWS nor the network is asked.
 import type { RunContext } from "../base/context.ts";
 import { shellCommand, shellWord } from "../system/shell-word.ts";
-import type { OptionValues } from "../config/keys.ts";
+import { type OptionValues, SETTING_NAMES, type SettingName, SETTINGS } from "../config/keys.ts";
 import type { Log } from "../base/log.ts";
 import { textOf } from "../config/aws-profiles.ts";
 import type { SettingsInput } from "../config/given.ts";
+import { optionFlag } from "../config/names.ts";
+import type { Setting } from "../config/setting.ts";
 import { resolveSettings, type Settings } from "../config/settings.ts";
 import { withServiceDefaults } from "../rds/endpoint.ts";
 import { configWarnings, type LoadedTargets, loadTargets } from "../config/targets.ts";
@@ -35,6 +37,32 @@ export function targetWords({
   if (target !== undefined && loaded.targets.has(target)) return shellWord(target);
   const address = shellCommand`--host ${host}`;
   return user === undefined ? address : `${address} ${shellCommand`--user ${user}`}`;
+}
+
+/** The same for a command that must be about the very login of a run: with the run's own options that the command takes too. */
+export function loginWords(
+  run: Pick<RunSettings, "loaded" | "settings">,
+  options: OptionValues,
+  command: string,
+  without: readonly SettingName[] = [],
+): string {
+  const { target, host, user } = run.settings;
+  const isNamed = target !== undefined && run.loaded.targets.has(target);
+  const given: Readonly<Record<string, string | boolean | undefined>> = isNamed
+    ? { ...options }
+    : { ...options, host: options.host ?? host, user: options.user ?? user };
+  const words = SETTING_NAMES.flatMap((setting) => {
+    const { option }: Setting = SETTINGS[setting];
+    // A code works once.
+    if (typeof option === "string" || setting === "mfaCode" || without.includes(setting)) return [];
+    const { name = setting, bare, commands } = option;
+    const value = given[name];
+    if (!commands.includes(command) || value === undefined || value === false) return [];
+    const flag = optionFlag(name);
+    if (value === true) return [flag];
+    return [`${flag}${bare === undefined ? " " : "="}${shellWord(value)}`];
+  });
+  return [...words, ...(isNamed ? [shellWord(target)] : [])].join(" ");
 }
 
 /** Loads the targets; the log strikes out the secrets of the files and the environment from now on. */

@@ -17,7 +17,8 @@ import {
 } from "../session/login.ts";
 import { resolveRun } from "../session/resolve-run.ts";
 import { openSecret } from "../session/secret.ts";
-import { targetWords } from "../session/settings.ts";
+import { loginWords } from "../session/settings.ts";
+import type { OptionValues, SettingName } from "../config/keys.ts";
 
 const MASTER = "postgres"; // what RDS suggests, where the API does not tell
 
@@ -34,17 +35,26 @@ export interface AdminLogin {
   readonly user: string;
   /** What it is logged in with, for people. */
   readonly how: string;
-  /** The words behind `rdsiam psql` that open the same session. */
+  /** The words behind `rdsiam psql` that open the same session; psql's own come behind a `--`. */
   readonly words: string;
 }
 
-/** Opens the administrator's login to the database of a user's login; `resource` is the database in the RDS API. */
+/** Whose administrator logs in. */
+export interface AdminRequest {
+  readonly login: IamLogin;
+  /** The database in the RDS API. */
+  readonly resource: DatabaseResource | undefined;
+  /** The options of the run. */
+  readonly options: OptionValues;
+}
+
+/** Opens the administrator's login to the database of a user's login. */
 export async function openAdmin(
   context: RunContext,
-  login: IamLogin,
-  resource: DatabaseResource | undefined,
+  request: AdminRequest,
   options: AdminOptions,
 ): Promise<AdminLogin> {
+  const { login, resource } = request;
   const given = Object.values(options).filter((value) => value !== undefined);
   if (given.length > 1) {
     throw new RdsIamError(
@@ -54,11 +64,11 @@ export async function openAdmin(
   }
   const { secret, target, passwordCommand } = options;
   if (target !== undefined) return ofTarget(context, login, target);
-  if (passwordCommand !== undefined) return ofCommand(context, login, resource, passwordCommand);
-  if (secret !== undefined) return ofSecret(context, login, resource, secret);
-  if (login.endpoint.kind === "dsql") return ofIam(context, login, DSQL_ADMIN);
-  if (resource?.isExpress === true) return ofIam(context, login, resource.masterUser ?? MASTER);
-  if (resource?.masterSecret) return ofSecret(context, login, resource, AUTO_SECRET);
+  if (passwordCommand !== undefined) return ofCommand(context, request, passwordCommand);
+  if (secret !== undefined) return ofSecret(context, request, secret);
+  if (login.endpoint.kind === "dsql") return ofIam(context, request, DSQL_ADMIN);
+  if (resource?.isExpress === true) return ofIam(context, request, resource.masterUser ?? MASTER);
+  if (resource?.masterSecret) return ofSecret(context, request, AUTO_SECRET);
   throw new RdsIamError(`no administrator's login for "${login.settings.label}"`, {
     code: "ERR_USAGE",
     detail:
@@ -88,12 +98,17 @@ async function ofTarget(
   return { login: admin, user, how: `target "${targetName}"`, words: shellCommand`${targetName}` };
 }
 
+// User and database are the administrator's.
+function wordsOf({ login, options }: AdminRequest, ...without: readonly SettingName[]): string {
+  return loginWords(login, options, "psql", ["user", "dbname", ...without]);
+}
+
 async function ofSecret(
   context: RunContext,
-  login: IamLogin,
-  resource: DatabaseResource | undefined,
+  request: AdminRequest,
   name: string,
 ): Promise<AdminLogin> {
+  const { login, resource } = request;
   checkAlias(login, resource);
   const { credentials, endpoint, loaded, via } = login;
   const settings = { ...login.settings, secret: name };
@@ -105,16 +120,16 @@ async function ofSecret(
     login: secretLogin(run, endpoint, { secret, credentials }),
     user: username,
     how: name === AUTO_SECRET ? "the master user's secret" : `the secret ${name}`,
-    words: `${shellCommand`--secret ${name} -U ${username}`} ${targetWords(login)}`,
+    words: `${shellCommand`--secret ${name} -U ${username}`} ${wordsOf(request)}`,
   };
 }
 
 function ofCommand(
   context: RunContext,
-  login: IamLogin,
-  resource: DatabaseResource | undefined,
+  request: AdminRequest,
   passwordCommand: string,
 ): AdminLogin {
+  const { login, resource } = request;
   checkAlias(login, resource);
   const user = resource?.masterUser ?? MASTER;
   const settings = { ...login.settings, passwordCommand, user };
@@ -122,18 +137,19 @@ function ofCommand(
     login: passwordLogin(context, { ...login, settings }, login.endpoint),
     user,
     how: "a password command",
-    words: `${shellCommand`--sign-host ${login.endpoint.host} -U ${user}`} --password-command "$RDSIAM_ADMIN_PASSWORD_COMMAND" ${targetWords(login)}`,
+    words: `${shellCommand`--sign-host ${login.endpoint.host} -U ${user}`} --password-command "$RDSIAM_ADMIN_PASSWORD_COMMAND" ${wordsOf(request, "signHost")}`,
   };
 }
 
-function ofIam(context: RunContext, login: IamLogin, user: string): AdminLogin {
+function ofIam(context: RunContext, request: AdminRequest, user: string): AdminLogin {
+  const { login } = request;
   const { credentials, endpoint, loaded, need, via } = login;
   const run = { loaded, via, settings: { ...login.settings, user } };
   return {
     login: iamLogin(context, run, endpoint, { credentials, need }),
     user,
     how: "IAM",
-    words: `${shellCommand`-U ${user}`} ${targetWords(login)}`,
+    words: `${shellCommand`-U ${user}`} ${wordsOf(request)}`,
   };
 }
 

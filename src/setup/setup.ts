@@ -81,7 +81,7 @@ export async function prepareSetup(context: RunContext, request: SetupRequest): 
     schemas,
   };
   const { resource } = found;
-  const admin = await openAdmin(context, login, resource, request.admin);
+  const admin = await openAdmin(context, { ...request, login, resource }, request.admin);
   const look = async (session: OwnSession): Promise<readonly SetupStep[]> => {
     const database = await readDatabase(session, goal);
     return makePlan({ goal, region: endpoint.region, resource, database, policy, file });

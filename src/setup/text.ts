@@ -27,19 +27,22 @@ export function planScript(setup: Setup): string[] {
     `# ${oneLine(headline(setup))}: what is missing for logins with IAM.`,
     "set -e",
   ];
-  const open = `rdsiam psql ${shellCommand`-d ${login.dbname}`} ${admin.words} -X -v ON_ERROR_STOP=1`;
+  const open = `rdsiam psql ${shellCommand`-d ${login.dbname}`} ${admin.words} -- -X -v ON_ERROR_STOP=1`;
+  // Whom the target calls AWS as.
+  const { profile } = login.settings;
+  const as = profile === undefined ? "" : shellCommand` --profile ${profile}`;
   for (const [index, { kind, lines, title, warning }] of steps.entries()) {
     script.push("", `# ${index + 1}. ${oneLine(title)}`);
     if (warning !== undefined) script.push(`# note: ${oneLine(warning)}`);
     if (kind === "sql") {
       const end = delimiter(lines);
       script.push(`${open} <<'${end}'`, ...lines, end);
-    } else script.push(...lines);
+    } else script.push(...lines.map((line) => `${line}${as}`));
     const { resource } = found;
     if (kind === "iam" && resource !== undefined) {
       const what = `db-${resource.kind}`;
       script.push(
-        `aws rds wait ${what}-available --${what}-identifier ${resource.name} --region ${login.endpoint.region}`,
+        `aws rds wait ${what}-available --${what}-identifier ${resource.name} --region ${login.endpoint.region}${as}`,
       );
     }
   }

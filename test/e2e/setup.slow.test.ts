@@ -5,6 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { afterEach, beforeEach, test } from "node:test";
 import type { Client } from "pg";
+import { FRESH_HOST } from "../../src/demo/hosts.ts";
 import { FRESH_SECRET, type StandIn } from "../../src/demo/stand-in.ts";
 import {
   cleanEnvironment,
@@ -329,7 +330,6 @@ test(
     const env = {
       ...standIn.env,
       PATH: `${bin}:${process.env["PATH"] ?? ""}`,
-      AWS_PROFILE: "inventory",
     };
     const ran = await run(["sh", "-c", printed.stdout], { env });
     assert.equal(ran.status, 0, ran.stderr);
@@ -337,6 +337,25 @@ test(
       (await setup("inventory", ...READ, "--attach-policy", "demo")).stdout,
       /Nothing to do/,
     );
+    // Another host, with another target and without one: the script goes there too.
+    const host = `${FRESH_HOST}:${standIn.fresh.port}`;
+    const there = ["--host", host, "-d", "inventory", "--print"];
+    const bare = {
+      ...env,
+      RDSIAM_DNS_SERVERS: standIn.dns.address,
+      RDSIAM_SSLROOTCERT: standIn.caFile,
+    };
+    for (const words of [["prod"], ["--profile", "prod"]]) {
+      const user = words.length === 1 ? "one" : "two";
+      const script = await rdsiam(["setup", "-U", user, ...there, ...words], { env: bare });
+      assert.equal(script.status, 0, script.stderr);
+      const done = await run(["sh", "-c", script.stdout], { env: bare });
+      assert.equal(done.status, 0, done.stderr);
+      const { rows } = await standIn.postgres.query(
+        `SELECT pg_has_role('${user}', 'rds_iam', 'MEMBER') AS iam`,
+      );
+      assert.deepEqual(rows, [{ iam: true }]);
+    }
   },
 );
 

@@ -10,7 +10,7 @@ import type { RunContext } from "../../src/base/context.ts";
 import { BackendRefusal } from "../../src/proxy/failure.ts";
 import { describeLogin, openIamLogin, openLogin } from "../../src/session/login.ts";
 import { resolveRun } from "../../src/session/resolve-run.ts";
-import { type RunSettings, targetWords } from "../../src/session/settings.ts";
+import { loginWords, type RunSettings, targetWords } from "../../src/session/settings.ts";
 import { runContext } from "../support/run-context.ts";
 
 const HOST = "orders.cabc123xyz0.eu-west-1.rds.amazonaws.com";
@@ -192,6 +192,29 @@ describe("targetWords()", () => {
       `--host db.example.com --user 'o'\\''neil'`,
     );
   });
+});
+
+test("loginWords() + the options of the run that the command takes too, quoted; a host from elsewhere is named", async () => {
+  const options = { user: "o'neil", host: `${HOST}:5433`, region: "eu-west-1", mfaCode: "123456" };
+  const named = await run(contextOf(), "prod", options);
+  assert.equal(
+    loginWords(named, options, "policy"),
+    `--host ${HOST}:5433 --user 'o'\\''neil' --region eu-west-1 prod`,
+  );
+  const switches = { via: "ssm", strictHost: "no", readOnly: true, noCache: true, dbname: "x" };
+  assert.equal(
+    loginWords(named, switches, "psql", ["dbname"]),
+    "--via ssm --strict-host=no --read-only --no-cache prod",
+  );
+  assert.equal(
+    loginWords(named, switches, "policy"),
+    "--dbname x --strict-host=no --no-cache prod",
+  );
+  const bare = { ...named, settings: { ...named.settings, target: undefined, user: "app" } };
+  assert.equal(
+    loginWords(bare, { profile: "my prod" }, "policy"),
+    `--host ${HOST} --user app --profile 'my prod'`,
+  );
 });
 
 function targetOf({ targets }: RunSettings["loaded"]) {
