@@ -1,10 +1,11 @@
 // Adds target sections to our own configuration file. What is there is never touched: sections are appended in one write,
-// and only when the file is still one that can be read with them.
+// and only when the file is still one that can be read with them. One run does so at a time.
 
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { underLock } from "../base/file-lock.ts";
 import { parseOwnFile } from "./own-file.ts";
 
 /** A section to be: its name, and its lines in order; a key of `#` is a comment. */
@@ -30,7 +31,7 @@ function bare(value: string): string {
 
 /**
  * Appends text of sections to the file, which is made where it is not there; `check` throws where it could not be read with
- * them.
+ * them. A section that is there word for word stays as it is: another run has just added it.
  */
 export async function appendSections(
   file: string,
@@ -38,15 +39,23 @@ export async function appendSections(
   check: (text: string, file: string) => unknown = parseOwnFile,
 ): Promise<void> {
   try {
-    const before = await readFile(file, "utf8").catch((error: unknown) => {
-      if (errorCode(error) === "ENOENT") return "";
-      throw error;
-    });
-    const start = before === "" ? "" : before.endsWith("\n") ? "\n" : "\n\n";
-    const text = `${start}${sections.join("\n")}`;
-    check(`${before}${text}`, file);
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    await appendFile(file, text, { mode: 0o600 });
+    await underLock(`${file}.lock`, async () => {
+      const before = await readFile(file, "utf8").catch((error: unknown) => {
+        if (errorCode(error) === "ENOENT") return "";
+        throw error;
+      });
+      const lines = `\n${before}\n`;
+      const missing = sections.filter((section) => !lines.includes(`\n${section}\n`));
+      if (missing.length === 0) return;
+      for (const [header = ""] of missing.map((section) => section.split("\n", 1))) {
+        if (lines.includes(`\n${header}\n`)) throw addedMeanwhile(header, file);
+      }
+      const start = before === "" ? "" : before.endsWith("\n") ? "\n" : "\n\n";
+      const text = `${start}${missing.join("\n")}`;
+      check(`${before}${text}`, file);
+      await appendFile(file, text, { mode: 0o600 });
+    });
   } catch (error) {
     if (error instanceof RdsIamError) throw error;
     const code = errorCode(error);
@@ -56,4 +65,12 @@ export async function appendSections(
       cause: error,
     });
   }
+}
+
+function addedMeanwhile(header: string, file: string): RdsIamError {
+  return new RdsIamError(`${header} was added to ${file} meanwhile, with other lines`, {
+    code: "ERR_CONFIG",
+    detail: "Nothing was added.",
+    hint: "Run the command again.",
+  });
 }

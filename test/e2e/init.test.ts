@@ -1,7 +1,7 @@
 // `rdsiam init`: from an empty home directory to a working psql, and by options where there is no terminal.
 import assert from "node:assert/strict";
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { beforeEach, test } from "node:test";
 import { LEDGER_ID, startStandIn } from "../../src/demo/stand-in.ts";
@@ -130,4 +130,15 @@ test("init names the option of an answer that is missing, and writes nothing", a
   });
   assert.match(noName.stderr, /"bad name" is not a valid name/);
   await assert.rejects(readFile(own), { code: "ENOENT" });
+});
+
+test("two runs that add the same target at once both work, and it is in the file once", async () => {
+  const section = ["init", "--host", `${standIn.alias}:${standIn.gateway.port}`, "-U", "app_ro"];
+  const runs = await Promise.all(
+    ["new", "new", "other"].map((name) => rdsiam([...section, "-d", "orders", name], { env })),
+  );
+  for (const { status, stderr, stdout } of runs) assert.equal(status, 0, stderr + stdout);
+  const text = await readFile(own, "utf8");
+  assert.deepEqual(text.match(/^\[.*\]$/gm)?.toSorted(), ["[new]", "[other]"]);
+  assert.deepEqual(await readdir(dirname(own)), ["config"]);
 });
