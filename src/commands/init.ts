@@ -78,6 +78,7 @@ export async function runInit(context: RunContext, invocation: Invocation): Prom
   checkName(name, loaded);
   const { config } = loaded.aws.paths;
   const isAws = login.sso !== undefined;
+  if (isAws && loaded.aws.ssoSessions.has(name)) throw nameTaken(`[sso-session ${name}]`);
   const file = isAws ? config : loaded.own.path;
   const sections = isAws
     ? awsSections(name, texts, login.sso)
@@ -99,10 +100,14 @@ function checkName(name: string, { aws, own, targets }: LoadedTargets): void {
     });
   }
   if (!targets.has(name) && !aws.profiles.has(name) && !own.sections.has(name)) return;
-  throw new RdsIamError(`"${name}" already exists`, {
+  throw nameTaken(`"${name}"`, ` See this one with: rdsiam show ${shellWord(name)}`);
+}
+
+function nameTaken(what: string, more = ""): RdsIamError {
+  return new RdsIamError(`${what} already exists`, {
     code: "ERR_USAGE",
     detail: "rdsiam init does not change what is in a file.",
-    hint: `Choose another name. See this one with: rdsiam show ${shellWord(name)}`,
+    hint: `Choose another name.${more}`,
   });
 }
 

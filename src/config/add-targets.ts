@@ -16,6 +16,10 @@ export interface NewSection {
 
 /** A section as our own file has it, or AWS's, which knows no quotes; with a line end after each line. */
 export function formatSection({ name, lines }: NewSection, of: "own" | "aws" = "own"): string {
+  const cut = lines.find(
+    ([, value]) => of === "aws" && (value !== value.trim() || /\p{Cc}/u.test(value)),
+  );
+  if (cut !== undefined) throw notInAwsFile(cut[0]);
   const text = lines.map(([key, value]) =>
     key === "#" ? `# ${value}` : `${key} = ${of === "own" ? bare(value) : value}`,
   );
@@ -72,5 +76,14 @@ function addedMeanwhile(header: string, file: string): RdsIamError {
     code: "ERR_CONFIG",
     detail: "Nothing was added.",
     hint: "Run the command again.",
+  });
+}
+
+function notInAwsFile(key: string): RdsIamError {
+  return new RdsIamError(`${key} cannot be written to AWS's config file`, {
+    code: "ERR_USAGE",
+    detail:
+      "That file has no quotes: a value in it can neither begin or end with a space, nor have a line end or another control character.",
+    hint: "Choose another value, or use an AWS profile that exists: --profile NAME.",
   });
 }

@@ -132,6 +132,24 @@ test("init names the option of an answer that is missing, and writes nothing", a
   await assert.rejects(readFile(own), { code: "ENOENT" });
 });
 
+test("init does not add to a session that is there, nor a value that AWS's files would cut", async () => {
+  await mkdir(join(home, ".aws"));
+  const before = "[sso-session prod]\nsso_region = eu-west-1\nsso_start_url = https://a.example\n";
+  await writeFile(config, before);
+  const sso = ["--sso-start-url", "https://b.example", "--sso-region", "eu-west-1"];
+  const account = ["--sso-account-id", "123456789012", "--sso-role-name", "db"];
+  const words = ["init", ...sso, ...account, "--host", standIn.canonicalHost, "-U", "app_ro"];
+  const there = await rdsiam([...words, "prod"], { env });
+  assert.equal(there.status, 125);
+  assert.match(there.stderr, /error: \[sso-session prod\] already exists\n/);
+  for (const dbname of [" orders", "a\nrds_user = other", "a\r"]) {
+    const cut = await rdsiam([...words, "-d", dbname, "new"], { env });
+    assert.equal(cut.status, 125, cut.stdout);
+    assert.match(cut.stderr, /error: rds_dbname cannot be written to AWS.s config file\nDETAIL: /);
+  }
+  assert.equal(await readFile(config, "utf8"), before);
+});
+
 test("two runs that add the same target at once both work, and it is in the file once", async () => {
   const section = ["init", "--host", `${standIn.alias}:${standIn.gateway.port}`, "-U", "app_ro"];
   const runs = await Promise.all(
