@@ -56,7 +56,13 @@ export type CalledService = (typeof SERVICES)[number];
 export const ENDPOINT_VARIABLES = ["AWS_ENDPOINT_URL", ...SERVICES.map(endpointVariable)];
 
 function endpointVariable(service: CalledService): string {
-  return `AWS_ENDPOINT_URL_${service.replaceAll("-", "_").toUpperCase()}`;
+  return `AWS_ENDPOINT_URL_${settingsKey(service).toUpperCase()}`;
+}
+
+// A service's name in variables and in [services]: AWS's service id, which is not always the name in its host.
+// https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html
+function settingsKey(service: CalledService): string {
+  return service === "secretsmanager" ? "secrets_manager" : service.replaceAll("-", "_");
 }
 
 // IAM is one for a partition. https://docs.aws.amazon.com/general/latest/gr/iam-service.html
@@ -82,7 +88,7 @@ export function configuredEndpoint(service: CalledService, input: AwsCalls): str
   if (isTrue(input, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls")) {
     return undefined;
   }
-  const key = service.replaceAll("-", "_");
+  const key = settingsKey(service);
   const variable = endpointVariable(service);
   const section = profileValues?.get("services")?.text ?? "";
   const candidates: readonly (readonly [string, string | undefined])[] = [

@@ -47,7 +47,7 @@ const SERVICES = [
   "rds",
   "dsql",
   "iam",
-  "secretsmanager",
+  "secrets_manager",
   "redshift",
   "redshift_serverless",
   "sso",

@@ -341,7 +341,7 @@ async function furnish(parts: Parts): Promise<Omit<StandIn, typeof Symbol.asyncD
       redshift_serverless: redshiftApis.workgroup.endpoint,
       sso: parts.sso.endpoint,
       sso_oidc: parts.sso.endpoint,
-      secretsmanager: parts.secrets.endpoint,
+      secrets_manager: parts.secrets.endpoint,
       iam: parts.iam.endpoint,
     }),
   };

@@ -43,6 +43,17 @@ test("configuredEndpoint() takes the service's variable, the common one, the sec
   assert.equal(configuredEndpoint("sts", { env: {} }), undefined);
 });
 
+test("configuredEndpoint() knows Secrets Manager by the name that the AWS CLI has for it", () => {
+  const env = {
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: "https://own",
+    AWS_ENDPOINT_URL_SECRETSMANAGER: "https://not",
+  };
+  assert.equal(configuredEndpoint("secretsmanager", { env }), "https://own");
+  const section = new Map([["corp", new Map([["secrets_manager", nested("https://section")]])]]);
+  const input = { env: {}, profileValues: values, services: section };
+  assert.equal(configuredEndpoint("secretsmanager", input), "https://section");
+});
+
 test("configuredEndpoint() ignores all of them when told so", () => {
   const env = { AWS_ENDPOINT_URL_STS: "https://own" };
   const ignored = { ...env, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "TRUE" };

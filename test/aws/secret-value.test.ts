@@ -22,7 +22,7 @@ after(() => api[Symbol.asyncDispose]());
 
 function read(id: string, secret: Partial<StandInSecret> = {}, region = "eu-west-1") {
   api.secrets.set(ARN, { name: "db", text: "", ...secret });
-  const env = { AWS_ENDPOINT_URL_SECRETSMANAGER: api.endpoint };
+  const env = { AWS_ENDPOINT_URL_SECRETS_MANAGER: api.endpoint };
   const credentials = async () => ({ ...key, source: "the test" });
   const caller: AwsCaller = { credentials, region, calls: { env }, profile: undefined };
   return secretValue(id, caller);

@@ -56,7 +56,7 @@ after(async () => {
 });
 
 function settled(targetName: string | undefined, options: OptionValues = {}, more = {}) {
-  const env = { AWS_ENDPOINT_URL_SECRETSMANAGER: api.endpoint, ...more };
+  const env = { AWS_ENDPOINT_URL_SECRETS_MANAGER: api.endpoint, ...more };
   const loaded = loadTargets({ env, home });
   const settings = resolveSettings({ targetName, options, loaded, env, home });
   const credentials = () => async () => ({ ...key, source: "the test" });
