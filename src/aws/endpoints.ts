@@ -90,16 +90,26 @@ export function configuredEndpoint(service: CalledService, input: AwsCalls): str
   }
   const key = settingsKey(service);
   const variable = endpointVariable(service);
-  const section = profileValues?.get("services")?.text ?? "";
+  const named = profileValues?.get("services");
+  const section = named?.text ?? "";
+  const values = services?.get(section);
   const candidates: readonly (readonly [string, string | undefined])[] = [
     [variable, env[variable]],
     ["AWS_ENDPOINT_URL", env["AWS_ENDPOINT_URL"]],
     [
       `endpoint_url of ${key} in [services ${section}]`,
-      services?.get(section)?.get(key)?.block?.get("endpoint_url")?.text,
+      values?.get(key)?.block?.get("endpoint_url")?.text,
     ],
     ["the profile's endpoint_url", profileValues?.get("endpoint_url")?.text],
   ];
+  // A call that was meant for another endpoint must not go to AWS's own.
+  if (named !== undefined && !values?.size && !env[variable] && !env["AWS_ENDPOINT_URL"]) {
+    throw new RdsIamError(`the profile's services section "${section}" does not exist`, {
+      code: "ERR_CONFIG",
+      detail: `The profile names it in ${named.file}, line ${named.line}. The AWS CLI refuses this profile too.`,
+      hint: `Add a [services ${section}] section with endpoints, or correct that line.`,
+    });
+  }
   const [name, value] = candidates.find(([, url]) => url) ?? [];
   if (name !== undefined && value !== undefined && !/^https?:\/\/[^/\s]+/.test(value)) {
     throw new RdsIamError(`${name} is not a valid URL`, {

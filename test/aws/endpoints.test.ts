@@ -35,12 +35,22 @@ test("configuredEndpoint() takes the service's variable, the common one, the sec
   );
   assert.equal(configuredEndpoint("sts", { ...all, env: {} }), "https://section");
   assert.equal(configuredEndpoint("rds", { ...all, env: {} }), "https://r");
-  const gone = profileValues({ ...keys, services: "gone" });
-  assert.equal(
-    configuredEndpoint("sts", { env: {}, profileValues: gone, services }),
-    "https://profile",
-  );
   assert.equal(configuredEndpoint("sts", { env: {} }), undefined);
+});
+
+test("configuredEndpoint() refuses a [services] section that is not there or empty, as the AWS CLI", () => {
+  const gone = profileValues({ ...keys, services: "gone" });
+  for (const sections of [services, undefined, new Map([["gone", new Map()]])]) {
+    assert.throws(
+      () => configuredEndpoint("sts", { env: {}, profileValues: gone, services: sections }),
+      { code: "ERR_CONFIG", message: `the profile's services section "gone" does not exist` },
+    );
+  }
+  const env = { AWS_ENDPOINT_URL: "https://all" };
+  assert.equal(configuredEndpoint("sts", { env, profileValues: gone, services }), "https://all");
+  const ignored = { AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "true" };
+  const input = { env: ignored, profileValues: gone, services };
+  assert.equal(configuredEndpoint("sts", input), undefined);
 });
 
 test("configuredEndpoint() knows Secrets Manager by the name that the AWS CLI has for it", () => {
