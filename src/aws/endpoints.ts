@@ -65,21 +65,33 @@ function settingsKey(service: CalledService): string {
   return service === "secretsmanager" ? "secrets_manager" : service.replaceAll("-", "_");
 }
 
-// IAM is one for a partition. https://docs.aws.amazon.com/general/latest/gr/iam-service.html
-const IAM_HOSTS: Readonly<Record<string, string>> = {
-  aws: "iam.amazonaws.com",
-  "aws-us-gov": "iam.us-gov.amazonaws.com",
-};
-
 /** The URL of a service in a Region: the configured one, else AWS's own. */
 export function serviceUrl(service: CalledService, region: string, input: AwsCalls): string {
   const configured = configuredEndpoint(service, input);
   if (configured !== undefined) return configured;
-  const { name, dnsSuffix } = partitionOf(region);
-  const iamHost = service === "iam" ? IAM_HOSTS[name] : undefined;
-  if (iamHost !== undefined) return `https://${iamHost}`;
-  const fips = isTrue(input, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint") ? "-fips" : "";
-  return `https://${service}${fips}.${region}.${dnsSuffix}`;
+  const { name, dnsSuffix, dualStackSuffix } = partitionOf(region);
+  // The usual names of Secrets Manager have IPv6 addresses.
+  const isDualStack =
+    service !== "secretsmanager" &&
+    isTrue(input, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint");
+  const isFips =
+    isTrue(input, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint") &&
+    !(name === "aws-us-gov" && hasFipsAlready(service, isDualStack));
+  const place = service === "iam" ? iamPlace(name, region, isDualStack) : region;
+  const suffix = isDualStack ? dualStackSuffix : dnsSuffix;
+  return `https://${service}${isFips ? "-fips" : ""}.${place === "" ? "" : `${place}.`}${suffix}`;
+}
+
+// In GovCloud some of the usual endpoints are FIPS's, and no others are there.
+function hasFipsAlready(service: CalledService, isDualStack: boolean): boolean {
+  return service === "iam" || (!isDualStack && (service === "ec2" || service === "redshift"));
+}
+
+// IAM is one for a partition. https://docs.aws.amazon.com/general/latest/gr/iam-service.html
+function iamPlace(partition: string, region: string, isDualStack: boolean): string {
+  if (partition === "aws-us-gov") return "us-gov";
+  if (isDualStack) return /^aws(?:-cn)?$/.test(partition) ? "global" : "";
+  return partition === "aws" ? "" : region;
 }
 
 /** The configured URL of a service: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, [services], the profile's endpoint_url. */

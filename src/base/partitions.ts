@@ -10,6 +10,8 @@ export interface Partition {
   /** A Region of it, for a call to STS when nothing but the partition is known. */
   readonly region: string;
   readonly dnsSuffix: string;
+  /** The end of the names that have IPv6 addresses too. */
+  readonly dualStackSuffix: string;
 }
 
 const AWS: Partition = {
@@ -17,17 +19,60 @@ const AWS: Partition = {
   prefix: "",
   region: "us-east-1",
   dnsSuffix: "amazonaws.com",
+  dualStackSuffix: "api.aws",
 };
 
 /** All partitions; `aws`, which any Region's name fits, is the last. */
 export const PARTITIONS: readonly Partition[] = [
-  { name: "aws-cn", prefix: "cn-", region: "cn-north-1", dnsSuffix: "amazonaws.com.cn" },
-  { name: "aws-us-gov", prefix: "us-gov-", region: "us-gov-west-1", dnsSuffix: "amazonaws.com" },
-  { name: "aws-eusc", prefix: "eusc-", region: "eusc-de-east-1", dnsSuffix: "amazonaws.eu" },
-  { name: "aws-iso", prefix: "us-iso-", region: "us-iso-east-1", dnsSuffix: "c2s.ic.gov" },
-  { name: "aws-iso-b", prefix: "us-isob-", region: "us-isob-east-1", dnsSuffix: "sc2s.sgov.gov" },
-  { name: "aws-iso-e", prefix: "eu-isoe-", region: "eu-isoe-west-1", dnsSuffix: "cloud.adc-e.uk" },
-  { name: "aws-iso-f", prefix: "us-isof-", region: "us-isof-south-1", dnsSuffix: "csp.hci.ic.gov" },
+  {
+    name: "aws-cn",
+    prefix: "cn-",
+    region: "cn-north-1",
+    dnsSuffix: "amazonaws.com.cn",
+    dualStackSuffix: "api.amazonwebservices.com.cn",
+  },
+  {
+    name: "aws-us-gov",
+    prefix: "us-gov-",
+    region: "us-gov-west-1",
+    dnsSuffix: "amazonaws.com",
+    dualStackSuffix: "api.aws",
+  },
+  {
+    name: "aws-eusc",
+    prefix: "eusc-",
+    region: "eusc-de-east-1",
+    dnsSuffix: "amazonaws.eu",
+    dualStackSuffix: "api.amazonwebservices.eu",
+  },
+  {
+    name: "aws-iso",
+    prefix: "us-iso-",
+    region: "us-iso-east-1",
+    dnsSuffix: "c2s.ic.gov",
+    dualStackSuffix: "api.aws.ic.gov",
+  },
+  {
+    name: "aws-iso-b",
+    prefix: "us-isob-",
+    region: "us-isob-east-1",
+    dnsSuffix: "sc2s.sgov.gov",
+    dualStackSuffix: "api.aws.scloud",
+  },
+  {
+    name: "aws-iso-e",
+    prefix: "eu-isoe-",
+    region: "eu-isoe-west-1",
+    dnsSuffix: "cloud.adc-e.uk",
+    dualStackSuffix: "api.cloud-aws.adc-e.uk",
+  },
+  {
+    name: "aws-iso-f",
+    prefix: "us-isof-",
+    region: "us-isof-south-1",
+    dnsSuffix: "csp.hci.ic.gov",
+    dualStackSuffix: "api.aws.hci.ic.gov",
+  },
   AWS,
 ];
 

@@ -1,7 +1,7 @@
 // Where STS is called: each setting over the next one, and AWS's own rules seen in the host that the SDK makes of them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { configuredEndpoint, stsEndpointOptions } from "../../src/aws/endpoints.ts";
+import { configuredEndpoint, serviceUrl, stsEndpointOptions } from "../../src/aws/endpoints.ts";
 import { cleanProcessEnvironment } from "../support/fake-sts.ts";
 import { profileValues } from "../support/profile-values.ts";
 
@@ -87,6 +87,34 @@ test("configuredEndpoint() refuses what is not a URL by its name", () => {
       code: "ERR_CONFIG",
       message: "the profile's endpoint_url is not a valid URL",
     });
+  }
+});
+
+test("serviceUrl() leads to the FIPS and dual-stack names that the AWS CLI uses", () => {
+  const fips = { use_fips_endpoint: "true" };
+  const dual = { use_dualstack_endpoint: "true" };
+  // By botocore 1.43.11.
+  for (const [service, region, settings, host] of [
+    ["ec2", "eu-west-1", {}, "ec2.eu-west-1.amazonaws.com"],
+    ["ec2", "eu-west-1", fips, "ec2-fips.eu-west-1.amazonaws.com"],
+    ["ec2", "eu-west-1", dual, "ec2.eu-west-1.api.aws"],
+    ["ec2", "eu-west-1", { ...fips, ...dual }, "ec2-fips.eu-west-1.api.aws"],
+    ["ec2", "us-gov-west-1", fips, "ec2.us-gov-west-1.amazonaws.com"],
+    ["ec2", "us-gov-west-1", { ...fips, ...dual }, "ec2-fips.us-gov-west-1.api.aws"],
+    ["redshift", "us-gov-east-1", fips, "redshift.us-gov-east-1.amazonaws.com"],
+    ["kms", "us-gov-west-1", fips, "kms-fips.us-gov-west-1.amazonaws.com"],
+    ["kms", "cn-north-1", dual, "kms.cn-north-1.api.amazonwebservices.com.cn"],
+    ["secretsmanager", "eu-west-1", dual, "secretsmanager.eu-west-1.amazonaws.com"],
+    ["iam", "eu-west-1", {}, "iam.amazonaws.com"],
+    ["iam", "eu-west-1", fips, "iam-fips.amazonaws.com"],
+    ["iam", "eu-west-1", dual, "iam.global.api.aws"],
+    ["iam", "us-gov-west-1", fips, "iam.us-gov.amazonaws.com"],
+    ["iam", "us-gov-west-1", dual, "iam.us-gov.api.aws"],
+    ["iam", "cn-north-1", {}, "iam.cn-north-1.amazonaws.com.cn"],
+    ["iam", "us-iso-east-1", dual, "iam.api.aws.ic.gov"],
+  ] as const) {
+    const input = { env: {}, profileValues: profileValues(settings) };
+    assert.equal(serviceUrl(service, region, input), `https://${host}`);
   }
 });
 
