@@ -77,7 +77,7 @@ export function awsProfiles(config: AwsSections, credentials: AwsSections): AwsP
           ? "has a quote that is not closed in its header, so that AWS's tools ignore the section"
           : `has a header of ${words.length} words and not 2, so that AWS's tools ignore the section`;
       oddities.push({ file, line, problem, profiles: [nameInHeader(written)] });
-    } else if (!FOREIGN.includes(written)) {
+    } else if (!FOREIGN.includes(written) && credentials.get(written)?.file !== file) {
       const problem = `is [${written}], which AWS's tools ignore: a profile is [profile ${written}]`;
       oddities.push({ file, line, problem, profiles: [written] });
     }
@@ -85,6 +85,8 @@ export function awsProfiles(config: AwsSections, credentials: AwsSections): AwsP
   const credentialsValues = new Map<string, AwsValues>();
   for (const [written, { file, line, values }] of credentials) {
     credentialsValues.set(written, values);
+    // Both may be one file: there [profile NAME] and [NAME] are in their place.
+    if (config.get(written)?.file === file) continue;
     if (!/^profile\s|^(["'])[^"']+\1$/.test(written)) continue;
     const name = nameInHeader(written);
     const problem = `is [${written}]: in that file the profile "${name}" is [${name}]`;

@@ -123,6 +123,13 @@ test("awsProfiles() reports what AWS's tools pass over", () => {
   assert.match(oddities("[profile a]\nk = v\n  [profile b]\n  k = w\n")[0] ?? "", /^3 is indented/);
 });
 
+test("awsProfiles() finds nothing odd in one file that is both", () => {
+  const both = parseAwsIni("[profile a]\nregion = x\n[b]\nregion = y\n", "both");
+  const { oddities: found, profiles } = awsProfiles(both, both);
+  assert.deepEqual(found, []);
+  assert.deepEqual([...profiles.keys()], ["a", "profile a", "b"]);
+});
+
 test("awsConfigPaths() expands variables, and takes an empty variable for no file", () => {
   const env = {
     AWS_CONFIG_FILE: "$DIR/${NAME}",
