@@ -88,6 +88,15 @@ test("resolveSettings() puts option over environment over target", () => {
   assert.equal(settle("prod", {}, { RDSIAM_USER: "" }).user, "pu");
 });
 
+test("resolveSettings() takes RDSIAM_NO_CACHE as the variables of other flags", () => {
+  for (const text of ["1", "yes", "on", "true", "TRUE"]) {
+    assert.equal(settle("prod", {}, { RDSIAM_NO_CACHE: text }).cache, false, text);
+  }
+  for (const text of ["", "0", "no"]) {
+    assert.equal(settle("prod", {}, { RDSIAM_NO_CACHE: text }).cache, true, text);
+  }
+});
+
 test("resolveSettings() keeps strings exactly as typed", () => {
   assert.equal(settle("prod", { user: "007" }).user, "007");
 });
