@@ -39,7 +39,7 @@ export function loadOwnFile(env: Environment, home: string): OwnFile {
   const path =
     named === undefined ? join(configDirectory(env, home), "config") : expandHome(named, home);
   try {
-    return { path, sections: parseOwnFile(readFileSync(path, "utf8"), path) };
+    return { path, sections: parseOwnFile(decode(readFileSync(path), path), path) };
   } catch (error) {
     if (error instanceof RdsIamError) {
       throw error;
@@ -56,6 +56,24 @@ export function loadOwnFile(env: Environment, home: string): OwnFile {
           : "Check RDSIAM_CONFIG_FILE, or unset it.",
       cause: error,
     });
+  }
+}
+
+// What is not UTF-8 would become another name in silence.
+function decode(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    const [first, second] = bytes;
+    const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+    const lines = new TextDecoder("utf-8").decode(bytes).split(/\r\n|\r|\n/);
+    const place = isUtf16
+      ? `${path} is UTF-16, not UTF-8`
+      : `${path} line ${lines.findIndex((line) => line.includes("\uFFFD")) + 1}: this line is not UTF-8`;
+    const hint = isUtf16
+      ? shellCommand`Save it as UTF-8: iconv -f UTF-16 -t UTF-8 ${path}`
+      : "Save the file as UTF-8.";
+    throw new RdsIamError(place, { code: "ERR_CONFIG", hint, cause });
   }
 }
 

@@ -113,3 +113,21 @@ test("loadOwnFile() refuses a RDSIAM_CONFIG_FILE that does not exist", () => {
     message: "cannot read the configuration file /nonexistent/c: ENOENT",
   });
 });
+
+test("loadOwnFile() refuses what is not UTF-8, with the line of it; a byte order mark is none of that", async () => {
+  const path = join(await temporaryDirectory("own"), "config");
+  const load = async (text: string, encoding: "latin1" | "utf16le" | "utf8") => {
+    await writeFile(path, text, encoding);
+    return loadOwnFile({ RDSIAM_CONFIG_FILE: path }, "/h").sections.get("x")?.get("dbname")?.text;
+  };
+  const text = "\uFEFF[x]\r\ndbname = b\u00FCro\r\n";
+  assert.equal(await load(text, "utf8"), "b\u00FCro");
+  await assert.rejects(load(text.slice(1), "latin1"), {
+    code: "ERR_CONFIG",
+    message: `${path} line 2: this line is not UTF-8`,
+  });
+  await assert.rejects(load(text, "utf16le"), {
+    code: "ERR_CONFIG",
+    message: `${path} is UTF-16, not UTF-8`,
+  });
+});
