@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { readTrusted, writeTrusted } from "../base/trusted-file.ts";
-import type { AssumedRole } from "./keys.ts";
+import { type AssumedRole, timeOf } from "./keys.ts";
 
 /** The parameters of AssumeRole, in STS's own words. */
 export interface AssumeRoleParameters {
@@ -94,7 +94,7 @@ function readEntry(text: string): AssumedRole | undefined {
   }
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = credentials;
   // The AWS CLI writes 2026-11-21T06:10:00UTC, and +00:00 in some versions.
-  const expiration = new Date(String(Expiration).replace(/ ?UTC$/, "Z"));
+  const expiration = timeOf(String(Expiration));
   if (
     !isVisible(AccessKeyId) ||
     !isVisible(SecretAccessKey) ||

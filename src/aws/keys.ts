@@ -26,6 +26,16 @@ export function signingKeys({ accessKeyId, secretAccessKey, sessionToken }: AwsK
   return sessionToken ? { ...keys, sessionToken } : keys;
 }
 
+/**
+ * The time in a text of AWS's tools, invalid where there is none: ISO 8601, also without its marks (20270101T000000Z) and with
+ * UTC at its end, as the AWS CLI writes it into its caches.
+ */
+export function timeOf(text: string): Date {
+  const iso = text.replace(/ ?UTC$/, "Z");
+  const marked = iso.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)/, "$1-$2-$3T$4:$5:$6");
+  return new Date(marked);
+}
+
 /** The parts of credentials, and the environment variable of each. */
 const PARTS = [
   ["accessKeyId", "access key id", "AWS_ACCESS_KEY_ID"],
@@ -91,7 +101,7 @@ export function environmentKeys(env: Environment): AwsKeys {
   }
   // The AWS CLI asks for the older name first.
   const sessionToken = env["AWS_SECURITY_TOKEN"] || env["AWS_SESSION_TOKEN"] || undefined;
-  const end = new Date(env["AWS_CREDENTIAL_EXPIRATION"] || Number.NaN);
+  const end = timeOf(env["AWS_CREDENTIAL_EXPIRATION"] ?? "");
   const expiration = Number.isNaN(end.getTime()) ? undefined : end;
   return { accessKeyId, secretAccessKey, sessionToken, expiration };
 }

@@ -12,7 +12,7 @@ import { startProgram } from "../runtime/start-program.ts";
 import { findProgram } from "../system/find-program.ts";
 import { programOutput } from "../system/program-output.ts";
 import { inBackground, signalGroup } from "../system/program.ts";
-import { type AwsKeys, checkedKeys } from "./keys.ts";
+import { type AwsKeys, checkedKeys, timeOf } from "./keys.ts";
 
 const TIME_LIMIT = 60_000; // ms, where no person can answer it or end it
 const QUIET = 1_000; // ms before a wait for it is reported
@@ -105,7 +105,7 @@ function readOutput(run: CredentialProcess, output: string): AwsKeys {
   const expiration =
     Expiration === undefined || Expiration === null
       ? undefined
-      : new Date(typeof Expiration === "string" ? Expiration : Number.NaN);
+      : timeOf(typeof Expiration === "string" ? Expiration : "");
   if (expiration !== undefined && expiration.getTime() <= Date.now()) {
     throw failed(run, `The credentials that it printed expired at ${expiration.toISOString()}.`);
   }

@@ -13,6 +13,7 @@ import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { shellCommand } from "../system/shell-word.ts";
 import { cliCacheDirectory, isVisible, keepText, parseObject, pythonJson } from "./cli-cache.ts";
+import { timeOf } from "./keys.ts";
 
 /** What a login is for. */
 export interface SsoSession {
@@ -139,7 +140,7 @@ export function removeEntry(file: string): string | undefined {
 /** Milliseconds until a time of these files; negative when it is over, and where it cannot be read. */
 export function timeLeft(time: string | undefined, now = Date.now()): number {
   // The first AWS CLIs wrote 2020-06-17T10:02:08UTC.
-  const end = Date.parse((time ?? "").replace(/ ?UTC$/, "Z"));
+  const end = timeOf(time ?? "").getTime();
   return Number.isNaN(end) ? Number.NEGATIVE_INFINITY : end - now;
 }
 

@@ -8,6 +8,7 @@ import { inspect } from "node:util";
 import { loadAwsFiles } from "../../src/config/aws-files.ts";
 import { type CredentialOptions, credentialSource } from "../../src/aws/credentials.ts";
 import { roleSessionName, stsRegion } from "../../src/aws/assume-role.ts";
+import { timeOf } from "../../src/aws/keys.ts";
 import type { RdsIamError } from "../../src/base/errors.ts";
 import {
   cleanProcessEnvironment,
@@ -434,4 +435,21 @@ test("stsRegion() takes environment, profile, the database's, and stays in the A
 test("roleSessionName() keeps to what STS allows", () => {
   assert.equal(roleSessionName("DOM\\jané x"), "rdsiam-DOM-jan--x");
   assert.match(roleSessionName("é".repeat(99)), /^[\w+=,.@-]{2,64}$/);
+});
+
+test("timeOf() reads the times that the AWS CLI reads and writes", () => {
+  for (const text of [
+    "2027-01-02T03:04:05Z",
+    "2027-01-02T03:04:05+00:00",
+    "2027-01-02T04:04:05.000000+01:00",
+    "2027-01-02T03:04:05UTC",
+    "2027-01-02 03:04:05 UTC",
+    "20270102T030405Z",
+    "20270102T030405UTC",
+  ]) {
+    assert.equal(timeOf(text).getTime(), Date.UTC(2027, 0, 2, 3, 4, 5), text);
+  }
+  for (const text of ["", "soon", "UTC", "20270102"]) {
+    assert.ok(Number.isNaN(timeOf(text).getTime()), text);
+  }
 });
