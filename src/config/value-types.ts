@@ -12,11 +12,18 @@ export interface ValueType<T> {
   readonly read: (text: string, home: string) => T;
 }
 
-/** Any text. AWS's files know no quotes: the SDK would hand them to us as part of the value. */
-export const TEXT = textType((text) => {
+/**
+ * Any text of one line: a line break comes from a file of secrets or an indented line below the value, and is never meant.
+ * AWS's files know no quotes: the SDK would hand them to us as part of the value.
+ */
+export const TEXT = textType((text) =>
+  /[\r\n]/.test(text) ? "has a line break in it" : plainProblem(text),
+);
+
+function plainProblem(text: string): string | undefined {
   if (text.includes("\0")) return "has a NUL character in it";
   return /^(".*"|'.*')$/.test(text) ? "has quotes around it; leave them out" : undefined;
-});
+}
 
 /** A command for a shell, to which quotes mean something: 'a' 'b' is a command. */
 export const COMMAND = textType((text) =>
@@ -56,7 +63,7 @@ export const ON_OFF: ValueType<boolean> = {
 
 /** Comma-separated file names, with `~/` expanded. */
 export const FILES: ValueType<string> = {
-  problem: TEXT.problem,
+  problem: plainProblem,
   read: (text, home) =>
     text
       .split(",")
@@ -83,7 +90,7 @@ export const DNS_SERVERS: ValueType<readonly string[]> = {
 export const TAGS: ValueType<readonly string[]> = {
   problem: (text) => {
     const areTags = tagsOf(text).every((tag) => /^[^=]/.test(tag));
-    return areTags ? TEXT.problem(text) : "must be KEY=VALUE, comma-separated";
+    return areTags ? plainProblem(text) : "must be KEY=VALUE, comma-separated";
   },
   read: tagsOf,
 };
@@ -91,7 +98,7 @@ export const TAGS: ValueType<readonly string[]> = {
 /** Names, comma-separated. */
 export const NAMES: ValueType<readonly string[]> = {
   problem: (text) =>
-    tagsOf(text).includes("") ? "must be NAME, comma-separated" : TEXT.problem(text),
+    tagsOf(text).includes("") ? "must be NAME, comma-separated" : plainProblem(text),
   read: tagsOf,
 };
 

@@ -206,6 +206,21 @@ test("resolveSettings() refuses an empty or wrong option by its name", () => {
   });
 });
 
+test("resolveSettings() refuses a name of two lines: a secret's final newline, an indented key below", async () => {
+  assert.throws(() => settle("prod", {}, { RDSIAM_USER: "app\n" }), {
+    code: "ERR_USAGE",
+    message: "RDSIAM_USER has a line break in it",
+  });
+  const indented = await loadFrom({
+    config: "[profile p]\nrds_host = h\nrds_user = app\n  rds_dbname = orders\n",
+  });
+  assert.throws(
+    () => resolveSettings({ targetName: "p", options: {}, loaded: indented, env: {}, home: "/h" }),
+    ({ detail }: RdsIamError) =>
+      /^rds_user has a line break in it \(.*line 3\)\.$/.test(detail ?? ""),
+  );
+});
+
 test("requireUser() names the ways to give a user", () => {
   assert.equal(requireUser(settle("prod")), "pu");
   assert.throws(() => requireUser(settle("bare", {}, PSQL)), {
