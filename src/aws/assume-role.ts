@@ -5,7 +5,7 @@
 import { RdsIamError } from "../base/errors.ts";
 import { partitionOf, PARTITIONS } from "../base/partitions.ts";
 import { type AssumeRoleParameters, cliCacheKey, type RoleCache } from "./cli-cache.ts";
-import { stsEndpointOptions } from "./endpoints.ts";
+import { environmentRegions, stsEndpointOptions } from "./endpoints.ts";
 import { type AssumedRole, type AwsKeys, signingKeys } from "./keys.ts";
 import { type AwsCalls, sdkClientOptions } from "./sdk.ts";
 import { identityError, isRefusedMfaCode } from "./sdk-error.ts";
@@ -187,8 +187,7 @@ export function stsRegion(roleArn: string, calls: StsCalls): string {
   const partition = PARTITIONS.find(({ name }) => name === (named ?? "aws"));
   // As in the AWS CLI the environment wins over the profile.
   const configured = [
-    env["AWS_REGION"],
-    env["AWS_DEFAULT_REGION"],
+    ...environmentRegions(env),
     profileValues?.get("region")?.text,
     fallbackRegion,
   ];

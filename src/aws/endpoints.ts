@@ -2,9 +2,24 @@
 // The SDK reads the profile's part of this only for the profile in AWS_PROFILE, not for one that it is given.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 
+import type { Environment } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { partitionOf } from "../base/partitions.ts";
 import type { AwsCalls } from "./sdk.ts";
+
+/** The Regions of the environment, the first before the other, as in the AWS CLI; what it refuses is an error. */
+export function environmentRegions(env: Environment): readonly string[] {
+  return ["AWS_REGION", "AWS_DEFAULT_REGION"].flatMap((variable) => {
+    const region = env[variable];
+    if (!region) return [];
+    if (/^(?!-)[a-zA-Z0-9-]{1,63}(?<!-)$/.test(region)) return [region];
+    throw new RdsIamError(`${variable} is not a valid AWS Region`, {
+      code: "ERR_CONFIG",
+      detail: `It is ${JSON.stringify(region)}.`,
+      hint: `Correct it, as in: ${variable}=eu-west-1`,
+    });
+  });
+}
 
 /** Options of an STS client; empty for AWS's own rules. */
 export interface StsEndpointOptions {

@@ -1,5 +1,6 @@
 // Opens a whole AWS account instead of one target: the credentials that call the RDS API, and the Region.
 // No target's own keys apply here: its role is for the database, and may not describe anything.
+import { environmentRegions } from "../aws/endpoints.ts";
 import type { AwsCaller } from "../aws/rds-client.ts";
 import type { OptionValues } from "../config/keys.ts";
 import type { LoadedTargets } from "../config/targets.ts";
@@ -35,7 +36,7 @@ export async function openAccount(
     context.log,
   );
   const { profile } = settings;
-  const region = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || settings.profileRegion;
+  const region = environmentRegions(env)[0] ?? settings.profileRegion;
   const run = { settings, loaded };
   const { credentials } = openCredentials(context, run, region ?? "us-east-1");
   return { profile, region, callerIn: (each) => callerOf({ env }, run, each, credentials) };

@@ -2,6 +2,7 @@
 // certificate must have (always the signed one), and the address that is dialed.
 // An alias is remembered after the first login that worked, not when it is resolved: a mistyped or half-configured name
 // would otherwise be the one that every later run is compared with.
+import { environmentRegions } from "../aws/endpoints.ts";
 import type { CredentialSource } from "../aws/credentials.ts";
 import type { AwsCaller } from "../aws/rds-client.ts";
 import type { Address } from "../base/address.ts";
@@ -153,7 +154,7 @@ function questions(
       return waiting.for("the RDS API", clusterOfCustomEndpoint(host, callerIn(region)));
     },
     writerRegion: async ({ host }) => {
-      const region = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || profileRegion;
+      const region = environmentRegions(env)[0] ?? profileRegion;
       if (region === undefined) return undefined;
       const { writerRegionOf } = await import("../aws/rds-endpoints.ts");
       log.verbose(`asking the RDS API in ${region} for the writer of the global database ${host}`);

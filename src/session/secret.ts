@@ -1,5 +1,6 @@
 // The secret of AWS Secrets Manager that a run logs in with. It is read once, kept for the run, and read once more where the
 // server refuses its password: RDS rotates it.
+import { environmentRegions } from "../aws/endpoints.ts";
 import type { CredentialSource } from "../aws/credentials.ts";
 import type { AwsCaller } from "../aws/rds-client.ts";
 import type { SecretValue } from "../aws/secret-value.ts";
@@ -86,7 +87,7 @@ export function openSecret(
 function regionOf({ env }: Pick<RunContext, "env">, settings: Settings): string {
   const { host, label, profileRegion, signHost } = settings;
   const own = settings.region ?? parseEndpoint(signHost?.host ?? host)?.region;
-  const region = own ?? (env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || profileRegion);
+  const region = own ?? environmentRegions(env)[0] ?? profileRegion;
   if (region !== undefined) return region;
   throw new RdsIamError(`no Region for the secret of "${label}"`, {
     code: "ERR_REGION",

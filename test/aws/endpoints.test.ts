@@ -1,7 +1,12 @@
 // Where STS is called: each setting over the next one, and AWS's own rules seen in the host that the SDK makes of them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { configuredEndpoint, serviceUrl, stsEndpointOptions } from "../../src/aws/endpoints.ts";
+import {
+  configuredEndpoint,
+  environmentRegions,
+  serviceUrl,
+  stsEndpointOptions,
+} from "../../src/aws/endpoints.ts";
 import { cleanProcessEnvironment } from "../support/fake-sts.ts";
 import { profileValues } from "../support/profile-values.ts";
 
@@ -86,6 +91,18 @@ test("configuredEndpoint() refuses what is not a URL by its name", () => {
     assert.throws(() => configuredEndpoint("sts", input), {
       code: "ERR_CONFIG",
       message: "the profile's endpoint_url is not a valid URL",
+    });
+  }
+});
+
+test("environmentRegions() refuses what the AWS CLI refuses, before it is a part of a host's name", () => {
+  const env = { AWS_REGION: "us-gov-west-1", AWS_DEFAULT_REGION: "aws-global" };
+  assert.deepEqual(environmentRegions(env), ["us-gov-west-1", "aws-global"]);
+  assert.deepEqual(environmentRegions({ AWS_REGION: "" }), []);
+  for (const AWS_REGION of ["eu-west-1\n", '"eu-west-1"', "x.example/#", "-", "eu west"]) {
+    assert.throws(() => environmentRegions({ AWS_REGION }), {
+      code: "ERR_CONFIG",
+      message: "AWS_REGION is not a valid AWS Region",
     });
   }
 });
