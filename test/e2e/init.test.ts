@@ -142,10 +142,14 @@ test("init does not add to a session that is there, nor a value that AWS's files
   const there = await rdsiam([...words, "prod"], { env });
   assert.equal(there.status, 125);
   assert.match(there.stderr, /error: \[sso-session prod\] already exists\n/);
-  for (const dbname of [" orders", "a\nrds_user = other", "a\r"]) {
+  for (const [dbname, why] of [
+    [" orders", /error: rds_dbname cannot be written to AWS.s config file\nDETAIL: /],
+    ["a\nrds_user = other", /error: --dbname has a line break in it\nDETAIL: /],
+    ["a\r", /error: --dbname has a line break in it\nDETAIL: /],
+  ] as const) {
     const cut = await rdsiam([...words, "-d", dbname, "new"], { env });
     assert.equal(cut.status, 125, cut.stdout);
-    assert.match(cut.stderr, /error: rds_dbname cannot be written to AWS.s config file\nDETAIL: /);
+    assert.match(cut.stderr, why);
   }
   assert.equal(await readFile(config, "utf8"), before);
 });

