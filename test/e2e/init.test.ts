@@ -1,7 +1,7 @@
 // `rdsiam init`: from an empty home directory to a working psql, and by options where there is no terminal.
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import process from "node:process";
 import { beforeEach, test } from "node:test";
 import { LEDGER_ID, startStandIn } from "../../src/demo/stand-in.ts";
@@ -152,15 +152,4 @@ test("init does not add to a session that is there, nor a value that AWS's files
     assert.match(cut.stderr, why);
   }
   assert.equal(await readFile(config, "utf8"), before);
-});
-
-test("two runs that add the same target at once both work, and it is in the file once", async () => {
-  const section = ["init", "--host", `${standIn.alias}:${standIn.gateway.port}`, "-U", "app_ro"];
-  const runs = await Promise.all(
-    ["new", "new", "other"].map((name) => rdsiam([...section, "-d", "orders", name], { env })),
-  );
-  for (const { status, stderr, stdout } of runs) assert.equal(status, 0, stderr + stdout);
-  const text = await readFile(own, "utf8");
-  assert.deepEqual(text.match(/^\[.*\]$/gm)?.toSorted(), ["[new]", "[other]"]);
-  assert.deepEqual(await readdir(dirname(own)), ["config"]);
 });
