@@ -60,7 +60,7 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
     "For calls to AWS; the connection to the database never uses them.",
   "NO_COLOR, FORCE_COLOR, TERM": "Whether to use color, as elsewhere.",
   "PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD, PGSSLMODE":
-    "rdsiam sets these for the tool. PGPASSWORD is a random secret of this run, never an auth token. rdsiam removes variables that could send the tool to another server.",
+    "rdsiam sets these for the tool. PGPASSWORD is a random secret of this run, never an auth token. rdsiam removes PG* variables that could send the tool to another server.",
 };
 
 const EXIT_STATUS = [
