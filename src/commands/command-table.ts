@@ -157,7 +157,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ["rdsiam login prod", "rdsiam login --profile corp --device-code"],
     details: [
       "The login is kept where the AWS CLI keeps it, so that `aws` and rdsiam share it. This command logs in again even if the old login is still valid. On a terminal, the other commands offer to log in when it is necessary.",
-      "It opens the browser in BROWSER, or else the desktop's. Through ssh, in a container, without a desktop, and for profiles without sso_session, it shows the URL of a page and a code to confirm there, in any browser on any machine, as with --device-code; RDSIAM_DEVICE_CODE=no prevents that.",
+      "It opens the browser in BROWSER, or else the desktop's. Through ssh, in a container and without a desktop, it shows the URL of a page and a code to confirm there, in any browser on any machine, as with --device-code; RDSIAM_DEVICE_CODE=no prevents that. For profiles without sso_session, there is no other way.",
       "For a profile that uses `aws login` (login_session), it runs that command, and --device-code becomes its --remote.",
     ],
   },
