@@ -35,17 +35,17 @@ export async function addLiveTarget(
   const { findDatabases } = await import("../aws/discover.ts");
   const found = await waiting.for("the RDS API", findDatabases(account.callerIn(region), name));
   const whose = profile === undefined ? "the environment's account" : `the account of "${profile}"`;
-  const isIam = options.secret === undefined;
+  const secret = givenText({ options, env }, "secret")?.text;
+  const isIam = secret === undefined;
   const database = theOne(name, found, { where: `${whose} in ${region}`, isIam });
   const user = options.user ?? (env["RDSIAM_USER"] || database.user);
-  if (user === undefined && options.secret === undefined) {
+  if (user === undefined && isIam) {
     throw new RdsIamError(`no database user for "${name}"`, {
       code: "ERR_TARGET",
       detail: `It is in no file. In ${whose} it is the ${database.kind} ${database.host}.`,
       hint: shellCommand`Add -U USER before the target, or make it one: rdsiam init ${name}`,
     });
   }
-  const { secret } = options;
   const lines = [
     ...databaseLines(database, { profile, user }),
     ...(secret === undefined ? [] : [["secret", secret] as const]),

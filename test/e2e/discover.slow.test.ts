@@ -338,6 +338,15 @@ test("an unknown target is an error that says what the account has, and nothing 
   assert.equal(await readFile(home.own, "utf8"), "");
 });
 
+test("an unknown target that RDSIAM_SECRET is for needs no IAM authentication, and keeps the secret", async () => {
+  const ran = await live("db-000", { RDSIAM_SECRET: "auto" });
+  assert.match(ran.stderr, /"db-000" is the instance db-000\.[^]*uses a secret of Secrets Manager/);
+  assert.match(
+    await readFile(home.own, "utf8"),
+    /^\[db-000\]\n[^]*user = app_ro\n[^]*secret = auto\n$/,
+  );
+});
+
 test("no call is made for a slip, where it is off, and without credentials or Region", async () => {
   for (const [name, more] of [
     ["corb", {}],
