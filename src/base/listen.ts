@@ -15,11 +15,25 @@ export interface ListenAddress extends HostPort {
   readonly backlog?: number | undefined;
 }
 
+/** What to do when the system refuses the port, and when it refuses the address. */
+export interface ListenHints {
+  readonly port: string;
+  readonly address: string;
+}
+
 const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program listens there",
   EADDRNOTAVAIL: "this machine has no such address",
   EACCES: "ports below 1024 need privileges",
+  EAFNOSUPPORT: "this system has no addresses of this kind",
+  ENOTFOUND: "there is no such host",
 };
+const OWN_REASON =
+  "rdsiam itself listens there: two of its targets, or one and --health-port, have the same port";
+const ABOUT_PORT: ReadonlySet<string> = new Set(["EADDRINUSE", "EACCES"]);
+
+// The ports of this process.
+const listening = new Set<number>();
 
 // Before it listens, Node 22 and later check whether the address is a link-local one of IPv6, with a pattern that takes V8 5 ms if it
 // optimizes it, and 1 ms if not.
@@ -30,21 +44,23 @@ function optimizePatterns(isOn: boolean): void {
     .setFlagsFromString(`--${isOn ? "" : "no-"}regexp-optimization`);
 }
 
-/** Resolves with the port; rejects with ERR_CONNECT and the hint when the system refuses the address. */
+/** Resolves with the port; rejects with ERR_CONNECT and a hint when the system refuses the address. */
 export function listen(
   server: Server,
   { host, port, socketPath, backlog = USUAL_BACKLOG }: ListenAddress,
-  hint?: string,
+  hints?: ListenHints,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     const onError = (error: Error): void => {
       optimizePatterns(true);
       const code = errorCode(error, error.message);
+      const isOwn = code === "EADDRINUSE" && listening.has(port);
+      const reason = isOwn ? OWN_REASON : (REASONS[code] ?? "the system refused it");
       reject(
         new RdsIamError(`could not listen on ${socketPath ?? `${host} port ${port}`}`, {
           code: "ERR_CONNECT",
-          detail: `${code}: ${REASONS[code] ?? "the system refused it"}.`,
-          hint,
+          detail: `${code}: ${reason}.`,
+          hint: hints?.[ABOUT_PORT.has(code) ? "port" : "address"],
           cause: error,
         }),
       );
@@ -55,7 +71,11 @@ export function listen(
     server.listen({ ...where, backlog }, () => {
       optimizePatterns(true);
       server.off("error", onError);
-      resolve(socketPath === undefined ? (server.address() as AddressInfo).port : port);
+      if (socketPath !== undefined) return resolve(port);
+      const bound = (server.address() as AddressInfo).port;
+      listening.add(bound);
+      server.once("close", () => listening.delete(bound));
+      resolve(bound);
     });
   });
 }

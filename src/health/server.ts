@@ -7,12 +7,16 @@ import { createServer, type Socket } from "node:net";
 import { ConnectionLimit } from "../base/connection-limit.ts";
 import { atMost, closesWithin } from "../base/deadline.ts";
 import type { HostPort } from "../base/host-port.ts";
-import { listen } from "../base/listen.ts";
+import { listen, type ListenHints } from "../base/listen.ts";
 
 const MAX_HEAD = 8 * 1024; // bytes; probes and Prometheus send a few hundred
 const TIMEOUT = 5_000; // ms for a request
 const FLUSH_TIMEOUT = 1_000; // ms for a client to read the answer
 const MAX_CONNECTIONS = 64;
+const HINTS: ListenHints = {
+  port: "Choose another --health-port.",
+  address: "Name an address of this machine: --health-address ADDRESS",
+};
 const ASKED = 2; // stage of a client whose request was read
 
 const END = "\r\n\r\n";
@@ -68,7 +72,7 @@ export async function serveProbes(
     limit.arrive(socket);
     void serve(socket, routes, () => limit.advance(socket, ASKED));
   });
-  const port = await listen(server, address, "Choose another --health-port.");
+  const port = await listen(server, address, HINTS);
   server.on("error", () => {});
   const close = (): Promise<void> =>
     new Promise((resolve) => {

@@ -2,7 +2,7 @@
 // passwords, and knows nothing of where they come from. A tool starts as soon as there is a port: what serves its connections
 // is loaded meanwhile.
 import { createServer, type Socket } from "node:net";
-import { listen } from "../base/listen.ts";
+import { listen, type ListenHints } from "../base/listen.ts";
 import { randomSecret } from "../base/secret.ts";
 import type { ProxyOptions } from "./proxy-options.ts";
 import type { Traffic } from "./copy.ts";
@@ -10,7 +10,10 @@ import type { Service } from "./service.ts";
 
 // The literal: with `localhost` another user's listener on [::1] got the secret and the query.
 const LOOPBACK = "127.0.0.1";
-const PORT_HINT = "Choose another --port, or leave it out (and rds_local_port) for any free one.";
+const HINTS: ListenHints = {
+  port: "Choose another --port, or leave it out (and rds_local_port) for any free one.",
+  address: "Name an address of this machine: --listen ADDRESS, 0.0.0.0 for all of them.",
+};
 
 /** A proxy that is listening; disposing it closes the port and every connection. */
 export interface Proxy extends AsyncDisposable {
@@ -58,7 +61,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     });
   };
   const server = createServer({ allowHalfOpen: true, noDelay: true }, serve);
-  const port = await listen(server, { host, port: options.port ?? 0, socketPath }, PORT_HINT);
+  const port = await listen(server, { host, port: options.port ?? 0, socketPath }, HINTS);
   // Running out of descriptors is an error of accept(), after which the listener goes on: only its close is its end.
   let last = new Error("the listener was closed");
   server.on("error", (error) => (last = error));

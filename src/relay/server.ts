@@ -18,6 +18,7 @@ import { RelayRefusal } from "./refusal.ts";
 const MAX_PENDING = 256; // clients that are not admitted yet
 const SECURED = 2; // stage of a client whose TLS handshake is done
 const BACKLOG = 1_024;
+const LISTEN_HINT = "Choose another --listen ADDRESS:PORT.";
 
 /** What a relay serves TLS with. */
 type RelayCertificate = Pick<ServerCertificate, "cert" | "key" | "clientCa">;
@@ -77,7 +78,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   });
   const { host, port } = options;
   const address = { host, port, backlog: BACKLOG };
-  const bound = await listen(server, address, "Choose another --listen ADDRESS:PORT.");
+  const bound = await listen(server, address, { port: LISTEN_HINT, address: LISTEN_HINT });
   const failed = new Promise<Error>((resolve) => {
     server.on("error", resolve);
   });

@@ -63,7 +63,7 @@ async function makeDirectory(directory: string): Promise<void> {
     throw new RdsIamError(`others may enter the directory ${directory}`, {
       code: "ERR_USAGE",
       detail: "They could connect to the proxy, or put a socket of their own there.",
-      hint: shellCommand`Run: chmod 700 ${directory} (it must be yours), or name another: --socket DIR`,
+      hint: shellCommand`Name another directory, and rdsiam creates it with permissions 0700: --socket DIR; or, if no one else uses this one: chmod 700 ${directory}`,
     });
   }
 }

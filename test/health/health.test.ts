@@ -176,6 +176,14 @@ test("startHealth() says that its port is taken", async () => {
     hint: "Choose another --health-port.",
   });
   other.close();
+  await using health = await start();
+  await assert.rejects(startHealth({ host: ADDRESS, port: health.port }, BUILD), {
+    detail: /^EADDRINUSE: rdsiam itself listens there/,
+  });
+  await assert.rejects(startHealth({ host: "203.0.113.5", port: 0 }, BUILD), {
+    detail: "EADDRNOTAVAIL: this machine has no such address.",
+    hint: "Name an address of this machine: --health-address ADDRESS",
+  });
 });
 
 test("startHealth() holds nothing when it is disposed, open connections included", async () => {

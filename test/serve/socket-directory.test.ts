@@ -36,6 +36,7 @@ test("prepareSocket() + refuses a directory that others may enter", async () => 
     await assert.rejects(prepareSocket(directory, 5432), {
       code: "ERR_USAGE",
       message: `others may enter the directory ${directory}`,
+      hint: /^Name another directory, .*; or, if no one else uses this one: chmod 700 /,
     });
   }
 });
