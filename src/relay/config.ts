@@ -12,6 +12,7 @@ import type { CertificateFiles } from "../base/server-certificate.ts";
 import { type OptionName, type Options, optionValue } from "../cli/options.ts";
 import { whereIs } from "../config/aws-ini.ts";
 import { optionFlag } from "../config/names.ts";
+import { DNS_SERVERS } from "../config/value-types.ts";
 import type { OwnSection } from "../config/own-file.ts";
 import {
   type AccessRule,
@@ -65,9 +66,12 @@ const SETTINGS = {
 
 type SettingKey = keyof typeof SETTINGS;
 
-const RELAY_KEYS = Object.keys(SETTINGS);
+const RELAY_KEYS = Object.keys(SETTINGS) as SettingKey[];
+// The others are applied whenever the file changes.
+const START_KEYS = RELAY_KEYS.filter((key) => !["discover", "audience", "networks"].includes(key));
 const TARGET_KEYS = ["host", "port", "tags", "networks"];
 const ALLOW_KEYS = ["arn", "certificate", "targets", "tags", "blocked_tags"];
+const MAX_CONNECTIONS = 1_000_000;
 const SECTIONS = "The sections are [relay], [target NAME] and [allow NAME].";
 const REGION = /^[a-z]{2,8}(-[a-z]+)+-\d{1,2}$/;
 
@@ -145,10 +149,11 @@ export function resolveRelaySettings(
     const given = spec.option === undefined ? undefined : optionValue(options, env, spec.option);
     return given ?? settings[key] ?? spec.default;
   };
-  const integer = (key: SettingKey, most: number): number => {
+  const integer = (key: SettingKey, most: number, least = 0): number => {
     const value = read(key) ?? "";
-    if (/^\d{1,9}$/.test(value) && Number(value) <= most) return Number(value);
-    throw wrongSetting(key, `must be a whole number up to ${most}`);
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= least && number <= most) return number;
+    throw wrongSetting(key, `must be a whole number from ${least} to ${most}`);
   };
   const duration = (key: SettingKey): number | undefined => {
     const ms = readDuration(read(key) ?? "0");
@@ -162,6 +167,9 @@ export function resolveRelaySettings(
   };
   const { host = "", port } = readAuthority(read("listen") ?? "", 0) ?? {};
   if (isIP(host) === 0 || port === undefined) throw wrongSetting("listen", "must be ADDRESS:PORT");
+  const dnsServers = read("dns_servers");
+  const problem = dnsServers === undefined ? undefined : DNS_SERVERS.problem(dnsServers);
+  if (problem !== undefined) throw wrongSetting("dns_servers", problem);
   const hasHealth = read("health_port") !== undefined;
   return {
     listen: { host, port },
@@ -174,15 +182,20 @@ export function resolveRelaySettings(
     health: hasHealth
       ? { host: read("health_address") ?? "", port: integer("health_port", 65_535) }
       : undefined,
-    maxConnections: integer("max_connections", 1_000_000),
+    maxConnections: integer("max_connections", MAX_CONNECTIONS, 1),
     maxUserConnections:
       read("max_user_connections") === undefined
         ? undefined
-        : integer("max_user_connections", 1_000_000),
+        : integer("max_user_connections", MAX_CONNECTIONS, 1),
     sessionTimeout: duration("session_timeout"),
     drainTimeout: integer("drain_timeout", 86_400) * 1_000,
-    dnsServers: list(read("dns_servers")),
+    dnsServers: list(dnsServers),
   };
+}
+
+/** The keys of [relay] that differ from those that it was started with, and are read at the start alone. */
+export function changedStartKeys(started: RelayConfig, now: RelayConfig): readonly string[] {
+  return START_KEYS.filter((key) => now.settings[key] !== started.settings[key]);
 }
 
 function readTarget(name: string, keys: SectionKeys, place: string): RelayTarget {
@@ -263,6 +276,8 @@ function wrong(place: string, why: string, hint?: string): RdsIamError {
 
 function wrongSetting(key: SettingKey, why: string): RdsIamError {
   const { option }: SettingSpec = SETTINGS[key];
-  const flag = option === undefined ? key : optionFlag(option);
-  return wrong(flag, why, `Give ${flag}, or ${key} in the [relay] section of the relay's file.`);
+  const place = "in the [relay] section of the relay's file";
+  if (option === undefined) return wrong(key, why, `Correct it ${place}.`);
+  const flag = optionFlag(option);
+  return wrong(flag, why, `Give ${flag}, or ${key} ${place}.`);
 }

@@ -11,7 +11,12 @@ import { atMost } from "../base/deadline.ts";
 import { allowingRule, asksForArn, type RelayTarget } from "./access.ts";
 import { AddressBook } from "./addresses.ts";
 import type { Admitted } from "./admission.ts";
-import { type RelayConfig, type RelaySettings, resolveRelaySettings } from "./config.ts";
+import {
+  changedStartKeys,
+  type RelayConfig,
+  type RelaySettings,
+  resolveRelaySettings,
+} from "./config.ts";
 import type { RelayContext } from "./connection.ts";
 import { type RelayEvent, relayLogger } from "./events.ts";
 import { canonicalHost, certificateHosts, loadRelayConfig, watchRelayFiles } from "./files.ts";
@@ -66,6 +71,7 @@ class Relay {
   readonly #targets = new Targets([], []);
   readonly #tickets = new Tickets(Date.now);
   readonly #closers: AsyncDisposable[] = [];
+  readonly #started: RelayConfig;
   #config: RelayConfig;
   #account: Promise<Account> | undefined;
   #sts: (StsEndpoint & { readonly calls: AwsCalls }) | undefined;
@@ -79,6 +85,7 @@ class Relay {
   ) {
     this.#context = context;
     this.#options = request.options;
+    this.#started = request.config;
     this.#config = request.config;
     this.#settings = request.settings;
     this.#configFile = request.configFile;
@@ -285,6 +292,12 @@ class Relay {
     const { log } = this.#context;
     try {
       const config = loadRelayConfig(this.#configFile);
+      const unused = changedStartKeys(this.#started, config);
+      if (unused.length > 0)
+        log.warning({
+          message: `changed, but read only at the start: ${unused.join(", ")}`,
+          hint: "Restart the relay to use the new values.",
+        });
       const tls = await loadServerCertificate(this.#settings.tls);
       await this.#apply(config, tls.cert);
       server.setTls(tls);

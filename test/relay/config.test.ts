@@ -3,7 +3,12 @@ import { test } from "node:test";
 import { parseOwnFile } from "../../src/config/own-file.ts";
 import { makeLeaf } from "../../src/demo/certificates.ts";
 import { canonicalHost, certificateHosts } from "../../src/relay/files.ts";
-import { readRelayConfig, type RelayConfig, resolveRelaySettings } from "../../src/relay/config.ts";
+import {
+  changedStartKeys,
+  readRelayConfig,
+  type RelayConfig,
+  resolveRelaySettings,
+} from "../../src/relay/config.ts";
 
 const read = (text: string): RelayConfig =>
   readRelayConfig(parseOwnFile(text, "relay.ini"), "relay.ini");
@@ -89,6 +94,23 @@ test("resolveRelaySettings() + option, environment, file and default, in this or
     () => resolveRelaySettings({ drainTimeout: "1h" }, {}, config),
     /^RdsIamError: --drain-timeout must be a whole number/,
   );
+  for (const [options, said] of [
+    [{ maxConnections: "0" }, /--max-connections must be a whole number from 1/],
+    [{ maxUserConnections: "0" }, /--max-user-connections must be a whole number from 1/],
+  ] as const)
+    assert.throws(() => resolveRelaySettings(options, {}, config), said);
+  const names = read(
+    `[relay]\ntls_cert = c\ntls_key = k\ndns_servers = dns.corp\n${TARGET}${ALLOW}`,
+  );
+  assert.throws(() => resolveRelaySettings({}, {}, names), /dns_servers must be IP or IP:PORT/);
+});
+
+test("changedStartKeys() + names what a running relay does not take over", () => {
+  const started = read(`[relay]\nlisten = 10.0.0.1:1\ntls_cert = c\n${TARGET}${ALLOW}`);
+  const now = read(
+    `[relay]\nlisten = 10.0.0.1:1\ntls_cert = d\nregion = eu-west-1\nnetworks = 10.0.0.0/8\n${TARGET}${ALLOW}`,
+  );
+  assert.deepEqual(changedStartKeys(started, now), ["tls_cert", "region"]);
 });
 
 test("certificateHosts() + has names and addresses, and no wildcard", async () => {
