@@ -1,6 +1,6 @@
 // Reads the PEM files of a TLS server: its certificate, its key, and the CAs of its clients.
 import type { Buffer } from "node:buffer";
-import { createPrivateKey, type KeyObject, type X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { errorCode } from "./errno.ts";
@@ -47,6 +47,17 @@ export async function loadServerCertificate(files: CertificateFiles): Promise<Se
       ? undefined
       : certificatesIn(await read(ca, "certificate"), ca).map((each) => each.toString());
   return { cert, key, leaf: leaf.raw, context, clientCa };
+}
+
+/** Warns of a certificate in `file` that has expired. */
+export function warnOfExpiry(
+  { leaf }: ServerCertificate,
+  file: string,
+  warn: (message: string) => void,
+): void {
+  const validTo = Date.parse(new X509Certificate(leaf).validTo);
+  if (validTo < Date.now())
+    warn(`the certificate in ${file} expired on ${new Date(validTo).toISOString()}`);
 }
 
 async function read(file: string, what: string): Promise<string> {

@@ -4,7 +4,11 @@ import type { AwsCalls } from "../aws/sdk.ts";
 import type { StsEndpoint } from "../aws/presigned-identity.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { loadServerCertificate } from "../base/server-certificate.ts";
+import {
+  loadServerCertificate,
+  type ServerCertificate,
+  warnOfExpiry,
+} from "../base/server-certificate.ts";
 import type { Options } from "../cli/options.ts";
 import type { Account } from "../session/account.ts";
 import { atMost } from "../base/deadline.ts";
@@ -94,7 +98,7 @@ class Relay {
   async start(): Promise<RelayService> {
     const { drainTimeout, listen, maxConnections, maxUserConnections, sessionTimeout } =
       this.#settings;
-    const tls = await loadServerCertificate(this.#settings.tls);
+    const tls = await this.#loadCertificate();
     await this.#apply(this.#config, tls.cert);
     await this.#firstSearch();
     let server: RelayServer | undefined = undefined;
@@ -190,6 +194,13 @@ class Relay {
       headTimeout: HEAD_TIMEOUT,
       dialTimeout: DIAL_TIMEOUT,
     };
+  }
+
+  async #loadCertificate(): Promise<ServerCertificate> {
+    const { tls } = this.#settings;
+    const certificate = await loadServerCertificate(tls);
+    warnOfExpiry(certificate, tls.cert, (message) => this.#context.log.warning({ message }));
+    return certificate;
   }
 
   // Applies a configuration as a whole, or not at all: a wrong file leaves everything as it was.
@@ -298,7 +309,7 @@ class Relay {
           message: `changed, but read only at the start: ${unused.join(", ")}`,
           hint: "Restart the relay to use the new values.",
         });
-      const tls = await loadServerCertificate(this.#settings.tls);
+      const tls = await this.#loadCertificate();
       await this.#apply(config, tls.cert);
       server.setTls(tls);
       await this.#search();

@@ -1,7 +1,6 @@
 // The certificate that TLS is served with, from files that may be renewed while we run. They are checked when a connection
 // needs them, not watched: a renewal often replaces a symbolic link, and a watcher would stay on the old file.
 // A new file that is not valid (or only half written) leaves the previous certificate in use, with a warning.
-import { X509Certificate } from "node:crypto";
 import { stat } from "node:fs/promises";
 import process from "node:process";
 import { errorCode } from "../base/errno.ts";
@@ -10,6 +9,7 @@ import {
   type CertificateFiles,
   loadServerCertificate,
   type ServerCertificate,
+  warnOfExpiry,
 } from "../base/server-certificate.ts";
 import { shellCommand } from "../system/shell-word.ts";
 
@@ -57,9 +57,7 @@ async function load(
 ): Promise<ServerCertificate> {
   const certificate = await loadServerCertificate(files);
   await refuseReadableKey(files.key);
-  const validTo = Date.parse(new X509Certificate(certificate.cert).validTo);
-  if (validTo < Date.now())
-    warn(`the certificate in ${files.cert} expired on ${new Date(validTo).toISOString()}`);
+  warnOfExpiry(certificate, files.cert, warn);
   return certificate;
 }
 

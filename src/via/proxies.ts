@@ -3,15 +3,16 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { errorCode } from "../base/errno.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import { connectTls } from "../base/tls.ts";
 import { Handshake, HandshakeError } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
 import type { ProxyAddress } from "./parse.ts";
 import { loginRejected, requestSocks5 } from "./socks5.ts";
-import { connectTcp, type Destination, type Tunnel, tunnelError } from "./tunnel.ts";
+import { connectTcp, type Destination, tlsFailure, type Tunnel, tunnelError } from "./tunnel.ts";
 
+const TLS_HINT =
+  "If the proxy's certificate is from a private CA, name the CA file in NODE_EXTRA_CA_CERTS; if it uses no TLS, write http://.";
 const MAX_HEAD = 64 * 1024; // bytes of a CONNECT answer's head
 
 /** A port that another program forwards: whatever the destination, it ends at one database. */
@@ -43,8 +44,7 @@ export function proxyTunnel(kind: "socks5" | "http" | "https", proxy: ProxyAddre
 function startTls(socket: Socket, proxy: ProxyAddress, signal: AbortSignal): Promise<Duplex> {
   const failed = (cause: Error): RdsIamError =>
     tunnelError(`TLS with the proxy ${showHostPort(proxy)} failed`, {
-      detail: `It ended with ${errorCode(cause, "a closed connection")}.`,
-      hint: "If the proxy's certificate is from a private CA, name the CA file in NODE_EXTRA_CA_CERTS; if it uses no TLS, write http://.",
+      ...tlsFailure(cause, { host: proxy.host, hint: TLS_HINT }),
       cause,
     });
   return connectTls({ socket, host: proxy.host, failed }, signal);

@@ -16,7 +16,7 @@ import { unlessAborted } from "../base/deadline.ts";
 import { Handshake, HandshakeError } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
 import type { RelayAddress } from "./parse-server.ts";
-import { connectTcp, type Destination, type Tunnel, tunnelError } from "./tunnel.ts";
+import { connectTcp, type Destination, tlsFailure, type Tunnel, tunnelError } from "./tunnel.ts";
 
 /** What a relay asks to have signed, and the STS endpoint that it sends the proof to. */
 export interface RelayChallenge {
@@ -213,12 +213,13 @@ function notARelay(relay: HostPort, detail: string): RdsIamError {
 }
 
 function tlsFailed(relay: RelayAddress, cause: Error): RdsIamError {
+  const { host, kube } = relay;
+  const hint =
+    kube === undefined
+      ? "If its certificate is from a private CA, name the CA file: relay://HOST:PORT?ca=FILE"
+      : "Name the CA file of its certificate, and a name that is in it: kube+relay://NAMESPACE/svc/NAME?ca=FILE&host=NAME";
   return tunnelError(`TLS with ${showHostPort(relay)} failed`, {
-    detail: `It ended with ${errorCode(cause, "a closed connection")}.`,
-    hint:
-      relay.kube === undefined
-        ? "If its certificate is from a private CA, name the CA file: relay://HOST:PORT?ca=FILE"
-        : "Name the CA file of its certificate, and a name that is in it: kube+relay://NAMESPACE/svc/NAME?ca=FILE&host=NAME",
+    ...tlsFailure(cause, { host, hint, nameHint: kube && hint }),
     cause,
   });
 }

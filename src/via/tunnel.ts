@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Environment } from "../base/context.ts";
+import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
 
@@ -92,5 +93,39 @@ export async function connectTcp(
       hint,
       cause,
     });
+  }
+}
+
+/** What is known of a tunnel's own server: its name, and the remedies for a certificate that is not trusted, or has other names. */
+export interface TunnelTls {
+  readonly host: string;
+  readonly hint: string;
+  readonly nameHint?: string | undefined;
+}
+
+/** Why TLS with a tunnel's own server failed, and the remedy. */
+export function tlsFailure(
+  cause: Error,
+  { host, hint, nameHint = "Use a name that is in the certificate." }: TunnelTls,
+): { readonly detail: string; readonly hint: string } {
+  const code = errorCode(cause, "a closed connection");
+  switch (code) {
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return {
+        detail: `Its certificate is for other names than ${host}.`,
+        hint: nameHint,
+      };
+    case "CERT_HAS_EXPIRED":
+      return {
+        detail: "Its certificate has expired.",
+        hint: "Check this machine's clock with: date -u. If it is right, its operators have to renew the certificate.",
+      };
+    case "CERT_NOT_YET_VALID":
+      return {
+        detail: "Its certificate is not valid yet.",
+        hint: "Check this machine's clock with: date -u.",
+      };
+    default:
+      return { detail: `It ended with ${code}.`, hint };
   }
 }

@@ -9,6 +9,7 @@ import * as tls from "node:tls";
 import { makeAuthority, makeLeaf } from "../../src/demo/certificates.ts";
 import type { RdsIamError } from "../../src/base/errors.ts";
 import { proxyTunnel, forwardedPort } from "../../src/via/proxies.ts";
+import { tlsFailure } from "../../src/via/tunnel.ts";
 
 const TARGET = { host: "db.example.com", port: 5432, address: "db.example.com" };
 
@@ -205,6 +206,19 @@ test("proxyTunnel() + an https proxy with an untrusted certificate receives no C
   });
   assert.equal(received, "");
   server.close();
+});
+
+test("tlsFailure() + names the remedy for a certificate with other names, one out of its time, and one that is not trusted", () => {
+  const of = (code: string) =>
+    tlsFailure(Object.assign(new Error(code), { code }), { host: "relay.example.com", hint: "ca" });
+  assert.deepEqual(of("ERR_TLS_CERT_ALTNAME_INVALID"), {
+    detail: "Its certificate is for other names than relay.example.com.",
+    hint: "Use a name that is in the certificate.",
+  });
+  assert.match(of("CERT_HAS_EXPIRED").hint, /clock .* renew the certificate/);
+  assert.match(of("CERT_NOT_YET_VALID").hint, /clock/);
+  const { detail, hint } = of("SELF_SIGNED_CERT_IN_CHAIN");
+  assert.deepEqual([detail, hint], ["It ended with SELF_SIGNED_CERT_IN_CHAIN.", "ca"]);
 });
 
 test("forwardedPort(), proxyTunnel() + end with the signal's reason while the other side is silent", async () => {
