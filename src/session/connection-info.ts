@@ -9,6 +9,7 @@ import { dirname, join, resolve } from "node:path";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { RunContext } from "../base/context.ts";
+import { refuseOtherDatabase } from "../tool/tool-arguments.ts";
 import { trustFor } from "./backend.ts";
 import { type IamLogin, openIamLogin } from "./login.ts";
 import { type TargetRequest, targetWords } from "./settings.ts";
@@ -38,6 +39,7 @@ export async function directConnection(
   const address = await addressToDial(login);
   const sslrootcert = await rootsFile(context, login);
   const { dbname, endpoint } = login;
+  refuseOtherDatabase(dbname);
   // Redshift names the user with the password.
   const { token: password, expiresAt, user } = await login.authToken(login.user);
   context.log.addSecret(password);

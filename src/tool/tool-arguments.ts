@@ -208,7 +208,7 @@ export function refuseOtherDatabase(dbname: string): void {
   if (place === undefined) return;
   throw new RdsIamError("the database name is a connection string", {
     code: "ERR_USAGE",
-    detail: `It names a ${place}, and would lead tools past rdsiam's proxy.`,
+    detail: `It names a ${place}: a tool that reads it connects there, and not to the target.`,
     hint: "Give the name alone with -d DB or rds_dbname; the server is --host HOST[:PORT] or rds_host.",
   });
 }

@@ -55,3 +55,15 @@ test("rdsiam env --json has the variables, and the token in none but PGPASSWORD"
   assert.match(token, /X-Amz-Signature=/);
   assert.doesNotMatch(ran.stderr, /X-Amz-Signature=[0-9a-f]/);
 });
+
+test("a database name that names another server is an error, and no token is printed", async () => {
+  for (const command of ["env", "url", "psql"]) {
+    const args = [command, "-d", "host=elsewhere dbname=x", "prod"];
+    const ran = await rdsiam(args, { env: standIn.env });
+    assert.deepEqual([ran.status, ran.stdout], [125, ""]);
+    assert.match(
+      ran.stderr,
+      /error: the database name is a connection string\nDETAIL: {2}It names a host/,
+    );
+  }
+});
