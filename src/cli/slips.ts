@@ -250,6 +250,10 @@ function notATool(
     return slip(`"${name}" is a target, not a tool`, args.length > 0 ? hint : `${hint} COMMAND`);
   }
   if (name.startsWith("-")) {
+    if (target !== undefined && options.host !== undefined && !isTarget(target, known)) {
+      const words = line("rdsiam exec", "--host", options.host, "...", "--", target, ...tail);
+      return slip(`"${shown(target)}" was taken for the target`, `Without one: ${words}`);
+    }
     const hint = `A tool comes after the target: ${line("rdsiam exec", ...place)} COMMAND ${name}`;
     return slip(`${name} is an option, not a tool`, hint);
   }

@@ -113,6 +113,10 @@ const SLIPS: readonly Slip[] = [
   ["list -h prod", ["-h is --help here", "rdsiam list --help"]],
   // What was taken for the target, or for the tool.
   ["exec pg_dump -s", ['"pg_dump" was taken for the target', "rdsiam exec TARGET pg_dump -s"]],
+  [
+    "exec --host h.example.com -U u pg_dump -s",
+    ['"pg_dump" was taken', "rdsiam exec --host h.example.com ... -- pg_dump -s"],
+  ],
   ["exec pg_dump prod", ["Swap them: rdsiam exec prod pg_dump"]],
   ["exec pg_dump", ['"pg_dump" was taken for the target', "rdsiam exec TARGET pg_dump"]],
   ["exec pg_dump psql", ['"pg_dump" was taken for the target']],
