@@ -133,6 +133,13 @@ test(
   },
 );
 
+test("RDSIAM_VERBOSE and RDSIAM_QUIET are on as every flag's variable is", async () => {
+  const on = { RDSIAM_VERBOSE: "true", RDSIAM_QUIET: "yes" };
+  const ran = await rdsiam(["url", "prod"], { env: { ...standIn.env, ...on } });
+  assert.match(ran.stderr, /^rdsiam: host: /m);
+  assert.doesNotMatch(ran.stderr, /valid for new connections/);
+});
+
 test("a misspelled variable of rdsiam is a warning, and another program's is not", async () => {
   const odd = {
     RDSIAM_PROT: "6432",
