@@ -3,7 +3,7 @@
 const STRUCK_OUT = "[secret]";
 const SHORTEST_SECRET = 6; // an MFA code; anything shorter would strike out ordinary text
 
-// What looks like a secret of AWS's: query parameters of an auth token, keys and session tokens, credentials in a URL.
+// What looks like a secret: query parameters of an auth token, keys and session tokens, a password in a URL or a connection string.
 // Each takes a time that grows with the text's length alone: \b, since every letter of a long word would be a beginning.
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/(X-Amz-(?:Signature|Security-Token|Credential)(?:=|%3D))[^&\s"']+/gi, `$1${STRUCK_OUT}`],
@@ -13,6 +13,11 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/((?:secret_?access_?key|session_?token):\s*)[\w+/=]{32,}/gi, `$1${STRUCK_OUT}`],
   // Not the [USER:PASSWORD@] of a hint.
   [/(\b\w+:\/\/[^\s/:@[]*:)(?!PASSWORD@)[^\s/]+(@)/g, `$1${STRUCK_OUT}$2`],
+  // In a connection string, quoted for a shell or not, and among the parameters of a URL; a placeholder is none.
+  [
+    /(\b(?:ssl)?password\s*=\s*)(?:'\\''[^']*'\\''|'(?:[^'\\]|\\.)*'|[^\s&;'"{][^\s&;]*)/gi,
+    `$1${STRUCK_OUT}`,
+  ],
   [/(PGPASSWORD=)\S+/g, `$1${STRUCK_OUT}`],
 ];
 

@@ -65,6 +65,22 @@ test("strike() leaves no trace of a secret, wherever it stands", () => {
   );
 });
 
+test("strike() takes the password out of a connection string, and leaves a placeholder", () => {
+  for (const text of [
+    "host=h password=hunter2 dbname=x",
+    `unknown target "host=h password = 'hun ter2'"`,
+    String.raw`rdsiam init 'host=h password='\''hun ter2'\'' user=u'`,
+    "postgresql://h/db?user=u&password=hunter2&sslmode=x",
+    "Password=hunter2;Host=h",
+    "sslpassword=hunter2",
+  ]) {
+    assert.doesNotMatch(strike(text), /hun|ter2/, text);
+    assert.match(strike(text), /password ?= ?\[secret\]/i);
+  }
+  for (const text of ["--env 'FLYWAY_PASSWORD={password}'", "password={password}", "password="])
+    assert.equal(strike(text), text);
+});
+
 test("recentSecrets() strikes out the newest ones, and the oldest no more", () => {
   const redactor = new Redactor();
   const keepOut = recentSecrets((secret) => redactor.add(secret), 2);
@@ -83,8 +99,8 @@ test("strike() knows a secret until everybody who named it has taken it back", (
 });
 
 test("strike() takes no longer than a text is long: anybody may choose a user's name of 10,000 characters", () => {
-  const long = ["a", "a://", "a://b:", "-", "aws_secret", "X-Amz-"].map((part) =>
-    part.repeat(30_000),
+  const long = ["a", "a://", "a://b:", "-", "aws_secret", "X-Amz-", "password='", "password "].map(
+    (part) => part.repeat(30_000),
   );
   const started = performance.now();
   for (const text of [...long, `a://${"b".repeat(60_000)}`]) strike(text, "hidden");
