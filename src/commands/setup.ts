@@ -4,6 +4,7 @@ import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { agrees, type RunContext } from "../base/context.ts";
 import { type Invocation, isOn, type Options, optionValue } from "../cli/options.ts";
+import { shellCommand } from "../system/shell-word.ts";
 import { offerTargets } from "../session/offer-targets.ts";
 import type { StatementFile } from "../setup/plan.ts";
 import type { Setup, SetupRequest } from "../setup/setup.ts";
@@ -70,8 +71,23 @@ function readOptions(
 }
 
 function readStatements(path: string): StatementFile {
+  const bytes = readBytes(path);
   try {
-    return { path, text: readFileSync(path, "utf8") };
+    // As psql does, without a byte order mark at its start.
+    return { path, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch (error) {
+    throw new RdsIamError(`${path} is not UTF-8`, {
+      code: "ERR_USAGE",
+      detail: "Its statements would reach the database with other characters.",
+      hint: shellCommand`Convert it, for example: iconv -f LATIN1 -t UTF-8 ${path}`,
+      cause: error,
+    });
+  }
+}
+
+function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
   } catch (error) {
     throw new RdsIamError(`cannot read ${path}: ${errorCode(error)}`, {
       code: "ERR_USAGE",

@@ -63,7 +63,9 @@ export function makePlan(facts: SetupFacts): readonly SetupStep[] {
     ...grantSteps(facts),
   );
   if (file !== undefined) {
-    const lines = file.text.replaceAll(':"user"', identifier(goal.user)).trimEnd().split("\n");
+    // A function: a $ in a name is one.
+    const text = file.text.replaceAll(':"user"', () => identifier(goal.user));
+    const lines = text.trimEnd().split("\n");
     steps.push({ kind: "sql", key: "file", title: `run ${file.path}`, lines });
   }
   if (policy !== undefined && !policy.isThere) steps.push(policyStep(policy));

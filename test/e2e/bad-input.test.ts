@@ -1,5 +1,6 @@
 // Bad input: one clear error with its remedy on stderr, nothing on stdout, status 125, nothing left running.
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -37,6 +38,9 @@ const bin = await temporaryDirectory("bin");
 await writeFile(join(bin, "psql"), "#!/bin/sh\necho reached\n");
 await chmod(join(bin, "psql"), 0o755);
 
+const latin = join(bin, "latin.sql");
+await writeFile(latin, Buffer.from("COMMENT ON TABLE t IS 'b\xFCro';", "latin1"));
+
 const CASES: readonly (readonly [string, readonly string[], RegExp, RegExp])[] = [
   [
     "unknown command",
@@ -55,6 +59,12 @@ const CASES: readonly (readonly [string, readonly string[], RegExp, RegExp])[] =
     ["psql", "-c", "select 1", "prod"],
     /error: unknown option -c/,
     /HINT: .*rdsiam psql prod -c/,
+  ],
+  [
+    "a file of statements that is not UTF-8",
+    ["setup", "--grant", latin, "prod"],
+    /error: .*latin\.sql is not UTF-8/,
+    /HINT: .*iconv/,
   ],
   ["option without value", ["psql", "--region"], /error: option --region needs a value/, /HINT: /],
   [

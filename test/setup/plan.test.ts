@@ -269,6 +269,8 @@ test('makePlan() + IAM that is off, on its way or on; a policy; a file, in which
       ],
     ],
   );
+  const dollars = await planFor(goalFor("pay$$ $&"), { file });
+  assert.deepEqual(dollars.at(-1)?.lines, ['GRANT SELECT ON t TO "pay$$ $&";']);
   const there = await planFor(goal, { policy: { ...policy, isThere: true } });
   assert.ok(!there.some(({ kind }) => kind === "policy"));
 });
