@@ -17,11 +17,23 @@ export interface IamIdentity {
   readonly name: string;
 }
 
-/** Reads ROLE|USER: role/NAME, user/NAME, an ARN, or a name alone, which IAM is asked about. */
-export async function findIdentity(given: string, caller: AwsCaller): Promise<IamIdentity> {
-  const [, kind, name = ""] =
-    /^(?:arn:[\w-]+:iam::\d{12}:)?(role|user)\/(?:\S*\/)?([\w+=,.@-]{1,64})$/.exec(given) ?? [];
-  if (kind !== undefined) return checked({ kind: kind === "role" ? "Role" : "User", name });
+/**
+ * Reads ROLE|USER: role/NAME, user/NAME, an ARN, or a name alone, which IAM is asked about; `account` is the caller's own, the only
+ * one that IAM writes policies in.
+ */
+export async function findIdentity(
+  given: string,
+  caller: AwsCaller,
+  account: string | undefined,
+): Promise<IamIdentity> {
+  const [, where = account, word, name = ""] =
+    /^(?:arn:[\w-]+:iam::(\d{12}):)?(role|user)\/(?:\S*\/)?([\w+=,.@-]{1,64})$/.exec(given) ?? [];
+  if (word !== undefined) {
+    if (account !== undefined && where !== account) throw elsewhere(given, account);
+    const identity = checked({ kind: word === "role" ? "Role" : "User", name });
+    if (!(await mayBeThere(identity, caller))) throw missing(identity);
+    return identity;
+  }
   if (!/^[\w+=,.@-]{1,64}$/.test(given)) {
     throw new RdsIamError(`"${given}" is not an IAM role or user`, {
       code: "ERR_USAGE",
@@ -36,6 +48,32 @@ export async function findIdentity(given: string, caller: AwsCaller): Promise<Ia
     code: "ERR_TARGET",
     detail: "IAM has neither.",
     hint: "Check the name and the account, or write its ARN.",
+  });
+}
+
+// A caller who may not ask that may still write.
+async function mayBeThere({ kind, name }: IamIdentity, caller: AwsCaller): Promise<boolean> {
+  try {
+    return (await ask(caller, `Get${kind}`, { [`${kind}Name`]: name })) !== undefined;
+  } catch (error) {
+    if (error instanceof RdsIamError) return true;
+    throw error;
+  }
+}
+
+function elsewhere(given: string, account: string): RdsIamError {
+  return new RdsIamError(`${given} is not in account ${account}`, {
+    code: "ERR_USAGE",
+    detail:
+      "The credentials are for that account, and IAM attaches policies to roles and users of its own account only.",
+    hint: "Name a role or user of that account, or credentials for the other one: --profile NAME.",
+  });
+}
+
+function missing({ kind, name }: IamIdentity): RdsIamError {
+  return new RdsIamError(`there is no ${kind.toLowerCase()} "${name}"`, {
+    code: "ERR_TARGET",
+    hint: "Check the name and the account.",
   });
 }
 
@@ -64,21 +102,18 @@ export async function readPolicy(
 
 /** Writes an inline policy. */
 export async function writePolicy(
-  { kind, name }: IamIdentity,
+  identity: IamIdentity,
   policy: string,
   { caller, document }: { readonly caller: AwsCaller; readonly document: PolicyDocument },
 ): Promise<void> {
+  const { kind, name } = identity;
   const parameters = {
     [`${kind}Name`]: name,
     PolicyName: policy,
     PolicyDocument: JSON.stringify(document),
   };
   const answer = await ask(caller, `Put${kind}Policy`, parameters);
-  if (answer !== undefined) return;
-  throw new RdsIamError(`there is no ${kind.toLowerCase()} "${name}"`, {
-    code: "ERR_TARGET",
-    hint: "Check the name and the account.",
-  });
+  if (answer === undefined) throw missing(identity);
 }
 
 /** Whether IAM's policies let an identity do something; undefined where the caller may not ask that, or IAM does not tell. */

@@ -148,7 +148,10 @@ async function findPolicy(
     });
   }
   const { findIdentity, readPolicy } = await import("../aws/identity-policies.ts");
-  const identity = await context.waiting.for("IAM", findIdentity(attach, caller));
+  const identity = await context.waiting.for(
+    "IAM",
+    findIdentity(attach, caller, found.caller?.account),
+  );
   const document = connectPolicy(found.permission);
   const name = policyName(found.permission);
   const there = await context.waiting.for("IAM", readPolicy(identity, name, caller));

@@ -66,6 +66,18 @@ const CASES: readonly (readonly [string, readonly string[], RegExp, RegExp])[] =
     /error: .*latin\.sql is not UTF-8/,
     /HINT: .*iconv/,
   ],
+  [
+    "a policy for a role of another account",
+    ["setup", "--attach-policy", "arn:aws:iam::999999999999:user/demo", "inventory"],
+    /error: arn:aws:iam::999999999999:user\/demo is not in account 123456789012/,
+    /HINT: .*--profile NAME/,
+  ],
+  [
+    "a policy for a role that does not exist",
+    ["setup", "--attach-policy", "role/nosuch", "inventory"],
+    /error: there is no role "nosuch"/,
+    /HINT: .*account/,
+  ],
   ["option without value", ["psql", "--region"], /error: option --region needs a value/, /HINT: /],
   [
     "empty value",
