@@ -6,6 +6,7 @@
 
 import { errorCode } from "../base/errno.ts";
 import { type ErrorParts, RdsIamError } from "../base/errors.ts";
+import { shellCommand } from "../system/shell-word.ts";
 import { CERTIFICATE_CODE, NETWORK_REASONS } from "./network-error.ts";
 
 /** What was being tried when the SDK failed. */
@@ -205,7 +206,9 @@ function loginMissing(
 ): Explanation {
   const { loginCommand = SSO_LOGIN, loginProfile: profile = context.profile } = context;
   const [of, suffix] =
-    profile === undefined ? ["", ""] : [` of profile "${profile}"`, ` --profile ${profile}`];
+    profile === undefined
+      ? ["", ""]
+      : [` of profile "${profile}"`, shellCommand` --profile ${profile}`];
   const ours = loginCommand === SSO_LOGIN ? `, or: rdsiam login${suffix}` : "";
   return {
     message: `the AWS login${of} is missing or has expired`,
@@ -260,7 +263,8 @@ function clockDifference({ text, date }: SdkError): string | undefined {
 
 /** The command that shows whether a profile works. */
 function checkHint({ profile }: IdentityContext): string {
-  return `Check with: aws sts get-caller-identity${profile === undefined ? "" : ` --profile ${profile}`}`;
+  const suffix = profile === undefined ? "" : shellCommand` --profile ${profile}`;
+  return `Check with: aws sts get-caller-identity${suffix}`;
 }
 
 // The one MFA failure that another code can mend: a wrong device stays wrong.

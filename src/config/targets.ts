@@ -98,7 +98,7 @@ export function targetWithoutHost(name: string, loaded: LoadedTargets): RdsIamEr
       detail: "rdsiam does not know which database to connect to.",
       hint: own
         ? `Add a line to [${name}] in ${loaded.own.path}: host = HOST`
-        : `Run: aws configure set rds_host HOST --profile ${name}`,
+        : shellCommand`Run: aws configure set rds_host HOST --profile ${name}`,
     },
   );
 }

@@ -1,7 +1,7 @@
 // What is kept of an SDK error: never a part of a secret.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readError } from "../../src/aws/sdk-error.ts";
+import { identityError, missingLogin, readError } from "../../src/aws/sdk-error.ts";
 
 test("readError() cuts secrets out before it cuts the text, so that no half of one stays", () => {
   const secret = "s3cr3t".repeat(20);
@@ -14,4 +14,11 @@ test("readError() cuts secrets out before it cuts the text, so that no half of o
 
 test("readError() keeps the first line alone: a signature's canonical request follows it", () => {
   assert.equal(readError(new Error("no match\nx-amz-security-token:abc"), []).text, "no match");
+});
+
+test("the command in a hint has the profile's name as one word", () => {
+  const login = missingLogin("my sso", "").hint;
+  assert.equal(login, "Run: aws sso login --profile 'my sso', or: rdsiam login --profile 'my sso'");
+  const { hint } = identityError(new Error("no"), { profile: "it's" });
+  assert.equal(hint, String.raw`Check with: aws sts get-caller-identity --profile 'it'\''s'`);
 });
