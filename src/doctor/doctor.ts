@@ -119,26 +119,38 @@ async function runDatabaseSteps(
   const route = run && aws && { ...run, credentials: aws.credentials };
   const tunnel = await steps.run(
     "reachability",
-    { config: route, dns: dns?.isResolved === true ? endpoint : undefined },
-    (needs) => checkReachability(context, { ...needs.config, endpoint: needs.dns }, closers),
+    {
+      config: via,
+      secret: placed,
+      dns: dns?.isResolved === true ? endpoint : undefined,
+      route,
+    },
+    (needs) => checkReachability(context, { ...needs.route, endpoint: needs.dns }, closers),
   );
   const connected = await steps.run(
     "tls",
-    { config: placed, dns: endpoint, reachability: tunnel },
+    { config, secret: placed, dns: endpoint, reachability: tunnel },
     (needs) =>
       checkTls(
         context,
-        { settings: needs.config.settings, endpoint: needs.dns, tunnel: needs.reachability },
+        { settings: needs.secret.settings, endpoint: needs.dns, tunnel: needs.reachability },
         closers,
       ),
   );
   await steps.run("clock", {}, () => checkClock(identity?.clockAhead));
-  const needed = { secret: isSecret ? secret : true, config: login, tls: connected };
+  const needed = {
+    config: via && (isSecret || user !== undefined ? config : undefined),
+    ...(isNamed && { secret: named }),
+    dns: endpoint,
+    secret: isSecret ? secret : true,
+    tls: connected,
+    login,
+  };
   const session = await steps.run("login", needed, (needs) => {
-    const { kind } = needs.config;
+    const { kind } = needs.login;
     if (kind === "iam" && credentials?.withoutRole !== undefined) return lacking("role");
     if (kind === "iam" && credentials === undefined) return lacking("credentials");
-    const asking = { login: needs.config, connected: needs.tls, identity, options };
+    const asking = { login: needs.login, connected: needs.tls, identity, options };
     return checkLogin(context, asking, closers);
   });
   await steps.run("query", { login: session, dns: endpoint }, (needs) =>

@@ -110,6 +110,7 @@ test("doctor: a mistyped key, a missing user, an unknown target", async () => {
   const nobody = await examine({ settings: { rds_user: "" } });
   assert.match(nobody.find("config").remedy ?? "", /-U USER/);
   assert.equal(nobody.verdicts, `config:fail role:skip login:skip ${AFTER_LOGIN}`);
+  assert.equal(nobody.find("login").summary, 'skipped: needs "config"');
   const unknown = await diagnose(["prodd"]);
   assert.match(unknown.find("config").remedy ?? "", /Did you mean "prod"/);
 });
@@ -188,6 +189,7 @@ test("doctor: a name that does not exist, and one that is no RDS name", async ()
   const gone = await examine({ settings: { rds_host: "nowhere.example.com" } });
   assert.match(gone.find("dns").summary, /^host nowhere\.example\.com does not exist/);
   assert.equal(gone.verdicts, `role:skip dns:fail ${AFTER_DNS}`);
+  assert.equal(gone.find("login").summary, 'skipped: needs "dns"');
   const alias = await examine({ settings: { rds_host: "localhost", rds_dns_servers: "" } });
   assert.match(alias.find("dns").remedy ?? "", /--sign-host/);
 });
