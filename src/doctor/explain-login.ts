@@ -7,6 +7,7 @@ import {
   connectAction,
   connectPolicy,
   connectResources,
+  iamArn,
 } from "../aws/connect-policy.ts";
 import { MOST_SKEW } from "../aws/sdk.ts";
 import type { RunContext } from "../base/context.ts";
@@ -37,7 +38,8 @@ export async function explainRefusedLogin(
 ): Promise<Outcome> {
   const { error, login } = refused;
   const { endpoint, user, dbname } = login;
-  const grantee = { user, dbname, server: grantServer(endpoint.kind) };
+  const arn = iamArn(refused.identity?.caller?.arn);
+  const grantee = { user, dbname, server: grantServer(endpoint.kind), iamArn: arn };
   const sql = [checkStatement(grantee), ...grantStatements(grantee)];
   if (!(error instanceof BackendRefusal)) {
     const isDenied = grantee.server === "redshift" && error.code === "ERR_CREDENTIALS";
@@ -49,8 +51,10 @@ export async function explainRefusedLogin(
   const added = login.explain(user, error);
   const cause = fields.get("D") ?? added.detail;
   const summary = `${sqlState} ${message}`.trimStart();
+  const isRoleMissing = grantee.server === "dsql" && /does not exist/.test(message);
   // Redshift has given the password, so that IAM allows it.
-  if (sqlState === "28000" && error.isOfPassword && grantee.server !== "redshift") {
+  const isOfIam = grantee.server !== "redshift" && !isRoleMissing;
+  if (sqlState === "28000" && error.isOfPassword && isOfIam) {
     const found = await findPermission(context, login);
     const notes = [
       ...(cause === undefined ? [] : [cause]),
@@ -65,7 +69,11 @@ export async function explainRefusedLogin(
     return fail(summary, { notes, ...likeliest(refused, found), policy, sql: statements });
   }
   const remedy = fields.get("H") ?? added.hint;
-  return fail(summary, { cause, remedy, sql: sqlState === "28P01" ? sql : undefined });
+  return fail(summary, {
+    cause,
+    remedy,
+    sql: sqlState === "28P01" || isRoleMissing ? sql : undefined,
+  });
 }
 
 // Only what a step has really shown.
@@ -99,6 +107,11 @@ function likeliest(
     const cause =
       "This machine's clock is wrong, and with it the time that the token was signed at.";
     return { cause, remedy: "Set the clock, then try again: see the step clock." };
+  }
+  // That call needs no permission: with an answer, the keys themselves were refused.
+  if (clockAhead !== undefined && identity?.caller === undefined) {
+    const cause = "AWS refused the credentials, and with them the token that they signed.";
+    return { cause, remedy: "Correct the credentials first: see the step identity." };
   }
   if (resource?.iam === false) {
     const cause = `IAM authentication is off for ${resource.resourceId}.`;

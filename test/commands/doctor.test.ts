@@ -172,6 +172,7 @@ test("doctor: credentials that have expired, and a key that was deleted", async 
   standIn.keys.delete(deleted.accessKeyId);
   const former = await examine({ key: deleted });
   assert.match(former.find("identity").cause ?? "", /security token .* is invalid/);
+  assert.match(former.find("login").cause ?? "", /^AWS refused the credentials/);
   const env = { AWS_ACCESS_KEY_ID: undefined };
   const none = await diagnose(["--host", standIn.canonicalHost, "-U", "app_ro"], env);
   assert.match(none.verdicts, /^credentials:fail identity:skip role:skip/);

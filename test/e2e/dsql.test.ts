@@ -95,6 +95,9 @@ test("rdsiam doctor and policy know a DSQL cluster", async () => {
   const doctor = await rdsiam(["doctor", "ledger"], { env: standIn.env });
   assert.equal(doctor.status, 0, doctor.stdout);
   assert.match(doctor.stdout, /ok +login +user "admin", database "postgres"/);
+  const absent = await rdsiam(["doctor", "-U", "absent", "ledger"], { env: standIn.env });
+  assert.match(absent.stdout, /remedy: As admin: CREATE ROLE "absent" WITH LOGIN; AWS IAM GRANT/);
+  assert.doesNotMatch(absent.stdout, /dsql:DbConnect/);
   const policy = await rdsiam(["policy", "-U", "app_ro", "ledger"], { env: standIn.env });
   assert.match(
     policy.stdout,
