@@ -84,7 +84,9 @@ export async function runInit(context: RunContext, invocation: Invocation): Prom
     ? awsSections(name, texts, login.sso)
     : [formatSection({ name, lines: linesOf(texts, "") })];
   context.print(sections.join("\n").trimEnd());
-  if (!(await isAgreed(context, options, file))) return 0;
+  if (!(await isAgreed(context, options, file))) {
+    throw new RdsIamError("nothing was added", { code: "ERR_INTERRUPTED" });
+  }
   await appendSections(file, sections, isAws ? parseAwsIni : undefined);
   context.log.always(
     `rdsiam: target "${name}" added to ${file}; connect with: rdsiam psql ${shellWord(name)}\n`,

@@ -153,3 +153,18 @@ test("init does not add to a session that is there, nor a value that AWS's files
   }
   assert.equal(await readFile(config, "utf8"), before);
 });
+
+test("init + n at its last question adds nothing, says so and ends with 130", async () => {
+  await using terminal = await openShell(cleanEnvironment({ ...env, AWS_ACCESS_KEY_ID: "" }));
+  const options = `--profile x --host ${standIn.canonicalHost} -U app_ro -d orders --read-only`;
+  for (const [name, no] of [
+    ["one", "n\r"],
+    ["two", "\x04"],
+  ] as const) {
+    terminal.type(`${RDSIAM} init ${options} ${name}; echo status-${name}=$?\r`);
+    await terminal.shows(new RegExp(`\\[${name}\\]\r\n[^]*Add this to \\S+\\? \\[Y/n\\] $`));
+    terminal.type(no);
+    await terminal.shows(new RegExp(`error: [^]*nothing was added[^]*status-${name}=130\r`));
+  }
+  await assert.rejects(readFile(own), { code: "ENOENT" });
+});
