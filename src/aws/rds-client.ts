@@ -86,6 +86,12 @@ export function rdsFailure(error: unknown): RdsFailure {
     : "other";
 }
 
+const SPELLED: Readonly<Record<string, string>> = {
+  redshift: "Redshift",
+  "redshift-serverless": "Redshift",
+  secretsmanager: "Secrets Manager",
+};
+
 /** The RdsIamError for a call that failed. */
 export function rdsError(
   error: unknown,
@@ -117,7 +123,7 @@ export function rdsError(
     case "other":
       return identityError(error, {
         profile,
-        endpoint: `the ${service.startsWith("redshift") ? "Redshift" : service.toUpperCase()} API in ${region}`,
+        endpoint: `the ${SPELLED[service] ?? service.toUpperCase()} API in ${region}`,
         otherwise: {
           message: `${action} failed in ${region}`,
           code: "ERR_ENDPOINT",

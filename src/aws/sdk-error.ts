@@ -58,6 +58,8 @@ interface Cause {
   readonly either?: RegExp;
   readonly code?: RegExp;
   readonly onlyWithLogin?: boolean;
+  /** Whether it is about the way to the service, and `why` names that. */
+  readonly isOfWay?: boolean;
   readonly explain: (context: IdentityContext, error: SdkError) => Explanation;
 }
 
@@ -137,10 +139,15 @@ const CAUSES: readonly Cause[] = [
       hint: checkHint(context),
     }),
   },
-  { code: new RegExp(`^(${[...NETWORK_REASONS.keys()].join("|")})$`), explain: notReached },
-  { name: /^(TimeoutError|AbortError)$/, explain: notReached },
+  {
+    code: new RegExp(`^(${[...NETWORK_REASONS.keys()].join("|")})$`),
+    isOfWay: true,
+    explain: notReached,
+  },
+  { name: /^(TimeoutError|AbortError)$/, isOfWay: true, explain: notReached },
   {
     code: CERTIFICATE_CODE,
+    isOfWay: true,
     explain: ({ endpoint = "AWS" }, { codes }) => ({
       why: `the certificate of ${endpoint} cannot be verified`,
       detail: `TLS ended with ${codes.find((code) => CERTIFICATE_CODE.test(code))}.`,
@@ -149,6 +156,7 @@ const CAUSES: readonly Cause[] = [
   },
   {
     text: /Deserialization error|Invalid response from STS|Unexpected token|not valid JSON|XML|Unclosed tag/i,
+    isOfWay: true,
     explain: ({ endpoint = "AWS" }) => ({
       why: `the reply of ${endpoint} did not come from AWS`,
       detail: "Something in between, such as a captive portal or a proxy, answered in its place.",
@@ -182,7 +190,10 @@ export function identityError(thrown: unknown, context: IdentityContext): RdsIam
   const credentials =
     profile === undefined ? "AWS credentials" : `credentials for profile "${profile}"`;
   const failed = roleArn === undefined ? `cannot get ${credentials}` : `cannot assume ${roleArn}`;
-  const message = parts.why === undefined ? failed : `${failed}: ${parts.why}`;
+  // A service that is not there for a call of another kind is the whole of it.
+  const isApart = cause?.isOfWay === true && context.otherwise !== undefined;
+  const message =
+    parts.why === undefined ? failed : isApart ? parts.why : `${failed}: ${parts.why}`;
   return new RdsIamError(parts.message ?? message, {
     code: parts.code ?? (roleArn === undefined ? "ERR_CREDENTIALS" : "ERR_ASSUME_ROLE"),
     detail: parts.detail ?? sentence(error.text),

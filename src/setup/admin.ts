@@ -44,6 +44,8 @@ export interface AdminRequest {
   readonly login: IamLogin;
   /** The database in the RDS API. */
   readonly resource: DatabaseResource | undefined;
+  /** Why that is not known. */
+  readonly why: string | undefined;
   /** The options of the run. */
   readonly options: OptionValues;
 }
@@ -54,7 +56,7 @@ export async function openAdmin(
   request: AdminRequest,
   options: AdminOptions,
 ): Promise<AdminLogin> {
-  const { login, resource } = request;
+  const { login, resource, why } = request;
   const given = Object.values(options).filter((value) => value !== undefined);
   if (given.length > 1) {
     throw new RdsIamError(
@@ -73,7 +75,7 @@ export async function openAdmin(
     code: "ERR_USAGE",
     detail:
       resource === undefined
-        ? "The RDS API did not return the database, so its master user's secret is not known."
+        ? `The RDS API did not return the database, so its master user's secret is not known${why === undefined ? "" : `: ${why}`}.`
         : "RDS does not manage its master user's password in Secrets Manager.",
     hint: "Add --admin-secret ARN, --admin-target TARGET or --admin-password-command CMD.",
   });

@@ -81,7 +81,8 @@ export async function prepareSetup(context: RunContext, request: SetupRequest): 
     schemas,
   };
   const { resource } = found;
-  const admin = await openAdmin(context, { ...request, login, resource }, request.admin);
+  const why = found.missing.at(-1)?.why;
+  const admin = await openAdmin(context, { ...request, login, resource, why }, request.admin);
   const look = async (session: OwnSession): Promise<readonly SetupStep[]> => {
     const database = await readDatabase(session, goal);
     return makePlan({ goal, region: endpoint.region, resource, database, policy, file });

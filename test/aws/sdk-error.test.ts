@@ -22,3 +22,16 @@ test("the command in a hint has the profile's name as one word", () => {
   const { hint } = identityError(new Error("no"), { profile: "it's" });
   assert.equal(hint, String.raw`Check with: aws sts get-caller-identity --profile 'it'\''s'`);
 });
+
+test("identityError() + a service that cannot be reached for another call is not about credentials", () => {
+  const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
+  const call = { profile: "prod", endpoint: "the RDS API in eu-west-1" };
+  assert.equal(
+    identityError(refused, call).message,
+    'cannot get credentials for profile "prod": the RDS API in eu-west-1 cannot be reached',
+  );
+  assert.equal(
+    identityError(refused, { ...call, otherwise: { message: "failed" } }).message,
+    "the RDS API in eu-west-1 cannot be reached",
+  );
+});
