@@ -6,6 +6,7 @@ import { defaultPort } from "../base/redshift.ts";
 import { printableJson } from "../base/printable.ts";
 import type { Discovery } from "../aws/discover.ts";
 import type { FoundDatabase } from "../aws/found-database.ts";
+import { unknownProfile } from "../aws/profile-errors.ts";
 import { hasTag, readTag, type TagPattern } from "../aws/tags.ts";
 import { type Account, openAccount } from "../session/account.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -46,11 +47,15 @@ export async function runDiscover(context: RunContext, invocation: Invocation): 
   const loaded = loadConfiguration(context);
   const account = await openAccount(context, { options, loaded });
   const tags = optionList(invocation, context.env, "tag").map(readTag);
+  const { profile } = account;
+  if (profile !== undefined && !loaded.aws.profiles.has(profile)) {
+    throw unknownProfile(profile, loaded.aws);
+  }
   const regions = await chooseRegions(context, invocation, account);
   const wanted = await search(context, { account, regions, tags });
   const databases = nameDatabases(context, wanted, loaded);
   const user = options.user ?? (context.env["RDSIAM_USER"] || undefined);
-  const how = { profile: account.profile, user, tags };
+  const how = { profile, user, tags };
   const added = databases.filter(({ database, target }) => database.iam && target === undefined);
   const isWritten = isOn(options, context.env, "write");
   if (isWritten && added.length > 0) {

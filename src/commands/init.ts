@@ -3,6 +3,7 @@
 // that is new is one with the target's keys in ~/.aws/config. What is in the files is never touched.
 import { defaultPort } from "../base/redshift.ts";
 import type { FoundDatabase } from "../aws/found-database.ts";
+import { unknownProfile } from "../aws/profile-errors.ts";
 import type { AwsCaller } from "../aws/rds-client.ts";
 import { agrees, type Choose, type RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -126,6 +127,7 @@ async function chooseLogin(
     });
   }
   const { profile } = options;
+  if (profile !== undefined && !aws.profiles.has(profile)) throw unknownProfile(profile, aws);
   if (profile !== undefined || (choose === undefined && !isSso)) return { profile, sso: undefined };
   const ownKey = context.env["AWS_ACCESS_KEY_ID"];
   const choices = [

@@ -129,6 +129,11 @@ test("init names the option of an answer that is missing, and writes nothing", a
     env,
   });
   assert.match(noName.stderr, /"bad name" is not a valid name/);
+  const nobody = await rdsiam(["init", "--host", "h", "-U", "u", "--profile", "x", "new"], { env });
+  assert.equal(nobody.status, 125);
+  assert.match(nobody.stderr, /error: unknown AWS profile "x"/);
+  const account = await rdsiam(["discover", "--profile", "x"], { env });
+  assert.match(account.stderr, /error: unknown AWS profile "x"/);
   await assert.rejects(readFile(own), { code: "ENOENT" });
 });
 
@@ -155,7 +160,9 @@ test("init does not add to a session that is there, nor a value that AWS's files
 });
 
 test("init + n at its last question adds nothing, says so and ends with 130", async () => {
-  await using terminal = await openShell(cleanEnvironment({ ...env, AWS_ACCESS_KEY_ID: "" }));
+  await mkdir(join(home, ".aws"));
+  await writeFile(config, "[profile x]\nregion = eu-west-1\n");
+  await using terminal = await openShell(cleanEnvironment(env));
   const options = `--profile x --host ${standIn.canonicalHost} -U app_ro -d orders --read-only`;
   for (const [name, no] of [
     ["one", "n\r"],
