@@ -112,10 +112,13 @@ function ssmError(error: unknown, target: string, { region, profile }: AwsCaller
   }
   const failed = readError(error, []);
   const hint = hintFor(failed.name, target);
+  const message = `cannot start a Session Manager session on ${target} in ${region}`;
   if (hint === undefined) {
-    return identityError(error, { profile, endpoint: `Systems Manager in ${region}` });
+    const check = `Check with: aws ssm start-session --target ${target} --region ${region}`;
+    const otherwise = { message, code: "ERR_VIA", hint: check } as const;
+    return identityError(error, { profile, endpoint: `Systems Manager in ${region}`, otherwise });
   }
-  return new RdsIamError(`cannot start a Session Manager session on ${target} in ${region}`, {
+  return new RdsIamError(message, {
     code: "ERR_VIA",
     detail: sentence(failed.text),
     hint,

@@ -17,6 +17,7 @@ import type { RdsIamError } from "../base/errors.ts";
 import { atMost, unlessAborted } from "../base/deadline.ts";
 import { startProgram } from "../runtime/start-program.ts";
 import { SHELL } from "../system/program.ts";
+import { shellWord } from "../system/shell-word.ts";
 import { ChildStreams, type ProgramEnd, programDetail, shown } from "./child-stream.ts";
 import type { SshCarrier } from "./eice.ts";
 import { showHostPort } from "../base/host-port.ts";
@@ -69,7 +70,7 @@ export async function sshTunnel(bastion: Bastion, options: TunnelOptions): Promi
       await master.ensure(signal);
       const address = showHostPort({ host: destination.address, port: destination.port });
       const args = master.clientWords("-W", address);
-      const explain = (end: ProgramEnd) => whyEnded(end, { master, name, destination });
+      const explain = (end: ProgramEnd) => whyEnded(end, { master, bastion, destination });
       return streams.open({ file, args, env: options.env, explain }, signal);
     },
     [Symbol.asyncDispose]: async () => {
@@ -112,10 +113,10 @@ function unsharedTunnel(file: string, bastion: Bastion, options: TunnelOptions):
         if (end.hasRead && (end.isClean || end.how === undefined)) return undefined;
         // ssh's own failures end with 255, what sshd refuses too.
         return /open failed|administratively/.test(end.stderr)
-          ? notOpened(end, name, destination)
+          ? notOpened(end, bastion, destination)
           : tunnelError(`ssh could not connect to ${name}`, {
               detail: programDetail("ssh", end),
-              hint: bastionHint(end.stderr, name),
+              hint: bastionHint(end.stderr, bastion),
             });
       };
       return streams.open({ file, args, env, explain }, signal);
@@ -126,7 +127,7 @@ function unsharedTunnel(file: string, bastion: Bastion, options: TunnelOptions):
 
 interface SshConnection {
   readonly master: SshMaster;
-  readonly name: string;
+  readonly bastion: Bastion;
   readonly destination: Destination;
 }
 
@@ -135,35 +136,36 @@ async function whyEnded(
   end: ProgramEnd,
   connection: SshConnection,
 ): Promise<RdsIamError | undefined> {
-  const { master, name, destination } = connection;
+  const { master, bastion, destination } = connection;
   const [isAlive, logged] = await Promise.all([master.isAlive(), master.logged()]);
   if (!isAlive) {
     if (master.carrierReason !== undefined) return master.carrierReason;
-    return tunnelError(`the ssh connection to ${name} broke`, {
+    return tunnelError(`the ssh connection to ${bastion.host} broke`, {
       detail: `Its process ended.${logged === "" ? "" : ` Its log: ${logged}`}`,
       hint: "The next login opens it again; a key with a passphrase must be in the agent for that (ssh-add).",
     });
   }
   if (end.hasRead && (end.isClean || end.how === undefined)) return undefined;
   const said = [end.stderr, logged].filter((text) => text !== "").join(" | ");
-  return notOpened({ ...end, stderr: said }, name, destination);
+  return notOpened({ ...end, stderr: said }, bastion, destination);
 }
 
-function notOpened(end: ProgramEnd, name: string, destination: Destination): RdsIamError {
+function notOpened(end: ProgramEnd, bastion: Bastion, destination: Destination): RdsIamError {
   return tunnelError(
-    `${name} opened no connection to ${destination.host} port ${destination.port}`,
-    { detail: programDetail("ssh", end), hint: destinationHint(end.stderr, name, destination) },
+    `${bastion.host} opened no connection to ${destination.host} port ${destination.port}`,
+    { detail: programDetail("ssh", end), hint: destinationHint(end.stderr, bastion, destination) },
   );
 }
 
-function destinationHint(said: string, name: string, destination: Destination): string {
+function destinationHint(said: string, bastion: Bastion, destination: Destination): string {
+  const { host: name } = bastion;
   if (/administratively prohibited/.test(said)) {
     return `sshd on ${name} forbids it: see AllowTcpForwarding and PermitOpen there.`;
   }
   if (/Name or service not known|resolve/i.test(said)) {
     return `${name} does not know the name: check its DNS, or set rds_dns_servers to look it up from here.`;
   }
-  return `Check from the bastion: ssh ${name} nc -vz ${destination.address} ${destination.port}`;
+  return `Check from the bastion: ${loginLine(bastion)} nc -vz ${destination.address} ${destination.port}`;
 }
 
 // The shared connection.
@@ -322,7 +324,7 @@ class SshMaster {
     const how = typeof status === "number" ? `ended with exit status ${status}` : status;
     return tunnelError(`ssh could not connect to ${host}`, {
       detail: `ssh ${how}. ${said === "" ? "It said nothing." : `It said: ${said}`}`,
-      hint: carrier === undefined ? bastionHint(said, host) : carriedHint(said, host),
+      hint: carrier === undefined ? bastionHint(said, this.#bastion) : carriedHint(said, host),
     });
   }
 }
@@ -346,14 +348,21 @@ function exitWithin(child: ChildProcess, limit: number): Promise<number | string
   });
 }
 
-function bastionHint(said: string, bastion: string): string {
+// The command that logs in there as the tunnel does.
+function loginLine({ host, port, user }: Bastion, ...flags: readonly string[]): string {
+  const login = port === undefined ? [] : ["-p", String(port)];
+  const place = user === undefined ? host : `${user}@${host}`;
+  return ["ssh", ...flags, ...login, place].map(shellWord).join(" ");
+}
+
+function bastionHint(said: string, bastion: Bastion): string {
   if (/Permission denied|Too many authentication failures/.test(said)) {
-    return `Check the login with: ssh ${bastion}. A key with a passphrase must be in the agent (ssh-add) where ssh cannot ask for it.`;
+    return `Check the login with: ${loginLine(bastion)}. A key with a passphrase must be in the agent (ssh-add) where ssh cannot ask for it.`;
   }
   if (/Host key verification failed|IDENTIFICATION HAS CHANGED/.test(said)) {
-    return `Compare the host key and accept it once with: ssh ${bastion}`;
+    return `Compare the host key and accept it once with: ${loginLine(bastion)}`;
   }
-  return `Check it with: ssh -v ${bastion}`;
+  return `Check it with: ${loginLine(bastion, "-v")}`;
 }
 
 function carriedHint(said: string, host: string): string {

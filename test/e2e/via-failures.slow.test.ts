@@ -197,7 +197,7 @@ test(
     );
     assert.match(
       ran.stderr,
-      /HINT: {2}Compare the host key and accept it once with: ssh 127\.0\.0\.1/,
+      /HINT: {2}Compare the host key and accept it once with: ssh -p \d+ (?:\S+@)?127\.0\.0\.1\n/,
     );
     assert.deepEqual(await sshMasters(ssh), []);
   },

@@ -28,6 +28,6 @@ test("sshTunnel() + a failure shows what ssh and its ProxyCommand report", { ski
   );
   await assert.rejects(throughSsh(ssh, "LogLevel QUIET\nHostKeyAlias other\nVisualHostKey yes"), {
     detail: /^[^+]*Host key verification failed\.$/,
-    hint: /Compare the host key/,
+    hint: /Compare the host key and accept it once with: ssh -p \d+ .*127\.0\.0\.1$/,
   });
 });
