@@ -35,8 +35,8 @@ export interface SourceCredentials extends AwsKeys {
 }
 
 // The instance metadata service is next door: it answers at once or it is not there. It is called twice (for a session
-// token and, without one, in the old way), and may cost a second in all.
-const INSTANCE_OPTIONS = { timeout: 450, maxRetries: 0 } as const;
+// token and, without one, in the old way), and may cost a second in all, unless the AWS CLI's settings say otherwise.
+const INSTANCE_TIMEOUT = 450;
 
 // A container's server is named, so that it is there; botocore gives it two seconds too.
 const CONTAINER_OPTIONS = { timeout: 2_000, maxRetries: 1 } as const;
@@ -262,10 +262,8 @@ function hostOf(url: string): string {
 }
 
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
-async function instanceKeys(
-  { isNamed, top }: Step,
-  { configProfile, env }: SourceContext,
-): Promise<AwsKeys> {
+async function instanceKeys({ isNamed, top }: Step, context: SourceContext): Promise<AwsKeys> {
+  const { configProfile, env } = context;
   const isDisabled = env["AWS_EC2_METADATA_DISABLED"]?.toLowerCase() === "true";
   if (isDisabled) {
     if (!isNamed) throw noCredentials(configProfile);
@@ -277,7 +275,13 @@ async function instanceKeys(
   }
   const { fromInstanceMetadata } = await import("@aws-sdk/credential-providers");
   try {
-    const keys = await fromInstanceMetadata({ ...INSTANCE_OPTIONS, logger: SDK_LOGGER })();
+    const seconds = metadataSetting("timeout", top, context);
+    const attempts = metadataSetting("num_attempts", top, context) ?? 1;
+    const keys = await fromInstanceMetadata({
+      timeout: seconds === undefined ? INSTANCE_TIMEOUT : seconds * 1_000,
+      maxRetries: attempts - 1,
+      logger: SDK_LOGGER,
+    })();
     return checkedKeys(keys, "the instance metadata service");
   } catch (error) {
     if (error instanceof RdsIamError) throw error;
@@ -290,6 +294,24 @@ async function instanceKeys(
       networkHint: "credential_source = Ec2InstanceMetadata works on EC2 instances only.",
     });
   }
+}
+
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-ec2-instance-metadata.html
+function metadataSetting(
+  name: "num_attempts" | "timeout",
+  top: string | undefined,
+  { configProfile, env, files }: SourceContext,
+): number | undefined {
+  const key = `metadata_service_${name}`;
+  const variable = `AWS_${key.toUpperCase()}`;
+  const value = files.profiles.get(configProfile ?? top ?? "default")?.get(key);
+  const text = env[variable] || value?.text;
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
+  throw new RdsIamError(`${env[variable] ? variable : key} must be a whole number from 1 to 999`, {
+    code: "ERR_CONFIG",
+    detail: `It is ${JSON.stringify(text)}${env[variable] ? "" : `, in ${placeOf(value, files)}`}.`,
+  });
 }
 
 function noCredentials(profile: string | undefined, status?: number): RdsIamError {

@@ -1,6 +1,7 @@
 // Credentials from profiles, the environment and AssumeRole, with the real SDK against a stand-in for STS.
 import assert from "node:assert/strict";
 import { readdir, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -21,6 +22,7 @@ import {
 import { profileFiles, profileValues } from "../support/profile-values.ts";
 import { failure } from "../support/failure.ts";
 import { temporaryDirectory } from "../support/keep.ts";
+import { listen } from "../support/listen.ts";
 
 cleanProcessEnvironment();
 
@@ -399,6 +401,30 @@ test("credentialSource() says that there are no credentials at all", async () =>
   await withSts(never, async (make) => {
     const error = await failureToShow(make({})());
     assert.deepEqual([error.code, error.message], ["ERR_CREDENTIALS", "no AWS credentials"]);
+  });
+});
+
+test("credentialSource() waits for the metadata service as long as the AWS CLI's settings say", async (t) => {
+  const keys = { Code: "Success", AccessKeyId: "AKIMDS", SecretAccessKey: "s", Token: "t" };
+  const server = createServer((request, response) => {
+    const isRole = request.method === "GET" && request.url?.endsWith("/role") === true;
+    const body = isRole ? JSON.stringify({ ...keys, Expiration: LATER }) : "role";
+    setTimeout(() => response.end(body), 600);
+  });
+  await using running = await listen(server);
+  process.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = `http://127.0.0.1:${running.port}`;
+  t.after(() => delete process.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"]);
+  await withSts(never, async (make) => {
+    const env = { AWS_METADATA_SERVICE_TIMEOUT: "20" };
+    assert.equal((await make({ env })()).accessKeyId, "AKIMDS");
+    const files = profileFiles({ default: { metadata_service_timeout: "20" } });
+    assert.equal((await make({ env: {}, files })()).accessKeyId, "AKIMDS");
+    assert.equal((await failureToShow(make({ env: {} })())).message, "no AWS credentials");
+    const wrong = make({ env: { ...env, AWS_METADATA_SERVICE_NUM_ATTEMPTS: "many" } });
+    assert.equal(
+      (await failureToShow(wrong())).message,
+      "AWS_METADATA_SERVICE_NUM_ATTEMPTS must be a whole number from 1 to 999",
+    );
   });
 });
 
