@@ -48,7 +48,9 @@ const PARTS = [
  * signature made with others is refused as if they were not known. `from` names the source in errors.
  */
 export function checkedKeys(given: AwsKeys, from: string): AwsKeys {
-  const { accessKeyId, secretAccessKey, sessionToken, expiration } = given;
+  const { accessKeyId, secretAccessKey, expiration } = given;
+  // An empty one is none: `aws configure set aws_session_token ""` leaves it in the file.
+  const sessionToken = given.sessionToken === "" ? undefined : given.sessionToken;
   const texts = [accessKeyId, secretAccessKey, sessionToken ?? "-"];
   const isText = texts.every((text) => typeof text === "string" && text !== "");
   if (!isText || Number.isNaN(expiration?.getTime() ?? 0)) {

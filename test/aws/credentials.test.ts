@@ -120,6 +120,14 @@ test("credentialSource() takes static keys of a profile, and says where from", a
   });
 });
 
+test("credentialSource() takes an empty session token for none, as the AWS CLI", async () => {
+  await withSts(never, async (make) => {
+    const p = { aws_access_key_id: "AKI", aws_secret_access_key: "s", aws_session_token: "" };
+    const keys = await make({ profile: "p", files: profileFiles({ p }) })();
+    assert.deepEqual([keys.accessKeyId, keys.sessionToken], ["AKI", undefined]);
+  });
+});
+
 test("credentialSource() assumes a profile's role with its external id, duration and our session name", async () => {
   await withSts(yes, async (make, sts) => {
     const found = await make({ profile: "prod" })();
