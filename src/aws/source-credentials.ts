@@ -244,7 +244,12 @@ async function containerKeys({ env }: SourceContext): Promise<AwsKeys> {
               ]
             : /JSON|Unexpected|required format|Invalid URL/.test(text)
               ? [`The answer of ${host} is not AWS credentials.`, `Check ${variable}, or unset it.`]
-              : [`${host}: ${text}`, `Check ${variable}, or unset it where no container runs.`];
+              : text.includes("ERR_INVALID_CHAR")
+                ? [
+                    `${tokenFile ? "The text of AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE" : "AWS_CONTAINER_AUTHORIZATION_TOKEN"} has a line break or another character in it that a token cannot have.`,
+                    "Correct it; a file must end without a line break.",
+                  ]
+                : [`${host}: ${text}`, `Check ${variable}, or unset it where no container runs.`];
     throw new RdsIamError(`the credentials server in ${variable} failed`, {
       code: "ERR_CREDENTIALS",
       detail: problem,

@@ -128,6 +128,17 @@ test("credentialSource() takes an empty session token for none, as the AWS CLI",
   });
 });
 
+test("credentialSource() says what is wrong with a container's token", async () => {
+  const variables = {
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://127.0.0.1:1/",
+    AWS_CONTAINER_AUTHORIZATION_TOKEN: "token\n",
+  };
+  await withSts(never, async (make) => {
+    const error = await failureToShow(make({ env: variables })());
+    assert.match(error.detail ?? "", /^AWS_CONTAINER_AUTHORIZATION_TOKEN has a line break/);
+  });
+});
+
 test("credentialSource() assumes a profile's role with its external id, duration and our session name", async () => {
   await withSts(yes, async (make, sts) => {
     const found = await make({ profile: "prod" })();
