@@ -78,8 +78,9 @@ export function awsProfiles(config: AwsSections, credentials: AwsSections): AwsP
           : `has a header of ${words.length} words and not 2, so that AWS's tools ignore the section`;
       oddities.push({ file, line, problem, profiles: [nameInHeader(written)] });
     } else if (!FOREIGN.includes(written) && credentials.get(written)?.file !== file) {
-      const problem = `is [${written}], which AWS's tools ignore: a profile is [profile ${written}]`;
-      oddities.push({ file, line, problem, profiles: [written] });
+      const meant = nameInHeader(written);
+      const problem = `is [${written}], which AWS's tools ignore: a profile is [profile ${meant}]`;
+      oddities.push({ file, line, problem, profiles: [meant] });
     }
   }
   const credentialsValues = new Map<string, AwsValues>();
@@ -119,7 +120,7 @@ export function awsProfiles(config: AwsSections, credentials: AwsSections): AwsP
 
 // The profile that a header was meant for, whether AWS's tools see it there or not.
 function nameInHeader(written: string): string {
-  return written.replace(/^profile\s+/, "").replaceAll(/^["']|["']$/g, "");
+  return written.replace(/^profile\s+/i, "").replaceAll(/^["']|["']$/g, "");
 }
 
 /** The text of a value; undefined when the key is missing or has a block. */

@@ -123,6 +123,15 @@ test("awsProfiles() reports what AWS's tools pass over", () => {
   assert.match(oddities("[profile a]\nk = v\n  [profile b]\n  k = w\n")[0] ?? "", /^3 is indented/);
 });
 
+test("awsProfiles() knows which profile a header in capitals was meant for", () => {
+  const [oddity] = read("[Profile p]\nrds_host = h\n").oddities;
+  assert.deepEqual(oddity?.profiles, ["p"]);
+  assert.equal(
+    oddity.problem,
+    "is [Profile p], which AWS's tools ignore: a profile is [profile p]",
+  );
+});
+
 test("awsProfiles() finds nothing odd in one file that is both", () => {
   const both = parseAwsIni("[profile a]\nregion = x\n[b]\nregion = y\n", "both");
   const { oddities: found, profiles } = awsProfiles(both, both);
