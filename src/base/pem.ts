@@ -6,17 +6,23 @@ type PemForm = "usual" | "or trusted";
 
 /** The certificates of a PEM text, one block each; TRUSTED CERTIFICATE, OpenSSL's own form, is one only if asked for. */
 export function pemBlocks(text: string, form: PemForm = "usual"): readonly string[] {
-  const label = form === "usual" ? "CERTIFICATE" : "(?:TRUSTED )?CERTIFICATE";
-  return text.match(new RegExp(`-----BEGIN ${label}-----[^-]*-----END ${label}-----`, "g")) ?? [];
+  return begunBlocks(text, form).filter((block) => /-----END [A-Z ]+-----$/.test(block));
 }
 
-/** The certificates of a text; one that cannot be parsed throws what `broken` makes of its number, counted from 1. */
+// One that is cut off is among them.
+function begunBlocks(text: string, form: PemForm = "usual"): readonly string[] {
+  const label = form === "usual" ? "CERTIFICATE" : "(?:TRUSTED )?CERTIFICATE";
+  const block = `-----BEGIN ${label}-----[^-]*(?:-----END ${label}-----)?`;
+  return text.match(new RegExp(block, "g")) ?? [];
+}
+
+/** The certificates of a text; one that is cut off or cannot be parsed throws what `broken` makes of its number, counted from 1. */
 export function pemCertificates(
   text: string,
   broken: (number: number, cause: unknown) => Error,
   form?: PemForm,
 ): readonly { readonly pem: string; readonly certificate: X509Certificate }[] {
-  return pemBlocks(text, form).map((pem, index) => {
+  return begunBlocks(text, form).map((pem, index) => {
     try {
       return { pem, certificate: new X509Certificate(pem) };
     } catch (error) {

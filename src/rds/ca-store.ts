@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
-import { pemCertificates } from "../base/pem.ts";
+import { pemBlocks, pemCertificates } from "../base/pem.ts";
 import { readTrusted, writeTrusted } from "../base/trusted-file.ts";
 import { dataDirectory } from "../system/directories.ts";
 
@@ -46,12 +46,13 @@ export function readRoot(pem: string, certificate = new X509Certificate(pem)): R
 /** Reads a bundle of RDS's own; one certificate that does not belong there spoils it. */
 export function readRdsBundle(text: string, source: string, now: number): readonly RdsRoot[] {
   const place = (number: number): string => `${source}, certificate ${number}`;
+  const blocks = pemBlocks(text).length;
+  if (blocks === 0) throw badBundle(source, "it has no certificate");
+  const begun = text.match(/-----BEGIN /g)?.length ?? 0;
+  if (begun !== blocks) throw badBundle(source, "it is truncated or mixed up");
   const found = pemCertificates(text, (number, error) =>
     badBundle(place(number), "it cannot be read", error),
   );
-  if (found.length === 0) throw badBundle(source, "it has no certificate");
-  const begun = text.match(/-----BEGIN /g)?.length ?? 0;
-  if (begun !== found.length) throw badBundle(source, "it is truncated or mixed up");
   const roots = found.map(({ pem, certificate }, index) => {
     if (!certificate.ca) throw badBundle(place(index + 1), "it is not a CA certificate");
     if (!/^CN=Amazon RDS /m.test(certificate.subject)) {

@@ -137,6 +137,8 @@ async function storedRoots({ storeDirectory, now = Date.now }: TrustOptions) {
     : loadStoredRoots(storeDirectory, now());
 }
 
+const BEGIN = "-----BEGIN CERTIFICATE-----";
+
 interface CaFile {
   readonly file: string;
   readonly text: string;
@@ -147,7 +149,7 @@ export function readCaFiles(sslrootcert: string): readonly CaFile[] {
   return sslrootcert.split(",").flatMap((path) => {
     const files = certificateFiles(path);
     const found = files.map((file) => ({ file, text: readCaFile(file) }));
-    if (found.every(({ text }) => pemBlocks(text).length === 0)) throw noCertificate(path, files);
+    if (found.every(({ text }) => !text.includes(BEGIN))) throw noCertificate(path, files);
     return found;
   });
 }
@@ -188,7 +190,10 @@ function certificatesOf({ file, text }: CaFile): readonly string[] {
 function unreadable(path: string, cause: unknown): RdsIamError {
   return new RdsIamError(`cannot read the CA file ${path}: ${errorCode(cause)}`, {
     code: "ERR_CERTIFICATE",
-    hint: "Check {--sslrootcert} or rds_sslrootcert.",
+    hint:
+      path === "system"
+        ? "The word system stands alone, without files: {--sslrootcert} system."
+        : "Check {--sslrootcert} or rds_sslrootcert.",
     cause,
   });
 }
@@ -197,7 +202,7 @@ function noCertificate(path: string, files: readonly string[]): RdsIamError {
   const isFile = files.length === 1 && files[0] === path;
   return new RdsIamError(`there is no certificate in ${path}`, {
     code: "ERR_CERTIFICATE",
-    detail: "A CA file has one or more blocks that begin with -----BEGIN CERTIFICATE-----.",
+    detail: `A CA file has one or more blocks that begin with ${BEGIN}.`,
     hint: isFile
       ? `If it is in DER form: openssl x509 -inform der -in ${path} -out ca.pem`
       : "Name a directory with PEM files in it, or the files themselves with commas between.",

@@ -29,4 +29,8 @@ test("pemCertificates() parses each, and reports a broken one by its number", ()
     ],
   );
   assert.throws(() => pemCertificates(`${FIRST}\n${BROKEN}`, broken), /^Error: number 2$/);
+  const cut = SECOND.slice(0, -40);
+  assert.deepEqual(pemBlocks(`${cut}\n${FIRST}`), [FIRST.trim()]);
+  assert.throws(() => pemCertificates(`${FIRST}\n${cut}`, broken), /^Error: number 2$/);
+  assert.throws(() => pemCertificates(`${cut}\n${FIRST}`, broken), /^Error: number 1$/);
 });
