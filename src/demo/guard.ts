@@ -12,13 +12,13 @@ import { SHELL } from "../system/program.ts";
 
 // dash, busybox and bash read this alike. `wait` keeps the pid ours, so no stranger is ever signalled.
 const SCRIPT = `
-trap '' HUP INT QUIT TERM TSTP
 signal=$1 finish=$2 first=$3 second=$4
 shift 4
 if command -v setsid >/dev/null 2>&1; then set -- setsid "$@"; fi
-# What is ignored here would be ignored in the program too, as INT and QUIT are in any case of a shell's background.
-(trap - HUP TERM TSTP; exec "$@") </dev/null &
+"$@" </dev/null &
 pid=$!
+# Only now: what is ignored here before would be ignored in the program too.
+trap '' HUP INT QUIT TERM TSTP
 echo "$pid"
 exec >/dev/null 2>&1
 if read -r how; then
