@@ -253,7 +253,7 @@ function dnsError({ name, description, error, tried, isOwn }: Failure): RdsIamEr
   const code = dnsCode(error);
   if (code === "ENOTFOUND") {
     const hint = isOwn
-      ? "Check the name, and dns_servers."
+      ? "Check the name, and rds_dns_servers."
       : "Check the name, and the VPN: the name may be in a private zone.";
     return new RdsIamError(`host ${name} does not exist`, {
       code: "ERR_DNS",
@@ -277,7 +277,7 @@ function dnsError({ name, description, error, tried, isOwn }: Failure): RdsIamEr
     code: "ERR_DNS",
     detail: `Resolver used: ${description}, which ${why}.`,
     hint: isOwn
-      ? "Check dns_servers and the VPN."
+      ? "Check rds_dns_servers and the VPN."
       : "Check the network and the VPN, or set rds_dns_servers.",
     cause: error,
   });

@@ -171,6 +171,9 @@ export function resolveRelaySettings(
   const problem = dnsServers === undefined ? undefined : DNS_SERVERS.problem(dnsServers);
   if (problem !== undefined) throw wrongSetting("dns_servers", problem);
   const hasHealth = read("health_port") !== undefined;
+  const address = options.healthAddress ?? settings.health_address;
+  if (address !== undefined && !hasHealth)
+    throw wrongSetting("health_port", "is needed for --health-address");
   return {
     listen: { host, port },
     tls: {

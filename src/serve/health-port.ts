@@ -16,7 +16,13 @@ export async function openHealth(
 ): Promise<Health | undefined> {
   const given = optionValue(options, env, "healthPort");
   const host = optionValue(options, env, "healthAddress") ?? LOOPBACK;
-  if (given === undefined) return undefined;
+  if (given === undefined) {
+    if (options.healthAddress === undefined) return undefined;
+    throw new RdsIamError("--health-address needs --health-port", {
+      code: "ERR_USAGE",
+      hint: "Add --health-port N.",
+    });
+  }
   const port = Number(given);
   if (!/^\d+$/.test(given) || port > 65_535) {
     throw new RdsIamError(`"${given}" is not a valid port`, {

@@ -121,3 +121,9 @@ test("rdsiam proxy fails before it is ready when the health port is taken", asyn
   assert.equal(error["message"], `could not listen on 127.0.0.1 port ${port}`);
   assert.equal(error["hint"], "Choose another --health-port.");
 });
+
+test("rdsiam proxy takes no --health-address without a port", async () => {
+  const ran = await rdsiam(["proxy", "prod", "--health-address", "0.0.0.0"], { env: standIn.env });
+  assert.equal(ran.status, 125);
+  assert.match(ran.stderr, /error: --health-address needs --health-port\nHINT: /);
+});

@@ -97,6 +97,7 @@ test("resolveRelaySettings() + option, environment, file and default, in this or
   for (const [options, said] of [
     [{ maxConnections: "0" }, /--max-connections must be a whole number from 1/],
     [{ maxUserConnections: "0" }, /--max-user-connections must be a whole number from 1/],
+    [{ healthAddress: "0.0.0.0" }, /--health-port is needed for --health-address/],
   ] as const)
     assert.throws(() => resolveRelaySettings(options, {}, config), said);
   const names = read(
