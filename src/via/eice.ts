@@ -1,8 +1,9 @@
-// Carries ssh to an instance through an EC2 Instance Connect Endpoint: ssh connects to a loopback port that takes one connection,
-// and its bytes go on in a WebSocket. ssh logs in with a key of this run, which the instance is given when ssh asks for it, and
+// Carries ssh to an instance through an EC2 Instance Connect Endpoint: ssh connects to a loopback port that takes one connection
+// of ssh's, and its bytes go on in a WebSocket. ssh logs in with a key of this run, which the instance is given when ssh asks for it, and
 // takes for a minute. The host's key is ssh's own affair, under the instance's ID.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/connect-using-eice.html
 
+import type { Buffer } from "node:buffer";
 import { rm } from "node:fs/promises";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
@@ -83,16 +84,11 @@ export function eiceCarrier(
         }),
       );
       await listening(agent, { path });
-      const door = createServer({ noDelay: true }, (socket) => {
-        door.close();
-        void carry(socket);
-      });
-      await listening(door, { host: "127.0.0.1", port: 0 });
-      const { port } = door.address() as AddressInfo;
+      const door = await openDoor(carry);
       return {
         settings: [
           "HostName=127.0.0.1",
-          `Port=${port}`,
+          `Port=${door.port}`,
           `HostKeyAlias=${instance}`,
           "CheckHostIP=no",
           "ProxyJump=none",
@@ -109,6 +105,32 @@ export function eiceCarrier(
       };
     },
   };
+}
+
+// A loopback port for one connection of ssh's. Whoever else connects there sends nothing, or something else than ssh at once.
+async function openDoor(carry: (socket: Socket) => Promise<void>) {
+  const strangers = new Set<Socket>();
+  const close = (): void => {
+    server.close();
+    for (const socket of strangers) socket.destroy();
+  };
+  const server = createServer({ noDelay: true }, (socket) => {
+    strangers.add(socket);
+    socket.on("error", () => {});
+    socket.once("data", (first: Buffer) => {
+      if (!server.listening || !first.toString("latin1").startsWith("SSH-")) {
+        socket.destroy();
+        return;
+      }
+      strangers.delete(socket);
+      close();
+      socket.pause().unshift(first);
+      void carry(socket);
+    });
+  });
+  await listening(server, { host: "127.0.0.1", port: 0 });
+  const { port } = server.address() as AddressInfo;
+  return { port, close };
 }
 
 async function listening(

@@ -122,7 +122,10 @@ test(
     const go = join(standIn.directory, "eice-cut");
     const script = `psql -Atc 'select pg_sleep(60)'; until [ -e '${go}' ]; do sleep 0.05; done; psql -Atc 'select 42'`;
     const running = through(["exec", "prod", "bash", "-c", script]);
-    await untilSleeping(standIn);
+    await untilSleeping(standIn).catch(async (cause: unknown) => {
+      await writeFile(go, "");
+      throw new Error((await running).stderr, { cause });
+    });
     await eice.expireKeys();
     eice.endTunnels(4000, "maximum duration exceeded");
     await writeFile(go, "");
