@@ -150,7 +150,7 @@ test("init does not add to a session that is there, nor a value that AWS's files
   for (const [dbname, why] of [
     [" orders", /error: rds_dbname cannot be written to AWS.s config file\nDETAIL: /],
     ["a\nrds_user = other", /error: --dbname has a line break in it\nDETAIL: /],
-    ["a\r", /error: --dbname has a line break in it\nDETAIL: /],
+    ["a\rb", /error: --dbname has a line break in it\nDETAIL: /],
   ] as const) {
     const cut = await rdsiam([...words, "-d", dbname, "new"], { env });
     assert.equal(cut.status, 125, cut.stdout);
