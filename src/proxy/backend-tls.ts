@@ -9,10 +9,9 @@ import {
   type TLSSocket,
 } from "node:tls";
 import { RdsIamError } from "../base/errors.ts";
-import { connectTls } from "../base/tls.ts";
+import { connectTls } from "../runtime/tls.ts";
 import { encodeSslRequest } from "../protocol/startup-packet.ts";
 import { alpnProtocol } from "../runtime/alpn.ts";
-import { carrierOf } from "../runtime/deno-gate.ts";
 import { showLeafAlone } from "../runtime/peer-certificate.ts";
 import { SocketReader } from "../base/socket-reader.ts";
 import { notSent, rememberCertificate, tlsError, type Trust } from "./tls-error.ts";
@@ -63,16 +62,14 @@ export async function startBackendTls(
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   if (identity.direct !== true) await requestTls(socket, identity, signal);
-  const carrier = carrierOf(socket);
   let presented: ReturnType<typeof rememberCertificate> | undefined;
   const secured = await connectTls(
     {
-      socket: carrier.stream,
+      socket,
       host: identity.host,
       secureContext: identity.secureContext(),
       ALPNProtocols: ALPN,
       prepare: (secured) => {
-        carrier.attach(secured);
         showLeafAlone(secured);
         presented = rememberCertificate(secured);
       },

@@ -6,7 +6,7 @@
 // https://www.rfc-editor.org/rfc/rfc9293#section-3.6
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import { writeAtOnce } from "../runtime/bun-socket.ts";
+import { onDrain, unsent, writeAtOnce } from "../runtime/bun-socket.ts";
 import { countPassed } from "../runtime/garbage.ts";
 
 const MAX_UNSENT = 1024 * 1024; // bytes buffered towards a slow reader before its source is paused
@@ -81,14 +81,15 @@ function copyOneWay(
     countPassed(chunk.length);
     count(chunk.length);
     const rest = writeAtOnce(target, chunk);
-    if (rest === undefined) return;
-    target.write(rest);
-    if (!corked && chunk.length > SMALL) {
-      corked = true;
-      target.cork();
-      setImmediate(uncork);
+    if (rest !== undefined) {
+      target.write(rest);
+      if (!corked && chunk.length > SMALL) {
+        corked = true;
+        target.cork();
+        setImmediate(uncork);
+      }
     }
-    if (target.writableLength >= MAX_UNSENT) source.pause();
+    if (unsent(target) >= MAX_UNSENT) source.pause();
   };
   const resume = (): void => void source.resume();
   const pass =
@@ -101,9 +102,9 @@ function copyOneWay(
     };
     for (const event of ["end", "close"]) source.once(event, end);
   }
-  target.on("drain", resume);
+  onDrain(target, resume);
   target.on("close", resume);
-  if (target.destroyed || target.writableLength < MAX_UNSENT) source.resume();
+  if (target.destroyed || unsent(target) < MAX_UNSENT) source.resume();
 }
 
 // A paused socket does not show that its peer has gone. So while the server takes nothing, a tool that has much to
@@ -111,7 +112,7 @@ function copyOneWay(
 function glimpse(frontend: Socket, backend: Socket): void {
   let timer: NodeJS.Timeout | undefined;
   frontend.on("pause", () => {
-    if (backend.writableLength >= MAX_GLIMPSED) return;
+    if (unsent(backend) >= MAX_GLIMPSED) return;
     clearTimeout(timer);
     timer = setTimeout(() => frontend.resume(), GLIMPSE_INTERVAL);
   });
@@ -140,12 +141,12 @@ function endBackendAfter(frontend: Socket, backend: Socket): void {
 function destroyWhenQuiet(backend: Socket, frontend: Socket): void {
   let quiet = 0;
   let heard = false;
-  let unsent = backend.writableLength;
+  let left = unsent(backend);
   backend.on("data", () => (heard = true));
   const timer = setInterval(() => {
-    const alive = heard || backend.writableLength < unsent || frontend.writableLength > 0;
+    const alive = heard || unsent(backend) < left || unsent(frontend) > 0;
     heard = false;
-    unsent = backend.writableLength;
+    left = unsent(backend);
     quiet = alive ? 0 : quiet + 1;
     if (quiet >= (backend.writableFinished ? 1 : STUCK)) backend.destroy();
   }, LINGER);

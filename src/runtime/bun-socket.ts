@@ -3,6 +3,7 @@
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import process from "node:process";
+import type { Duplex } from "node:stream";
 
 const IS_BUN = "bun" in process.versions;
 
@@ -20,4 +21,23 @@ export function writeAtOnce(target: Socket, chunk: Buffer): Buffer | undefined {
   const written = (target as WithHandle)._handle?.write?.(chunk) ?? 0;
   if (written >= chunk.length) return undefined;
   return written > 0 ? chunk.subarray(written) : chunk;
+}
+
+// The TLS layer over a stream of ours hands everything to it at once, and says that it is sent: a COPY through a relay was held in memory whole.
+const carriers = new WeakMap<Duplex, Duplex>();
+
+/** Remembers what carries a TLS socket. */
+export function rememberCarrier(secured: Duplex, carrier: Duplex): void {
+  if (IS_BUN) carriers.set(secured, carrier);
+}
+
+/** Bytes that a socket, or what carries it, has not sent yet. */
+export function unsent(socket: Socket): number {
+  return socket.writableLength + (carriers.get(socket)?.writableLength ?? 0);
+}
+
+/** Calls back whenever a socket, or what carries it, can take more. */
+export function onDrain(socket: Socket, listener: () => void): void {
+  socket.on("drain", listener);
+  carriers.get(socket)?.on("drain", listener);
 }

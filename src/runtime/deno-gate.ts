@@ -4,6 +4,7 @@ import type { Buffer } from "node:buffer";
 import process from "node:process";
 import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
+import { rememberCarrier } from "./bun-socket.ts";
 
 /** What carries a TLS connection, and how to make the TLS socket's pause() reach it. */
 export interface Carrier {
@@ -13,7 +14,9 @@ export interface Carrier {
 
 /** The carrier for a dialed connection: that itself everywhere but on Deno. */
 export function carrierOf(socket: Duplex): Carrier {
-  if (!("deno" in process.versions)) return { stream: socket, attach: () => {} };
+  if (!("deno" in process.versions)) {
+    return { stream: socket, attach: (secured) => rememberCarrier(secured, socket) };
+  }
   const gate = new Gate(socket);
   return { stream: gate, attach: (secured) => gate.follow(secured) };
 }

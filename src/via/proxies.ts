@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { RdsIamError } from "../base/errors.ts";
-import { connectTls } from "../base/tls.ts";
+import { connectTls } from "../runtime/tls.ts";
 import { Handshake, HandshakeError } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";
 import type { ProxyAddress } from "./parse.ts";

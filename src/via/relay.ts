@@ -11,7 +11,7 @@ import { errorCode } from "../base/errno.ts";
 import type { RdsIamError } from "../base/errors.ts";
 import { pemCertificates } from "../base/pem.ts";
 import { TICKET_SCHEME, ticketKey, ticketProof } from "../base/relay-ticket.ts";
-import { connectTls } from "../base/tls.ts";
+import { connectTls } from "../runtime/tls.ts";
 import { unlessAborted } from "../base/deadline.ts";
 import { Handshake, HandshakeError } from "./handshake.ts";
 import { type HostPort, showHostPort } from "../base/host-port.ts";

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { copyIn, copyOut, type CopyFigures } from "../slow/copy-memory.ts";
 import { COMMAND, RUNTIME } from "../support/program.ts";
+import { DEMO_USER, startTestRelay } from "../support/relay-scene.ts";
 import { startStage } from "../support/stage.ts";
 
 const BOUND = RUNTIME === "deno" ? 100 : 50; // MB
@@ -23,3 +24,14 @@ test(
     assertBounded(await copyIn({ ...run, megabytes: 60 }));
   },
 );
+
+// TLS within TLS, where Bun said that everything is sent at once, and Deno did not pause.
+test("COPY out and in through a relay: exact, in bounded memory", { skip }, async () => {
+  await using standIn = await startStage();
+  const rules = `[allow demo]\narn = ${DEMO_USER}\ntargets = *\n`;
+  await using relay = await startTestRelay(standIn, { rules });
+  const env = { ...standIn.env, RDSIAM_VIA: relay.via() };
+  const run = { standIn: { ...standIn, env }, command: COMMAND, pause: 2_000 };
+  assertBounded(await copyOut({ ...run, megabytes: 300 }));
+  assertBounded(await copyIn({ ...run, megabytes: 200 }));
+});

@@ -10,6 +10,7 @@ import {
   type SecureContext,
   type TLSSocket,
 } from "node:tls";
+import { carrierOf } from "./deno-gate.ts";
 
 /** The TLS connection to make. */
 export interface TlsClientOptions {
@@ -32,7 +33,10 @@ export function connectTls(options: TlsClientOptions, signal: AbortSignal): Prom
   const { socket, failed } = options;
   return new Promise((resolve, reject) => {
     // tls.connect() can throw within a data event; the promise catches that too.
-    const secured = openTls(options);
+    const carrier = carrierOf(socket);
+    const secured = openTls({ ...options, socket: carrier.stream });
+    carrier.attach(secured);
+    options.prepare?.(secured);
     // An error after the outcome, on either layer, is followed by a close, which reports it.
     secured.on("error", ignore);
     const settle = (): void => {
@@ -73,7 +77,6 @@ function openTls(options: TlsClientOptions): TLSSocket {
     // Without servername Node and Deno check the name "localhost", and Bun the peer's address.
     checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
   });
-  options.prepare?.(secured);
   return secured;
 }
 
