@@ -33,7 +33,7 @@ export async function runForEach(
   const patterns = optionList(invocation, env, "each");
   const targets = matchTargets(loaded, patterns, optionList(invocation, env, "tag"));
   await confirm(context, invocation, { name, targets, loaded });
-  const requests = targets.map((targetName) => ({ targetName, options }));
+  const requests = targets.map((targetName) => ({ targetName, options, loaded }));
   const ended = await runOnEach(context, requests, tool, { jobs, outputDirectory });
   log.always(`rdsiam: ${summaryOf(ended)}`);
   if (ended.signal !== undefined) return 128 + constants.signals[ended.signal];

@@ -4,6 +4,7 @@
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { loggingOnce } from "../base/log.ts";
+import type { LoadedTargets } from "../config/targets.ts";
 import type { Health } from "../health/health.ts";
 import type { Proxy } from "../proxy/proxy.ts";
 import { describeLogin, type Login, openLogin } from "../session/login.ts";
@@ -33,8 +34,11 @@ export async function openProxies(
   const sideFor = await prepareLocalSide(context.log, local);
   const once = { ...context, log: loggingOnce(context.log) };
   const logins: Login[] = [];
+  let loaded: LoadedTargets | undefined;
   for (const request of requests) {
-    const login = await openLogin(once, await resolveRun(once, request), { auth: local.auth });
+    const run = await resolveRun(once, { ...request, loaded });
+    ({ loaded } = run);
+    const login = await openLogin(once, run, { auth: local.auth });
     if (local.matchUser) checkMatchUser(login);
     logins.push(login);
   }

@@ -18,7 +18,7 @@ export async function resolveRun(
 ): Promise<RunSettings> {
   const { env, home, log } = context;
   const offered = await offerTargets(context, request);
-  const before = loadConfiguration(context);
+  const before = request.loaded ?? loadConfiguration(context);
   const isAdded = await isLive(context, { ...offered, loaded: before });
   const loaded = isAdded ? loadConfiguration(context) : before;
   const settings = resolveWithWarnings({ ...offered, loaded, env, home }, log);

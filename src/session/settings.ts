@@ -19,6 +19,8 @@ export interface TargetRequest {
   /** Undefined for the target of the environment. */
   readonly targetName: string | undefined;
   readonly options: OptionValues;
+  /** The configuration, where it was read already: for many targets, once. */
+  readonly loaded?: LoadedTargets | undefined;
 }
 
 /** The settings of a run, and the configuration that they come from. */

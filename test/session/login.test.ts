@@ -67,6 +67,14 @@ describe("resolveRun()", () => {
     assert.equal(via.kind, "ssh");
   });
 
+  test("takes a configuration that was read already, so that many targets read the files once", async () => {
+    const { loaded } = await run(contextOf(), "prod");
+    const request = { targetName: "vault", options: {}, loaded };
+    const again = await resolveRun(contextOf({ AWS_CONFIG_FILE: "/dev/null" }), request);
+    assert.equal(again.settings.host, "db.example.com");
+    assert.equal(again.loaded, loaded);
+  });
+
   test("warns of what is odd about the target, where that is why it fails too", async () => {
     for (const [env, targetName] of [
       [{}, "typo"],
