@@ -26,7 +26,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "this machine has no such address",
   EACCES: "ports below 1024 need privileges",
   EAFNOSUPPORT: "this system has no addresses of this kind",
-  ENOTFOUND: "there is no such host",
+  ENOTFOUND: "the host does not exist",
 };
 const OWN_REASON =
   "rdsiam itself listens there: two of its targets, or one and --health-port, have the same port";

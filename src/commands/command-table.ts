@@ -156,8 +156,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesTarget: true,
     examples: ["rdsiam login prod", "rdsiam login --profile corp --device-code"],
     details: [
-      "The login is kept where the AWS CLI keeps it, so that `aws` and rdsiam share it. This command logs in again even if the old login is still valid. On a terminal, the other commands offer to log in when it is necessary.",
-      "It opens the browser in BROWSER, or else the desktop's. Through ssh, in a container and without a desktop, it shows the URL of a page and a code to confirm there, in any browser on any machine, as with --device-code; RDSIAM_DEVICE_CODE=no prevents that. For profiles without sso_session, there is no other way.",
+      "The login is stored in the AWS CLI's cache, so `aws` and rdsiam share it. This command logs in again even if the old login is still valid. On a terminal, the other commands offer to log in when needed.",
+      "It opens the browser named in BROWSER, or the default browser. Over ssh, in a container or without a desktop, it shows a URL and a code to confirm in a browser on any machine, as with --device-code; RDSIAM_DEVICE_CODE=no turns that off. Profiles without sso_session always use a code.",
       "For a profile that uses `aws login` (login_session), it runs that command, and --device-code becomes its --remote.",
     ],
   },

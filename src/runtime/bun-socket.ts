@@ -23,7 +23,8 @@ export function writeAtOnce(target: Socket, chunk: Buffer): Buffer | undefined {
   return written > 0 ? chunk.subarray(written) : chunk;
 }
 
-// The TLS layer over a stream of ours hands everything to it at once, and says that it is sent: a COPY through a relay was held in memory whole.
+// Bun's TLS over another stream (a tunnel) hands everything to that stream at once and reports it as sent, so what waits there
+// has to be counted too: otherwise a COPY through a relay is held in memory whole.
 const carriers = new WeakMap<Duplex, Duplex>();
 
 /** Remembers what carries a TLS socket. */

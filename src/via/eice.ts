@@ -1,5 +1,5 @@
-// Carries ssh to an instance through an EC2 Instance Connect Endpoint: ssh connects to a loopback port that takes one connection
-// of ssh's, and its bytes go on in a WebSocket. ssh logs in with a key of this run, which the instance is given when ssh asks for it, and
+// Carries ssh to an instance through an EC2 Instance Connect Endpoint: ssh connects to a loopback port that accepts
+// ssh alone, once, and its bytes go on in a WebSocket. ssh logs in with a key of this run, which the instance is given when ssh asks for it, and
 // takes for a minute. The host's key is ssh's own affair, under the instance's ID.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/connect-using-eice.html
 
@@ -107,7 +107,7 @@ export function eiceCarrier(
   };
 }
 
-// A loopback port for one connection of ssh's. Whoever else connects there sends nothing, or something else than ssh at once.
+// Listens on a loopback port for ssh, and closes every other connection: only ssh sends a banner that begins with SSH-.
 async function openDoor(carry: (socket: Socket) => Promise<void>) {
   const strangers = new Set<Socket>();
   const close = (): void => {
