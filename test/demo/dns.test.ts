@@ -8,6 +8,7 @@ import { test, type TestContext } from "node:test";
 
 import * as codec from "dns-packet";
 
+import { closed } from "../support/listen.ts";
 import { type DnsStandIn, startDns } from "../../src/demo/dns.ts";
 
 async function bench(t: TestContext): Promise<{ dns: DnsStandIn; resolver: Resolver }> {
@@ -62,7 +63,7 @@ test(
     });
     const junk = connect(dns.port, "127.0.0.1");
     junk.end(Buffer.from([0, 3, 1, 2, 3]));
-    await once(junk, "close");
+    await closed(junk);
     const socket = connect({ host: "127.0.0.1", port: dns.port, noDelay: true });
     await once(socket, "connect");
     // The server lives in this event loop: it has read a piece when it has answered a later question.

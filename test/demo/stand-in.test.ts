@@ -20,6 +20,7 @@ import { isAlive } from "../../src/demo/guard.ts";
 import type { AccessKey } from "../../src/demo/keys.ts";
 import { type StandIn, startStandIn } from "../../src/demo/stand-in.ts";
 import { keep } from "../support/keep.ts";
+import { closed } from "../support/listen.ts";
 import { until } from "../support/traces.ts";
 
 const execute = promisify(execFile);
@@ -184,8 +185,7 @@ async function sendCancel(cancel: Buffer, encrypted: boolean): Promise<void> {
   const socket = connect(standIn.gateway.port, "127.0.0.1");
   if (!encrypted) {
     socket.write(cancel);
-    socket.resume();
-    await once(socket, "close");
+    await closed(socket);
     return;
   }
   socket.write(SSL_REQUEST);
@@ -197,8 +197,7 @@ async function sendCancel(cancel: Buffer, encrypted: boolean): Promise<void> {
   });
   await once(secured, "secureConnect");
   secured.write(cancel);
-  secured.resume();
-  await once(secured, "close");
+  await closed(secured);
 }
 
 test("Gateway copies large results whole and tells of a terminated session", async () => {

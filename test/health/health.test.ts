@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { test } from "node:test";
+import { closed } from "../support/listen.ts";
 import { type Health, startHealth, type Watched } from "../../src/health/health.ts";
 
 const ADDRESS = "127.0.0.1";
@@ -26,9 +27,8 @@ async function say(health: Health, bytes: string): Promise<string> {
   const socket = connect(health.port, ADDRESS);
   let answer = "";
   socket.setEncoding("utf8").on("data", (chunk: string) => (answer += chunk));
-  socket.on("error", () => {});
   socket.write(bytes);
-  await once(socket, "close");
+  await closed(socket);
   return answer;
 }
 
@@ -140,10 +140,7 @@ test("startHealth() closes a connection that does not finish its question", asyn
 test("startHealth() answers while silent connections fill it, and drops the oldest of them", async () => {
   await using health = await start();
   const silent = Array.from({ length: 200 }, () => connect(health.port, ADDRESS));
-  const ended = silent.map((socket) => {
-    socket.resume().on("error", () => {});
-    return once(socket, "close");
-  });
+  const ended = silent.map(closed);
   await Promise.all(silent.map((socket) => once(socket, "connect")));
   const asking = connect(health.port, ADDRESS);
   asking.on("error", () => {}).write("GET /liveness HTTP/1.1\r\n");
@@ -190,8 +187,7 @@ test("startHealth() holds nothing when it is disposed, open connections included
   const health = await start();
   const idle = connect(health.port, ADDRESS);
   await once(idle, "connect");
-  idle.resume().on("error", () => {});
-  const closed = once(idle, "close");
+  const ended = closed(idle);
   await health[Symbol.asyncDispose]();
-  await closed;
+  await ended;
 });

@@ -1,6 +1,7 @@
 // Servers on free loopback ports, which end with their connections.
 import { once } from "node:events";
 import type { AddressInfo, Server, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 /** A server that runs. */
 export interface Running extends AsyncDisposable {
@@ -25,4 +26,13 @@ export async function listen(server: Server, port = 0, host = "127.0.0.1"): Prom
       await closed;
     },
   };
+}
+
+/** Waits for the end of a stream; resolves with what it failed with. (With once() a reset would reject.) */
+export async function closed(stream: Duplex): Promise<unknown> {
+  stream.resume();
+  let failure: unknown;
+  stream.on("error", (error) => (failure = error));
+  if (!stream.closed) await new Promise((resolve) => stream.once("close", resolve));
+  return failure;
 }

@@ -16,6 +16,7 @@ import type { Address } from "../../src/base/address.ts";
 import { AddressBook } from "../../src/relay/addresses.ts";
 import type { RelayEvent } from "../../src/relay/events.ts";
 import type { StsRequest } from "../../src/relay/presigned.ts";
+import { closed } from "./listen.ts";
 import { type RelayServer, startRelayServer } from "../../src/relay/server.ts";
 import { Targets } from "../../src/relay/targets.ts";
 import { Tickets } from "../../src/relay/tickets.ts";
@@ -51,7 +52,7 @@ export interface Client {
   readonly send: (text: string) => void;
   /** The next head of an answer; what had come when the relay closed before one was complete. */
   readonly head: () => Promise<string>;
-  readonly closed: Promise<unknown>;
+  readonly closed: Promise<void>;
 }
 
 export const HOST = "orders.c1a2b3c4d5e6.eu-west-1.rds.amazonaws.com";
@@ -208,8 +209,7 @@ async function openClient(
     bytes += chunk.toString("latin1");
     wake();
   });
-  socket.on("error", () => {});
-  const closed = once(socket, "close").then(() => {
+  const ended = closed(socket).then(() => {
     isOver = true;
     wake();
   });
@@ -223,5 +223,5 @@ async function openClient(
     bytes = end < 4 ? "" : bytes.slice(end);
     return taken;
   };
-  return { socket, send: (text) => void socket.write(text, "latin1"), head, closed };
+  return { socket, send: (text) => void socket.write(text, "latin1"), head, closed: ended };
 }

@@ -79,15 +79,6 @@ export async function startSsmScene(options: SceneOptions = {}): Promise<SsmScen
   };
 }
 
-/** Waits for the end of a stream; resolves with what it failed with. */
-export async function closed(stream: Duplex): Promise<unknown> {
-  stream.resume();
-  let failure: unknown;
-  stream.on("error", (error) => (failure = error));
-  if (!stream.closed) await new Promise((resolve) => stream.once("close", resolve));
-  return failure;
-}
-
 /** The sessions that have not ended. */
 export function open({ ssm }: SsmScene) {
   return ssm.sessions.filter(({ ended }) => ended === undefined);

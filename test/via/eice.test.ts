@@ -6,6 +6,7 @@ import process from "node:process";
 import { test } from "node:test";
 
 import { eiceCarrier } from "../../src/via/eice.ts";
+import { closed } from "../support/listen.ts";
 import { temporaryDirectory } from "../support/keep.ts";
 
 const skip = process.platform === "win32" && "ssh+eice:// does not work on Windows";
@@ -31,12 +32,12 @@ test("eiceCarrier() carries ssh alone, whoever else connects before", { skip }, 
     return socket.resume();
   };
   const silent = await open("");
-  await once(await open("GET / HTTP/1.1\r\n\r\n"), "close");
+  await closed(await open("GET / HTTP/1.1\r\n\r\n"));
   assert.equal(dials, 0);
-  await once(await open("SSH-2.0-OpenSSH_9.2\r\n"), "close");
+  await closed(await open("SSH-2.0-OpenSSH_9.2\r\n"));
   assert.equal(dials, 1);
   assert.match(carrier.reason()?.message ?? "", /eice-1 in vpc-1 opened no tunnel/);
-  if (!silent.closed) await once(silent, "close");
+  await closed(silent);
   await assert.rejects(once(connect({ host: "127.0.0.1", port }), "connect"), {
     code: "ECONNREFUSED",
   });

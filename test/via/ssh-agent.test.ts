@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { sshAgent, SshKey } from "../../src/via/ssh-agent.ts";
+import { closed } from "../support/listen.ts";
 import { run } from "../support/program.ts";
 import { lacking } from "../support/via-servers.ts";
 import { temporaryDirectory } from "../support/keep.ts";
@@ -71,6 +72,6 @@ test("sshAgent() + what it does not know it refuses, and too much ends the conne
     const [answer] = (await once(socket, "data")) as [Buffer];
     assert.deepEqual([...answer], [0, 0, 0, 1, 5]);
   }
-  socket.resume().write(Buffer.from([255, 255, 255, 255]));
-  await once(socket, "close");
+  socket.write(Buffer.from([255, 255, 255, 255]));
+  await closed(socket);
 });

@@ -4,7 +4,8 @@ import type { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { carry } from "../support/ssm-bytes.ts";
-import { closed, open, startSsmScene } from "../support/ssm-scene.ts";
+import { closed } from "../support/listen.ts";
+import { open, startSsmScene } from "../support/ssm-scene.ts";
 import { until } from "../support/traces.ts";
 
 const PLAIN = "3.0.196.0";

@@ -6,7 +6,8 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { RdsIamError } from "../../src/base/errors.ts";
 import { carry } from "../support/ssm-bytes.ts";
-import { closed, open, startSsmScene } from "../support/ssm-scene.ts";
+import { closed } from "../support/listen.ts";
+import { open, startSsmScene } from "../support/ssm-scene.ts";
 import { until } from "../support/traces.ts";
 import { freePort } from "../support/via-servers.ts";
 
