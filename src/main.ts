@@ -1,4 +1,5 @@
 // The process edge: argv, environment, streams, exit status, and the one catch.
+import { setMaxListeners } from "node:events";
 import process from "node:process";
 import { readArguments } from "./cli/arguments.ts";
 import { COMMANDS } from "./commands/command-table.ts";
@@ -38,6 +39,8 @@ async function main(): Promise<number> {
   // The environment as it was given: what a library sets in ours must not reach the tool.
   const env = environmentOf(process.env);
   keepIgnored(env);
+  // Node 20 warns of the eleventh listener of a signal, and each connection and run of a tool listens to one.
+  setMaxListeners(0);
   surviveGoneTerminal();
   // It would switch off TLS verification in every library that does not override it, STS's included; the tool still gets it.
   delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];

@@ -54,6 +54,15 @@ test("exec --tag: the targets with every tag; each knows its name; stdin is empt
   assert.deepEqual([one.status, one.stderr], [0, "rdsiam: 1 of 1 succeeded\n"]);
 });
 
+test("exec --each: a dozen at once say nothing but their summary", async () => {
+  const names = Array.from({ length: 12 }, (_, index) => `dozen-${index}`);
+  for (const name of names) await add(name, { rds_user: "app_ro" });
+  const met = await temporaryDirectory("dozen");
+  const script = `: > "${met}/$RDSIAM_TARGET"; until [ "$(ls ${met} | wc -l)" -eq 12 ]; do sleep 0.05; done`;
+  const ran = await each(["--each", "dozen-*", "--jobs", "12", "sh", "-c", script]);
+  assert.deepEqual([ran.stderr, ran.status], ["rdsiam: 12 of 12 succeeded\n", 0]);
+});
+
 test("exec --output-dir: a file for each stream, which others cannot read", async () => {
   const out = join(directory, "a", "b");
   const script = 'echo "$RDSIAM_TARGET"; [ "$RDSIAM_TARGET" = each-1 ] || echo oops >&2';
