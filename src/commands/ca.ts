@@ -1,4 +1,5 @@
 // `rdsiam ca update`: fetches AWS's current root certificates for RDS into the user's data directory.
+import { countText } from "../base/count.ts";
 import type { Invocation } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
 import { RdsIamError } from "../base/errors.ts";
@@ -34,7 +35,9 @@ export async function runCaUpdate(
     throw unknownRegion(region, known, error);
   });
   const regions = new Set(stored.flatMap(({ region }) => (region === undefined ? [] : [region])));
-  context.print(`${file}: ${stored.length} certificates of RDS in ${regions.size} Regions`);
+  context.print(
+    `${file}: ${countText(stored.length, "certificate")} of RDS in ${countText(regions.size, "Region")}`,
+  );
   log.verbose(`Regions: ${[...regions].toSorted().join(", ")}`);
   return 0;
 }

@@ -2,6 +2,7 @@
 // What can be listed is listed: a missing permission or a throttled call is a warning; only if every call fails it is an error.
 // A database that is a target already, or that has IAM authentication off, is shown as a comment: the sections can be pasted
 // as they are.
+import { countText } from "../base/count.ts";
 import { defaultPort } from "../base/redshift.ts";
 import { printableJson } from "../base/printable.ts";
 import type { Discovery } from "../aws/discover.ts";
@@ -127,7 +128,7 @@ async function search(
         withOthers: true,
         withTags,
       });
-      log.verbose(`${region}: ${results[index].databases.length} endpoints`);
+      log.verbose(`${region}: ${countText(results[index].databases.length, "endpoint")}`);
     }
   };
   await Promise.all(Array.from({ length: REGIONS_AT_ONCE }, work));
@@ -164,9 +165,13 @@ function printCounts(
   ).length;
   const fresh = databases.length - there - off;
   const rest = `${there} already known, ${off} with IAM authentication off`;
-  if (file !== undefined) log.always(`rdsiam: ${fresh} targets added to ${file}; ${rest}`);
+  if (file !== undefined)
+    log.always(`rdsiam: ${countText(fresh, "target")} added to ${file}; ${rest}`);
   else if (databases.length === 0) log.always("rdsiam: no PostgreSQL databases found");
-  else log.notice(`${fresh} new endpoints, ${rest}; add --write to add them to the configuration`);
+  else
+    log.notice(
+      `${countText(fresh, "new endpoint")}, ${rest}; add --write to add them to the configuration`,
+    );
 }
 
 /** Names databases: by their identifier, with the Region or a number behind it where that is taken. */

@@ -1,5 +1,6 @@
 // `rdsiam logout`: ends every login to IAM Identity Center, as `aws sso logout` does.
 import { dirname } from "node:path";
+import { countText } from "../base/count.ts";
 import { proxyPasswords } from "../aws/proxy-setting.ts";
 import { awsCalls } from "../aws/source-credentials.ts";
 import { cachedLogins, loginCredentialFiles, removeEntry } from "../aws/sso-cache.ts";
@@ -36,8 +37,9 @@ export async function runLogout(context: RunContext): Promise<number> {
   }
   const [problem] = problems;
   if (problem !== undefined) throw problem;
-  const count = logins.length === 1 ? "1 login" : `${logins.length} logins`;
-  log.always(`rdsiam: ${logins.length === 0 ? "there was no login to end" : `${count} ended`}`);
+  log.always(
+    `rdsiam: ${logins.length === 0 ? "there was no login to end" : `${countText(logins.length, "login")} ended`}`,
+  );
   return 0;
 }
 

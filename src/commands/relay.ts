@@ -1,5 +1,6 @@
 // `rdsiam relay`: runs in the VPC and forwards authorized clients to its databases.
 import { constants } from "node:os";
+import { countText } from "../base/count.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { type Invocation, optionValue } from "../cli/options.ts";
 import type { RunContext } from "../base/context.ts";
@@ -22,12 +23,15 @@ export async function runRelay(context: RunContext, { options }: Invocation): Pr
   if (early !== undefined) return 128 + constants.signals[early];
   await using relay = await starting;
   const { host, port, targets } = relay;
-  log.always(`rdsiam: the relay listens at ${host} port ${port}, for ${targets} databases`, {
-    event: "listening",
-    host,
-    port,
-    targets,
-  });
+  log.always(
+    `rdsiam: the relay listens at ${host} port ${port}, for ${countText(targets, "database")}`,
+    {
+      event: "listening",
+      host,
+      port,
+      targets,
+    },
+  );
   const stopped = await Promise.race([signals.first, relay.failed]);
   if (stopped instanceof Error) throw stopped;
   log.always("rdsiam: the relay refuses new sessions and waits for open ones");

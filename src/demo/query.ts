@@ -5,6 +5,7 @@ import type { EventEmitter } from "node:events";
 
 import type { QueryArrayResult } from "pg";
 
+import { countText } from "../base/count.ts";
 import { makePgClient, type PgClientOptions } from "./pg-client.ts";
 
 // int8, int2, int4, oid, float4, float8, numeric: psql aligns them to the right (pg_type.dat).
@@ -72,8 +73,7 @@ export function formatAligned(
   const header = columns.map((column, at) => ` ${center(column.name, widths[at] ?? 0)} `).join("|");
   const rule = widths.map((columnWidth) => "-".repeat(columnWidth + 2)).join("+");
   const lines = rows.map((row) => formatRow(row, columns, widths));
-  const footer = rows.length === 1 ? "(1 row)" : `(${rows.length} rows)`;
-  return [header, rule, ...lines, footer, "", ""].join("\n");
+  return [header, rule, ...lines, `(${countText(rows.length, "row")})`, "", ""].join("\n");
 }
 
 function formatRow(

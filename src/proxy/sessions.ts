@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
+import { countText } from "../base/count.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { CancelKey } from "../protocol/authentication.ts";
 import type { Address } from "../base/address.ts";
@@ -79,7 +80,7 @@ export class Sessions {
       const isOption = this.#limits.sessions !== undefined;
       throw new RdsIamError("sorry, too many sessions already", {
         code: "ERR_LIMIT",
-        detail: `This proxy serves ${sessions} sessions at once.`,
+        detail: `This proxy serves ${countText(sessions, "session")} at once.`,
         hint: `Close some, or let the tool open fewer connections${isOption ? ", or start the proxy with a higher --max-connections" : ""}.`,
       });
     }
@@ -87,7 +88,7 @@ export class Sessions {
     if (own.length >= userSessions) {
       throw new RdsIamError(`too many sessions of user "${user}"`, {
         code: "ERR_LIMIT",
-        detail: `This proxy serves ${userSessions} sessions of one user at once.`,
+        detail: `This proxy serves ${countText(userSessions, "session")} of one user at once.`,
         hint: "Close some, or start the proxy with a higher --max-user-connections.",
       });
     }

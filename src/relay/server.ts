@@ -5,6 +5,7 @@
 import { constants } from "node:crypto";
 import { createServer as createTcpServer, type Socket } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
+import { countText } from "../base/count.ts";
 import { ConnectionLimit } from "../base/connection-limit.ts";
 import { listen } from "../base/listen.ts";
 import type { ServerCertificate } from "../base/server-certificate.ts";
@@ -182,13 +183,19 @@ class Clients {
     if (this.#isDraining) throw new RelayRefusal("draining", "the relay is shutting down");
     const { maxConnections, maxUserConnections } = this.#options;
     if (this.sessions >= maxConnections) {
-      throw new RelayRefusal("busy", `there are ${this.sessions} sessions already`, { caller });
+      throw new RelayRefusal(
+        "busy",
+        `the relay has ${countText(this.sessions, "session")} already`,
+        { caller },
+      );
     }
     if (maxUserConnections === undefined) return;
     const who = describeCaller(caller);
     const own = [...this.#sessions.keys()].filter((each) => describeCaller(each.caller) === who);
     if (own.length < maxUserConnections) return;
-    throw new RelayRefusal("user-busy", `it has ${own.length} sessions already`, { caller });
+    throw new RelayRefusal("user-busy", `it has ${countText(own.length, "session")} already`, {
+      caller,
+    });
   }
 
   async drained(): Promise<void> {

@@ -2,6 +2,7 @@
 // shutdown does; the second ends them. https://www.postgresql.org/docs/current/server-shutdown.html
 import { constants } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
+import { countText } from "../base/count.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { keepYoungSmall } from "../runtime/garbage.ts";
@@ -31,7 +32,7 @@ export async function serveProxies(serving: Serving): Promise<number> {
   await Promise.race([drained, signals.second, delay(MOMENT)]);
   const open = proxies.reduce((sum, proxy) => sum + proxy.sessions(), 0);
   if (open > 0) {
-    const what = open === 1 ? "a session" : `${open} sessions`;
+    const what = countText(open, "session");
     log.always(`rdsiam: ${signal}: waiting for ${what} to end; a second signal ends them now`);
   }
   const second = await Promise.race([drained.then(() => undefined), signals.second, failed]);

@@ -1,6 +1,7 @@
 // The tunnel through AWS Systems Manager, whose data channel is opened here: no plugin, and a session for each connection.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-sessions-start.html
 
+import { countText } from "../base/count.ts";
 import { unlessAborted } from "../base/deadline.ts";
 import { RdsIamError } from "../base/errors.ts";
 import type { DataKey } from "../ssm/handshake.ts";
@@ -45,10 +46,13 @@ export function ssmTunnel(service: SsmService, options: SsmTunnelOptions): Tunne
         hint: "Check that the instance runs, and its SSM agent; rds_connect_timeout is the limit.",
       }),
     allTaken: () =>
-      tunnelError(`all ${sessions} sessions of Systems Manager are in use`, {
-        detail: "The SSM agent is from before 2020, and carries only one connection per session.",
-        hint: "Update the agent, or raise rds_ssm_sessions.",
-      }),
+      tunnelError(
+        `${countText(sessions, "session")} of Systems Manager in use, and there may be no more`,
+        {
+          detail: "The SSM agent is from before 2020, and carries only one connection per session.",
+          hint: "Update the agent, or raise rds_ssm_sessions.",
+        },
+      ),
     note,
   });
   return {

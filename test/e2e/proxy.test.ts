@@ -266,7 +266,7 @@ test("rdsiam proxy: the first signal waits for sessions, the second ends them", 
   const slow = psql(ready.url, "select pg_sleep(600)");
   await until(() => isRunning("select pg_sleep(600)"));
   const ending = ready.stop();
-  await until(() => ready.stderr().includes("waiting for a session to end"));
+  await until(() => ready.stderr().includes("waiting for 1 session to end"));
   const late = await psql(ready.url, "select 1");
   assert.match(late.stderr, /FATAL: {2}the proxy is shutting down/);
   // What ends the query comes from elsewhere; its session is there to tell of it.
@@ -277,7 +277,7 @@ test("rdsiam proxy: the first signal waits for sessions, the second ends them", 
   const endless = psql(asking.url, "select pg_sleep(601)");
   await until(() => isRunning("select pg_sleep(601)"));
   const cut = asking.stop("SIGTERM");
-  await until(() => asking.stderr().includes("waiting for a session to end"));
+  await until(() => asking.stderr().includes("waiting for 1 session to end"));
   assert.equal((await asking.stop("SIGINT")).status, 130);
   await cut;
   assert.match((await endless).stderr, /closed the connection/);

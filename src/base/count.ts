@@ -1,0 +1,3 @@
+/** "1 session", "2 sessions". */
+export const countText = (count: number, noun: string): string =>
+  `${count} ${noun}${count === 1 ? "" : "s"}`;
