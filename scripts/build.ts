@@ -76,7 +76,6 @@ const PROGRAM: Product = {
     {
       name: "login",
       sources: [
-        "src/rds/dns-client.ts",
         "src/proxy/service.ts",
         "src/proxy/backend-tls.ts",
         "node_modules/@aws-sdk/rds-signer/dist-es/index.js",

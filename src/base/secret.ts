@@ -1,4 +1,4 @@
-// Makes the secret that tools have to know.
+// Random bytes, and the secret that tools have to know.
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
@@ -7,21 +7,22 @@ const LENGTH = 32; // bytes
 
 /** A new secret, as text of 43 characters that need no quoting. */
 export function randomSecret(): string {
-  return (systemBytes() ?? randomBytes(LENGTH)).toString("base64url");
+  return unpredictableBytes(LENGTH).toString("base64url");
 }
 
-// Loading node:crypto takes Node 3 to 8 ms, and the tool would wait for it. Windows has no such file, and Deno can read it only with
-// all permissions.
-function systemBytes(): Buffer | undefined {
+/**
+ * Random bytes for what is needed before a tool starts: to load node:crypto takes Node 3 to 8 ms. Windows has no such file, and Deno
+ * can read it only with all permissions.
+ */
+export function unpredictableBytes(length: number): Buffer {
   try {
     const source = openSync("/dev/urandom", "r");
     try {
-      const bytes = Buffer.alloc(LENGTH);
-      return readSync(source, bytes) === LENGTH ? bytes : undefined;
+      const bytes = Buffer.alloc(length);
+      if (readSync(source, bytes) === length) return bytes;
     } finally {
       closeSync(source);
     }
-  } catch {
-    return undefined;
-  }
+  } catch {}
+  return randomBytes(length);
 }

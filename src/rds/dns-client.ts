@@ -3,11 +3,11 @@
 // https://www.rfc-editor.org/rfc/rfc1035#section-4.2
 
 import { Buffer } from "node:buffer";
-import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect, isIPv6 } from "node:net";
 import { deadline } from "../base/deadline.ts";
 import { type HostPort, readHostPort } from "../base/host-port.ts";
+import { unpredictableBytes } from "../base/secret.ts";
 import {
   type DnsAnswer,
   type DnsQuestion,
@@ -93,7 +93,7 @@ function askAll(
 }
 
 async function ask(server: HostPort, asked: Question, signal: AbortSignal): Promise<DnsAnswer> {
-  const question = { ...asked, id: randomInt(65_536) };
+  const question = { ...asked, id: unpredictableBytes(2).readUInt16BE() };
   const bytes = encodeQuestion(question);
   if (bytes === undefined) throw withCode("ENOTFOUND");
   const exchange = { server, question, bytes, signal };

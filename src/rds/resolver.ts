@@ -4,15 +4,18 @@
 // every runtime.
 // https://nodejs.org/api/dns.html
 
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { hostname } from "node:os";
 import { errorCode } from "../base/errno.ts";
 import type { Address } from "../base/address.ts";
 import type { Environment } from "../base/context.ts";
 import { atMost, deadline, unlessAborted } from "../base/deadline.ts";
 import { RdsIamError } from "../base/errors.ts";
+import { askDns, queryDns } from "./dns-client.ts";
 import type { DnsAnswer, RecordType } from "./dns-message.ts";
 import { normalizeHost, parseEndpoint } from "./endpoint.ts";
+import { readSearchList, searchNames } from "./search-list.ts";
 
 /** What rdsiam asks of DNS; a failure that is no answer is an ERR_DNS that names host and resolver. */
 export interface NameResolver {
@@ -59,20 +62,18 @@ export function nameResolver(servers: readonly string[], search?: SearchOptions)
   const description = servers.length === 0 ? "the system's resolver" : `the DNS server ${list}`;
   const cached = new Map<string, CachedAddresses>();
   const links = new Map<string, Promise<Hop>>();
-  const candidates = async (name: string): Promise<readonly string[]> =>
+  const candidates = (name: string): readonly string[] =>
     search === undefined || parseEndpoint(name) !== undefined
       ? [normalizeHost(name)]
       : completions(name, search);
-  const failed = async (name: string, error: unknown): Promise<RdsIamError> => {
-    const tried = await candidates(name);
-    return dnsError({
+  const failed = (name: string, error: unknown): RdsIamError =>
+    dnsError({
       name: normalizeHost(name),
       description,
       error,
-      tried,
+      tried: candidates(name),
       isOwn: servers.length > 0,
     });
-  };
   // Asked once: the name that was completed is the first of a chain.
   const link = (name: string): Promise<Hop> => {
     const found = links.get(name) ?? findLink(servers, name);
@@ -82,13 +83,13 @@ export function nameResolver(servers: readonly string[], search?: SearchOptions)
   return {
     description,
     async complete(name) {
-      const names = await candidates(name);
+      const names = candidates(name);
       for (const each of names.length > 1 ? names : []) {
         try {
           if ((await link(each)).exists) return each;
         } catch (error) {
           // As glibc: a server that fails for one domain of the list may know the next.
-          if (dnsCode(error) !== "ESERVFAIL") throw await failed(name, error);
+          if (dnsCode(error) !== "ESERVFAIL") throw failed(name, error);
         }
       }
       return normalizeHost(name);
@@ -98,7 +99,7 @@ export function nameResolver(servers: readonly string[], search?: SearchOptions)
         const { cname } = await link(name);
         return cname === undefined ? undefined : readName(cname, name);
       } catch (error) {
-        throw error instanceof RdsIamError ? error : await failed(name, error);
+        throw error instanceof RdsIamError ? error : failed(name, error);
       }
     },
     async addresses(name) {
@@ -112,21 +113,23 @@ export function nameResolver(servers: readonly string[], search?: SearchOptions)
         if (servers.length === 0) return await systemAddresses(name);
         const known = cached.get(name);
         if (known !== undefined && performance.now() < known.until) return known.addresses;
-        const answer = await firstAddresses(servers, await candidates(name));
+        const answer = await firstAddresses(servers, candidates(name));
         cached.set(name, answer);
         return answer.addresses;
       } catch (error) {
-        throw await failed(name, error);
+        throw failed(name, error);
       }
     },
   };
 }
 
-async function completions(name: string, search: SearchOptions): Promise<readonly string[]> {
-  const { readSearchList, searchNames } = await import("./search-list.ts");
-  const { hostname } = await import("node:os");
-  // Windows has none, and one that cannot be read completes nothing.
-  const text = await readFile(search.file ?? RESOLV_CONF, "utf8").catch(() => "");
+function completions(name: string, search: SearchOptions): readonly string[] {
+  let text = "";
+  try {
+    text = readFileSync(search.file ?? RESOLV_CONF, "utf8");
+  } catch {
+    // Windows has none, and one that cannot be read completes nothing.
+  }
   return searchNames(name, readSearchList(text, search.env, hostname()));
 }
 
@@ -152,7 +155,6 @@ async function systemAddresses(name: string): Promise<readonly Address[]> {
 // One hop: the CNAME that is asked for, or the first one in the answers for addresses. Resolvers that know A and AAAA alone
 // answer the former with NOTIMP, with no record or not at all, and the latter with the whole chain.
 async function findLink(servers: readonly string[], name: string): Promise<Hop> {
-  const { askDns } = await import("./dns-client.ts");
   const asked = await serversOf(servers);
   const found = new AbortController();
   const ask = async (type: RecordType): Promise<DnsAnswer> => {
@@ -176,16 +178,6 @@ async function findLink(servers: readonly string[], name: string): Promise<Hop> 
 
 async function serversOf(servers: readonly string[]): Promise<readonly string[]> {
   return servers.length > 0 ? servers : (await import("node:dns")).getServers();
-}
-
-// Loaded when there is a question: a tool starts sooner than the name of an RDS endpoint is looked up.
-async function askServers(
-  servers: readonly string[],
-  name: string,
-  type: RecordType,
-): Promise<Pick<DnsAnswer, "data" | "ttl">> {
-  const { queryDns } = await import("./dns-client.ts");
-  return queryDns(await serversOf(servers), name, type);
 }
 
 // The addresses of the first name that has some.
@@ -215,7 +207,7 @@ function mainReason(reasons: readonly unknown[]): unknown {
 async function serverAddresses(servers: readonly string[], name: string): Promise<CachedAddresses> {
   const asked = performance.now();
   const ask = async (type: RecordType, family: Address["family"]) => {
-    const { data, ttl } = await askServers(servers, name, type);
+    const { data, ttl } = await queryDns(servers, name, type);
     return { addresses: data.map((address) => ({ address, family })), ttl };
   };
   const results = await Promise.allSettled([ask("A", 4), ask("AAAA", 6)]);
