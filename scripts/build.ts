@@ -212,7 +212,7 @@ async function commonJs(file: OutputFile): Promise<string> {
     /\bimport\(("(?:\.{1,2}\/[^"]+\.js|node:[\w/]+)")\)/g,
     "Promise.resolve().then(() => require($1))",
   );
-  const { code } = await transform(lazy, {
+  const { code } = await transform(withLiteral(lazy), {
     format: "cjs",
     platform: "node",
     target: "node20",
@@ -220,7 +220,27 @@ async function commonJs(file: OutputFile): Promise<string> {
     minifyWhitespace: true,
     minifySyntax: true,
   });
-  return late(code);
+  return late(literalFirst(code));
+}
+
+// One object for the exports: esbuild's helpers, which each chunk would have for itself, make them one by one, twice.
+function withLiteral(code: string): string {
+  const list = /^export \{([^}]*)\};$/m.exec(code);
+  if (list === null) return code;
+  const names = (list[1] ?? "").split(",").map((each) => each.trim().split(" as "));
+  const getters = names.map(([own, name = own]) => `get ${name}() { return ${own}; }`);
+  return code.replace(
+    list[0],
+    () => `module.exports = { __esModule: true, ${getters.join(", ")} };`,
+  );
+}
+
+// Before what is required, which in a cycle requires this.
+function literalFirst(code: string): string {
+  const literal = /\bmodule\.exports=\{__esModule:!0,(?:get [\w$]+\(\)\{return [^}]+\},?)+\}/.exec(
+    code,
+  )?.[0];
+  return literal === undefined ? code : `${literal};${code.replace(literal, () => "")}`;
 }
 
 // Built-in modules that take Node 1 to 8 ms to load, which a command may never use, or only once its tool has started.
