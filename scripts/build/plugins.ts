@@ -107,17 +107,33 @@ const promptPlugin: Plugin = {
   },
 };
 
-// The loader of ~/.aws/config hashes the names of SSO sessions, which is nothing to load node:crypto for (3 ms) in `rdsiam list`.
-const hashPlugin: Plugin = {
-  name: "hash",
+// What may not be needed before a tool starts, or at all, and takes Node and Bun 2 to 4 ms to load: node:crypto for the hash of an SSO
+// session's name and the name of a temporary file, node:tls for its root certificates.
+const CRYPTO_FUNCTIONS =
+  "createHash createHmac createPrivateKey hash randomBytes randomUUID timingSafeEqual".split(" ");
+const latePlugin: Plugin = {
+  name: "late",
   setup(builder) {
-    builder.onResolve({ filter: /^(?:node:)?crypto$/ }, ({ importer }) =>
-      importer.includes("/@smithy/core/dist-es/submodules/config/")
-        ? { path: "crypto", namespace: "late" }
+    builder.onResolve({ filter: /^(?:node:)?(?:crypto|tls)$/ }, ({ importer, path }) =>
+      /\/src\/(?:aws|base|rds)\/|\/@smithy\/core\/dist-es\/submodules\/config\//.test(importer)
+        ? { path: path.replace("node:", ""), namespace: "late" }
         : undefined,
     );
     builder.onLoad({ filter: /^crypto$/, namespace: "late" }, () => ({
-      contents: `export const createHash = (...words) => process.getBuiltinModule("node:crypto").createHash(...words);`,
+      contents: [
+        'const crypto = () => process.getBuiltinModule("node:crypto");',
+        ...CRYPTO_FUNCTIONS.map(
+          (name) => `export const ${name} = (...words) => crypto().${name}(...words);`,
+        ),
+        "export function X509Certificate(pem) { return new (crypto().X509Certificate)(pem); }",
+      ].join("\n"),
+    }));
+    builder.onLoad({ filter: /^tls$/, namespace: "late" }, () => ({
+      contents: [
+        'const tls = () => process.getBuiltinModule("node:tls");',
+        "export const createSecureContext = (options) => tls().createSecureContext(options);",
+        "export default { get rootCertificates() { return tls().rootCertificates; } };",
+      ].join("\n"),
     }));
   },
 };
@@ -169,6 +185,6 @@ export const PLUGINS: readonly Plugin[] = [
   signerPlugin,
   processPlugin,
   promptPlugin,
-  hashPlugin,
+  latePlugin,
   filesPlugin,
 ];

@@ -1,7 +1,7 @@
 // Downloads a file over the network as it is set up for AWS calls: HTTPS_PROXY, AWS_CA_BUNDLE, and a limit for the whole.
 import { Buffer } from "node:buffer";
 import type { Readable } from "node:stream";
-import { rootCertificates } from "node:tls";
+import tls from "node:tls";
 import { HttpRequest } from "@smithy/core/protocols";
 import type { Environment } from "../base/context.ts";
 import { errorCode } from "../base/errno.ts";
@@ -29,7 +29,10 @@ export async function download(from: string, options: DownloadOptions): Promise<
   const bundle = await loadCaBundle(options.env, undefined);
   const network = {
     env: options.env,
-    bundle: bundle && { ...bundle, certificates: [...bundle.certificates, ...rootCertificates] },
+    bundle: bundle && {
+      ...bundle,
+      certificates: [...bundle.certificates, ...tls.rootCertificates],
+    },
     limits: LIMITS,
   };
   let url = new URL(from);

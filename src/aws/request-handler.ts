@@ -4,7 +4,7 @@
 // https://docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/node-configuring-proxies.html
 
 import { Agent } from "node:https";
-import { rootCertificates } from "node:tls";
+import tls from "node:tls";
 import type { Environment } from "../base/context.ts";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { HttpsProxyAgent } from "https-proxy-agent";
@@ -158,7 +158,7 @@ function tunnelAgent(
     keepAlive: false,
     headers,
     // These are for the proxy's own certificate, where it has one.
-    ...(ca === undefined ? {} : { ca: [...ca, ...rootCertificates] }),
+    ...(ca === undefined ? {} : { ca: [...ca, ...tls.rootCertificates] }),
   });
   // And these for the service's at the other end of the tunnel.
   agent.options = { ...agent.options, ...VERIFIED, ...(ca === undefined ? {} : { ca }) };

@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { rootCertificates } from "node:tls";
+import tls from "node:tls";
 import { errorCode } from "../base/errno.ts";
 import { RdsIamError } from "../base/errors.ts";
 import { pemBlocks, pemCertificates } from "../base/pem.ts";
@@ -221,5 +221,5 @@ function systemCertificates(): readonly string[] {
     }
   }
   // No such file on macOS and Windows: the runtime's own list is the nearest thing.
-  return rootCertificates;
+  return tls.rootCertificates;
 }
