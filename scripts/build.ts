@@ -229,17 +229,12 @@ function withLiteral(code: string): string {
   if (list === null) return code;
   const names = (list[1] ?? "").split(",").map((each) => each.trim().split(" as "));
   const getters = names.map(([own, name = own]) => `get ${name}() { return ${own}; }`);
-  return code.replace(
-    list[0],
-    () => `module.exports = { __esModule: true, ${getters.join(", ")} };`,
-  );
+  return code.replace(list[0], () => `module.exports = { ${getters.join(", ")} };`);
 }
 
 // Before what is required, which in a cycle requires this.
 function literalFirst(code: string): string {
-  const literal = /\bmodule\.exports=\{__esModule:!0,(?:get [\w$]+\(\)\{return [^}]+\},?)+\}/.exec(
-    code,
-  )?.[0];
+  const literal = /\bmodule\.exports=\{(?:get [\w$]+\(\)\{return [^}]+\},?)+\}/.exec(code)?.[0];
   return literal === undefined ? code : `${literal};${code.replace(literal, () => "")}`;
 }
 

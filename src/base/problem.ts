@@ -1,4 +1,5 @@
 // An error as what a person reads, in PostgreSQL's own form, and the exit status that goes with it.
+import { isDenied } from "./errno.ts";
 import { type ErrorCode, RdsIamError } from "./errors.ts";
 import type { Problem } from "./log.ts";
 
@@ -13,6 +14,13 @@ const EXIT_STATUSES: Partial<Record<ErrorCode, number>> = {
 /** An error as its message, DETAIL and HINT. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof RdsIamError) return error;
+  if (isDenied(error)) {
+    return {
+      message: `Deno does not permit it: ${error.message.replace(/, run again.*/s, "")}`,
+      code: "ERR_USAGE",
+      hint: "Run it with all permissions: deno run -A npm:rdsiam",
+    };
+  }
   return {
     message: `internal error: ${error instanceof Error ? error.message : String(error)}`,
     code: "ERR_INTERNAL",
