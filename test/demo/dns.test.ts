@@ -22,7 +22,7 @@ async function bench(t: TestContext): Promise<{ dns: DnsStandIn; resolver: Resol
     "mute.example.com": { silent: true },
   });
   t.after(() => dns[Symbol.asyncDispose]());
-  const resolver = new Resolver({ timeout: 300, tries: 1 });
+  const resolver = new Resolver({ timeout: 1_000, tries: 1 });
   resolver.setServers([dns.address]);
   return { dns, resolver };
 }

@@ -268,7 +268,7 @@ test("--idle-timeout ends a session that waits for a command with 57P05, one in 
         peer.send(answer.subarray(3));
         last = (await peer.message()).type;
       },
-      { idleTimeout: 200, onEvent },
+      { idleTimeout: 600, onEvent },
     );
     const frontend = new RawFrontend(stage.proxy.port);
     frontend.send(startup(USER));
@@ -298,7 +298,7 @@ test("--session-timeout ends a session with 57P01 between messages, and without 
         peer.send(sent);
         await peer.message();
       },
-      { sessionTimeout: 300, idleTimeout, onEvent },
+      { sessionTimeout: 900, idleTimeout, onEvent },
     );
     const frontend = new RawFrontend(stage.proxy.port);
     frontend.send(startup(USER));
@@ -332,14 +332,14 @@ test("--idle-timeout leaves a query that runs alone, and a session that works", 
       await answering;
       peer.send(message("C", "SELECT 1\0"), READY);
     },
-    { idleTimeout: 250 },
+    { idleTimeout: 900 },
   );
   const frontend = new RawFrontend(stage.proxy.port);
   frontend.send(startup(USER));
   await frontend.prove(stage.proxy.secret);
   await frontend.messages("Z");
   for (let turn = 0; turn < 6; turn += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await new Promise((resolve) => setTimeout(resolve, 200));
     frontend.send(message("Q", "select 1\0"));
     await frontend.messages("Z");
   }
@@ -396,7 +396,7 @@ test("--idle-timeout waits for commands that were sent ahead, and ends a session
         }
         await peer.message();
       },
-      { idleTimeout: 150 },
+      { idleTimeout: 500 },
     );
     const frontend = new RawFrontend(stage.proxy.port);
     frontend.send(startup(USER));
@@ -407,7 +407,7 @@ test("--idle-timeout waits for commands that were sent ahead, and ends a session
       for (const _ of answers) await frontend.message();
     }
     const last = frontend.message();
-    const quiet = delay(500, undefined);
+    const quiet = delay(1_000, undefined);
     const error = await Promise.race([last, ends ? last : quiet]);
     assert.equal(error && errorFields(error)["C"], ends ? "57P05" : undefined);
     frontend.socket.destroy();

@@ -251,7 +251,7 @@ test("proxy 10: data pipelined behind SSLRequest or GSSENCRequest is 08P01", asy
 });
 
 test("proxy 11: a silent connection is closed when its time is over, without a word", async () => {
-  await using stage = await scene(echo, { loginTimeout: 150 });
+  await using stage = await scene(echo, { loginTimeout: 600 });
   const silent = new RawFrontend(stage.proxy.port);
   assert.equal((await silent.rest()).length, 0);
   const stuck = new RawFrontend(stage.proxy.port);

@@ -407,7 +407,7 @@ describe("requests", () => {
   });
 
   test("a session ends when it has lasted as long as it may, and the event says so", async () => {
-    await using own = await startScene({ sessionTimeout: 200 });
+    await using own = await startScene({ sessionTimeout: 900 });
     const client = await own.client();
     client.send(connectRequest(HOST, own.databasePort));
     const fields = await proofFields(nonceOf(await client.head()));
