@@ -225,7 +225,7 @@ async function commonJs(file: OutputFile): Promise<string> {
 
 // One object for the exports: esbuild's helpers, which each chunk would have for itself, make them one by one, twice.
 function withLiteral(code: string): string {
-  const list = /^export \{([^}]*)\};$/m.exec(code);
+  const list = /\bexport \{([^}]*)\};\s*$/.exec(code);
   if (list === null) return code;
   const names = (list[1] ?? "").split(",").map((each) => each.trim().split(" as "));
   const getters = names.map(([own, name = own]) => `get ${name}() { return ${own}; }`);
