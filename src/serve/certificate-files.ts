@@ -1,6 +1,7 @@
 // The certificate that TLS is served with, from files that may be renewed while we run. They are checked when a connection
 // needs them, not watched: a renewal often replaces a symbolic link, and a watcher would stay on the old file.
 // A new file that is not valid (or only half written) leaves the previous certificate in use, with a warning.
+import { statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import process from "node:process";
 import { errorCode } from "../base/errno.ts";
@@ -18,13 +19,10 @@ export async function followCertificate(
   files: CertificateFiles,
   warn: (message: string) => void,
 ): Promise<() => Promise<ServerCertificate>> {
-  let state = await stateOf(files);
+  let state = stateOf(files);
   let current = await load(files, warn);
-  let looking: Promise<void> | undefined;
-  const look = async (): Promise<void> => {
-    const seen = await stateOf(files);
-    if (seen === state) return;
-    state = seen;
+  let loading = Promise.resolve();
+  const reload = async (): Promise<void> => {
     try {
       current = await load(files, warn);
     } catch (error) {
@@ -33,22 +31,26 @@ export async function followCertificate(
     }
   };
   return async () => {
-    await (looking ??= look().finally(() => (looking = undefined)));
+    const seen = stateOf(files);
+    if (seen !== state) loading = loading.then(reload);
+    state = seen;
+    await loading;
     return current;
   };
 }
 
-async function stateOf({ cert, key, clientCa }: CertificateFiles): Promise<string> {
+// At once: a login would wait longer for the threads that read files for others.
+function stateOf({ cert, key, clientCa }: CertificateFiles): string {
   const names = clientCa === undefined ? [cert, key] : [cert, key, clientCa];
-  const states = names.map(async (name) => {
+  const states = names.map((name) => {
     try {
-      const { ino, size, mtimeMs, ctimeMs } = await stat(name);
+      const { ino, size, mtimeMs, ctimeMs } = statSync(name);
       return [ino, size, mtimeMs, ctimeMs].join(":");
     } catch (error) {
       return errorCode(error);
     }
   });
-  return (await Promise.all(states)).join(" ");
+  return states.join(" ");
 }
 
 async function load(
