@@ -75,7 +75,8 @@ export class SocketReader {
       throw error;
     } finally {
       parent?.removeEventListener("abort", onAbort);
-      watch.abort();
+      // Without a reason Node makes a DOMException, with its stack, for each login.
+      watch.abort(null);
     }
   }
 
