@@ -110,7 +110,8 @@ export async function startWine(): Promise<Wine | string> {
     run: (words, options = {}) => runWine(words, { directory, base, ...options }),
     // While nothing reads, Enter must not become another key.
     open: (words, env = {}) => {
-      const script = 'stty -icrnl -echo; exec wine "$@"';
+      // A suite in the background has SIGINT ignored, and Wine's Ctrl-C is one.
+      const script = 'stty -icrnl -echo; exec env --default-signal=INT wine "$@"';
       return openTerminal(["sh", "-c", script, "sh", ...words], defined({ ...base, ...env }));
     },
     async [Symbol.asyncDispose]() {
