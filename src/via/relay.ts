@@ -208,7 +208,7 @@ function readChallenge(fields: RelayAnswer["fields"], relay: RelayAddress): Rela
 function notARelay(relay: HostPort, detail: string): RdsIamError {
   return tunnelError(`${showHostPort(relay)} does not answer like an rdsiam relay`, {
     detail,
-    hint: "Check host and port; for another CONNECT proxy, use https://HOST:PORT.",
+    hint: "Check host and port; a relay with too many new connections closes some, too. For another CONNECT proxy, use https://HOST:PORT.",
   });
 }
 
