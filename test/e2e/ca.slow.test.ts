@@ -85,7 +85,7 @@ test("rdsiam ca update stores the bundle, and the next login trusts it", async (
   assert.equal(ran.status, 0, ran.stderr);
   assert.equal(
     ran.stdout,
-    `${join(data, "rdsiam/ca/aws.pem")}: 1 certificates of RDS in 1 Regions\n`,
+    `${join(data, "rdsiam/ca/aws.pem")}: 1 certificate of RDS in 1 Region\n`,
   );
   assert.equal(await readFile(join(data, "rdsiam/ca/aws.pem"), "utf8"), rdsRoot.cert);
   await scene.logIn(server.port, how);
